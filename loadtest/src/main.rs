@@ -1,0 +1,3 @@
+//! Drives the daemon.
+
+fn main() {}

@@ -1,0 +1,28 @@
+//! The words of the project as types: what a ping is, what a campaign asks for, what the engine answers.
+//!
+//! Everything else imports from here and this folder imports nothing of ours. No type in it knows how it is
+//! carried over a wire, kept in a file or shown to a person. Read in the order below it follows one ping:
+//! who sent it ([`ids`]), where and when ([`units`]), the report as it came ([`ping`]), the report as we
+//! believe it ([`fix`]), what else a device may tell us ([`report`]), what is journalled ([`input`]), what
+//! campaigns ask for ([`target`], [`campaign`], [`policy`]), the keyed hashes that draw lots ([`lots`]),
+//! what comes out ([`decision`]), and why something did not ([`reasons`]).
+
+pub mod ids;
+pub mod units;
+pub mod ping;
+pub mod fix;
+pub mod report;
+pub mod input;
+pub mod target;
+pub mod campaign;
+pub mod policy;
+pub mod lots;
+pub mod decision;
+pub mod reasons;
+
+#[cfg(test)]
+mod fix_tests;
+#[cfg(test)]
+mod ids_tests;
+#[cfg(test)]
+mod lots_tests;

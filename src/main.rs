@@ -1,0 +1,3 @@
+//! The geofenced daemon and its tools.
+
+fn main() {}
