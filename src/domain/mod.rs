@@ -4,8 +4,8 @@
 //! carried over a wire, kept in a file or shown to a person. Read in the order below it follows one ping:
 //! who sent it ([`ids`]), where and when ([`units`]), the report as it came ([`ping`]), the report as we
 //! believe it ([`fix`]), what else a device may tell us ([`report`]), what intake hands on ([`submission`]),
-//! what is journalled ([`input`]), what campaigns ask for ([`target`], [`campaign`], [`policy`]), the keyed hashes that draw lots ([`lots`]),
-//! what comes out ([`decision`]), and why something did not ([`reasons`]).
+//! what is journalled ([`input`]), what campaigns ask for ([`target`], [`campaign`], [`policy`]), the keyed
+//! hashes that draw lots ([`lots`]), what comes out ([`decision`]), and why something did not ([`reasons`]).
 
 pub mod ids;
 pub mod units;
