@@ -1,0 +1,106 @@
+//! The hand-off from intake to a shard: bounded in records, so that its memory is known.
+//!
+//! A sender takes a permit for each record and waits while there are none; the shard gives them back when it
+//! has stepped the records. Waiting senders are what makes a connection stop reading.
+
+use std::sync::Arc;
+
+use crossbeam::channel::{self, Receiver, Sender, TrySendError};
+use tokio::sync::Semaphore;
+
+use crate::domain::ids::{AccountId, AppId, Origin, PartitionId};
+use crate::domain::submission::Records;
+use crate::domain::units::UtcMs;
+
+use super::ticket::TicketPart;
+
+/// A submission's records for one shard, those of a partition side by side.
+#[derive(Debug)]
+pub struct Parcel {
+    /// Whose devices they are.
+    pub account: AccountId,
+    /// Which app they speak for.
+    pub app: AppId,
+    /// Which frame they came in.
+    pub origin: Option<Origin>,
+    /// When they were taken in.
+    pub received_at: UtcMs,
+    /// How many records each partition has, in the order they stand in `records`.
+    pub parts: Vec<(PartitionId, u32)>,
+    /// The records.
+    pub records: Records,
+    /// Resolved when they are synced and stepped.
+    pub ticket: TicketPart,
+}
+
+/// The senders' end.
+#[derive(Clone, Debug)]
+pub struct Mailbox {
+    sender: Sender<Parcel>,
+    permits: Arc<Semaphore>,
+    capacity: u32,
+}
+
+/// The shard's end.
+#[derive(Debug)]
+pub struct Inbox {
+    pub(super) receiver: Receiver<Parcel>,
+    permits: Arc<Semaphore>,
+    capacity: u32,
+}
+
+/// The shard behind a mailbox has ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Closed;
+
+/// A mailbox for `capacity` records.
+#[must_use]
+pub fn mailbox(capacity: u32) -> (Mailbox, Inbox) {
+    // A parcel has at least one record, so permits run out before slots do.
+    let (sender, receiver) = channel::bounded(capacity as usize);
+    let permits = Arc::new(Semaphore::new(capacity as usize));
+    (
+        Mailbox { sender, permits: Arc::clone(&permits), capacity },
+        Inbox { receiver, permits, capacity },
+    )
+}
+
+impl Mailbox {
+    /// Puts a parcel in, waiting for room.
+    ///
+    /// # Errors
+    /// [`Closed`] when the shard has ended; the parcel's ticket resolves to lost.
+    pub async fn put(&self, parcel: Parcel) -> Result<(), Closed> {
+        let permits = cost(parcel.records.len(), self.capacity);
+        let Ok(permit) = self.permits.acquire_many(permits).await else { return Err(Closed) };
+        permit.forget();
+        match self.sender.try_send(parcel) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => Err(Closed),
+        }
+    }
+
+    /// Records waiting.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.capacity as usize - self.permits.available_permits().min(self.capacity as usize)
+    }
+}
+
+impl Inbox {
+    /// Gives back the room of a parcel's records once they have been stepped.
+    pub fn give_back(&self, records: usize) {
+        self.permits.add_permits(cost(records, self.capacity) as usize);
+    }
+}
+
+/// Permits that a parcel takes; one larger than the whole mailbox takes all of it.
+fn cost(records: usize, capacity: u32) -> u32 {
+    u32::try_from(records).unwrap_or(u32::MAX).min(capacity)
+}
+
+impl Drop for Inbox {
+    fn drop(&mut self) {
+        self.permits.close();
+    }
+}
