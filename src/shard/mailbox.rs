@@ -102,5 +102,8 @@ fn cost(records: usize, capacity: u32) -> u32 {
 impl Drop for Inbox {
     fn drop(&mut self) {
         self.permits.close();
+        // What waits is lost, and its senders are told so now: the channel keeps messages that nobody can
+        // receive any more for as long as a sender lives.
+        while self.receiver.try_recv().is_ok() {}
     }
 }
