@@ -214,11 +214,7 @@ impl Findings<'_> {
     }
 
     fn push(&mut self, key: &str, problem: String) {
-        let key = if key.is_empty() {
-            self.section.to_owned()
-        } else {
-            format!("{}.{key}", self.section)
-        };
+        let key = if key.is_empty() { self.section.into() } else { joined(self.section, key) };
         let place = self.raw.place(&key);
         self.found.push(Wrong { place, key, problem });
     }
@@ -300,16 +296,17 @@ impl Raw {
         let mut open = vec![(String::new(), self.merged.cache.clone())];
         while let Some((key, value)) = open.pop() {
             if let config::ValueKind::Table(table) = value.kind {
-                let inner = table.into_iter().map(|(name, value)| {
-                    (if key.is_empty() { name } else { format!("{key}.{name}") }, value)
-                });
-                open.extend(inner);
+                open.extend(table.into_iter().map(|(name, value)| (joined(&key, &name), value)));
             } else {
                 leaves.insert(key, value);
             }
         }
         leaves
     }
+}
+
+fn joined(section: &str, key: &str) -> String {
+    if section.is_empty() { key.to_owned() } else { format!("{section}.{key}") }
 }
 
 /// The key within its section that a library error is about, if it says so, and the rest as a sentence.
@@ -323,12 +320,17 @@ fn explain(error: &config::ConfigError) -> (String, String) {
             let (inner, problem) = explain(error);
             (key.clone().filter(|key| !key.is_empty()).unwrap_or(inner), problem)
         }
-        other => {
-            let problem = other.to_string();
+        config::ConfigError::Message(problem) => {
             let unknown = problem.strip_prefix("unknown field `");
             let key = unknown.and_then(|rest| rest.split('`').next()).unwrap_or_default();
-            (key.to_owned(), problem)
+            (key.to_owned(), problem.clone())
         }
+        config::ConfigError::NotFound(key) => (key.clone(), "write a value".to_owned()),
+        config::ConfigError::Frozen
+        | config::ConfigError::PathParse { .. }
+        | config::ConfigError::FileParse { .. }
+        | config::ConfigError::Foreign(_)
+        | _ => (String::new(), error.to_string()),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::config::{Config, ConfigError, Wrong};
+use super::config::{Config, ConfigError, SECTIONS, Wrong};
 
 fn file(text: &str) -> (tempfile::TempDir, PathBuf) {
     let dir = tempfile::tempdir().unwrap();
@@ -44,7 +44,7 @@ fn the_environment_wins_over_the_file() {
 }
 
 #[test]
-fn the_shipped_file_is_the_defaults_and_shows_every_key() {
+fn the_shipped_file_is_the_defaults() {
     let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/configs/geofenced.toml"));
     let shipped = Config::load_from(Some(&path), &[]).unwrap();
     let plain = Config::load_from(None, &[]).unwrap();
@@ -52,6 +52,23 @@ fn the_shipped_file_is_the_defaults_and_shows_every_key() {
     assert_eq!(shipped.admin, plain.admin);
     assert_eq!(shipped.telemetry, plain.telemetry);
     assert_eq!(shipped.daemon, plain.daemon);
+}
+
+#[test]
+fn the_shipped_file_shows_every_key_of_every_section() {
+    let text = include_str!("../configs/geofenced.toml");
+    let shown: toml::Table = text.parse().unwrap();
+    for section in SECTIONS {
+        let variable = format!("GEOFENCED__{}__NO_SUCH_KEY", section.to_uppercase());
+        let found = wrong("", &[(&variable, "1")]);
+        let (_, keys) = found[0].problem.split_once("expected").unwrap();
+        for key in keys.split('`').skip(1).step_by(2) {
+            let table = shown.get(*section).and_then(toml::Value::as_table);
+            let commented = text.contains(&format!("\n# {key} = "));
+            let there = table.is_some_and(|table| table.contains_key(key)) || commented;
+            assert!(there, "configs/geofenced.toml does not show {section}.{key}");
+        }
+    }
 }
 
 #[test]

@@ -75,7 +75,6 @@ impl Admin {
     }
 
     /// What the server serves.
-    #[must_use]
     pub fn into_router(self) -> Router {
         self.open
             .merge(self.guarded)

@@ -77,7 +77,6 @@ pub enum LoggingError {
 /// The running log's filter. `app` keeps it and passes a reloaded config's filter on.
 #[derive(Clone)]
 pub struct LogFilter {
-    #[expect(clippy::type_complexity, reason = "one closure over the subscriber's own types")]
     set: Arc<dyn Fn(EnvFilter) -> Result<(), reload::Error> + Send + Sync>,
 }
 

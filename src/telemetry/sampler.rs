@@ -72,7 +72,6 @@ impl Metrics {
     }
 
     /// The handle to record a histogram's samples through; ask once and keep it.
-    #[must_use]
     pub fn histogram(&self, metric: &Metric) -> Histogram {
         debug_assert!(matches!(metric.kind, Kind::Histogram(_)), "{} is sampled", metric.name);
         self.shared.recorder.register_histogram(&Key::from_static_name(metric.name), &METADATA)
