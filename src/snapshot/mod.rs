@@ -1,1 +1,9 @@
-//! To be filled: see the design.
+//! Compiled campaigns: what the engine reads, and nothing it does not need.
+
+pub mod blocks;
+pub mod block;
+pub mod memory;
+pub mod verify;
+pub mod parts;
+pub mod view;
+pub mod index;

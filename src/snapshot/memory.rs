@@ -1,0 +1,72 @@
+//! Memory that only this process can change, and that nobody changes once it is filled.
+//!
+//! Small blocks lie on the heap, aligned to cache lines. Large ones are anonymous mappings, for which the
+//! kernel is asked for huge pages: a random look-up in a large index then misses the TLB less often.
+
+use std::io::{self, Read};
+use std::ops::Deref;
+
+use memmap2::{Mmap, MmapMut, MmapOptions};
+use rkyv::util::AlignedVec;
+
+/// From this size on a block gets a mapping of its own: a huge page is 2 MiB on x86-64 and arm64.
+const MAP_FROM_BYTES: usize = 2 << 20;
+
+/// Filled once, then read only.
+#[derive(Debug)]
+pub struct PrivateBytes(Place);
+
+#[derive(Debug)]
+enum Place {
+    Heap(AlignedVec<64>),
+    Mapped(Mmap),
+}
+
+impl PrivateBytes {
+    /// Takes over bytes that are already ours.
+    #[must_use]
+    pub fn from_heap(bytes: AlignedVec<64>) -> Self {
+        Self(Place::Heap(bytes))
+    }
+
+    /// Copies what `source` yields, `len` bytes, no more and no less.
+    ///
+    /// # Errors
+    /// When the source fails, ends early or goes on, or when memory is refused.
+    pub fn read_from(source: &mut impl Read, len: usize) -> io::Result<Self> {
+        let place = if len < MAP_FROM_BYTES {
+            let mut bytes = AlignedVec::<64>::with_capacity(len);
+            bytes.resize(len, 0);
+            source.read_exact(&mut bytes)?;
+            Place::Heap(bytes)
+        } else {
+            let mut map = MmapOptions::new().len(len).map_anon()?;
+            ask_for_huge_pages(&map);
+            source.read_exact(&mut map)?;
+            Place::Mapped(map.make_read_only()?)
+        };
+        if source.read(&mut [0])? != 0 {
+            return Err(io::Error::other("it grew while it was read"));
+        }
+        Ok(Self(place))
+    }
+}
+
+impl Deref for PrivateBytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match &self.0 {
+            Place::Heap(bytes) => bytes,
+            Place::Mapped(map) => map,
+        }
+    }
+}
+
+/// Without them everything works, a little slower; so a kernel that says no is not an error.
+fn ask_for_huge_pages(map: &MmapMut) {
+    #[cfg(target_os = "linux")]
+    let _ = map.advise(memmap2::Advice::HugePage);
+    #[cfg(not(target_os = "linux"))]
+    let _ = map;
+}

@@ -1,0 +1,234 @@
+//! One account: its rules, its calendar, its targets and campaigns.
+
+use rkyv::rend::unaligned::u64_ule;
+
+use super::campaign::CampaignView;
+use super::members;
+use super::table::as_index;
+use super::target::TargetView;
+use crate::domain::ids::{AccountId, AppId, CampaignId, Epoch, PlaceId, TargetId};
+use crate::domain::units::UtcMs;
+use crate::snapshot::blocks::{
+    ArchivedAppRow, ArchivedCalendarBlock, ArchivedCampaignsBlock, ArchivedMemberSet,
+    ArchivedScheduleBlock, ArchivedTargetsBlock, ArchivedWatchBlock,
+};
+use crate::snapshot::index::IndexView;
+use crate::snapshot::parts::AccountParts;
+
+/// An account of a snapshot.
+#[derive(Clone, Copy, Debug)]
+pub struct AccountView<'s> {
+    parts: &'s AccountParts,
+}
+
+/// An app of an account.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct AppView<'s> {
+    /// Its number.
+    pub id: AppId,
+    /// Its package name or bundle id.
+    pub package: &'s str,
+    /// `android` or `ios`.
+    pub platform: &'s str,
+}
+
+impl<'s> AccountView<'s> {
+    pub(super) fn new(parts: &'s AccountParts) -> Self {
+        Self { parts }
+    }
+
+    /// Its number.
+    #[must_use]
+    pub fn id(self) -> AccountId {
+        self.parts.id
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'s str {
+        &self.asks().account_name
+    }
+
+    /// The last epoch in which its targets or campaigns changed. A renewed schedule or a recomputed audience
+    /// is no such change.
+    #[must_use]
+    pub fn changed_in(self) -> Epoch {
+        self.parts.changed_in
+    }
+
+    /// Where its watched targets are.
+    #[must_use]
+    pub fn index(self) -> IndexView<'s> {
+        IndexView::new(self.parts.index.get())
+    }
+
+    /// A number that is equal for two snapshots of this process only if the index block is the same bytes.
+    #[must_use]
+    pub fn index_generation(self) -> u32 {
+        self.parts.index_generation
+    }
+
+    /// A watched target.
+    #[must_use]
+    pub fn target(self, id: TargetId) -> Option<TargetView<'s>> {
+        self.watch().targets.row(id.0).and_then(|row| TargetView::at(self, row))
+    }
+
+    /// All watched targets, in ascending order of id.
+    pub fn targets(self) -> impl Iterator<Item = TargetView<'s>> {
+        (0..self.watch().targets.ids.len()).filter_map(move |row| TargetView::at(self, row))
+    }
+
+    /// The watched targets that belong to a store: its signal range, its inside, or both.
+    pub fn targets_of_place(self, place: PlaceId) -> impl Iterator<Item = TargetView<'s>> {
+        let places = &self.watch().places;
+        let from = places.partition_point(|entry| entry.0.to_native() < place.0);
+        places
+            .iter()
+            .skip(from)
+            .take_while(move |entry| entry.0.to_native() == place.0)
+            .filter_map(move |entry| TargetView::at(self, as_index(entry.1.to_native())))
+    }
+
+    /// A campaign that is testing or running.
+    #[must_use]
+    pub fn campaign(self, id: CampaignId) -> Option<CampaignView<'s>> {
+        self.asks().ids.row(id.0).and_then(|row| CampaignView::at(self, row))
+    }
+
+    /// All campaigns, in ascending order of id.
+    pub fn campaigns(self) -> impl Iterator<Item = CampaignView<'s>> {
+        (0..self.asks().rows.len()).filter_map(move |row| CampaignView::at(self, row))
+    }
+
+    /// Whether the app is the account's.
+    #[must_use]
+    pub fn has_app(self, id: AppId) -> bool {
+        self.app_row(id).is_some()
+    }
+
+    /// An app by its number.
+    #[must_use]
+    pub fn app(self, id: AppId) -> Option<AppView<'s>> {
+        self.app_row(id).map(app_view)
+    }
+
+    /// All apps, in ascending order of id.
+    pub fn apps(self) -> impl ExactSizeIterator<Item = AppView<'s>> {
+        self.asks().apps.iter().map(app_view)
+    }
+
+    /// The local day of an instant, as days since 1970-01-01; `None` outside the compiled span (two days
+    /// before `valid_from` to 400 days after it).
+    #[must_use]
+    pub fn local_day(self, at: UtcMs) -> Option<i64> {
+        self.calendar().day(at).map(|(day, _)| i64::from(day))
+    }
+
+    /// When the local day of an instant ends.
+    #[must_use]
+    pub fn local_day_ends_at(self, at: UtcMs) -> Option<UtcMs> {
+        self.calendar().day(at).map(|(_, ends_at)| ends_at)
+    }
+
+    /// The local month of an instant, counted from January 1970.
+    #[must_use]
+    pub fn local_month(self, at: UtcMs) -> Option<i32> {
+        self.calendar().month(at).map(|(month, _)| month)
+    }
+
+    /// When the local month of an instant ends, at the latest at the end of the compiled span.
+    #[must_use]
+    pub fn local_month_ends_at(self, at: UtcMs) -> Option<UtcMs> {
+        self.calendar().month(at).map(|(_, ends_at)| ends_at)
+    }
+
+    /// Whether pushes need the user's agreement to advertising at night: the account turned the rule on, and
+    /// it is 21:00 to 08:00 in its zone.
+    #[must_use]
+    pub fn night_rule_applies(self, at: UtcMs) -> bool {
+        self.asks().night_rule && self.calendar().is_night(at)
+    }
+
+    /// Pushes a device may get in a local day.
+    #[must_use]
+    pub fn daily_cap(self) -> Option<u16> {
+        self.asks().daily_cap.as_ref().map(|cap| cap.to_native())
+    }
+
+    /// Pushes in a local month.
+    #[must_use]
+    pub fn monthly_limit(self) -> Option<u64> {
+        self.asks().monthly_limit.as_ref().map(|limit| limit.to_native())
+    }
+
+    /// Whether every target is watched for visits, with or without a campaign.
+    #[must_use]
+    pub fn measures_visits(self) -> bool {
+        self.asks().measure_visits
+    }
+
+    /// Whether a device is on the blacklist, by its member hash.
+    #[must_use]
+    pub fn blacklist_has(self, member: u64) -> bool {
+        members::has(self.members(&self.asks().blacklist), member)
+    }
+
+    /// Whether a device is on the blacklist, by its echo code's hash.
+    #[must_use]
+    pub fn blacklist_has_echo(self, member: u64) -> bool {
+        members::has(self.members(&self.asks().blacklist_echo), member)
+    }
+
+    /// The IANA name of its time zone.
+    #[must_use]
+    pub fn tz_name(self) -> &'s str {
+        &self.asks().time_zone
+    }
+
+    /// The pieces it reads, for building the next snapshot.
+    #[must_use]
+    pub fn parts(self) -> &'s AccountParts {
+        self.parts
+    }
+
+    pub(super) fn asks(self) -> &'s ArchivedCampaignsBlock {
+        self.parts.campaigns.get()
+    }
+
+    pub(super) fn watch(self) -> &'s ArchivedWatchBlock {
+        self.parts.watch.get()
+    }
+
+    pub(super) fn directory(self) -> &'s ArchivedTargetsBlock {
+        self.parts.targets.get()
+    }
+
+    pub(super) fn schedule(self) -> &'s ArchivedScheduleBlock {
+        self.parts.schedule.get()
+    }
+
+    pub(super) fn members(self, set: &'s ArchivedMemberSet) -> &'s [u64_ule] {
+        match set {
+            ArchivedMemberSet::Here(members) => members,
+            ArchivedMemberSet::Block(at) => {
+                let block = self.parts.audiences.get(as_index(at.to_native()));
+                block.map_or(&[], |block| block.get().members.as_slice())
+            }
+        }
+    }
+
+    fn calendar(self) -> &'s ArchivedCalendarBlock {
+        self.parts.calendar.get()
+    }
+
+    fn app_row(self, id: AppId) -> Option<&'s ArchivedAppRow> {
+        let apps = &self.asks().apps;
+        let at = apps.binary_search_by_key(&id.0, |app| app.id.to_native()).ok()?;
+        apps.get(at)
+    }
+}
+
+fn app_view(row: &ArchivedAppRow) -> AppView<'_> {
+    AppView { id: AppId(row.id.to_native()), package: &row.package, platform: &row.platform }
+}

@@ -1,0 +1,48 @@
+//! The whole snapshot: its number, its hash, its accounts.
+
+use super::account::AccountView;
+use crate::domain::ids::{AccountId, Epoch, SnapshotHash};
+use crate::snapshot::parts::Parts;
+
+/// A snapshot, pinned by whoever lends it.
+#[derive(Clone, Copy, Debug)]
+pub struct SnapshotView<'s> {
+    parts: &'s Parts,
+}
+
+impl<'s> SnapshotView<'s> {
+    /// Over a snapshot's pieces.
+    #[must_use]
+    pub fn new(parts: &'s Parts) -> Self {
+        Self { parts }
+    }
+
+    /// Its number.
+    #[must_use]
+    pub fn epoch(self) -> Epoch {
+        self.parts.epoch
+    }
+
+    /// Its content hash. Two epochs with equal content share it.
+    #[must_use]
+    pub fn hash(self) -> SnapshotHash {
+        self.parts.hash
+    }
+
+    /// The account with this number, if the snapshot knows it.
+    #[must_use]
+    pub fn account(self, id: AccountId) -> Option<AccountView<'s>> {
+        self.parts.account(id).map(AccountView::new)
+    }
+
+    /// All accounts, in ascending order of id.
+    pub fn accounts(self) -> impl ExactSizeIterator<Item = AccountView<'s>> {
+        self.parts.accounts.iter().map(AccountView::new)
+    }
+
+    /// The pieces it reads, for building the next one.
+    #[must_use]
+    pub fn parts(self) -> &'s Parts {
+        self.parts
+    }
+}

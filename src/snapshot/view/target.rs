@@ -1,0 +1,97 @@
+//! One watched target: its names, its place, its campaigns, its distance.
+
+use super::account::AccountView;
+use super::campaign::CampaignView;
+use super::table::as_index;
+use crate::domain::ids::{PlaceId, TargetId};
+use crate::domain::target::PlaceArea;
+use crate::domain::units::PointE7;
+use crate::snapshot::blocks::ArchivedTargetRow;
+
+/// A target that a campaign or the account's visit measurement watches.
+#[derive(Clone, Copy, Debug)]
+pub struct TargetView<'s> {
+    account: AccountView<'s>,
+    id: TargetId,
+    /// Its row in the watch block.
+    watched: usize,
+    /// Its row in the targets block; none for the target that contains every fix.
+    row: Option<&'s ArchivedTargetRow>,
+}
+
+impl<'s> TargetView<'s> {
+    pub(super) fn at(account: AccountView<'s>, watched: usize) -> Option<Self> {
+        let watch = account.watch();
+        let id = TargetId(watch.targets.ids.get(watched)?.to_native());
+        let row = watch.target_rows.get(watched)?.to_native();
+        let row = account.directory().rows.get(as_index(row));
+        Some(Self { account, id, watched, row })
+    }
+
+    /// Its stable number.
+    #[must_use]
+    pub fn id(self) -> TargetId {
+        self.id
+    }
+
+    /// Its radius, or √(area / π) of a polygon, m; infinite for the target that contains every fix.
+    #[must_use]
+    pub fn size_m(self) -> f32 {
+        if self.id == TargetId::NATIONWIDE {
+            return f32::INFINITY;
+        }
+        self.account.index().size_m(self.id)
+    }
+
+    /// The store it belongs to, and which of the store's areas it is.
+    #[must_use]
+    pub fn place(self) -> Option<(PlaceId, PlaceArea)> {
+        let row = self.row?;
+        let area = match row.area {
+            1 => PlaceArea::Signal,
+            2 => PlaceArea::Inside,
+            _ => return None,
+        };
+        Some((PlaceId(row.place.to_native()), area))
+    }
+
+    /// The owner's key for it: the feature id of its file. `nationwide` for the target of every fix.
+    #[must_use]
+    pub fn key(self) -> &'s str {
+        self.row.map_or("nationwide", |row| {
+            self.text(row.key_start.to_native(), row.name_start.to_native())
+        })
+    }
+
+    /// Its name, for messages; empty where it has none.
+    #[must_use]
+    pub fn name(self) -> &'s str {
+        self.row.map_or("", |row| self.text(row.name_start.to_native(), row.name_end.to_native()))
+    }
+
+    /// The campaigns that watch it, in ascending order of id. None where only visits are measured.
+    pub fn campaigns(self) -> impl Iterator<Item = CampaignView<'s>> {
+        let rows = self.campaign_rows().unwrap_or_default();
+        rows.iter().filter_map(move |row| CampaignView::at(self.account, as_index(row.to_native())))
+    }
+
+    /// 0 inside, else metres to the shape; the same on every processor.
+    #[must_use]
+    pub fn distance_m(self, from: PointE7) -> f64 {
+        if self.id == TargetId::NATIONWIDE {
+            return 0.0;
+        }
+        self.account.index().distance_m(self.id, from)
+    }
+
+    fn campaign_rows(self) -> Option<&'s [rkyv::rend::unaligned::u32_ule]> {
+        let watch = self.account.watch();
+        let from = watch.first.get(self.watched)?.to_native();
+        let to = watch.first.get(self.watched + 1)?.to_native();
+        watch.campaigns.get(as_index(from)..as_index(to))
+    }
+
+    fn text(self, from: u32, to: u32) -> &'s str {
+        self.account.directory().text.get(as_index(from)..as_index(to)).unwrap_or_default()
+    }
+}
