@@ -128,11 +128,13 @@ impl<'s> Changes<'s> {
 
     /// Removes consumers that have not asked for `consumer_ttl_s`.
     pub(super) fn drop_idle(&mut self) {
-        let ttl_s = self.shared.config.consumer_ttl_s;
-        for (key, seat) in self.shared.seats().iter() {
+        let shared = self.shared;
+        let ttl_s = shared.config.consumer_ttl_s;
+        let seats = shared.seats();
+        for (key, seat) in seats.iter() {
             if self.now.since(seat.consumer.seen_at) > i64::from(ttl_s) * 1000 {
                 tracing::warn!(consumer = %key, ttl_s, "dropped a consumer for being idle");
-                self.shared.figures.consumers_dropped.fetch_add(1, Ordering::Relaxed);
+                shared.figures.consumers_dropped.fetch_add(1, Ordering::Relaxed);
                 self.changed.insert(key.clone(), None);
             }
         }
@@ -140,7 +142,9 @@ impl<'s> Changes<'s> {
 
     /// Takes in what ran ahead of the disk; at a close all of it.
     pub(super) fn catch_up(&mut self, at_once: bool) {
-        for (key, seat) in self.shared.seats().iter_mut() {
+        let shared = self.shared;
+        let mut seats = shared.seats();
+        for (key, seat) in seats.iter_mut() {
             let waited = self.now.since(seat.wrote_at) >= CATCH_UP_MS;
             if seat.is_dirty && (at_once || waited) && !self.changed.contains_key(key) {
                 seat.is_dirty = false;

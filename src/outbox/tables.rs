@@ -226,6 +226,10 @@ impl Tables {
         self.refused("measured for free space", source.into())
     }
 
+    pub(super) fn unstarted(&self, source: std::io::Error) -> StoreError {
+        self.refused("given a thread", source.into())
+    }
+
     fn refused(&self, doing: &'static str, source: fjall::Error) -> StoreError {
         StoreError::Storage { doing, path: self.path.clone(), source }
     }

@@ -24,6 +24,9 @@ use super::tables::{Batch, End, StoreError};
 /// Records of one batch, roughly: a release is never split. Some 30 MB at most, and milliseconds of a sync.
 const GROUP_RECORDS: usize = 32_768;
 
+/// Releases of one batch: many carry marks alone.
+const GROUP_RELEASES: usize = 4096;
+
 /// Orders of one batch.
 const GROUP_ORDERS: usize = 1024;
 
@@ -98,7 +101,8 @@ impl Writer {
             let orders = self.next_group();
             let wrote = self.write(orders)?;
             self.keep_house()?;
-            if self.is_closing && !wrote {
+            let is_drained = self.releases.is_empty() || !self.waiting.is_empty();
+            if self.is_closing && is_drained && !wrote {
                 return Ok(());
             }
         }
@@ -107,8 +111,10 @@ impl Writer {
     /// Waits for something to do, then takes all that is there.
     fn next_group(&mut self) -> Vec<Order> {
         let mut orders = Vec::new();
-        let closed = never();
-        let releases = if self.waiting.is_empty() { &self.releases } else { &closed };
+        let nothing = never();
+        // While a group waits for room on the disk, the shards wait too; consumers are still served.
+        let takes_more = self.waiting.is_empty();
+        let releases = if takes_more { &self.releases } else { &nothing };
         if !self.is_closing {
             select! {
                 recv(releases) -> release => match release {
@@ -125,7 +131,9 @@ impl Writer {
         orders.extend(self.orders.try_iter().take(GROUP_ORDERS));
         self.is_closing |= orders.iter().any(|order| matches!(order, Order::Close));
         let mut records: usize = self.waiting.iter().map(|release| release.records.len()).sum();
-        while records < GROUP_RECORDS
+        while takes_more
+            && records < GROUP_RECORDS
+            && self.waiting.len() < GROUP_RELEASES
             && let Ok(release) = self.releases.try_recv()
         {
             records += release.records.len();
