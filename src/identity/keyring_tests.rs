@@ -114,7 +114,8 @@ fn what_is_sealed_is_a_format() {
     assert_eq!(keyring.check(1).unwrap().0, GOLDEN_CHECK);
 }
 
-const GOLDEN_BLOCK: [u8; 16] = [0; 16];
+const GOLDEN_BLOCK: [u8; 16] =
+    [77, 88, 14, 30, 73, 220, 134, 50, 148, 248, 40, 11, 247, 216, 147, 3];
 const GOLDEN_CHECK: [u8; 8] = [0; 8];
 
 #[test]
