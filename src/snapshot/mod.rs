@@ -7,3 +7,7 @@ pub mod verify;
 pub mod parts;
 pub mod view;
 pub mod index;
+pub mod calendar;
+
+#[cfg(test)]
+mod calendar_tests;
