@@ -36,7 +36,8 @@ fn agrees_with_the_wall_clock(zone_name: &str, valid_from: Date, days: i64) {
     let start = zone.starts_at(valid_from).unwrap().0 - 2 * 86_400_000;
     for minute in 0..days * 24 * 60 {
         let at = start + minute * MINUTE_MS;
-        let wall = Timestamp::from_millisecond(at).unwrap().to_zoned_datetime(tz.clone()).datetime();
+        let wall =
+            Timestamp::from_millisecond(at).unwrap().to_zoned_datetime(tz.clone()).datetime();
         let wall_min =
             u16::try_from(i32::from(wall.hour()) * 60 + i32::from(wall.minute())).unwrap();
         let open = windows().iter().any(|row| {

@@ -8,6 +8,8 @@ pub mod parts;
 pub mod view;
 pub mod index;
 pub mod calendar;
+pub mod build;
+pub mod load;
 
 #[cfg(test)]
 mod calendar_tests;

@@ -65,7 +65,7 @@ impl<'s> AccountView<'s> {
     /// A number that is equal for two snapshots of this process only if the index block is the same bytes.
     #[must_use]
     pub fn index_generation(self) -> u32 {
-        self.parts.index_generation
+        self.parts.index.serial()
     }
 
     /// A watched target.
