@@ -1,1 +1,2 @@
 //! To be filled: see the design.
+pub mod index;
