@@ -240,6 +240,7 @@ impl Fetch<'_> {
             run_since,
         };
         let joined = Joined {
+            index: account.index.get(),
             targets: account.targets.get(),
             watch: account.watch.get(),
             campaigns: account.campaigns.get(),

@@ -13,6 +13,7 @@ use super::blocks::{
     ArchivedTargetRow, ArchivedTargetsBlock, ArchivedWatchBlock, AudienceBlock, BlockKind,
     CalendarBlock, CampaignsBlock, Manifest, ScheduleBlock, Standing, TargetsBlock, WatchBlock,
 };
+use super::index::{self, ArchivedIndexBlock, BadIndex, IndexBlock};
 use super::view::as_index;
 use crate::domain::ids::TargetId;
 
@@ -43,6 +44,23 @@ impl Content for Standing {
 
     fn count(block: &ArchivedStanding) -> usize {
         block.accounts.len()
+    }
+}
+
+impl Content for IndexBlock {
+    const KIND: BlockKind = BlockKind::Index;
+
+    fn verify(block: &ArchivedIndexBlock) -> Checked {
+        let named = |bad: BadIndex| ContentError {
+            array: bad.what,
+            position: bad.at,
+            rule: "is not valid",
+        };
+        index::verify(block).map_err(named)
+    }
+
+    fn count(block: &ArchivedIndexBlock) -> usize {
+        block.ids.len()
     }
 }
 
@@ -156,6 +174,7 @@ impl Content for AudienceBlock {
 /// What the blocks of one account say of each other.
 #[derive(Clone, Copy)]
 pub(super) struct Joined<'a> {
+    pub(super) index: &'a ArchivedIndexBlock,
     pub(super) targets: &'a ArchivedTargetsBlock,
     pub(super) watch: &'a ArchivedWatchBlock,
     pub(super) campaigns: &'a ArchivedCampaignsBlock,
@@ -168,7 +187,16 @@ pub(super) struct Joined<'a> {
 /// # Errors
 /// The first that is not.
 pub(super) fn joins(account: Joined<'_>) -> Checked {
-    let Joined { targets, watch, campaigns, schedule, audiences } = account;
+    let Joined { index, targets, watch, campaigns, schedule, audiences } = account;
+    let indexed = index.ids.len() == watch.targets.ids.len();
+    holds(
+        indexed,
+        "index.ids",
+        index.ids.len(),
+        "it must hold the watched targets, no more and no less",
+    )?;
+    let ids = index.ids.iter().zip(watch.targets.ids.iter());
+    every("index.ids", ids, "it must be a watched target", |(id, watched)| *id == *watched)?;
     let watched = watch.target_rows.iter().zip(watch.targets.ids.iter());
     every(
         "watch.target_rows",

@@ -16,7 +16,7 @@ use crate::domain::target::TargetSpec;
 use crate::snapshot::block::TooLarge;
 use crate::snapshot::blocks::{Manifest, ManifestAccount};
 use crate::snapshot::calendar::{Zone, ZoneError, day_number};
-use crate::snapshot::index;
+use crate::snapshot::index::{self, IndexError};
 use crate::snapshot::load::Shelf;
 use crate::snapshot::view::{AccountView, SnapshotView};
 
@@ -145,6 +145,14 @@ pub enum BuildError {
         /// What they take.
         bytes: usize,
     },
+    /// The targets can't be indexed.
+    #[error("account {account}: {reason}")]
+    Index {
+        /// The account.
+        account: AccountId,
+        /// Why.
+        reason: IndexError,
+    },
     /// A block is too large.
     #[error(transparent)]
     TooLarge(#[from] TooLarge),
@@ -198,7 +206,11 @@ fn account(
     };
     let index = match unchanged_index(before, index_source) {
         Some(hash) => hash,
-        None => keep(Encoded::of(&index::build(&shapes))?),
+        None => {
+            let block = index::build(&shapes)
+                .map_err(|reason| BuildError::Index { account: id, reason })?;
+            keep(Encoded::of(&block)?)
+        }
     };
     let audiences = members.blocks.iter().map(|block| Encoded::of(block).map(&mut keep));
     let entry = ManifestAccount {

@@ -59,7 +59,7 @@ impl<'s> AccountView<'s> {
     /// Where its watched targets are.
     #[must_use]
     pub fn index(self) -> IndexView<'s> {
-        IndexView::new(self.parts.index.get())
+        IndexView::of(self.parts.index.get())
     }
 
     /// A number that is equal for two snapshots of this process only if the index block is the same bytes.
