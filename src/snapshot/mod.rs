@@ -21,6 +21,11 @@ pub mod index;
 pub mod calendar;
 pub mod build;
 pub mod load;
+pub mod slot;
 
 #[cfg(test)]
 mod calendar_tests;
+#[cfg(test)]
+mod slot_tests;
+#[cfg(test)]
+pub(crate) mod samples;
