@@ -114,6 +114,24 @@ impl Partition {
         self.origins.has_applied(origin)
     }
 
+    /// Takes note that a frame is about to be applied; `false` if it was applied before, and is to be left out.
+    ///
+    /// Stepping the frame's batch notes it again, which changes nothing: replay, which only steps, comes to
+    /// the same table.
+    pub fn admit(&mut self, origin: &Origin) -> bool {
+        let fresh = !self.origins.has_applied(origin);
+        if fresh {
+            self.origins.apply(origin);
+        }
+        fresh
+    }
+
+    /// Triggers open now.
+    #[must_use]
+    pub fn open_triggers(&self) -> u64 {
+        self.table.open_triggers()
+    }
+
     /// When the next timer is due: a tick at or past it has something to do.
     #[must_use]
     pub fn next_deadline(&self) -> Option<UtcMs> {
@@ -148,7 +166,7 @@ impl Partition {
         out.begin(InputPosition { partition: self.id, seq: self.seq }, self.epoch, self.hash);
         match input {
             Input::Fixes(batch) => self.each(batch, view, out, Self::fix),
-            Input::Outcomes(batch) => self.outcomes(batch, out),
+            Input::Outcomes(batch) => self.outcomes(batch, view.is_some(), out),
             Input::Profiles(batch) => self.each(batch, view, out, Self::profile),
             Input::Hints(batch) => self.each(batch, view, out, Self::hint),
             Input::Tick { now } => self.tick(*now, view, out),
@@ -301,9 +319,13 @@ impl Partition {
         self.table.set_annex(id, super::device::Annex { profile: Some(note), ..annex });
     }
 
-    fn outcomes(&mut self, batch: &Batch<'_, Outcome>, out: &mut Outputs) {
+    fn outcomes(&mut self, batch: &Batch<'_, Outcome>, ready: bool, out: &mut Outputs) {
         self.note_batch(batch);
         for outcome in batch.records {
+            if !ready {
+                out.reject(RejectReason::Unavailable);
+                continue;
+            }
             out.counts.evaluated += 1;
             out.emit(reported::outcome(batch.account, outcome));
         }

@@ -42,7 +42,8 @@ impl Turn<'_, '_> {
         let Some(point) = self.moment.point else { return };
         let mut contained = std::mem::take(&mut self.scratch.contained);
         contained.clear();
-        self.account.index().contained(point, &mut contained);
+        let index = self.account.index();
+        index.targets(index.locate(point), &mut contained);
         self.out.counts.hits += contained.len() as u64;
         self.overrule_by_hints(&mut contained);
         self.merge(&contained);

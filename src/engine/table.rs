@@ -11,7 +11,7 @@ use hashbrown::HashTable;
 use crate::domain::ids::DeviceKey;
 use crate::domain::units::UtcMs;
 
-use super::device::{Annex, AnnexId, Hint, Row, Stay, Trigger, UsedBucket};
+use super::device::{Annex, AnnexId, Hint, Phase, Row, Stay, Trigger, UsedBucket};
 use super::slab::{Run, Slab};
 
 /// A row's place in the table, valid until the next insertion.
@@ -126,6 +126,15 @@ impl DeviceTable {
     /// Every row, in no particular order.
     pub(crate) fn rows(&self) -> impl Iterator<Item = &Row> {
         self.rows.iter()
+    }
+
+    /// Open triggers of all devices.
+    pub(crate) fn open_triggers(&self) -> u64 {
+        let of_row = |row: &Row| {
+            let triggers = self.triggers.get(self.annex_of(row).triggers);
+            triggers.iter().filter(|trigger| trigger.phase == Phase::Open).count() as u64
+        };
+        self.rows.iter().map(of_row).sum()
     }
 
     /// The annex of a row, blank if it has none.

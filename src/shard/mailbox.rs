@@ -29,14 +29,21 @@ pub struct Parcel {
     pub parts: Vec<(PartitionId, u32)>,
     /// The records.
     pub records: Records,
-    /// Resolved when they are synced and stepped.
+}
+
+/// A parcel, and what resolves when its records are synced and stepped.
+#[derive(Debug)]
+pub struct Delivery {
+    /// What is delivered.
+    pub parcel: Parcel,
+    /// Its part of the ack.
     pub ticket: TicketPart,
 }
 
 /// The senders' end.
 #[derive(Clone, Debug)]
 pub struct Mailbox {
-    sender: Sender<Parcel>,
+    sender: Sender<Delivery>,
     permits: Arc<Semaphore>,
     capacity: u32,
 }
@@ -44,7 +51,7 @@ pub struct Mailbox {
 /// The shard's end.
 #[derive(Debug)]
 pub struct Inbox {
-    pub(super) receiver: Receiver<Parcel>,
+    pub(super) receiver: Receiver<Delivery>,
     permits: Arc<Semaphore>,
     capacity: u32,
 }
@@ -66,15 +73,15 @@ pub fn mailbox(capacity: u32) -> (Mailbox, Inbox) {
 }
 
 impl Mailbox {
-    /// Puts a parcel in, waiting for room.
+    /// Puts a delivery in, waiting for room.
     ///
     /// # Errors
-    /// [`Closed`] when the shard has ended; the parcel's ticket resolves to lost.
-    pub async fn put(&self, parcel: Parcel) -> Result<(), Closed> {
-        let permits = cost(parcel.records.len(), self.capacity);
+    /// [`Closed`] when the shard has ended; the delivery's ticket resolves to lost.
+    pub async fn put(&self, delivery: Delivery) -> Result<(), Closed> {
+        let permits = cost(delivery.parcel.records.len(), self.capacity);
         let Ok(permit) = self.permits.acquire_many(permits).await else { return Err(Closed) };
         permit.forget();
-        match self.sender.try_send(parcel) {
+        match self.sender.try_send(delivery) {
             Ok(()) => Ok(()),
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => Err(Closed),
         }

@@ -6,10 +6,18 @@
 //! the sync is done releases the outputs and resolves the [`ticket`]s. The [`ledger`] leases what is
 //! left of limits that span partitions.
 
+pub mod config;
 pub mod ticket;
 pub mod mailbox;
 pub mod router;
+mod batch;
+pub mod worker;
+pub mod checkpoints;
 pub mod ledger;
+mod limits;
+pub mod figures;
+
+pub use config::ShardConfig;
 
 #[cfg(test)]
 mod router_tests;

@@ -11,8 +11,8 @@ use crate::domain::report::{Outcome, PlaceHint, Profile};
 use crate::domain::submission::{Records, Submission, SubmitError};
 use crate::domain::units::UtcMs;
 
-use super::mailbox::{Mailbox, Parcel};
-use super::ticket::{AckTicket, TicketPart, ticket};
+use super::mailbox::{Delivery, Mailbox, Parcel};
+use super::ticket::{AckTicket, ticket};
 
 /// Which shard owns which partition; fixed at start.
 #[derive(Clone, Debug)]
@@ -124,8 +124,8 @@ impl Router {
         for (mailbox, share) in shared.mailboxes.iter().zip(dealt) {
             let Some(records) = share.records else { continue };
             let ticket = parts.pop().expect("one part for each share in use");
-            let parcel = parcel(&submission, share.parts, records, ticket);
-            if mailbox.put(parcel).await.is_err() {
+            let parcel = parcel(&submission, share.parts, records);
+            if mailbox.put(Delivery { parcel, ticket }).await.is_err() {
                 return Err(SubmitError::Draining);
             }
         }
@@ -152,7 +152,6 @@ fn parcel(
     submission: &Submission,
     parts: Vec<(PartitionId, u32)>,
     records: Records,
-    ticket: TicketPart,
 ) -> Parcel {
     Parcel {
         account: submission.account,
@@ -161,7 +160,6 @@ fn parcel(
         received_at: submission.received_at,
         parts,
         records,
-        ticket,
     }
 }
 

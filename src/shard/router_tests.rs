@@ -12,7 +12,7 @@ use crate::domain::reasons::RejectReason;
 use crate::domain::submission::{Lost, Records, Submission, SubmitError};
 use crate::domain::units::{PointE7, UtcMs};
 
-use super::mailbox::{Inbox, mailbox};
+use super::mailbox::{Delivery, Inbox, mailbox};
 use super::router::{Deal, Router};
 
 fn fix(device: u128, ms: i64) -> Fix {
@@ -52,7 +52,8 @@ async fn every_record_reaches_its_owner_in_order() {
     let deal = Deal::new(3);
     let mut seen = 0;
     for (shard, inbox) in inboxes.iter().enumerate() {
-        let parcel = inbox.receiver.try_recv().expect("each shard owns some of 97 devices");
+        let Delivery { parcel, ticket: part } =
+            inbox.receiver.try_recv().expect("each shard owns some of 97 devices");
         let Records::Fixes(fixes) = &parcel.records else { panic!("fixes were sent") };
         let mut rest = &fixes[..];
         for (partition, count) in &parcel.parts {
@@ -67,8 +68,8 @@ async fn every_record_reaches_its_owner_in_order() {
         }
         assert!(rest.is_empty());
         seen += fixes.len();
-        parcel.ticket.count(RejectReason::Jump, 1);
-        parcel.ticket.applied();
+        part.count(RejectReason::Jump, 1);
+        part.applied();
     }
     assert_eq!(seen, 600);
     let applied = ticket.await.expect("all parts are applied");
@@ -83,7 +84,7 @@ async fn a_full_mailbox_makes_the_sender_wait() {
     tokio::pin!(second);
     let timeout = tokio::time::timeout(std::time::Duration::from_millis(20), &mut second).await;
     assert!(timeout.is_err(), "no room yet");
-    let parcel = inboxes[0].receiver.recv().expect("the first");
+    let Delivery { parcel, .. } = inboxes[0].receiver.recv().expect("the first");
     inboxes[0].give_back(parcel.records.len());
     second.await.expect("room was made");
 }

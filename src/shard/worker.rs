@@ -30,7 +30,7 @@ use super::checkpoints::{CheckpointOrder, Rota};
 use super::config::ShardConfig;
 use super::figures::{ShardFigures, ShardSample};
 use super::ledger::Ledger;
-use super::mailbox::{Inbox, Parcel};
+use super::mailbox::{Delivery, Inbox, Parcel};
 use super::ticket::TicketPart;
 
 /// What a shard is built from.
@@ -87,6 +87,8 @@ struct Worker {
     /// The last sequence appended, by place in `parts.partitions`.
     appended: Vec<InputSeq>,
     parcels: Vec<Parcel>,
+    /// Of the parcels, in their order.
+    tickets: Vec<TicketPart>,
     steps: Vec<Step>,
     /// Leases to journal with the next batch.
     leases: Vec<(PartitionId, Grant)>,
@@ -128,6 +130,7 @@ impl Worker {
             slots,
             appended: parts.partitions.iter().map(Partition::seq).collect(),
             parcels: Vec::with_capacity(256),
+            tickets: Vec::with_capacity(256),
             steps: Vec::with_capacity(1024),
             leases: Vec::new(),
             unsynced: VecDeque::new(),
@@ -183,9 +186,9 @@ impl Worker {
             return;
         }
         channel::select! {
-            recv(self.parts.inbox.receiver) -> parcel => {
-                if let Ok(parcel) = parcel {
-                    self.parcels.push(parcel);
+            recv(self.parts.inbox.receiver) -> delivery => {
+                if let Ok(delivery) = delivery {
+                    self.take(delivery);
                 } else {
                     // Every sender is gone: nothing will come, but syncs still do.
                     let _quiet = self.synced.recv_timeout(pause);
@@ -196,10 +199,15 @@ impl Worker {
         }
         let mut records: usize = self.parcels.iter().map(|parcel| parcel.records.len()).sum();
         while records < self.parts.config.batch_records as usize {
-            let Ok(parcel) = self.parts.inbox.receiver.try_recv() else { break };
-            records += parcel.records.len();
-            self.parcels.push(parcel);
+            let Ok(delivery) = self.parts.inbox.receiver.try_recv() else { break };
+            records += delivery.parcel.records.len();
+            self.take(delivery);
         }
+    }
+
+    fn take(&mut self, delivery: Delivery) {
+        self.parcels.push(delivery.parcel);
+        self.tickets.push(delivery.ticket);
     }
 
     /// Back pressure: no new batch while syncs or consumers are too far behind.
@@ -217,12 +225,8 @@ impl Worker {
         self.plan_publication(view);
         self.plan_leases();
         self.plan_ticks();
-        let mut tickets = self.plan_parcels();
+        self.plan_parcels();
         if self.steps.is_empty() {
-            for ticket in tickets.drain(..) {
-                // Nothing of it is new; what it repeats is synced before anything that comes later is.
-                self.unsynced_ticket(ticket);
-            }
             self.release_parcels();
             return;
         }
@@ -233,8 +237,8 @@ impl Worker {
             self.parts.log.append(position, &step.input(&self.parcels));
         }
         let commit = self.parts.log.commit();
-        let release = self.evaluate(view, &tickets);
-        self.unsynced.push_back(Unsynced { commit, release, tickets });
+        let release = self.evaluate(view);
+        self.unsynced.push_back(Unsynced { commit, release, tickets: Vec::new() });
         self.release_parcels();
         self.lease_wanted(view);
         self.publish_figures();
@@ -276,36 +280,30 @@ impl Worker {
     }
 
     /// Plans every part that is new; what was applied before is counted and left out.
-    fn plan_parcels(&mut self) -> Vec<TicketPart> {
-        let mut tickets = Vec::with_capacity(self.parcels.len());
-        for (number, parcel) in self.parcels.iter_mut().enumerate() {
+    fn plan_parcels(&mut self) {
+        for (number, (parcel, ticket)) in self.parcels.iter().zip(&self.tickets).enumerate() {
             let mut start = 0;
             for (partition, count) in &parcel.parts {
                 let records = start..start + *count as usize;
                 start = records.end;
-                let place = self.slots[partition.index()];
-                let Some(place) = place else {
-                    parcel.ticket.count(RejectReason::PartitionNotOwned, *count);
+                let Some(place) = self.slots[partition.index()] else {
+                    ticket.count(RejectReason::PartitionNotOwned, *count);
                     continue;
                 };
-                let fresh = parcel
-                    .origin
-                    .is_none_or(|origin| self.parts.partitions[place].admit(&origin));
-                if fresh {
+                let partition_state = &mut self.parts.partitions[place];
+                if parcel.origin.is_none_or(|origin| partition_state.admit(&origin)) {
                     let what = What::Part { parcel: number, records };
                     self.steps.push(Step { partition: *partition, what });
                 } else {
-                    parcel.ticket.count(RejectReason::Resent, *count);
+                    ticket.count(RejectReason::Resent, *count);
                     self.sample.resent += u64::from(*count);
                 }
             }
-            tickets.push(parcel.take_ticket());
         }
-        tickets
     }
 
     /// Steps the planned inputs and encodes what comes out, for the release after the sync.
-    fn evaluate(&mut self, view: Option<SnapshotView<'_>>, tickets: &[TicketPart]) -> Release {
+    fn evaluate(&mut self, view: Option<SnapshotView<'_>>) -> Release {
         let mut release = Release::default();
         for step in self.steps.drain(..) {
             let place = self.slots[step.partition.index()].expect("only own partitions are planned");
@@ -313,7 +311,7 @@ impl Worker {
             let before = self.out.counts.rejected;
             partition.step(&step.input(&self.parcels), view, &mut self.out);
             if let What::Part { parcel, .. } = step.what {
-                count_rejects(&tickets[parcel], &before, &self.out.counts.rejected);
+                count_rejects(&self.tickets[parcel], &before, &self.out.counts.rejected);
             }
             release.marks.push((step.partition, partition.seq()));
         }
@@ -330,17 +328,15 @@ impl Worker {
         release
     }
 
+    /// Makes room in the inbox and leaves the tickets to the last batch that is not synced. What a ticket
+    /// without a new record repeats was appended before, so that batch covers it; without one, it is synced.
     fn release_parcels(&mut self) {
         for parcel in self.parcels.drain(..) {
             self.parts.inbox.give_back(parcel.records.len());
         }
-    }
-
-    /// A ticket all of whose parts were applied before: it resolves with the batch before it.
-    fn unsynced_ticket(&mut self, ticket: TicketPart) {
         match self.unsynced.back_mut() {
-            Some(last) => last.tickets.push(ticket),
-            None => ticket.applied(),
+            Some(last) => last.tickets.append(&mut self.tickets),
+            None => self.tickets.drain(..).for_each(TicketPart::applied),
         }
     }
 
@@ -363,8 +359,8 @@ impl Worker {
         for batch in self.unsynced.drain(..) {
             batch.tickets.into_iter().for_each(|ticket| ticket.lost(Lost::SyncFailed));
         }
-        while let Ok(parcel) = self.parts.inbox.receiver.try_recv() {
-            parcel.into_ticket().lost(Lost::SyncFailed);
+        while let Ok(delivery) = self.parts.inbox.receiver.try_recv() {
+            delivery.ticket.lost(Lost::SyncFailed);
         }
         self.parts.figures.settle(&self.sample);
     }

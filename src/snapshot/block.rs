@@ -8,6 +8,7 @@
 //! [`Verified`] need not check again.
 
 use std::marker::PhantomData;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use rkyv::api::high::{HighSerializer, HighValidator};
 use rkyv::bytecheck::CheckBytes;
@@ -166,6 +167,7 @@ pub struct TooLarge {
 pub struct Verified<T> {
     bytes: PrivateBytes,
     hash: BlockHash,
+    serial: u32,
     content: PhantomData<fn() -> T>,
 }
 
@@ -192,7 +194,9 @@ where
             }
             .into());
         }
-        Ok(Self { bytes, hash, content: PhantomData })
+        // Only uniqueness counts, not the order in which threads verify.
+        let serial = VERIFIED.fetch_add(1, Ordering::Relaxed);
+        Ok(Self { bytes, hash, serial, content: PhantomData })
     }
 }
 
@@ -212,12 +216,21 @@ where
         self.hash
     }
 
+    /// A number that no other block verified by this process has.
+    #[must_use]
+    pub fn serial(&self) -> u32 {
+        self.serial
+    }
+
     /// Header and archive.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 }
+
+/// How many blocks this process has verified.
+static VERIFIED: AtomicU32 = AtomicU32::new(1);
 
 impl<T> std::fmt::Debug for Verified<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -80,6 +80,8 @@ impl std::fmt::Display for BlockKind {
 pub struct Manifest {
     /// The local day from which schedules are compiled, as days since 1970-01-01.
     pub valid_from_day: i32,
+    /// The member hash of the nil device: tells whether member hashes were made under our installation key.
+    pub key_check: u64,
     /// In ascending order of id.
     pub accounts: Vec<ManifestAccount>,
 }
@@ -92,6 +94,8 @@ pub struct ManifestAccount {
     pub id: u32,
     /// [`IndexBlock`](super::index::IndexBlock): where the watched targets are.
     pub index: [u8; 32],
+    /// The digest of what the index was built from, so that an unchanged one need not be built again.
+    pub index_source: [u8; 32],
     /// [`TargetsBlock`]: their keys, names and places.
     pub targets: [u8; 32],
     /// [`WatchBlock`]: which campaigns watch them.
@@ -320,7 +324,7 @@ pub enum FrequencyRow {
 }
 
 /// One row of the weekly schedule.
-#[derive(Archive, Serialize, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Archive, Serialize, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[rkyv(derive(Debug))]
 pub struct WindowRow {
     /// Bit 0 is Monday, bit 6 Sunday.

@@ -1,4 +1,15 @@
 //! Compiled campaigns: what the engine reads, and nothing it does not need.
+//!
+//! A snapshot answers, for one account, which targets there are and where ([`index`]), which campaigns watch
+//! them and what each asks for. It is made of content-addressed blocks ([`blocks`], [`block`]) under a
+//! manifest: what an edit does not touch keeps its hash and is neither written, nor shipped, nor verified
+//! again. Instants are compiled ahead ([`calendar`]): the engine knows no time zones.
+//!
+//! Blocks are hostile until verified ([`verify`]); they are copied into memory of our own first
+//! ([`memory`]), so that nobody can change them under us. After that, reading is looking at bytes
+//! ([`parts`], [`view`]).
+//!
+//! In reading order.
 
 pub mod blocks;
 pub mod block;
@@ -7,3 +18,14 @@ pub mod verify;
 pub mod parts;
 pub mod view;
 pub mod index;
+pub mod calendar;
+pub mod build;
+pub mod load;
+pub mod slot;
+
+#[cfg(test)]
+mod calendar_tests;
+#[cfg(test)]
+mod slot_tests;
+#[cfg(test)]
+pub(crate) mod samples;

@@ -39,8 +39,8 @@ pub struct AccountParts {
     pub changed_in: Epoch,
     /// The first target id never dealt yet.
     pub next_target_id: u32,
-    /// Equal only for the same index block.
-    pub index_generation: u32,
+    /// The digest of what the index was built from.
+    pub index_source: [u8; 32],
     /// Where the watched targets are.
     pub index: Arc<Verified<IndexBlock>>,
     /// Keys, names and places.

@@ -1,33 +1,342 @@
 //! What must hold in a block beyond being a well-formed archive.
 //!
 //! Each rule is one that [`view`](super::view) relies on: ascending order where it searches, offsets within
-//! their arrays where it slices, known numbers where it matches.
+//! their arrays where it slices, known numbers where it matches. [`joins`] checks what blocks say of each other.
+
+use rkyv::rend::unaligned::{i32_ule, i64_ule, u32_ule, u64_ule};
+use rkyv::tuple::ArchivedTuple2;
 
 use super::block::{Content, ContentError};
 use super::blocks::{
-    ArchivedAudienceBlock, ArchivedCalendarBlock, ArchivedCampaignsBlock, ArchivedManifest,
-    ArchivedScheduleBlock, ArchivedStanding, ArchivedTargetsBlock, ArchivedWatchBlock,
-    AudienceBlock, BlockKind, CalendarBlock, CampaignsBlock, Manifest, ScheduleBlock, Standing,
-    TargetsBlock, WatchBlock,
+    ArchivedAudienceBlock, ArchivedCalendarBlock, ArchivedCampaignRow, ArchivedCampaignsBlock,
+    ArchivedIdTable, ArchivedManifest, ArchivedMemberSet, ArchivedScheduleBlock, ArchivedStanding,
+    ArchivedTargetRow, ArchivedTargetsBlock, ArchivedWatchBlock, AudienceBlock, BlockKind,
+    CalendarBlock, CampaignsBlock, Manifest, ScheduleBlock, Standing, TargetsBlock, WatchBlock,
 };
+use super::index::{self, ArchivedIndexBlock, BadIndex, IndexBlock};
+use super::view::as_index;
+use crate::domain::ids::TargetId;
 
-macro_rules! unchecked_content {
-    ($($block:ident $archived:ident $kind:ident $count:ident;)*) => {$(
-        impl Content for $block {
-            const KIND: BlockKind = BlockKind::$kind;
-            fn verify(_archived: &$archived) -> Result<(), ContentError> { Ok(()) }
-            fn count(archived: &$archived) -> usize { archived.$count.len() }
-        }
-    )*};
+type Checked = Result<(), ContentError>;
+
+impl Content for Manifest {
+    const KIND: BlockKind = BlockKind::Manifest;
+
+    fn verify(block: &ArchivedManifest) -> Checked {
+        ascending("accounts", block.accounts.iter().map(|account| account.id.to_native()))
+    }
+
+    fn count(block: &ArchivedManifest) -> usize {
+        block.accounts.len()
+    }
 }
 
-unchecked_content! {
-    Manifest ArchivedManifest Manifest accounts;
-    Standing ArchivedStanding Standing accounts;
-    TargetsBlock ArchivedTargetsBlock Targets rows;
-    WatchBlock ArchivedWatchBlock Watch target_rows;
-    CampaignsBlock ArchivedCampaignsBlock Campaigns rows;
-    CalendarBlock ArchivedCalendarBlock Calendar days;
-    ScheduleBlock ArchivedScheduleBlock Schedule spans;
-    AudienceBlock ArchivedAudienceBlock Audience members;
+impl Content for Standing {
+    const KIND: BlockKind = BlockKind::Standing;
+
+    fn verify(block: &ArchivedStanding) -> Checked {
+        ascending("accounts", block.accounts.iter().map(|account| account.id.to_native()))?;
+        for account in block.accounts.iter() {
+            ascending("campaigns", account.campaigns.iter().map(|one| one.id.to_native()))?;
+        }
+        Ok(())
+    }
+
+    fn count(block: &ArchivedStanding) -> usize {
+        block.accounts.len()
+    }
+}
+
+impl Content for IndexBlock {
+    const KIND: BlockKind = BlockKind::Index;
+
+    fn verify(block: &ArchivedIndexBlock) -> Checked {
+        let named = |bad: BadIndex| ContentError {
+            array: bad.what,
+            position: bad.at,
+            rule: "is not valid",
+        };
+        index::verify(block).map_err(named)
+    }
+
+    fn count(block: &ArchivedIndexBlock) -> usize {
+        block.ids.len()
+    }
+}
+
+impl Content for TargetsBlock {
+    const KIND: BlockKind = BlockKind::Targets;
+
+    fn verify(block: &ArchivedTargetsBlock) -> Checked {
+        ascending("rows", block.rows.iter().map(|row| row.id.to_native()))?;
+        every(
+            "rows",
+            block.rows.iter(),
+            "a target needs texts within the block, and a place with its area",
+            |row| target_row_holds(row, &block.text),
+        )
+    }
+
+    fn count(block: &ArchivedTargetsBlock) -> usize {
+        block.rows.len()
+    }
+}
+
+impl Content for WatchBlock {
+    const KIND: BlockKind = BlockKind::Watch;
+
+    fn verify(block: &ArchivedWatchBlock) -> Checked {
+        id_table("targets", &block.targets)?;
+        let watched = block.targets.ids.len();
+        same_len("target_rows", block.target_rows.len(), watched)?;
+        offsets("first", &block.first, watched, block.campaigns.len())?;
+        for (row, bounds) in block.first.windows(2).enumerate() {
+            let range = as_index(bounds[0].to_native())..as_index(bounds[1].to_native());
+            let campaigns = block.campaigns.get(range).unwrap_or_default();
+            let sorted = campaigns.is_sorted_by(|a, b| a.to_native() < b.to_native());
+            holds(sorted, "campaigns", row, "a target's campaigns must ascend")?;
+        }
+        let places = &block.places;
+        let sorted = places.is_sorted_by(|a, b| pair(a) < pair(b));
+        holds(sorted, "places", 0, "places must ascend")?;
+        every("places", places.iter(), "a place must name a watched target", |entry| {
+            as_index(entry.1.to_native()) < watched
+        })
+    }
+
+    fn count(block: &ArchivedWatchBlock) -> usize {
+        block.targets.ids.len()
+    }
+}
+
+impl Content for CampaignsBlock {
+    const KIND: BlockKind = BlockKind::Campaigns;
+
+    fn verify(block: &ArchivedCampaignsBlock) -> Checked {
+        ascending("apps", block.apps.iter().map(|app| app.id.to_native()))?;
+        id_table("ids", &block.ids)?;
+        same_len("rows", block.rows.len(), block.ids.ids.len())?;
+        let rows = block.rows.iter().zip(block.ids.ids.iter());
+        every("rows", rows, "a row must have the id of its place", |(row, id)| row.id == **id)?;
+        member_set("blacklist", &block.blacklist)?;
+        member_set("blacklist_echo", &block.blacklist_echo)?;
+        block.rows.iter().enumerate().try_for_each(|(at, row)| campaign_row(at, row))
+    }
+
+    fn count(block: &ArchivedCampaignsBlock) -> usize {
+        block.rows.len()
+    }
+}
+
+impl Content for CalendarBlock {
+    const KIND: BlockKind = BlockKind::Calendar;
+
+    fn verify(block: &ArchivedCalendarBlock) -> Checked {
+        borders("days", &block.days, block.ends_at.to_native())?;
+        borders("months", &block.months, block.ends_at.to_native())?;
+        spans("nights", &block.nights)
+    }
+
+    fn count(block: &ArchivedCalendarBlock) -> usize {
+        block.days.len()
+    }
+}
+
+impl Content for ScheduleBlock {
+    const KIND: BlockKind = BlockKind::Schedule;
+
+    fn verify(block: &ArchivedScheduleBlock) -> Checked {
+        let sets = block.first.len().saturating_sub(1);
+        offsets("first", &block.first, sets, block.spans.len())?;
+        for set in 0..sets {
+            spans("spans", block.spans_of(u32::try_from(set).unwrap_or(u32::MAX)))?;
+        }
+        Ok(())
+    }
+
+    fn count(block: &ArchivedScheduleBlock) -> usize {
+        block.spans.len()
+    }
+}
+
+impl Content for AudienceBlock {
+    const KIND: BlockKind = BlockKind::Audience;
+
+    fn verify(block: &ArchivedAudienceBlock) -> Checked {
+        members("members", &block.members)
+    }
+
+    fn count(block: &ArchivedAudienceBlock) -> usize {
+        block.members.len()
+    }
+}
+
+/// What the blocks of one account say of each other.
+#[derive(Clone, Copy)]
+pub(super) struct Joined<'a> {
+    pub(super) index: &'a ArchivedIndexBlock,
+    pub(super) targets: &'a ArchivedTargetsBlock,
+    pub(super) watch: &'a ArchivedWatchBlock,
+    pub(super) campaigns: &'a ArchivedCampaignsBlock,
+    pub(super) schedule: &'a ArchivedScheduleBlock,
+    pub(super) audiences: usize,
+}
+
+/// Checks that every position which one block holds of another is one.
+///
+/// # Errors
+/// The first that is not.
+pub(super) fn joins(account: Joined<'_>) -> Checked {
+    let Joined { index, targets, watch, campaigns, schedule, audiences } = account;
+    let indexed = index.ids.len() == watch.targets.ids.len();
+    holds(
+        indexed,
+        "index.ids",
+        index.ids.len(),
+        "it must hold the watched targets, no more and no less",
+    )?;
+    let ids = index.ids.iter().zip(watch.targets.ids.iter());
+    every("index.ids", ids, "it must be a watched target", |(id, watched)| *id == *watched)?;
+    let watched = watch.target_rows.iter().zip(watch.targets.ids.iter());
+    every(
+        "watch.target_rows",
+        watched,
+        "it must be the row of the watched target",
+        |(row, id)| {
+            let row = targets.rows.get(as_index(row.to_native()));
+            row.map_or(TargetId::NATIONWIDE.0, |row| row.id.to_native()) == id.to_native()
+        },
+    )?;
+    let rows = campaigns.rows.len();
+    every("watch.campaigns", watch.campaigns.iter(), "it must be the row of a campaign", |row| {
+        as_index(row.to_native()) < rows
+    })?;
+    let sets = schedule.first.len().saturating_sub(1);
+    every(
+        "campaigns.window_set",
+        campaigns.rows.iter(),
+        "it must be a set of the schedule",
+        |row| as_index(row.window_set.to_native()) < sets,
+    )?;
+    let lists = campaigns.rows.iter().filter_map(|row| row.audience.as_ref());
+    let lists = lists.chain([&campaigns.blacklist, &campaigns.blacklist_echo]);
+    every("campaigns.audience", lists, "it must be an audience of the account", |set| match set {
+        ArchivedMemberSet::Here(_) => true,
+        ArchivedMemberSet::Block(at) => as_index(at.to_native()) < audiences,
+    })
+}
+
+fn target_row_holds(row: &ArchivedTargetRow, text: &str) -> bool {
+    let [key, name, end] =
+        [row.key_start, row.name_start, row.name_end].map(|at| as_index(at.to_native()));
+    let texts = text.get(key..name).is_some() && text.get(name..end).is_some();
+    let place = row.area <= 2 && (row.area == 0) == (row.place.to_native() == 0);
+    texts && place && row.id.to_native() != TargetId::NATIONWIDE.0
+}
+
+fn campaign_row(at: usize, row: &ArchivedCampaignRow) -> Checked {
+    holds(matches!(row.mode, 1 | 2), "rows.mode", at, "1 (testing) or 2 (running)")?;
+    holds(row.holdout_pct <= 50, "rows.holdout_pct", at, "0 to 50")?;
+    holds(row.messages.len() <= 2, "rows.messages", at, "at most two messages")?;
+    holds(row.starts_at <= row.ends_at, "rows.ends_at", at, "not before starts_at")?;
+    ascending("rows.apps", row.apps.iter().map(|app| app.to_native()))?;
+    ascending("rows.targets", row.targets.iter().map(|target| target.to_native()))?;
+    members("rows.test_devices", &row.test_devices)?;
+    row.audience.as_ref().map_or(Ok(()), |set| member_set("rows.audience", set))
+}
+
+/// The direct table, where there is one, must say the same as the ids; only the last id may lie beyond it.
+fn id_table(array: &'static str, table: &ArchivedIdTable) -> Checked {
+    ascending(array, table.ids.iter().map(|id| id.to_native()))?;
+    if table.direct.is_empty() {
+        return Ok(());
+    }
+    every(
+        array,
+        table.ids.iter().enumerate(),
+        "the direct table must find each id",
+        |(row, id)| table.row(id.to_native()) == Some(*row),
+    )?;
+    let found = table.direct.iter().filter(|slot| slot.to_native() != 0).count();
+    let within = table.ids.partition_point(|id| as_index(id.to_native()) < table.direct.len());
+    holds(found == within, array, 0, "the direct table must find nothing but the ids")
+}
+
+fn member_set(array: &'static str, set: &ArchivedMemberSet) -> Checked {
+    match set {
+        ArchivedMemberSet::Here(list) => members(array, list),
+        ArchivedMemberSet::Block(_) => Ok(()),
+    }
+}
+
+fn members(array: &'static str, list: &[u64_ule]) -> Checked {
+    let sorted = list.is_sorted_by(|a, b| a.to_native() < b.to_native());
+    holds(sorted, array, 0, "members must ascend without repeats")
+}
+
+fn borders(
+    array: &'static str,
+    list: &[ArchivedTuple2<i64_ule, i32_ule>],
+    ends_at: i64,
+) -> Checked {
+    let sorted = list.is_sorted_by(|a, b| a.0.to_native() < b.0.to_native());
+    holds(sorted, array, 0, "borders must ascend")?;
+    let ends = list.last().is_none_or(|last| last.0.to_native() < ends_at);
+    holds(ends, array, list.len(), "the last border must lie before the end")
+}
+
+fn spans(array: &'static str, list: &[ArchivedTuple2<i64_ule, i64_ule>]) -> Checked {
+    every(array, list.iter(), "a span must end after it begins", |span| {
+        span.0.to_native() < span.1.to_native()
+    })?;
+    let apart = list.is_sorted_by(|a, b| a.1.to_native() < b.0.to_native());
+    holds(apart, array, 0, "spans must ascend and lie apart")
+}
+
+/// `rows` + 1 offsets from 0 to `end`, never falling.
+fn offsets(array: &'static str, list: &[u32_ule], rows: usize, end: usize) -> Checked {
+    same_len(array, list.len(), rows + 1)?;
+    let bounds = list.first().zip(list.last());
+    let whole =
+        bounds.is_some_and(|(first, last)| *first == 0 && as_index(last.to_native()) == end);
+    holds(whole, array, 0, "offsets must run from 0 to the end of what they cut")?;
+    holds(list.is_sorted_by_key(|at| at.to_native()), array, 0, "offsets must not fall")
+}
+
+fn ascending(array: &'static str, ids: impl Iterator<Item = u32>) -> Checked {
+    let mut last = None;
+    for (position, id) in ids.enumerate() {
+        holds(
+            last.is_none_or(|last| last < id),
+            array,
+            position,
+            "ids must ascend without repeats",
+        )?;
+        last = Some(id);
+    }
+    Ok(())
+}
+
+fn every<T>(
+    array: &'static str,
+    mut entries: impl Iterator<Item = T>,
+    rule: &'static str,
+    entry_holds: impl Fn(&T) -> bool,
+) -> Checked {
+    match entries.position(|entry| !entry_holds(&entry)) {
+        None => Ok(()),
+        Some(position) => Err(ContentError { array, position, rule }),
+    }
+}
+
+fn same_len(array: &'static str, len: usize, expected: usize) -> Checked {
+    holds(len == expected, array, len, "the array's length does not fit its companions")
+}
+
+fn holds(fine: bool, array: &'static str, position: usize, rule: &'static str) -> Checked {
+    if fine { Ok(()) } else { Err(ContentError { array, position, rule }) }
+}
+
+fn pair(entry: &ArchivedTuple2<u32_ule, u32_ule>) -> (u32, u32) {
+    (entry.0.to_native(), entry.1.to_native())
 }

@@ -1,73 +1,33 @@
-//! Holds the place of the spatial index until it is merged: a list of circles and rings, tested one by one.
+//! The index of one account: which targets contain a point.
+//!
+//! A point's cell is found in a fixed-point quad grid over longitude and latitude ([`grid`]): a dense root
+//! sized to the account's targets, then nodes of 4 × 4 to 16 × 16 children where boundaries are dense. The
+//! leaf says which targets contain the whole cell, and holds small exact tests for those whose boundary
+//! crosses it. Cells of a neighbourhood form a *group* that names at most 64 undecided targets, so that what
+//! contains a point is a group and a 64-bit mask ([`contained`]), and moving within the group changes bits.
+//!
+//! [`build`] makes a block from shapes ([`split`], [`clip`], [`leaf`] and [`layout`] do the work). A block is flat arrays
+//! ([`block`]) that are archived and read in place: [`verify`] checks every offset once, after which
+//! [`view`] looks points up without allocating. [`shapes`] keeps the exact geometry beside the cells.
 
-use rkyv::{Archive, Serialize};
+pub mod grid;
+pub mod block;
+pub mod contained;
+pub mod view;
+pub mod changes;
+pub mod shapes;
+pub mod verify;
+pub mod build;
+mod split;
+mod clip;
+mod leaf;
+mod layout;
+mod prefetch;
 
-use super::block::{Content, ContentError};
-use super::blocks::BlockKind;
-use crate::domain::ids::TargetId;
-use crate::domain::target::Shape;
-use crate::domain::units::PointE7;
-
-/// Where targets are.
-#[derive(Archive, Serialize, Clone, PartialEq, Debug, Default)]
-#[rkyv(derive(Debug))]
-pub struct IndexBlock {
-    /// In ascending order of id.
-    pub ids: Vec<u32>,
-    /// Latitude, longitude, radius of circles.
-    pub circles: Vec<(i32, i32, f64)>,
-}
-
-impl Content for IndexBlock {
-    const KIND: BlockKind = BlockKind::Index;
-
-    fn verify(_archived: &ArchivedIndexBlock) -> Result<(), ContentError> {
-        Ok(())
-    }
-
-    fn count(archived: &ArchivedIndexBlock) -> usize {
-        archived.ids.len()
-    }
-}
-
-/// Builds the index.
-#[must_use]
-pub fn build(targets: &[(TargetId, &Shape)]) -> IndexBlock {
-    let circle = |shape: &Shape| match shape {
-        Shape::Circle { center, radius_m } => (center.lat, center.lon, *radius_m),
-        Shape::Polygon { .. } => (0, 0, 0.0),
-        Shape::Everywhere => (0, 0, f64::INFINITY),
-    };
-    IndexBlock {
-        ids: targets.iter().map(|(id, _)| id.0).collect(),
-        circles: targets.iter().map(|(_, shape)| circle(shape)).collect(),
-    }
-}
-
-/// Reads the index.
-#[derive(Clone, Copy, Debug)]
-pub struct IndexView<'s> {
-    block: &'s ArchivedIndexBlock,
-}
-
-impl<'s> IndexView<'s> {
-    /// Over a verified block.
-    #[must_use]
-    pub fn new(block: &'s ArchivedIndexBlock) -> Self {
-        Self { block }
-    }
-
-    /// Radius, or √(area/π).
-    #[must_use]
-    pub fn size_m(self, id: TargetId) -> f32 {
-        let at = self.block.ids.binary_search_by_key(&id.0, |id| id.to_native());
-        #[expect(clippy::cast_possible_truncation, reason = "sizes need no more")]
-        at.map_or(0.0, |at| self.block.circles[at].2.to_native() as f32)
-    }
-
-    /// 0 inside, else metres to the shape.
-    #[must_use]
-    pub fn distance_m(self, _id: TargetId, _at: PointE7) -> f64 {
-        0.0
-    }
-}
+pub use block::{ArchivedIndexBlock, IndexBlock};
+pub use build::{IndexError, build};
+pub use changes::Change;
+pub use contained::{Contained, Spot};
+pub(crate) use prefetch::prefetch;
+pub use verify::{BadIndex, verify};
+pub use view::IndexView;

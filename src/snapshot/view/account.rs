@@ -59,13 +59,13 @@ impl<'s> AccountView<'s> {
     /// Where its watched targets are.
     #[must_use]
     pub fn index(self) -> IndexView<'s> {
-        IndexView::new(self.parts.index.get())
+        IndexView::of(self.parts.index.get())
     }
 
     /// A number that is equal for two snapshots of this process only if the index block is the same bytes.
     #[must_use]
     pub fn index_generation(self) -> u32 {
-        self.parts.index_generation
+        self.parts.index.serial()
     }
 
     /// A watched target.

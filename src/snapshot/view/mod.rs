@@ -15,4 +15,5 @@ mod target;
 pub use account::{AccountView, AppView};
 pub use campaign::{CampaignView, MessageView};
 pub use snapshot::SnapshotView;
+pub(super) use table::as_index;
 pub use target::TargetView;

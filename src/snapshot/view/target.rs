@@ -37,10 +37,7 @@ impl<'s> TargetView<'s> {
     /// Its radius, or √(area / π) of a polygon, m; infinite for the target that contains every fix.
     #[must_use]
     pub fn size_m(self) -> f32 {
-        if self.id == TargetId::NATIONWIDE {
-            return f32::INFINITY;
-        }
-        self.account.index().size_m(self.id)
+        self.account.index().size_m(self.id).unwrap_or_default()
     }
 
     /// The store it belongs to, and which of the store's areas it is.
@@ -78,10 +75,7 @@ impl<'s> TargetView<'s> {
     /// 0 inside, else metres to the shape; the same on every processor.
     #[must_use]
     pub fn distance_m(self, from: PointE7) -> f64 {
-        if self.id == TargetId::NATIONWIDE {
-            return 0.0;
-        }
-        self.account.index().distance_m(self.id, from)
+        self.account.index().distance_m(self.id, from).unwrap_or(f64::INFINITY)
     }
 
     fn campaign_rows(self) -> Option<&'s [rkyv::rend::unaligned::u32_ule]> {

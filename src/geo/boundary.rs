@@ -1,0 +1,51 @@
+//! Distances from a point to a boundary, m: what exit rules and reports measure.
+//!
+//! Distances decide exits (25 m to 1,000 m and the accuracy), never containment, so a nearest point found in
+//! the local plane is enough; its distance is then measured on the sphere.
+
+use super::circle::{distance_deg_m, distance_m};
+use super::polygon::{Edge, FULL_TURN_E7};
+use crate::domain::target::Vertex;
+use crate::domain::units::{E7, PointE7};
+
+/// From `p` to the circle's line, on either side of it.
+#[must_use]
+pub fn to_circle_m(center: PointE7, radius_m: f64, p: PointE7) -> f64 {
+    (distance_m(center, p) - radius_m).abs()
+}
+
+/// From `p` to the nearest of the edges, seen at the longitude of `p` and at that ± 360°; infinite when
+/// there are none.
+pub fn to_edges_m<I: Iterator<Item = Edge>>(edges: impl Fn() -> I, p: PointE7) -> f64 {
+    let nearest_of = |turns: i64| {
+        let shift = turns * FULL_TURN_E7;
+        edges().map(|edge| to_edge_m(edge, p, shift)).fold(f64::INFINITY, f64::min)
+    };
+    [0, -1, 1].into_iter().map(nearest_of).fold(f64::INFINITY, f64::min)
+}
+
+/// From `p`, moved by `shift` in longitude, to one edge.
+///
+/// Near `p` the sphere's metric is dy² + cos φ₁ · cos φ₂ · dx². The foot is found with φ₂ = φ₁ first and
+/// once more with the latitude of that foot.
+fn to_edge_m((a, b): Edge, p: PointE7, shift: i64) -> f64 {
+    let here = Vertex { lat: i64::from(p.lat), lon: i64::from(p.lon) + shift };
+    let (ax, ay) = (degrees(a.lon - here.lon), degrees(a.lat - here.lat));
+    let (dx, dy) = (degrees(b.lon - a.lon), degrees(b.lat - a.lat));
+    let cos_here = libm::cos(p.lat_deg().to_radians());
+    let mut share = 0.0;
+    let mut cos_foot = cos_here;
+    for _ in 0..2 {
+        let scale = cos_here * cos_foot;
+        let length = dy * dy + scale * dx * dx;
+        let along = -(ay * dy + scale * ax * dx);
+        share = if length > 0.0 { (along / length).clamp(0.0, 1.0) } else { 0.0 };
+        cos_foot = libm::cos((p.lat_deg() + ay + share * dy).to_radians());
+    }
+    distance_deg_m((p.lat_deg(), 0.0), (p.lat_deg() + ay + share * dy, ax + share * dx))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "differences of coordinates are far below 2^53")]
+fn degrees(difference_e7: i64) -> f64 {
+    difference_e7 as f64 / E7
+}

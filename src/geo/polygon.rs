@@ -1,0 +1,52 @@
+//! Polygons: even-odd over all rings, straight edges in longitude and latitude, decided in integers.
+//!
+//! The half-open rule: an edge counts for the rows from its lower end (included) to its upper end (left
+//! out), and only for points strictly to its west. Two neighbours that share an edge therefore give each
+//! point of it to exactly one of them. A ring across the antimeridian is unwrapped, so a point is tested at
+//! its longitude and at that ± 360°.
+
+use crate::domain::target::{Ring, Vertex};
+use crate::domain::units::{HALF_TURN_E7, PointE7};
+
+/// 360° in coordinate units.
+pub const FULL_TURN_E7: i64 = 2 * HALF_TURN_E7 as i64;
+
+/// An edge from one vertex to the next.
+pub type Edge = (Vertex, Vertex);
+
+/// Whether the polygon of these rings contains `p`, at its longitude or at that ± 360°.
+#[must_use]
+pub fn contains(rings: &[Ring], p: PointE7) -> bool {
+    contains_by(|| rings.iter().flat_map(edges), p)
+}
+
+/// The same for edges that come from elsewhere, such as an archive; `edges` is called up to 3 times.
+pub fn contains_by<I: Iterator<Item = Edge>>(edges: impl Fn() -> I, p: PointE7) -> bool {
+    let at =
+        |turns: i64| Vertex { lat: i64::from(p.lat), lon: i64::from(p.lon) + turns * FULL_TURN_E7 };
+    [0, -1, 1].into_iter().any(|turns| is_odd(edges(), at(turns)))
+}
+
+/// The edges of a ring, the closing one included.
+pub fn edges(ring: &Ring) -> impl Iterator<Item = Edge> {
+    let Ring(vertices) = ring;
+    let next = vertices.iter().skip(1).chain(vertices.first());
+    vertices.iter().copied().zip(next.copied())
+}
+
+/// Whether an odd number of edges lies to the east of `p` on its row: containment in the plane.
+pub fn is_odd(edges: impl Iterator<Item = Edge>, p: Vertex) -> bool {
+    edges.fold(false, |odd, edge| odd ^ is_east(edge, p))
+}
+
+/// Whether `edge` spans the row of `p` and crosses it strictly to the east of `p`. The ends are put in
+/// order first, so both neighbours of an edge compute the same.
+fn is_east((a, b): Edge, p: Vertex) -> bool {
+    let (low, high) = if a.lat <= b.lat { (a, b) } else { (b, a) };
+    if p.lat < low.lat || p.lat >= high.lat {
+        return false;
+    }
+    let along = i128::from(high.lon - low.lon) * i128::from(p.lat - low.lat);
+    let across = i128::from(p.lon - low.lon) * i128::from(high.lat - low.lat);
+    across < along
+}

@@ -1,0 +1,260 @@
+//! Specs in, blocks out.
+
+use jiff::civil::Date;
+
+use super::built::{Built, Encoded};
+use super::campaigns::campaigns;
+use super::group::{Group, group};
+use super::members::Members;
+use super::rules::{self, BrokenRule};
+use super::standing::{Outline, standing};
+use super::targets::{directory, shapes, source_digest, watch};
+use crate::domain::campaign::{AccountSpec, CampaignSpec};
+use crate::domain::ids::{AccountId, CampaignId, DeviceId, Epoch, TargetId};
+use crate::domain::lots::InstallationKey;
+use crate::domain::target::TargetSpec;
+use crate::snapshot::block::TooLarge;
+use crate::snapshot::blocks::{Manifest, ManifestAccount};
+use crate::snapshot::calendar::{Zone, ZoneError, day_number};
+use crate::snapshot::index::{self, IndexError};
+use crate::snapshot::load::Shelf;
+use crate::snapshot::view::{AccountView, SnapshotView};
+
+/// All that a snapshot is made from.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Source {
+    /// The accounts.
+    pub accounts: Vec<AccountSpec>,
+    /// Their targets; [`TargetId::NATIONWIDE`] is always known and not among them.
+    pub targets: Vec<TargetSpec>,
+    /// Their campaigns.
+    pub campaigns: Vec<CampaignSpec>,
+}
+
+/// What a build needs besides.
+#[derive(Debug, Clone, Copy)]
+pub struct BuildOptions<'a> {
+    /// The number of the new snapshot.
+    pub epoch: Epoch,
+    /// The local day from which schedules are compiled.
+    pub valid_from: Date,
+    /// The key under which lists of devices are hashed.
+    pub key: &'a InstallationKey,
+    /// The snapshot before, whose blocks are shared and whose target ids and run-since epochs are carried over.
+    pub previous: Option<SnapshotView<'a>>,
+}
+
+/// Why there is no snapshot.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum BuildError {
+    /// The epoch does not grow.
+    #[error("epoch {epoch} does not follow {previous}; the next one is needed")]
+    Epoch {
+        /// The number given.
+        epoch: Epoch,
+        /// That of the snapshot before.
+        previous: Epoch,
+    },
+    /// An account is there twice.
+    #[error("account {account} is there twice")]
+    AccountTwice {
+        /// Its number.
+        account: AccountId,
+    },
+    /// Something names an account that is not there.
+    #[error("{of} belongs to account {account}, which is not there")]
+    NoSuchAccount {
+        /// The number named.
+        account: AccountId,
+        /// What names it.
+        of: String,
+    },
+    /// A target id is there twice.
+    #[error("account {account} has target {target} twice")]
+    TargetTwice {
+        /// The account.
+        account: AccountId,
+        /// The number.
+        target: TargetId,
+    },
+    /// A target has the id that means everywhere.
+    #[error(
+        "target {key:?} of account {account} has the id {}, which is reserved",
+        TargetId::NATIONWIDE
+    )]
+    ReservedTarget {
+        /// The account.
+        account: AccountId,
+        /// Its key.
+        key: String,
+    },
+    /// A target key is there twice.
+    #[error("account {account} has the target key {key:?} twice")]
+    KeyTwice {
+        /// The account.
+        account: AccountId,
+        /// The key.
+        key: String,
+    },
+    /// A campaign id is there twice.
+    #[error("account {account} has campaign {campaign} twice")]
+    CampaignTwice {
+        /// The account.
+        account: AccountId,
+        /// The number.
+        campaign: CampaignId,
+    },
+    /// An account, target or campaign breaks a rule.
+    #[error("{what} of account {account}: {rule}")]
+    Rule {
+        /// The account.
+        account: AccountId,
+        /// What breaks it.
+        what: String,
+        /// The rule.
+        rule: BrokenRule,
+    },
+    /// A campaign watches a target that the account does not have.
+    #[error(
+        "campaign {campaign} of account {account} watches target {target}, which the account does not have"
+    )]
+    NoSuchTarget {
+        /// The account.
+        account: AccountId,
+        /// The campaign.
+        campaign: CampaignId,
+        /// The target.
+        target: TargetId,
+    },
+    /// A time zone or a day that can't be compiled.
+    #[error("account {account}: {reason}")]
+    Zone {
+        /// The account.
+        account: AccountId,
+        /// Why.
+        reason: ZoneError,
+    },
+    /// Keys and names of an account's targets exceed what offsets can reach.
+    #[error(
+        "the keys and names of account {account}'s targets take {bytes} bytes; {} are allowed",
+        u32::MAX
+    )]
+    TextsTooLong {
+        /// The account.
+        account: AccountId,
+        /// What they take.
+        bytes: usize,
+    },
+    /// The targets can't be indexed.
+    #[error("account {account}: {reason}")]
+    Index {
+        /// The account.
+        account: AccountId,
+        /// Why.
+        reason: IndexError,
+    },
+    /// A block is too large.
+    #[error(transparent)]
+    TooLarge(#[from] TooLarge),
+}
+
+/// Builds a snapshot.
+///
+/// # Errors
+/// The first spec that is wrong, with what is allowed; or what is too large.
+pub fn build(source: &Source, options: BuildOptions<'_>) -> Result<Built, BuildError> {
+    if let Some(previous) =
+        options.previous.map(SnapshotView::epoch).filter(|one| options.epoch <= *one)
+    {
+        return Err(BuildError::Epoch { epoch: options.epoch, previous });
+    }
+    let mut made = Vec::new();
+    let mut outlines = Vec::new();
+    for group in group(source)? {
+        outlines.push(account(&group, options, &mut made)?);
+    }
+    let manifest = Encoded::of(&Manifest {
+        valid_from_day: day_number(options.valid_from),
+        key_check: options.key.member(DeviceId::NIL),
+        accounts: outlines.iter().map(|outline| outline.entry.clone()).collect(),
+    })?;
+    let standing =
+        Encoded::of(&standing(options.epoch, manifest.hash, &outlines, options.previous))?;
+    let shelf = options.previous.map(Shelf::of).unwrap_or_default();
+    Ok(Built::new(options.epoch, manifest, standing, made, shelf))
+}
+
+fn account(
+    group: &Group<'_>,
+    options: BuildOptions<'_>,
+    made: &mut Vec<Encoded>,
+) -> Result<Outline, BuildError> {
+    let id = group.account.id;
+    check(group)?;
+    let zone = Zone::new(&group.account.time_zone, options.valid_from)
+        .map_err(|reason| BuildError::Zone { account: id, reason })?;
+    let mut members = Members::under(options.key);
+    let (asks, schedule) = campaigns(group, &zone, &mut members)?;
+    let watched = watch(group);
+    let shapes = shapes(group, &watched);
+    let index_source = source_digest(&shapes);
+    let before = options.previous.and_then(|view| view.account(id));
+    let mut keep = |block: Encoded| {
+        let hash = block.hash.0;
+        made.push(block);
+        hash
+    };
+    let index = match unchanged_index(before, index_source) {
+        Some(hash) => hash,
+        None => {
+            let block = index::build(&shapes)
+                .map_err(|reason| BuildError::Index { account: id, reason })?;
+            keep(Encoded::of(&block)?)
+        }
+    };
+    let audiences = members.blocks.iter().map(|block| Encoded::of(block).map(&mut keep));
+    let entry = ManifestAccount {
+        id: id.0,
+        index,
+        index_source,
+        audiences: audiences.collect::<Result<_, _>>()?,
+        targets: keep(Encoded::of(&directory(group)?)?),
+        watch: keep(Encoded::of(&watched)?),
+        campaigns: keep(Encoded::of(&asks)?),
+        calendar: keep(Encoded::of(&zone.calendar())?),
+        schedule: keep(Encoded::of(&schedule)?),
+    };
+    let next_target_id = group.targets.last().map_or(1, |last| last.id.0 + 1);
+    let campaigns = asks.rows.iter().map(|row| (row.id, row.mode)).collect();
+    Ok(Outline { entry, campaigns, next_target_id })
+}
+
+/// The index of the snapshot before, if it was built from the same.
+fn unchanged_index(before: Option<AccountView<'_>>, source: [u8; 32]) -> Option<[u8; 32]> {
+    before
+        .filter(|account| account.parts().index_source == source)
+        .map(|account| account.parts().index.hash().0)
+}
+
+fn check(group: &Group<'_>) -> Result<(), BuildError> {
+    let account = group.account.id;
+    let broken = |what: String, rules: Vec<BrokenRule>| match rules.into_iter().next() {
+        Some(rule) => Err(BuildError::Rule { account, what, rule }),
+        None => Ok(()),
+    };
+    broken("the settings".to_owned(), rules::of_account(group.account))?;
+    for target in &group.targets {
+        broken(format!("target {:?}", target.key), rules::of_shape(&target.shape))?;
+    }
+    for campaign in &group.campaigns {
+        broken(format!("campaign {}", campaign.id), rules::of_campaign(campaign, group.account))?;
+        if let Some(target) = campaign.targets.iter().find(|target| !group.knows(**target)) {
+            return Err(BuildError::NoSuchTarget {
+                account,
+                campaign: campaign.id,
+                target: *target,
+            });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,124 @@
+//! What stands beside a manifest: epoch, and what each account carries over.
+
+use std::collections::BTreeMap;
+
+use super::built::{Built, Encoded};
+use super::compile::BuildError;
+use crate::domain::ids::{AccountId, Epoch};
+use crate::snapshot::block::BlockHash;
+use crate::snapshot::blocks::{
+    ArchivedStandingAccount, BlockKind, ManifestAccount, Standing, StandingAccount,
+    StandingCampaign,
+};
+use crate::snapshot::load::Shelf;
+use crate::snapshot::view::{AccountView, SnapshotView};
+
+/// What the standing of an account is worked out from.
+#[derive(Debug)]
+pub(super) struct Outline {
+    pub(super) entry: ManifestAccount,
+    /// (id, number of its mode), ascending.
+    pub(super) campaigns: Vec<(u32, u8)>,
+    /// At least one more than every target id in use.
+    pub(super) next_target_id: u32,
+}
+
+/// The standing of a new epoch after `previous`.
+pub(super) fn standing(
+    epoch: Epoch,
+    snapshot: BlockHash,
+    outlines: &[Outline],
+    previous: Option<SnapshotView<'_>>,
+) -> Standing {
+    let mut accounts: BTreeMap<u32, StandingAccount> = BTreeMap::new();
+    if let Some(previous) = previous {
+        // Those that have left are remembered for their target ids, which are never dealt again.
+        let left = previous.parts().standing.get().accounts.iter().map(departed);
+        accounts.extend(left.map(|account| (account.id, account)));
+    }
+    for outline in outlines {
+        let before = previous.and_then(|view| view.account(AccountId(outline.entry.id)));
+        let dealt = accounts.get(&outline.entry.id).map_or(0, |account| account.next_target_id);
+        let account = StandingAccount {
+            id: outline.entry.id,
+            changed_in: before
+                .filter(|before| same(*before, &outline.entry))
+                .map_or(epoch, AccountView::changed_in)
+                .0,
+            next_target_id: outline.next_target_id.max(dealt),
+            campaigns: outline.campaigns.iter().map(|one| since(*one, epoch, before)).collect(),
+        };
+        accounts.insert(account.id, account);
+    }
+    Standing {
+        epoch: epoch.0,
+        snapshot: snapshot.0,
+        rollback_of: 0,
+        accounts: accounts.into_values().collect(),
+    }
+}
+
+/// A new epoch with the content of an old one.
+///
+/// # Errors
+/// When an encoded block would be too large, which those of an old epoch are not.
+pub fn roll_back(
+    to: SnapshotView<'_>,
+    epoch: Epoch,
+    previous: Option<SnapshotView<'_>>,
+) -> Result<Built, BuildError> {
+    let old = to.parts();
+    let outlines: Vec<Outline> = to.accounts().map(outline).collect();
+    let standing = Standing {
+        rollback_of: to.epoch().0,
+        ..standing(epoch, old.manifest.hash(), &outlines, previous)
+    };
+    let manifest = Encoded::copied(old.manifest.bytes(), old.manifest.hash(), BlockKind::Manifest);
+    Ok(Built::new(epoch, manifest, Encoded::of(&standing)?, Vec::new(), Shelf::of(to)))
+}
+
+fn outline(account: AccountView<'_>) -> Outline {
+    let parts = account.parts();
+    let campaigns = account.campaigns().map(|one| (one.id().0, one.mode() as u8)).collect();
+    let entry = ManifestAccount {
+        id: account.id().0,
+        index: parts.index.hash().0,
+        index_source: parts.index_source,
+        targets: parts.targets.hash().0,
+        watch: parts.watch.hash().0,
+        campaigns: parts.campaigns.hash().0,
+        calendar: parts.calendar.hash().0,
+        schedule: parts.schedule.hash().0,
+        audiences: parts.audiences.iter().map(|block| block.hash().0).collect(),
+    };
+    Outline { entry, campaigns, next_target_id: parts.next_target_id }
+}
+
+/// Whether targets and campaigns are what they were. Schedules renewed by a later day are no change, for a
+/// campaign's windows are written in its row too; nor is an audience whose members changed.
+fn same(before: AccountView<'_>, now: &ManifestAccount) -> bool {
+    let parts = before.parts();
+    parts.index.hash().0 == now.index
+        && parts.targets.hash().0 == now.targets
+        && parts.watch.hash().0 == now.watch
+        && parts.campaigns.hash().0 == now.campaigns
+}
+
+fn since((id, mode): (u32, u8), epoch: Epoch, before: Option<AccountView<'_>>) -> StandingCampaign {
+    let before = before.and_then(|account| account.campaign(crate::domain::ids::CampaignId(id)));
+    let unchanged = before.filter(|campaign| campaign.mode() as u8 == mode);
+    StandingCampaign {
+        id,
+        mode,
+        run_since: unchanged.map_or(epoch, |campaign| campaign.run_since()).0,
+    }
+}
+
+fn departed(account: &ArchivedStandingAccount) -> StandingAccount {
+    StandingAccount {
+        id: account.id.to_native(),
+        changed_in: account.changed_in.to_native(),
+        next_target_id: account.next_target_id.to_native(),
+        campaigns: Vec::new(),
+    }
+}

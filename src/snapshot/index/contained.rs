@@ -1,0 +1,42 @@
+//! What a look-up gives: a small value that stands for the set of targets around a point.
+
+/// Where a point's tests are: the handle of a leaf.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Spot(pub(super) u32);
+
+/// The set of targets that contain a point, as a group and a mask: 12 bytes.
+///
+/// Under one index, equal values mean equal sets. Unequal values may still mean equal sets in two groups;
+/// [`changes`](super::IndexView::changes) then finds none.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Contained {
+    /// The group's offset; the top bit marks a wide one.
+    pub(super) group: u32,
+    /// Which of the group's undecided targets contain the point; the point itself for a wide group.
+    pub(super) mask: u64,
+}
+
+impl Contained {
+    /// No target at all, under any index: what a device has before its first fix.
+    pub const NONE: Self = Self { group: NO_GROUP, mask: 0 };
+
+    /// Set in a group whose mask is the point.
+    pub(super) const WIDE: u32 = 1 << 31;
+
+    /// As three words, for tables that keep one per device.
+    #[inline]
+    #[must_use]
+    #[expect(clippy::cast_possible_truncation, reason = "the mask is cut in its halves")]
+    pub const fn to_words(self) -> [u32; 3] {
+        [self.group, self.mask as u32, (self.mask >> 32) as u32]
+    }
+
+    /// From [`to_words`](Self::to_words).
+    #[inline]
+    #[must_use]
+    pub const fn from_words([group, low, high]: [u32; 3]) -> Self {
+        Self { group, mask: low as u64 | (high as u64) << 32 }
+    }
+}
+
+const NO_GROUP: u32 = Contained::WIDE - 1;

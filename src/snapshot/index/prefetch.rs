@@ -1,0 +1,19 @@
+//! Asking the processor for a cache line before it is needed. A hint: it changes no result.
+
+/// Starts loading the line of `slice[at]`; nothing happens when there is no such element.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "a call would cost more than the instruction it hides")]
+pub(crate) fn prefetch<T>(slice: &[T], at: usize) {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(element) = slice.get(at) {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        let line = std::ptr::from_ref(element).cast::<i8>();
+        #[expect(unsafe_code, reason = "the intrinsic takes a raw pointer")]
+        // SAFETY: a prefetch reads nothing the program can see; `get` above made the address a valid one.
+        unsafe {
+            _mm_prefetch::<_MM_HINT_T0>(line);
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (slice, at);
+}

@@ -1,0 +1,195 @@
+//! The exact geometry beside the cells, as words: for the rare point on a circle's line, for distances, for
+//! tests of a single target.
+//!
+//! A record is its kind, then for a circle latitude, longitude and radius (an `f64`, low word first); for a
+//! polygon the longitude all others are counted from (an `i64`, low word first), the number of rings, where
+//! each ring ends in vertices, and the vertices as (longitude east of the anchor, latitude).
+
+use rkyv::primitive::ArchivedU32;
+
+use crate::domain::ids::TargetId;
+use crate::domain::target::{Ring, Shape, Vertex};
+use crate::domain::units::PointE7;
+use crate::geo::polygon::Edge;
+use crate::geo::{boundary, circle, polygon};
+
+/// The kind word of a circle.
+pub const CIRCLE: u32 = 1;
+/// The kind word of a polygon.
+pub const POLYGON: u32 = 2;
+/// The kind word of everywhere.
+pub const EVERYWHERE: u32 = 3;
+
+/// Words of a circle's record.
+pub const CIRCLE_RECORD_WORDS: usize = 5;
+/// Words of a polygon's record before the ring ends.
+pub const POLYGON_HEAD_WORDS: usize = 4;
+
+/// A shape that the block has no words for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("target {target} has a ring {degrees}° wide; unwrapped rings may be up to 400° wide")]
+pub struct TooWide {
+    /// The target.
+    pub target: TargetId,
+    /// Its width, whole degrees.
+    pub degrees: i64,
+}
+
+/// The record of a shape.
+///
+/// # Errors
+/// [`TooWide`] for a polygon over 400° wide; nothing on earth is.
+pub fn encode(target: TargetId, shape: &Shape) -> Result<Vec<u32>, TooWide> {
+    match shape {
+        Shape::Circle { center, radius_m } => {
+            let [low, high] = halves(radius_m.to_bits());
+            let (lat, lon) = (center.lat.cast_unsigned(), center.lon.cast_unsigned());
+            Ok(vec![CIRCLE, lat, lon, low, high])
+        }
+        Shape::Polygon { rings } => encode_polygon(target, rings),
+        Shape::Everywhere => Ok(vec![EVERYWHERE]),
+    }
+}
+
+fn encode_polygon(target: TargetId, rings: &[Ring]) -> Result<Vec<u32>, TooWide> {
+    let longitudes = || rings.iter().flat_map(|Ring(vertices)| vertices).map(|vertex| vertex.lon);
+    let anchor = longitudes().min().unwrap_or(0);
+    let width = longitudes().max().unwrap_or(0) - anchor;
+    let too_wide = || TooWide { target, degrees: width / 10_000_000 };
+    if width > MAX_WIDTH_E7 {
+        return Err(too_wide());
+    }
+    let [low, high] = halves(anchor.cast_unsigned());
+    let mut words = vec![POLYGON, low, high, count(rings.len())];
+    let mut end = 0;
+    for Ring(vertices) in rings {
+        end += count(vertices.len());
+        words.push(end);
+    }
+    for vertex in rings.iter().flat_map(|Ring(vertices)| vertices) {
+        words.push(u32::try_from(vertex.lon - anchor).map_err(|_| too_wide())?);
+        words.push(latitude(vertex.lat).cast_unsigned());
+    }
+    Ok(words)
+}
+
+/// 400°, which leaves room in 32 bits.
+const MAX_WIDTH_E7: i64 = 4_000_000_000;
+
+/// Latitudes beyond a pole hold no point, so cutting them to the range of an `i32` changes no answer.
+fn latitude(e7: i64) -> i32 {
+    i32::try_from(e7).unwrap_or(if e7 < 0 { i32::MIN } else { i32::MAX })
+}
+
+fn count(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the word is cut in its halves")]
+fn halves(word: u64) -> [u32; 2] {
+    [word as u32, (word >> 32) as u32]
+}
+
+/// A shape read in place.
+#[derive(Clone, Copy, Debug)]
+pub enum ShapeView<'s> {
+    /// A circle.
+    Circle {
+        /// Its centre.
+        center: PointE7,
+        /// Its radius, m.
+        radius_m: f64,
+    },
+    /// A polygon.
+    Polygon(PolygonView<'s>),
+    /// Every point on earth.
+    Everywhere,
+}
+
+/// A polygon's rings read in place.
+#[derive(Clone, Copy, Debug)]
+pub struct PolygonView<'s> {
+    anchor: i64,
+    ends: &'s [ArchivedU32],
+    vertices: &'s [ArchivedU32],
+}
+
+impl<'s> ShapeView<'s> {
+    /// The record at the start of `words`; `None` when they hold no whole record.
+    #[must_use]
+    pub fn read(words: &'s [ArchivedU32]) -> Option<Self> {
+        let word = |at: usize| words.get(at).map(|word| word.to_native());
+        let wide = |at: usize| Some(u64::from(word(at)?) | u64::from(word(at + 1)?) << 32);
+        match word(0)? {
+            CIRCLE => {
+                let center = PointE7::new(word(1)?.cast_signed(), word(2)?.cast_signed())?;
+                Some(Self::Circle { center, radius_m: f64::from_bits(wide(3)?) })
+            }
+            POLYGON => {
+                let rings = usize::try_from(word(3)?).ok()?;
+                let rest = words.get(POLYGON_HEAD_WORDS..)?;
+                let (ends, rest) = rest.split_at_checked(rings)?;
+                let total = ends.last().map_or(0, |end| end.to_native());
+                let vertices = rest.get(..usize::try_from(total).ok()?.checked_mul(2)?)?;
+                let anchor = wide(1)?.cast_signed();
+                Some(Self::Polygon(PolygonView { anchor, ends, vertices }))
+            }
+            EVERYWHERE => Some(Self::Everywhere),
+            _ => None,
+        }
+    }
+
+    /// Exact containment.
+    #[must_use]
+    pub fn contains(&self, p: PointE7) -> bool {
+        match self {
+            Self::Circle { center, radius_m } => circle::contains(*center, *radius_m, p),
+            Self::Polygon(rings) => polygon::contains_by(|| rings.edges(), p),
+            Self::Everywhere => true,
+        }
+    }
+
+    /// 0 inside, else the distance to the shape, m; infinite for a polygon without edges.
+    #[must_use]
+    pub fn distance_m(&self, p: PointE7) -> f64 {
+        if self.contains(p) {
+            return 0.0;
+        }
+        match self {
+            Self::Circle { center, radius_m } => boundary::to_circle_m(*center, *radius_m, p),
+            Self::Polygon(rings) => boundary::to_edges_m(|| rings.edges(), p),
+            Self::Everywhere => 0.0,
+        }
+    }
+}
+
+impl<'s> PolygonView<'s> {
+    /// Every edge of every ring, the closing ones included.
+    pub fn edges(self) -> impl Iterator<Item = Edge> + 's {
+        let mut start = 0;
+        self.ends.iter().flat_map(move |end| {
+            let first = std::mem::replace(&mut start, end.to_native());
+            let last = end.to_native();
+            (first..last).map(move |at| {
+                let next = if at + 1 == last { first } else { at + 1 };
+                (self.vertex(at), self.vertex(next))
+            })
+        })
+    }
+
+    /// Whether the anchor and the ring ends are those of a polygon that [`encode`] could have written.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        let bounded = self.anchor.unsigned_abs() <= MAX_WIDTH_E7.unsigned_abs() * 4;
+        bounded && self.ends.is_sorted_by_key(|end| end.to_native())
+    }
+
+    fn vertex(&self, at: u32) -> Vertex {
+        let word = |at: usize| self.vertices.get(at).map_or(0, |word| word.to_native());
+        let at = 2 * at as usize;
+        Vertex {
+            lon: self.anchor + i64::from(word(at)),
+            lat: i64::from(word(at + 1).cast_signed()),
+        }
+    }
+}

@@ -1,0 +1,291 @@
+//! From bytes to a snapshot that can be read: every block verified, once.
+//!
+//! Bytes come from a [`store`](super::store), from a build still in memory, or from another node. What an
+//! earlier snapshot of this process already verified is shared, not read again: an edit costs what it touches.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
+
+use rkyv::Portable;
+use rkyv::api::high::HighValidator;
+use rkyv::bytecheck::CheckBytes;
+use rkyv::rancor::Error as ArchiveError;
+
+use super::block::{BlockError, BlockHash, Content, ContentError, Verified};
+use super::blocks::{
+    ArchivedManifestAccount, ArchivedStandingAccount, AudienceBlock, BlockKind, CalendarBlock,
+    CampaignsBlock, Manifest, ScheduleBlock, Standing, TargetsBlock, WatchBlock,
+};
+use super::build::direct_table;
+use super::index::IndexBlock;
+use super::memory::PrivateBytes;
+use super::parts::{AccountParts, Parts};
+use super::verify::{Joined, joins};
+use super::view::SnapshotView;
+use crate::domain::ids::{AccountId, Epoch, SnapshotHash};
+
+/// A snapshot in memory of our own, verified.
+#[derive(Debug)]
+pub struct Loaded {
+    parts: Parts,
+}
+
+impl Loaded {
+    /// Reads it.
+    #[must_use]
+    pub fn view(&self) -> SnapshotView<'_> {
+        SnapshotView::new(&self.parts)
+    }
+}
+
+/// Where the blocks of a snapshot come from.
+pub trait BlockSource {
+    /// The bytes of a block, in private memory. They need not be right: they are verified.
+    ///
+    /// # Errors
+    /// When there is no such block or it can't be read.
+    fn read(&mut self, kind: BlockKind, hash: BlockHash) -> io::Result<PrivateBytes>;
+}
+
+/// Why a snapshot can't be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// A block is missing or unreadable.
+    #[error(
+        "the {kind} block {hash} can't be read: {reason}; restore it from a copy, or build the snapshot again"
+    )]
+    Read {
+        /// The kind of block.
+        kind: BlockKind,
+        /// Its name.
+        hash: BlockHash,
+        /// What went wrong.
+        reason: io::Error,
+    },
+    /// A block is damaged or hostile.
+    #[error("the {kind} block {hash} is refused: {reason}")]
+    Block {
+        /// The kind of block.
+        kind: BlockKind,
+        /// Its name.
+        hash: BlockHash,
+        /// What is wrong with it.
+        reason: BlockError,
+    },
+    /// The manifest or the standing is damaged or hostile.
+    #[error("the {kind} is refused: {reason}")]
+    Head {
+        /// Which of the two.
+        kind: BlockKind,
+        /// What is wrong with it.
+        reason: BlockError,
+    },
+    /// A sound block under the name of another.
+    #[error("the {kind} block {expected} is really {found}; its file was renamed or swapped")]
+    WrongBlock {
+        /// The kind of block.
+        kind: BlockKind,
+        /// The name it was asked for by.
+        expected: BlockHash,
+        /// Its true name.
+        found: BlockHash,
+    },
+    /// The standing belongs to another manifest.
+    #[error("the standing names manifest {named}, but stands beside {found}")]
+    WrongStanding {
+        /// The manifest that it names.
+        named: BlockHash,
+        /// The manifest that there is.
+        found: BlockHash,
+    },
+    /// Two sound blocks of an account that do not fit each other.
+    #[error("the blocks of account {account} do not belong together: {reason}")]
+    Join {
+        /// The account.
+        account: AccountId,
+        /// What does not fit.
+        reason: ContentError,
+    },
+    /// The standing lacks an account or a campaign.
+    #[error("the standing lacks {what} of account {account}")]
+    Standing {
+        /// The account.
+        account: AccountId,
+        /// What it lacks.
+        what: &'static str,
+    },
+}
+
+/// Verified blocks by name, for sharing.
+#[derive(Debug, Default)]
+pub(super) struct Shelf {
+    index: Row<IndexBlock>,
+    targets: Row<TargetsBlock>,
+    watch: Row<WatchBlock>,
+    campaigns: Row<CampaignsBlock>,
+    calendars: Row<CalendarBlock>,
+    schedules: Row<ScheduleBlock>,
+    audiences: Row<AudienceBlock>,
+}
+
+type Row<T> = HashMap<BlockHash, Arc<Verified<T>>>;
+
+impl Shelf {
+    /// Everything that a snapshot holds.
+    pub(super) fn of(view: SnapshotView<'_>) -> Self {
+        let mut shelf = Self::default();
+        for account in &view.parts().accounts {
+            put(&mut shelf.index, &account.index);
+            put(&mut shelf.targets, &account.targets);
+            put(&mut shelf.watch, &account.watch);
+            put(&mut shelf.campaigns, &account.campaigns);
+            put(&mut shelf.calendars, &account.calendar);
+            put(&mut shelf.schedules, &account.schedule);
+            account.audiences.iter().for_each(|block| put(&mut shelf.audiences, block));
+        }
+        shelf
+    }
+
+    /// Whether a block of this name is here.
+    pub(super) fn has(&self, kind: BlockKind, hash: BlockHash) -> bool {
+        match kind {
+            BlockKind::Manifest | BlockKind::Standing => false,
+            BlockKind::Index => self.index.contains_key(&hash),
+            BlockKind::Targets => self.targets.contains_key(&hash),
+            BlockKind::Watch => self.watch.contains_key(&hash),
+            BlockKind::Campaigns => self.campaigns.contains_key(&hash),
+            BlockKind::Calendar => self.calendars.contains_key(&hash),
+            BlockKind::Schedule => self.schedules.contains_key(&hash),
+            BlockKind::Audience => self.audiences.contains_key(&hash),
+        }
+    }
+}
+
+fn put<T: Content>(row: &mut Row<T>, block: &Arc<Verified<T>>)
+where
+    T::Archived: Portable,
+{
+    row.insert(block.hash(), Arc::clone(block));
+}
+
+/// Puts a snapshot together, verifying what the shelf does not hold.
+///
+/// # Errors
+/// The first block that is missing, damaged, or does not fit the others.
+pub(super) fn assemble(
+    manifest: PrivateBytes,
+    standing: PrivateBytes,
+    blocks: &mut dyn BlockSource,
+    mut shelf: Shelf,
+) -> Result<Loaded, LoadError> {
+    let head = |kind| move |reason| LoadError::Head { kind, reason };
+    let manifest = Verified::<Manifest>::check(manifest).map_err(head(BlockKind::Manifest))?;
+    let standing = Verified::<Standing>::check(standing).map_err(head(BlockKind::Standing))?;
+    let named = BlockHash(standing.get().snapshot);
+    if named != manifest.hash() {
+        return Err(LoadError::WrongStanding { named, found: manifest.hash() });
+    }
+    let mut fetch = Fetch { blocks, shelf: &mut shelf };
+    let mut accounts = Vec::with_capacity(manifest.get().accounts.len());
+    for entry in manifest.get().accounts.iter() {
+        let stands = standing.get().accounts.iter().find(|one| one.id == entry.id);
+        let missing =
+            LoadError::Standing { account: AccountId(entry.id.to_native()), what: "the row" };
+        accounts.push(fetch.account(entry, stands.ok_or(missing)?)?);
+    }
+    let ids: Vec<u32> = accounts.iter().map(|account| account.id.0).collect();
+    let parts = Parts {
+        epoch: Epoch(standing.get().epoch.to_native()),
+        hash: SnapshotHash(manifest.hash().0),
+        manifest: Arc::new(manifest),
+        standing: Arc::new(standing),
+        accounts,
+        direct: direct_table(&ids),
+    };
+    Ok(Loaded { parts })
+}
+
+struct Fetch<'a> {
+    blocks: &'a mut dyn BlockSource,
+    shelf: &'a mut Shelf,
+}
+
+impl Fetch<'_> {
+    fn account(
+        &mut self,
+        entry: &ArchivedManifestAccount,
+        stands: &ArchivedStandingAccount,
+    ) -> Result<AccountParts, LoadError> {
+        let id = AccountId(entry.id.to_native());
+        let audiences = entry.audiences.iter();
+        let audiences = audiences
+            .map(|hash| get(self.blocks, &mut self.shelf.audiences, *hash))
+            .collect::<Result<Vec<_>, _>>()?;
+        let campaigns: Arc<Verified<CampaignsBlock>> =
+            get(self.blocks, &mut self.shelf.campaigns, entry.campaigns)?;
+        let run_since = run_since(id, &campaigns, stands)?;
+        let account = AccountParts {
+            id,
+            changed_in: Epoch(stands.changed_in.to_native()),
+            next_target_id: stands.next_target_id.to_native(),
+            index_source: entry.index_source,
+            index: get(self.blocks, &mut self.shelf.index, entry.index)?,
+            targets: get(self.blocks, &mut self.shelf.targets, entry.targets)?,
+            watch: get(self.blocks, &mut self.shelf.watch, entry.watch)?,
+            calendar: get(self.blocks, &mut self.shelf.calendars, entry.calendar)?,
+            schedule: get(self.blocks, &mut self.shelf.schedules, entry.schedule)?,
+            campaigns,
+            audiences,
+            run_since,
+        };
+        let joined = Joined {
+            index: account.index.get(),
+            targets: account.targets.get(),
+            watch: account.watch.get(),
+            campaigns: account.campaigns.get(),
+            schedule: account.schedule.get(),
+            audiences: account.audiences.len(),
+        };
+        joins(joined).map_err(|reason| LoadError::Join { account: id, reason })?;
+        Ok(account)
+    }
+}
+
+fn run_since(
+    account: AccountId,
+    campaigns: &Verified<CampaignsBlock>,
+    stands: &ArchivedStandingAccount,
+) -> Result<Vec<Epoch>, LoadError> {
+    let since = |id: &rkyv::rend::unaligned::u32_ule| {
+        let at = stands.campaigns.binary_search_by_key(&id.to_native(), |one| one.id.to_native());
+        let found = at.ok().and_then(|at| stands.campaigns.get(at));
+        found.map(|one| Epoch(one.run_since.to_native()))
+    };
+    let all: Option<Vec<Epoch>> = campaigns.get().ids.ids.iter().map(since).collect();
+    all.ok_or(LoadError::Standing { account, what: "a campaign" })
+}
+
+fn get<T>(
+    blocks: &mut dyn BlockSource,
+    row: &mut Row<T>,
+    hash: [u8; 32],
+) -> Result<Arc<Verified<T>>, LoadError>
+where
+    T: Content,
+    T::Archived: Portable + for<'a> CheckBytes<HighValidator<'a, ArchiveError>>,
+{
+    let (kind, hash) = (T::KIND, BlockHash(hash));
+    if let Some(block) = row.get(&hash) {
+        return Ok(Arc::clone(block));
+    }
+    let bytes = blocks.read(kind, hash).map_err(|reason| LoadError::Read { kind, hash, reason })?;
+    let block =
+        Verified::<T>::check(bytes).map_err(|reason| LoadError::Block { kind, hash, reason })?;
+    if block.hash() != hash {
+        return Err(LoadError::WrongBlock { kind, expected: hash, found: block.hash() });
+    }
+    let block = Arc::new(block);
+    row.insert(hash, Arc::clone(&block));
+    Ok(block)
+}
