@@ -35,4 +35,12 @@ pub use store::Outbox;
 pub use tables::StoreError;
 
 #[cfg(test)]
+pub(crate) mod samples;
+#[cfg(test)]
 mod message_tests;
+#[cfg(test)]
+mod codec_tests;
+#[cfg(test)]
+mod store_tests;
+#[cfg(test)]
+mod consumer_tests;
