@@ -51,7 +51,9 @@ impl Head {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CodecError {
     /// Another release wrote it.
-    #[error("the record has format {found}, and this release reads {RECORD_VERSION}; run the release that wrote it")]
+    #[error(
+        "the record has format {found}, and this release reads {RECORD_VERSION}; run the release that wrote it"
+    )]
     Version {
         /// Its version byte.
         found: u8,
@@ -295,7 +297,8 @@ impl<'a> Reader<'a> {
                     title: reader.text("title")?,
                     body: reader.text("body")?,
                     image_url: reader.when(flags, HAS_IMAGE, |reader| reader.text("image"))?,
-                    landing_url: reader.when(flags, HAS_LANDING, |reader| reader.text("landing"))?,
+                    landing_url: reader
+                        .when(flags, HAS_LANDING, |reader| reader.text("landing"))?,
                 })
             })?,
         })

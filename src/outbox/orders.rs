@@ -75,13 +75,17 @@ pub enum ConsumerError {
         key: ConsumerKey,
     },
     /// It exists and wants other kinds.
-    #[error("consumer {key} exists with other kinds; delete it first, or create one of another name")]
+    #[error(
+        "consumer {key} exists with other kinds; delete it first, or create one of another name"
+    )]
     OtherFilter {
         /// Which.
         key: ConsumerKey,
     },
     /// The account has as many as it may have.
-    #[error("the account has {limit} consumers, as many as consumers_per_account allows; delete one first")]
+    #[error(
+        "the account has {limit} consumers, as many as consumers_per_account allows; delete one first"
+    )]
     TooMany {
         /// The limit.
         limit: u32,
@@ -111,7 +115,9 @@ pub enum ConsumerError {
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum OutboxError {
     /// A write or sync failed. Nothing after it was made visible or durable; the journal still has its cause.
-    #[error("the outbox stopped: {reason}; restart once the disk is sound, and recovery writes the rest")]
+    #[error(
+        "the outbox stopped: {reason}; restart once the disk is sound, and recovery writes the rest"
+    )]
     Failed {
         /// What the store said.
         reason: std::sync::Arc<str>,

@@ -129,7 +129,8 @@ impl Tables {
     }
 
     fn check_format(&self) -> Result<(), StoreError> {
-        let Some(found) = self.marks.get(FORMAT).map_err(|error| self.refused("read", error))? else {
+        let Some(found) = self.marks.get(FORMAT).map_err(|error| self.refused("read", error))?
+        else {
             return self
                 .marks
                 .insert(FORMAT, STORE_VERSION.to_be_bytes())

@@ -148,7 +148,8 @@ impl Writer {
         let shared = self.shared.clone();
         let mut batch = shared.tables.batch();
         let before = self.end;
-        let releases = if self.has_room()? { std::mem::take(&mut self.waiting) } else { Vec::new() };
+        let releases =
+            if self.has_room()? { std::mem::take(&mut self.waiting) } else { Vec::new() };
         for release in releases {
             self.stage(release, &mut batch, now);
         }

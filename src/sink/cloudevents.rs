@@ -23,11 +23,7 @@ pub const NDJSON: &str = "application/x-ndjson";
 ///
 /// # Errors
 /// [`KeyError`] if the keyring lacks the key that the device is sealed under; `out` is as it was then.
-pub fn write_line(
-    handed: &Handed,
-    sealer: &mut Sealer,
-    out: &mut Vec<u8>,
-) -> Result<(), KeyError> {
+pub fn write_line(handed: &Handed, sealer: &mut Sealer, out: &mut Vec<u8>) -> Result<(), KeyError> {
     let device = sealer.open(handed.record.account, handed.record.device)?;
     serde_json::to_writer(&mut *out, &CloudEvent::of(handed, device))
         .expect("a vector takes all writes, and every map key is a string");

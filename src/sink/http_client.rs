@@ -55,7 +55,9 @@ impl Answer {
 #[derive(Debug, thiserror::Error)]
 pub enum HttpError {
     /// Nobody there.
-    #[error("can't connect to {addr}: {source}; is the daemon running, and is this its HTTP address?")]
+    #[error(
+        "can't connect to {addr}: {source}; is the daemon running, and is this its HTTP address?"
+    )]
     Connect {
         /// Where.
         addr: String,

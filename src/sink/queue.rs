@@ -59,7 +59,12 @@ impl QueueService {
     }
 
     /// Reads for a consumer, and waits up to `wait` if there is nothing for it yet.
-    async fn read(&self, key: &ConsumerKey, ask: ReadAsk, wait: Duration) -> Result<Reading, Problem> {
+    async fn read(
+        &self,
+        key: &ConsumerKey,
+        ask: ReadAsk,
+        wait: Duration,
+    ) -> Result<Reading, Problem> {
         let mut visible = self.outbox.visible();
         let waiting = tokio::time::sleep(wait);
         tokio::pin!(waiting);
@@ -196,7 +201,10 @@ async fn records(
 ) -> Result<Response, Problem> {
     let key = key_of(caller, &name)?;
     let Query(query) = query.map_err(|rejection| {
-        Problem::of_field("query", format!("{}; known are limit, wait_s, after", rejection.body_text()))
+        Problem::of_field(
+            "query",
+            format!("{}; known are limit, wait_s, after", rejection.body_text()),
+        )
     })?;
     let limit = query.limit.unwrap_or(DEFAULT_LIMIT);
     if !(1..=MAX_READ_RECORDS).contains(&limit) {
@@ -210,9 +218,11 @@ async fn records(
     }
     let ask = ReadAsk { after: query.after, limit };
     let reading = service.read(&key, ask, Duration::from_secs(wait_s.into())).await?;
-    let _turn = service.reads.acquire().await.map_err(|ended| Problem::internal(ended.to_string()))?;
+    let _turn =
+        service.reads.acquire().await.map_err(|ended| Problem::internal(ended.to_string()))?;
     let lines = service.lines(reading).await?;
-    Ok(([(header::CONTENT_TYPE, NDJSON), (header::CACHE_CONTROL, "no-store")], lines).into_response())
+    Ok(([(header::CONTENT_TYPE, NDJSON), (header::CACHE_CONTROL, "no-store")], lines)
+        .into_response())
 }
 
 /// The body of an ack: the offset as a number, or as the text that a record carries.
