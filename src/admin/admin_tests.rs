@@ -12,7 +12,7 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::auth::Caller;
+use super::auth::{Caller, Refused};
 use super::readiness::{Condition, Readiness};
 use super::routes::Admin;
 use super::server::{self, AdminConfig};
@@ -71,12 +71,13 @@ impl SnapshotControl for Control {
 #[derive(Clone)]
 struct Reader(AccountId);
 
-fn who(token: &str) -> Option<Caller> {
+fn who(token: &str, scope: &str) -> Result<Caller, Refused> {
     let account = AccountId(4);
-    match token {
-        "operator" => Some(Caller::new(None, vec![], ["admin"])),
-        "reader" => Some(Caller::new(Some(account), vec![], ["read"]).with(Reader(account))),
-        _ => None,
+    match (token, scope) {
+        ("operator", "admin") => Ok(Caller::new(AccountId(0))),
+        ("reader", "queue") => Ok(Caller::new(account).with(Reader(account))),
+        ("operator" | "reader", _) => Err(Refused::Scope(format!("the token lacks {scope}"))),
+        _ => Err(Refused::Unknown("the token is unknown".to_owned())),
     }
 }
 
@@ -94,7 +95,11 @@ async fn start(config: AdminConfig) -> Running {
     let router = Admin::new(&config, Arc::new(who), readiness, Metrics::new(1).unwrap())
         .snapshots(Arc::new(Control))
         .clock(clock)
-        .mount("read", Duration::from_millis(50), brought())
+        .mount("queue", Duration::from_millis(50), brought())
+        .mount_open(
+            Duration::from_secs(20),
+            Router::new().route("/v1/open", get(|| async { "in" })),
+        )
         .into_router();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let at = listener.local_addr().unwrap();
@@ -155,9 +160,10 @@ async fn tokens_open_what_their_scopes_say_and_nothing_else() {
     assert!(answer.problem(401).contains("Authorization: Bearer"));
     assert!(answer.head.contains("www-authenticate: Bearer"), "{}", answer.head);
     assert!(running.get("/v1/snapshots", "guess").await.problem(401).contains("unknown"));
-    assert!(running.get("/v1/snapshots", "reader").await.problem(403).contains("\"admin\""));
-    assert!(running.get("/v1/mine", "operator").await.problem(403).contains("\"read\""));
+    assert!(running.get("/v1/snapshots", "reader").await.problem(403).contains("lacks admin"));
+    assert!(running.get("/v1/mine", "operator").await.problem(403).contains("lacks queue"));
     assert_eq!(running.get("/v1/mine", "reader").await.body, "4");
+    assert_eq!(running.ask("GET", "/v1/open", None, "").await.body, "in");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Who calls: a bearer token becomes a [`Caller`] with scopes, or the request ends here.
+//! Who calls: a bearer token becomes a [`Caller`], or the request ends here.
 //!
 //! The tokens themselves are `auth`'s; `app` hands in an [`Authenticator`] over them. A mounted router names the
 //! scope it needs; its routes find the [`Caller`], and whatever the authenticator added to it, among the
@@ -12,44 +12,47 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::problem::Problem;
-use crate::domain::ids::{AccountId, AppId};
+use crate::domain::ids::AccountId;
 
 /// Knows tokens.
 pub trait Authenticator: Send + Sync {
-    /// Whose token this is; `None` for one that is unknown, withdrawn or expired. Must not block, and must
-    /// take the same time for every wrong token.
-    fn authenticate(&self, token: &str) -> Option<Caller>;
+    /// Whose token this is, if it carries the scope. Must not block, and must take the same time for every
+    /// wrong token.
+    ///
+    /// # Errors
+    /// [`Refused`], which never contains the token.
+    fn authenticate(&self, token: &str, scope: &str) -> Result<Caller, Refused>;
 }
 
-impl<F: Fn(&str) -> Option<Caller> + Send + Sync> Authenticator for F {
-    fn authenticate(&self, token: &str) -> Option<Caller> {
-        self(token)
+impl<F: Fn(&str, &str) -> Result<Caller, Refused> + Send + Sync> Authenticator for F {
+    fn authenticate(&self, token: &str, scope: &str) -> Result<Caller, Refused> {
+        self(token, scope)
     }
 }
 
-/// Who calls, and what they may do.
-#[derive(Clone, Debug, Default)]
+/// Why a token does not open a route; each with a sentence that says what to do.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Refused {
+    /// It is unknown, withdrawn or expired: 401.
+    Unknown(String),
+    /// It is good, but for other work: 403.
+    Scope(String),
+}
+
+/// Who calls.
+#[derive(Clone, Debug)]
 pub struct Caller {
-    /// The account; `None` for an operator, who belongs to none.
-    pub account: Option<AccountId>,
-    /// The apps that the token speaks for.
-    pub apps: Vec<AppId>,
-    /// What it may do.
-    pub scopes: Vec<String>,
+    /// The account that the token acts for.
+    pub account: AccountId,
     /// What mounted routes expect among a request's extensions.
     extensions: Extensions,
 }
 
 impl Caller {
-    /// A caller with scopes.
+    /// A caller for an account.
     #[must_use]
-    pub fn new<S: Into<String>>(
-        account: Option<AccountId>,
-        apps: Vec<AppId>,
-        scopes: impl IntoIterator<Item = S>,
-    ) -> Self {
-        let scopes = scopes.into_iter().map(Into::into).collect();
-        Self { account, apps, scopes, extensions: Extensions::new() }
+    pub fn new(account: AccountId) -> Self {
+        Self { account, extensions: Extensions::new() }
     }
 
     /// Adds a value that mounted routes take from the request's extensions.
@@ -57,12 +60,6 @@ impl Caller {
     pub fn with<T: Clone + Send + Sync + 'static>(mut self, value: T) -> Self {
         self.extensions.insert(value);
         self
-    }
-
-    /// Whether the token carries a scope.
-    #[must_use]
-    pub fn may(&self, scope: &str) -> bool {
-        self.scopes.iter().any(|held| held == scope)
     }
 }
 
@@ -82,14 +79,13 @@ pub(crate) async fn check(
     let Some(token) = bearer(request.headers()) else {
         return unknown("send a token: Authorization: Bearer …");
     };
-    let Some(caller) = guard.authenticator.authenticate(token) else {
-        return unknown("the token is unknown, withdrawn or expired; make one by geofenced token");
+    let caller = match guard.authenticator.authenticate(token, guard.scope) {
+        Ok(caller) => caller,
+        Err(Refused::Unknown(detail)) => return unknown(&detail),
+        Err(Refused::Scope(detail)) => {
+            return Problem::new(StatusCode::FORBIDDEN, detail).into_response();
+        }
     };
-    if !caller.may(guard.scope) {
-        let detail =
-            format!("the token lacks the scope {:?}; it has {:?}", guard.scope, caller.scopes);
-        return Problem::new(StatusCode::FORBIDDEN, detail).into_response();
-    }
     request.extensions_mut().extend(caller.extensions.clone());
     request.extensions_mut().insert(caller);
     next.run(request).await

@@ -74,6 +74,14 @@ impl Admin {
         self
     }
 
+    /// Adds routes that look at credentials themselves, such as the intake's.
+    #[must_use]
+    pub fn mount_open(mut self, limit: Duration, routes: Router) -> Self {
+        let routes = routes.route_layer(middleware::from_fn_with_state(limit, within));
+        self.open = self.open.merge(routes);
+        self
+    }
+
     /// What the server serves.
     pub fn into_router(self) -> Router {
         self.open

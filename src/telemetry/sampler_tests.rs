@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::metrics::{self as table, Kind};
 use super::process;
 use super::sampler::{Metrics, Scrape};
-use crate::domain::reasons::RejectReason;
+use crate::domain::reasons::{RejectReason, SuppressReason};
 
 #[test]
 fn names_follow_prometheus() {
@@ -39,6 +39,15 @@ fn operators_find_every_metric_in_their_page() {
     let missing: Vec<_> =
         table::ALL.iter().filter(|m| !page.contains(&format!("`{}", m.name))).collect();
     assert!(missing.is_empty(), "docs/operations.md does not list {missing:#?}");
+
+    let rejects = RejectReason::ALL.iter().map(|reason| reason.label());
+    let suppressions = SuppressReason::ALL.iter().map(|reason| reason.label());
+    for label in rejects.chain(suppressions) {
+        assert!(
+            page.contains(&format!("| `{label}` |")),
+            "docs/operations.md does not list {label}"
+        );
+    }
 }
 
 #[test]
