@@ -24,7 +24,7 @@ pub struct AdminConfig {
     pub listen: SocketAddr,
     /// Connections at a time; a further one is refused. Default 256; 1 to 65,536.
     pub max_connections: u32,
-    /// The largest request body. Default 1,048,576 bytes; 1,024 to 67,108,864. It is held in memory, so the
+    /// The largest request body. Default 2,097,152 bytes; 1,024 to 67,108,864. It is held in memory, so the
     /// worst case is this times `max_connections`.
     pub max_body_bytes: usize,
     /// How long a request's header may take, and an idle connection may stay. Default 15 s; 1 to 600.
@@ -38,7 +38,7 @@ impl Default for AdminConfig {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 9470)),
             max_connections: 256,
-            max_body_bytes: 1 << 20,
+            max_body_bytes: 2 << 20,
             header_s: 15,
             request_s: 30,
         }
