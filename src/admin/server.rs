@@ -20,7 +20,7 @@ use crate::shutdown::Member;
 #[derive(Clone, PartialEq, Eq, Debug, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AdminConfig {
-    /// Where it listens. Plain HTTP: keep it on loopback or behind a TLS proxy. Default `127.0.0.1:9470`.
+    /// Where it listens. Plain HTTP: keep it on loopback or behind a TLS proxy. Default `127.0.0.1:8080`.
     pub listen: SocketAddr,
     /// Connections at a time; a further one is refused. Default 256; 1 to 65,536.
     pub max_connections: u32,
@@ -36,7 +36,7 @@ pub struct AdminConfig {
 impl Default for AdminConfig {
     fn default() -> Self {
         Self {
-            listen: SocketAddr::from(([127, 0, 0, 1], 9470)),
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             max_connections: 256,
             max_body_bytes: 2 << 20,
             header_s: 15,
