@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use crate::admin::readiness::Readiness;
 use crate::admin::routes::Admin;
 use crate::auth::authority::Authority;
+use crate::auth::grant::Scope;
 use crate::auth::tls::ServerIdentity;
 use crate::clock::{self, Clock};
 use crate::config::Config;
@@ -44,7 +45,7 @@ use crate::telemetry::{process, systemd};
 
 use super::publish::Publisher;
 use super::recover::{latest_instant, recover};
-use super::{doors, samplers};
+use super::samplers;
 
 /// The newest durable format that is written.
 const FORMAT: u16 = 1;
@@ -67,7 +68,6 @@ pub struct Daemon {
     pub shutdown: Shutdown,
     pub(super) publisher: Arc<Publisher>,
     pub(super) authority: Arc<Authority>,
-    pub(super) readiness: Readiness,
     router: Router,
     outbox: Outbox,
     journal: Option<Arc<Journal>>,
@@ -138,11 +138,10 @@ impl Daemon {
         let service = Arc::new(QueueService::new(outbox.clone(), keyring));
         let poll = Duration::from_secs(u64::from(queue::MAX_WAIT_S) + POLL_SLACK_S);
         let http_intake = HttpIntake::new(intake, Arc::clone(&authority), intake_figures);
-        let doors = Arc::new(doors::authenticator(Arc::clone(&authority)));
-        let routes = Admin::new(&config.admin, doors, readiness.clone(), metrics)
+        let routes = Admin::new(&config.admin, Arc::clone(&authority) as _, readiness, metrics)
             .snapshots(Arc::clone(&publisher) as _)
             .clock(clock)
-            .mount("queue", poll, queue::routes(service))
+            .mount(Scope::Queue, poll, queue::routes(service))
             .mount_open(config.admin.request_limit(), http::routes(http_intake))
             .into_router();
         let listener = TcpListener::bind(config.admin.listen)
@@ -157,7 +156,6 @@ impl Daemon {
             shutdown,
             publisher,
             authority,
-            readiness,
             router,
             outbox,
             journal: Some(journal),

@@ -9,12 +9,14 @@ use crate::domain::reasons::{RejectReason, SuppressReason};
 use crate::engine::Counts;
 use crate::ingest::figures::IngestFigures;
 use crate::journal::Journal;
+use crate::journal::figures::SYNC_BUCKETS_NS;
 use crate::outbox::{Outbox, RecordKind};
 use crate::shard::figures::ShardFigures;
 use crate::shard::router::Router;
 use crate::snapshot::slot::Slot;
 use crate::telemetry::metrics as table;
-use crate::telemetry::sampler::{Metrics, Scrape};
+use crate::telemetry::sampler::{Buckets, Metrics, Scrape};
+use crate::wire::close::CloseCode;
 
 use super::publish::{OUTCOMES, Publisher};
 
@@ -30,8 +32,13 @@ pub(super) fn intake(metrics: &Metrics, figures: Arc<IngestFigures>) {
         }
         scrape.gauge(&table::PINGS_IN_FLIGHT, now.in_flight);
         scrape.gauge(&table::CONNECTIONS, now.connections_open);
-        scrape.total_by(&table::CONNECTIONS_REFUSED, "handshakes", now.connections_refused);
-        scrape.total_by(&table::FRAMES_RECEIVED, "all", now.frames);
+        scrape.total(&table::CONNECTIONS_OPENED, now.connections_opened);
+        scrape.total(&table::CONNECTIONS_REFUSED, now.connections_refused);
+        for (code, closed) in CloseCode::ALL.iter().zip(now.closes) {
+            scrape.total_by(&table::CONNECTIONS_CLOSED, code.name(), closed);
+        }
+        scrape.total(&table::FRAMES_RECEIVED, now.frames);
+        scrape.total(&table::ACKS, now.acks);
     });
 }
 
@@ -39,12 +46,16 @@ pub(super) fn intake(metrics: &Metrics, figures: Arc<IngestFigures>) {
 pub(super) fn shards(metrics: &Metrics, figures: Vec<Arc<ShardFigures>>, router: Router) {
     metrics.register(move |scrape: &Scrape<'_>| {
         let mut counts = Counts::default();
-        let mut devices = 0;
+        let (mut devices, mut bytes, mut batches) = (0, 0, 0);
         for shard in &figures {
             let sample = shard.sample();
             counts.add(&sample.counts);
             devices += sample.devices;
+            bytes += sample.device_bytes;
+            batches += sample.batches;
         }
+        scrape.gauge(&table::DEVICE_BYTES, bytes);
+        scrape.total(&table::BATCHES, batches);
         scrape.total(&table::TRIGGERS, counts.triggers);
         scrape.total(&table::JOBS, counts.jobs);
         for reason in SuppressReason::ALL {
@@ -60,14 +71,21 @@ pub(super) fn shards(metrics: &Metrics, figures: Vec<Arc<ShardFigures>>, router:
 
 /// What is durable.
 pub(super) fn stores(metrics: &Metrics, journal: Arc<Journal>, outbox: Outbox) {
+    #[expect(clippy::cast_precision_loss, reason = "bounds of at most a second are exact")]
+    let bounds_s = SYNC_BUCKETS_NS.map(|bound_ns| bound_ns as f64 / 1e9);
+    let syncs = Buckets::new(metrics, &table::JOURNAL_SYNC_SECONDS, bounds_s);
     metrics.register(move |scrape: &Scrape<'_>| {
-        scrape.total(&table::JOURNAL_BYTES, journal.figures().sample().bytes);
+        let sample = journal.figures().sample();
+        scrape.total(&table::JOURNAL_BYTES, sample.bytes);
         scrape.flag(&table::JOURNAL_FAILED, journal.failed().is_some());
+        scrape.flag(&table::JOURNAL_DISK_FULL, sample.disk_full);
+        syncs.pass_on(&sample.sync_buckets);
         let figures = outbox.figures();
-        let written = RecordKind::ALL.iter().map(|kind| figures.written(*kind)).sum();
-        scrape.total(&table::OUTBOX_RECORDS, written);
+        for kind in RecordKind::ALL {
+            scrape.total_by(&table::OUTBOX_RECORDS, kind.label(), figures.written(kind));
+        }
+        scrape.total(&table::OUTBOX_EXPIRED, figures.expired.load(Ordering::Relaxed));
         scrape.gauge(&table::OUTBOX_BYTES, figures.held_bytes.load(Ordering::Relaxed));
-        scrape.gauge(&table::CONSUMERS, outbox.consumers(None).len() as u64);
         let dropped = figures.consumers_dropped.load(Ordering::Relaxed);
         scrape.total(&table::CONSUMERS_DROPPED, dropped);
     });
