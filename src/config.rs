@@ -9,7 +9,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::admin::server::AdminConfig;
+use crate::app::SnapshotConfig;
 use crate::domain::policy::Policy;
+use crate::ingest::config::IngestConfig;
+use crate::journal::{JournalConfig, JournalError};
+use crate::outbox::OutboxConfig;
+use crate::shard::ShardConfig;
 use crate::telemetry::TelemetryConfig;
 
 /// What environment variables begin with.
@@ -53,6 +58,20 @@ sections! {
     daemon: DaemonConfig, checked by DaemonConfig::check;
     /// The engine's numbers; journalled when they change.
     policy: Policy, checked by check_policy;
+    /// The QUIC endpoint.
+    ingest: IngestConfig, checked by |ingest, wrong| {
+        if let Err(error) = ingest.check() {
+            wrong.refuse(error.knob, &error.value, &format!("{} to {}", error.min, error.max));
+        }
+    };
+    /// The shards: threads, mailboxes, batches, checkpoints.
+    shard: ShardConfig, checked by |shard, wrong| wrong.adopt(shard.check());
+    /// The journal.
+    journal: JournalConfig, checked by |journal, wrong| wrong.adopt(check_journal(journal));
+    /// The outbox and its consumers.
+    outbox: OutboxConfig, checked by |_, _| {};
+    /// Where snapshots come from.
+    snapshots: SnapshotConfig, checked by |snapshots, wrong| wrong.adopt(snapshots.check());
     /// The HTTP server for health, metrics, queues and snapshots.
     admin: AdminConfig, checked by |admin, wrong| wrong.adopt(admin.check());
     /// Logs and metrics.
@@ -69,11 +88,25 @@ pub struct DaemonConfig {
     pub drain_s: u32,
     /// Threads for sockets and relays, beside one per shard. Default 2; at most 64.
     pub io_threads: u16,
+    /// The certificate chain of the QUIC endpoint, PEM, leaf first. Default: none, and the daemon makes one for
+    /// `localhost` and signs it itself, which clients have to be told to trust.
+    pub tls_cert: Option<PathBuf>,
+    /// The key of that certificate, PEM.
+    pub tls_key: Option<PathBuf>,
+    /// Issuers of client certificates that are believed, PEM. Default: none, tokens only.
+    pub tls_client_issuers: Option<PathBuf>,
 }
 
 impl Default for DaemonConfig {
     fn default() -> Self {
-        Self { data_dir: PathBuf::from("geofenced-data"), drain_s: 30, io_threads: 2 }
+        Self {
+            data_dir: PathBuf::from("geofenced-data"),
+            drain_s: 30,
+            io_threads: 2,
+            tls_cert: None,
+            tls_key: None,
+            tls_client_issuers: None,
+        }
     }
 }
 
@@ -81,8 +114,21 @@ impl DaemonConfig {
     fn check(&self, wrong: &mut Findings) {
         let dir = self.data_dir.as_os_str();
         wrong.unless(!dir.is_empty(), "data_dir", &"\"\"", "the path of a directory");
+        wrong.unless(
+            self.tls_cert.is_some() == self.tls_key.is_some(),
+            "tls_key",
+            &self.tls_key,
+            "set together with tls_cert, or neither",
+        );
         wrong.within("drain_s", self.drain_s, 1, 3600);
         wrong.within("io_threads", self.io_threads, 1, 64);
+    }
+}
+
+fn check_journal(journal: &JournalConfig) -> Result<(), (&'static str, String)> {
+    match journal.check() {
+        Err(JournalError::Config { knob, allowed, .. }) => Err((knob, allowed.to_owned())),
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 

@@ -21,6 +21,7 @@ pub mod index;
 pub mod calendar;
 pub mod build;
 pub mod load;
+pub mod store;
 pub mod slot;
 
 #[cfg(test)]

@@ -103,8 +103,8 @@ table! {
         "Devices in the tables of all partitions.";
     DEVICES_EVICTED = "geofenced_devices_evicted_total", Counter, Count, [],
         "Idle devices that made room for others.";
-    MAILBOX_BATCHES = "geofenced_mailbox_batches", Gauge, Count, [],
-        "Batches waiting before the shards.";
+    MAILBOX_RECORDS = "geofenced_mailbox_records", Gauge, Count, [],
+        "Records waiting before the shards.";
 
     JOURNAL_BYTES = "geofenced_journal_written_bytes_total", Counter, Bytes, [],
         "Bytes appended to the journal.";
