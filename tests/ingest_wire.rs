@@ -1,5 +1,6 @@
 //! The wire protocol end to end: the real client against the real endpoint over loopback, with shards in
 //! between that hold back, lose or refuse as each test says.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends at the first surprise")]
 
 use std::collections::HashSet;
 use std::net::SocketAddr;

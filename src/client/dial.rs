@@ -89,10 +89,10 @@ impl Dialer {
         let mut filled = 0;
         loop {
             if let Step::Whole(frame, _) = frame::next(&buffer[..filled], FrameLimits::PROTOCOL)? {
-                return match frame.body {
-                    Body::HelloAck(terms) => Ok(terms),
-                    _ => Err(ClientError::Unexpected(frame.header.kind.name())),
+                let Body::HelloAck(terms) = frame.body else {
+                    return Err(ClientError::Unexpected(frame.header.kind.name()));
                 };
+                return Ok(terms);
             }
             match recv.read(&mut buffer[filled..]).await {
                 Ok(Some(0)) => return Err(ClientError::Unexpected("a frame too long")),

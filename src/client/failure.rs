@@ -66,7 +66,7 @@ pub enum ClientError {
         /// How many.
         attempts: u32,
         /// The last failure.
-        last: Box<ClientError>,
+        last: Box<Self>,
     },
     /// The client was closed by its owner.
     #[error("the client is closed")]
@@ -101,7 +101,12 @@ impl ClientError {
                 reason: String::from_utf8_lossy(&close.reason).into_owned(),
             },
             ConnectionError::LocallyClosed => Self::Ended,
-            other => Self::Lost(other),
+            ConnectionError::VersionMismatch
+            | ConnectionError::TransportError(_)
+            | ConnectionError::ConnectionClosed(_)
+            | ConnectionError::Reset
+            | ConnectionError::TimedOut
+            | ConnectionError::CidsExhausted => Self::Lost(error),
         }
     }
 

@@ -44,12 +44,7 @@ impl Pump {
                 Ok(()) => return,
                 Err(None) => {}
                 Err(Some(error)) => {
-                    let code = match &error {
-                        ClientError::Frame(frame) => frame.code(),
-                        ClientError::AckBeyond { .. } => CloseCode::BadSequence,
-                        _ => CloseCode::UnexpectedFrame,
-                    };
-                    let reason = error.to_string();
+                    let (code, reason) = (complaint(&error), error.to_string());
                     session.connection.close(u32::from(code.number()).into(), reason.as_bytes());
                     return self.fail(error);
                 }
@@ -108,10 +103,13 @@ impl Pump {
                     .map_err(ClientError::from)?
             {
                 at = filled - rest.len();
-                match frame.body {
-                    Body::Ack(ack) if ack.stream == self.number => self.acknowledge(&ack)?,
-                    _ => return Err(Some(ClientError::Unexpected(frame.header.kind.name()))),
+                let Body::Ack(ack) = frame.body else {
+                    return Err(Some(ClientError::Unexpected(frame.header.kind.name())));
+                };
+                if ack.stream != self.number {
+                    return Err(Some(ClientError::Unexpected("an ack of another stream")));
                 }
+                self.acknowledge(&ack)?;
             }
             buffer.copy_within(at..filled, 0);
             filled -= at;
@@ -141,6 +139,17 @@ impl Pump {
         });
         self.told.send_modify(|progress| progress.acked = ack.upto.0);
         Ok(())
+    }
+}
+
+/// The code to close with when the daemon said what it must not.
+fn complaint(error: &ClientError) -> CloseCode {
+    if let ClientError::Frame(frame) = error {
+        frame.code()
+    } else if matches!(error, ClientError::AckBeyond { .. }) {
+        CloseCode::BadSequence
+    } else {
+        CloseCode::UnexpectedFrame
     }
 }
 

@@ -46,11 +46,7 @@ pub(super) fn read_intake(bytes: &[u8], max_records: u64) -> Option<PlainFrame> 
             ],
             17 => vec![time(32)?, i128::from(number(at + 36, 1)?)],
             18 => vec![i128::from(number(at + 32, 1)?), i128::from(number(at + 33, 1)?)],
-            _ => vec![
-                i128::from(number(at + 16, 4)?),
-                time(20)?,
-                i128::from(number(at + 24, 1)?),
-            ],
+            _ => vec![i128::from(number(at + 16, 4)?), time(20)?, i128::from(number(at + 24, 1)?)],
         };
         records.push((device, numbers));
     }
