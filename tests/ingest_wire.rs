@@ -458,13 +458,10 @@ mod raw {
         }
 
         async fn code(self) -> CloseCode {
-            match timeout(SOON, self.connection.closed()).await.unwrap() {
-                quinn::ConnectionError::ApplicationClosed(close) => {
-                    assert!(!close.reason.is_empty());
-                    CloseCode::from_number(close.error_code.into_inner()).unwrap()
-                }
-                other => panic!("{other}"),
-            }
+            let ended = timeout(SOON, self.connection.closed()).await.unwrap();
+            let quinn::ConnectionError::ApplicationClosed(close) = ended else { panic!("{ended}") };
+            assert!(!close.reason.is_empty());
+            CloseCode::from_number(close.error_code.into_inner()).unwrap()
         }
     }
 
