@@ -217,9 +217,10 @@ pub enum TlsError {
 impl TlsError {
     fn pem(path: &Path, reason: rustls_pki_types::pem::Error) -> Self {
         let path = path.to_owned();
-        match reason {
-            rustls_pki_types::pem::Error::Io(reason) => Self::Io { path, reason },
-            reason => Self::Pem { path, reason },
+        if let rustls_pki_types::pem::Error::Io(reason) = reason {
+            Self::Io { path, reason }
+        } else {
+            Self::Pem { path, reason }
         }
     }
 }
