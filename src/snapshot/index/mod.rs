@@ -31,3 +31,6 @@ pub use contained::{Contained, Spot};
 pub(crate) use prefetch::prefetch;
 pub use verify::{BadIndex, verify};
 pub use view::IndexView;
+
+#[cfg(test)]
+mod index_tests;
