@@ -1,1 +1,4 @@
-//! To be filled: see the design.
+//! What would, or did, the engine make of recorded input? The same engine, without sockets.
+
+pub mod pings;
+pub mod raw;
