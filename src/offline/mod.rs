@@ -1,5 +1,8 @@
 //! What would, or did, the engine make of recorded input? The same engine, without sockets.
 //!
-//! [`rerun`] takes a daemon's own journal through it again: recovery at start, and `replay --journal`.
+//! [`pings`] reads recorded pings; [`raw`] counts plain changes of containment, to compare with other programs;
+//! [`rerun`] takes a daemon's own journal through the engine again: recovery at start, and `replay --journal`.
 
+pub mod pings;
+pub mod raw;
 pub mod rerun;

@@ -30,3 +30,6 @@ pub use changes::Change;
 pub use contained::{Contained, Spot};
 pub use verify::{BadIndex, verify};
 pub use view::IndexView;
+
+#[cfg(test)]
+mod index_tests;
