@@ -25,3 +25,10 @@ pub mod clock;
 pub mod shutdown;
 pub mod config;
 pub mod app;
+
+#[cfg(test)]
+mod clock_tests;
+#[cfg(test)]
+mod shutdown_tests;
+#[cfg(test)]
+mod config_tests;

@@ -3,15 +3,16 @@
 //! Everything else imports from here and this folder imports nothing of ours. No type in it knows how it is
 //! carried over a wire, kept in a file or shown to a person. Read in the order below it follows one ping:
 //! who sent it ([`ids`]), where and when ([`units`]), the report as it came ([`ping`]), the report as we
-//! believe it ([`fix`]), what else a device may tell us ([`report`]), what is journalled ([`input`]), what
-//! campaigns ask for ([`target`], [`campaign`], [`policy`]), the keyed hashes that draw lots ([`lots`]),
-//! what comes out ([`decision`]), and why something did not ([`reasons`]).
+//! believe it ([`fix`]), what else a device may tell us ([`report`]), what intake hands on ([`submission`]),
+//! what is journalled ([`input`]), what campaigns ask for ([`target`], [`campaign`], [`policy`]), the keyed
+//! hashes that draw lots ([`lots`]), what comes out ([`decision`]), and why something did not ([`reasons`]).
 
 pub mod ids;
 pub mod units;
 pub mod ping;
 pub mod fix;
 pub mod report;
+pub mod submission;
 pub mod input;
 pub mod target;
 pub mod campaign;

@@ -79,6 +79,8 @@ reasons!(
         PartitionNotOwned = 14 "partition_not_owned",
         /// The daemon is draining or not ready; send again.
         Unavailable = 15 "unavailable",
+        /// A kind, verdict, platform, consent or place number without a meaning, or padding that is not 0.
+        BadRecord = 16 "bad_record",
     }
 );
 

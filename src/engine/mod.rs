@@ -1,1 +1,32 @@
-//! To be filled: see the design.
+//! What does a fix mean? A state machine per partition: `step(input, view) → outputs`.
+//!
+//! It is pure: time and snapshot come in as arguments, lots are keyed hashes, and the same inputs give the
+//! same outputs on every machine. Read it in the order of a fix: [`partition`] takes the inputs, [`arrival`]
+//! relates a fix to its device's past, [`stays`] follows where the device is, [`triggers`] what that means
+//! for campaigns, [`gates`] look for reasons not to push, [`decide`] picks the winner. What is remembered
+//! between steps is a [`device`]'s row, kept in the [`table`] with lists in [`slab`]s.
+
+pub mod partition;
+mod arrival;
+mod turn;
+mod stays;
+mod triggers;
+mod gates;
+mod decide;
+mod reported;
+pub mod outputs;
+mod device;
+mod table;
+mod slab;
+mod timers;
+pub mod grants;
+mod origins;
+pub mod state;
+
+pub use outputs::{Counts, Outputs};
+pub use partition::Partition;
+
+#[cfg(test)]
+mod slab_tests;
+#[cfg(test)]
+mod table_tests;

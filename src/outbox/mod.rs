@@ -1,1 +1,46 @@
-//! To be filled: see the design.
+//! Jobs and events for consumers: what the journal's input caused, in the order in which it left.
+//!
+//! Shards turn decisions into records ([`encode`], [`message`]) and release them once their input is synced; one
+//! thread ([`writer`]) writes what waits as one batch, syncs, and shows it. A record's place is its *offset*,
+//! which never changes its meaning: nothing is seen before it is on stable storage, and what a crash takes away
+//! nobody has seen. Beside the records stand, in the same atomic batches, how far each partition has come
+//! (recovery repeats outputs; repeats are dropped) and the state of the named consumers ([`consumer`]).
+//!
+//! What ends a record's life is [`retention`]; what its bytes are is [`codec`]; how consumers get it over HTTP is
+//! [`sink`](crate::sink). In reading order: the record, its making, its bytes, the handle, the thread, the
+//! consumers, the store.
+
+pub mod record;
+pub mod message;
+pub mod encode;
+pub mod codec;
+pub mod config;
+pub mod figures;
+pub mod orders;
+pub mod store;
+mod shared;
+mod writer;
+pub mod consumer;
+mod changes;
+pub mod read;
+mod retention;
+mod tables;
+mod space;
+
+pub use config::{Clocks, OutboxConfig};
+pub use figures::OutboxFigures;
+pub use orders::{ConsumerError, OutboxError, Release, Start};
+pub use record::{OutboxRecord, RecordKind};
+pub use store::Outbox;
+pub use tables::StoreError;
+
+#[cfg(test)]
+pub(crate) mod samples;
+#[cfg(test)]
+mod message_tests;
+#[cfg(test)]
+mod codec_tests;
+#[cfg(test)]
+mod store_tests;
+#[cfg(test)]
+mod consumer_tests;

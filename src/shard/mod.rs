@@ -1,1 +1,25 @@
-//! To be filled: see the design.
+//! Who owns a device, and in what order does it happen? Mailboxes, one thread a shard, acks after the sync.
+//!
+//! [`router`] deals the records of a submission to partitions and puts them into the [`mailbox`]es of the
+//! shards that own them, which wait when they are full. A [`worker`] is one OS thread that owns the state of
+//! its partitions outright: it appends a batch to the journal, steps it while the sync is under way, and when
+//! the sync is done releases the outputs and resolves the [`ticket`]s. The [`ledger`] leases what is
+//! left of limits that span partitions.
+
+pub mod config;
+pub mod ticket;
+pub mod mailbox;
+pub mod router;
+mod batch;
+pub mod worker;
+pub mod checkpoints;
+pub mod ledger;
+mod limits;
+pub mod figures;
+
+pub use config::ShardConfig;
+
+#[cfg(test)]
+mod router_tests;
+#[cfg(test)]
+mod ledger_tests;

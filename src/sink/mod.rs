@@ -1,1 +1,13 @@
-//! To be filled: see the design.
+//! Our side of the queue: how records leave the outbox for consumers.
+//!
+//! A record becomes a CloudEvent ([`cloudevents`]), its device opened on the way. The embedded queue ([`queue`])
+//! serves them as NDJSON over HTTP to named durable consumers and refuses with [`problem`]s. [`tail`] is such a
+//! consumer on the command line, over [`http_client`]. `docs/asyncapi.yaml` describes it all to outsiders.
+
+pub mod cloudevents;
+pub mod problem;
+pub mod queue;
+pub mod http_client;
+pub mod tail;
+
+pub use queue::{Caller, QueueService, routes};

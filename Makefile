@@ -1,0 +1,75 @@
+# What people type. `make test` and `make lint` are what CI runs; both pass on a machine that has a Rust
+# toolchain and a C compiler, and install the rest themselves.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+# Rounds of the crash tests, and cases of each property test, in the long runs.
+ROUNDS ?= 200
+CASES ?= 20000
+# Seconds per fuzz target.
+FUZZ_S ?= 60
+
+VENV := target/venv
+PYTHON_NEEDS := $(wildcard docs/examples/requirements.txt)
+CRASH_TESTS := $(patsubst tests/%.rs,--test %,$(wildcard tests/crash*.rs))
+FUZZ_TARGETS := $(patsubst fuzz/fuzz_targets/%.rs,%,$(wildcard fuzz/fuzz_targets/*.rs))
+
+.PHONY: help demo test lint bench torture fuzz tools python
+
+help: ## This list
+	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: ## A daemon with simulated devices; prints jobs as they fire
+	cargo run --release --locked -- demo
+
+test: tools python ## Everything that must hold, on real sockets and files
+	export GEOFENCED_PYTHON="$(CURDIR)/$(VENV)/bin/python"; \
+	if cargo nextest --version >/dev/null 2>&1; then \
+		cargo nextest run --workspace --locked --no-fail-fast; \
+		cargo test --workspace --locked --doc; \
+	else \
+		cargo test --workspace --locked --no-fail-fast; \
+	fi
+
+lint: tools ## Format, clippy, documentation links
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+
+bench: ## Benchmarks, each beside its baseline
+	cargo bench --locked
+
+torture: ## Crash and power-loss tests for many rounds
+	PROPTEST_CASES=$(CASES) cargo test --release --locked --lib -- journal:: outbox::
+	$(if $(CRASH_TESTS),,$(error there are no tests/crash*.rs to run))
+	GEOFENCED_CRASH_ROUNDS=$(ROUNDS) cargo test --release --locked $(CRASH_TESTS)
+
+fuzz: ## Property tests with many cases, then every fuzz target
+	PROPTEST_CASES=$(CASES) cargo test --release --locked --workspace
+	$(if $(FUZZ_TARGETS),cargo fuzz --version >/dev/null 2>&1 || cargo install --locked cargo-fuzz)
+	for target in $(FUZZ_TARGETS); do \
+		RUSTC_BOOTSTRAP=1 cargo fuzz run "$$target" -- -max_total_time=$(FUZZ_S); \
+	done
+
+# A C compiler for the crates that are C inside, and the toolchain's own components.
+tools:
+	@command -v cc >/dev/null || { echo "a C compiler is needed: apt-get install gcc"; exit 1; }
+	@cargo fmt --version >/dev/null 2>&1 || rustup component add rustfmt
+	@cargo clippy --version >/dev/null 2>&1 || rustup component add clippy
+
+# The second implementation of the protocol runs in an environment of its own.
+python: $(if $(PYTHON_NEEDS),$(VENV)/ready)
+
+# Debian packages only where the machine lacks them.
+$(VENV)/ready: $(PYTHON_NEEDS)
+	@python3 -c 'import venv, ensurepip' 2>/dev/null || { \
+		echo "installing python3-venv"; \
+		as_root=$$([ "$$(id -u)" = 0 ] || echo sudo); \
+		$$as_root apt-get update -q; \
+		$$as_root apt-get install -qy --no-install-recommends python3 python3-venv; \
+	}
+	python3 -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r $(PYTHON_NEEDS)
+	touch $@

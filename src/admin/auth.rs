@@ -1,0 +1,105 @@
+//! Who calls: a bearer token becomes a [`Caller`], or the request ends here.
+//!
+//! The tokens themselves are `auth`'s; `app` hands in an [`Authenticator`] over them. A mounted router names the
+//! scope it needs; its routes find the [`Caller`], and whatever the authenticator added to it, among the
+//! request's extensions. The account is the token's: nothing in a request can name another.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::{Extensions, HeaderMap, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::problem::Problem;
+use crate::domain::ids::AccountId;
+
+/// Knows tokens.
+pub trait Authenticator: Send + Sync {
+    /// Whose token this is, if it carries the scope. Must not block, and must take the same time for every
+    /// wrong token.
+    ///
+    /// # Errors
+    /// [`Refused`], which never contains the token.
+    fn authenticate(&self, token: &str, scope: &str) -> Result<Caller, Refused>;
+}
+
+impl<F: Fn(&str, &str) -> Result<Caller, Refused> + Send + Sync> Authenticator for F {
+    fn authenticate(&self, token: &str, scope: &str) -> Result<Caller, Refused> {
+        self(token, scope)
+    }
+}
+
+/// Why a token does not open a route; each with a sentence that says what to do.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Refused {
+    /// It is unknown, withdrawn or expired: 401.
+    Unknown(String),
+    /// It is good, but for other work: 403.
+    Scope(String),
+}
+
+/// Who calls.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// The account that the token acts for.
+    pub account: AccountId,
+    /// What mounted routes expect among a request's extensions.
+    extensions: Extensions,
+}
+
+impl Caller {
+    /// A caller for an account.
+    #[must_use]
+    pub fn new(account: AccountId) -> Self {
+        Self { account, extensions: Extensions::new() }
+    }
+
+    /// Adds a value that mounted routes take from the request's extensions.
+    #[must_use]
+    pub fn with<T: Clone + Send + Sync + 'static>(mut self, value: T) -> Self {
+        self.extensions.insert(value);
+        self
+    }
+}
+
+/// What a mounted router asks of its callers.
+#[derive(Clone)]
+pub(crate) struct Guard {
+    pub(crate) authenticator: Arc<dyn Authenticator>,
+    pub(crate) scope: &'static str,
+}
+
+/// Lets a request pass with its caller among the extensions, or refuses it.
+pub(crate) async fn check(
+    State(guard): State<Guard>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let Some(token) = bearer(request.headers()) else {
+        return unknown("send a token: Authorization: Bearer …");
+    };
+    let caller = match guard.authenticator.authenticate(token, guard.scope) {
+        Ok(caller) => caller,
+        Err(Refused::Unknown(detail)) => return unknown(&detail),
+        Err(Refused::Scope(detail)) => {
+            return Problem::new(StatusCode::FORBIDDEN, detail).into_response();
+        }
+    };
+    request.extensions_mut().extend(caller.extensions.clone());
+    request.extensions_mut().insert(caller);
+    next.run(request).await
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    let token = token.trim();
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
+}
+
+fn unknown(detail: &str) -> Response {
+    let mut response = Problem::new(StatusCode::UNAUTHORIZED, detail).into_response();
+    let challenge = HeaderValue::from_static("Bearer realm=\"geofenced\"");
+    response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+    response
+}

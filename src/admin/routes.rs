@@ -1,0 +1,140 @@
+//! The router: health and metrics for everybody, everything else behind a scope, bounds and headers around all.
+//!
+//! [`Admin`] collects what `app` brings and gives one [`Router`] to the [`server`](super::server).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use tower_http::limit::RequestBodyLimitLayer;
+
+use super::auth::{self, Authenticator, Guard};
+use super::problem::{self, Problem};
+use super::readiness::Readiness;
+use super::server::AdminConfig;
+use super::snapshots::{self, SnapshotControl};
+use crate::clock::Clock;
+use crate::telemetry::sampler::Metrics;
+
+/// The scope of operators: snapshots and the clock.
+pub const OPERATOR_SCOPE: &str = "admin";
+
+/// Everything that is served, put together by `app`.
+pub struct Admin {
+    config: AdminConfig,
+    authenticator: Arc<dyn Authenticator>,
+    open: Router,
+    guarded: Router,
+}
+
+impl Admin {
+    /// Health, readiness and metrics; nothing else yet.
+    #[must_use]
+    pub fn new(
+        config: &AdminConfig,
+        authenticator: Arc<dyn Authenticator>,
+        readiness: Readiness,
+        metrics: Metrics,
+    ) -> Self {
+        let open = Router::new()
+            .route("/healthz", get(|| async { "ok\n" }))
+            .route("/readyz", get(ready).with_state(readiness))
+            .route("/metrics", get(scrape).with_state(metrics));
+        Self { config: config.clone(), authenticator, open, guarded: Router::new() }
+    }
+
+    /// Adds `GET /v1/snapshots` and `POST /v1/snapshots/reload` for operators.
+    #[must_use]
+    pub fn snapshots(self, control: Arc<dyn SnapshotControl>) -> Self {
+        let limit = self.config.request_limit();
+        self.mount(OPERATOR_SCOPE, limit, snapshots::routes(control))
+    }
+
+    /// Adds `GET /v1/clock` and `POST /v1/clock/accept` for operators.
+    #[must_use]
+    pub fn clock(self, clock: Clock) -> Self {
+        let limit = self.config.request_limit();
+        self.mount(OPERATOR_SCOPE, limit, super::clock::routes(clock))
+    }
+
+    /// Adds a part's routes, full paths, behind a scope. A request may take `limit`; routes that wait for
+    /// something (the queue's long poll) ask for more than the config's.
+    #[must_use]
+    pub fn mount(mut self, scope: &'static str, limit: Duration, routes: Router) -> Self {
+        let guard = Guard { authenticator: self.authenticator.clone(), scope };
+        let routes = routes
+            .route_layer(middleware::from_fn_with_state(guard, auth::check))
+            .route_layer(middleware::from_fn_with_state(limit, within));
+        self.guarded = self.guarded.merge(routes);
+        self
+    }
+
+    /// Adds routes that look at credentials themselves, such as the intake's.
+    #[must_use]
+    pub fn mount_open(mut self, limit: Duration, routes: Router) -> Self {
+        let routes = routes.route_layer(middleware::from_fn_with_state(limit, within));
+        self.open = self.open.merge(routes);
+        self
+    }
+
+    /// What the server serves.
+    pub fn into_router(self) -> Router {
+        self.open
+            .merge(self.guarded)
+            .layer(DefaultBodyLimit::disable())
+            .layer(RequestBodyLimitLayer::new(self.config.max_body_bytes))
+            .layer(middleware::from_fn(problem::dress))
+            .layer(middleware::map_response(secure))
+    }
+}
+
+async fn ready(State(readiness): State<Readiness>) -> Response {
+    let missing = readiness.missing();
+    if missing.is_empty() {
+        return Json(serde_json::json!({ "ready": true })).into_response();
+    }
+    let list: Vec<_> = missing.iter().map(|m| format!("{}: {}", m.condition, m.reason)).collect();
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {}", list.join("; ")))
+        .with("missing", serde_json::json!(missing))
+        .into_response()
+}
+
+async fn scrape(State(metrics): State<Metrics>) -> Response {
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics.render())
+        .into_response()
+}
+
+/// Ends a request that takes too long.
+async fn within(State(limit): State<Duration>, request: Request, next: Next) -> Response {
+    match tokio::time::timeout(limit, next.run(request)).await {
+        Ok(response) => response,
+        Err(_elapsed) => {
+            let detail = format!("no answer within {} s; ask for less, or later", limit.as_secs());
+            Problem::new(StatusCode::GATEWAY_TIMEOUT, detail).into_response()
+        }
+    }
+}
+
+/// What keeps a browser from doing more with an answer than show it. A route's own header wins.
+const HEADERS: [(HeaderName, HeaderValue); 5] = [
+    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+    (
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"),
+    ),
+];
+
+async fn secure(mut response: Response) -> Response {
+    for (name, value) in HEADERS {
+        response.headers_mut().entry(name).or_insert(value);
+    }
+    response
+}

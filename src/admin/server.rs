@@ -1,0 +1,177 @@
+//! The HTTP server: connections within bounds, on a thread and a runtime of their own.
+//!
+//! A connection past the bound is told so with a 503 and closed. A client has `header_s` to send a request's
+//! header, the first or any later one, so that idle and trickling connections end by themselves.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::shutdown::Member;
+
+/// The HTTP server's settings.
+#[derive(Clone, PartialEq, Eq, Debug, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AdminConfig {
+    /// Where it listens. Plain HTTP: keep it on loopback or behind a TLS proxy. Default `127.0.0.1:9470`.
+    pub listen: SocketAddr,
+    /// Connections at a time; a further one is refused. Default 256; 1 to 65,536.
+    pub max_connections: u32,
+    /// The largest request body. Default 1,048,576 bytes; 1,024 to 67,108,864. It is held in memory, so the
+    /// worst case is this times `max_connections`.
+    pub max_body_bytes: usize,
+    /// How long a request's header may take, and an idle connection may stay. Default 15 s; 1 to 600.
+    pub header_s: u32,
+    /// How long an answer may take, long polls apart. Default 30 s; 1 to 600.
+    pub request_s: u32,
+}
+
+impl Default for AdminConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 9470)),
+            max_connections: 256,
+            max_body_bytes: 1 << 20,
+            header_s: 15,
+            request_s: 30,
+        }
+    }
+}
+
+impl AdminConfig {
+    /// Checks what the types can't.
+    ///
+    /// # Errors
+    /// The key, and a sentence with its value and what is allowed.
+    pub fn check(&self) -> Result<(), (&'static str, String)> {
+        let bytes = u64::try_from(self.max_body_bytes).unwrap_or(u64::MAX);
+        let bounds = [
+            ("max_connections", u64::from(self.max_connections), 1..=65_536),
+            ("max_body_bytes", bytes, 1024..=64 << 20),
+            ("header_s", u64::from(self.header_s), 1..=600),
+            ("request_s", u64::from(self.request_s), 1..=600),
+        ];
+        for (key, value, allowed) in bounds {
+            if !allowed.contains(&value) {
+                let (low, high) = allowed.into_inner();
+                return Err((key, format!("{value} is not allowed; write {low} to {high}")));
+            }
+        }
+        Ok(())
+    }
+
+    /// How long an answer may take.
+    #[must_use]
+    pub fn request_limit(&self) -> Duration {
+        Duration::from_secs(u64::from(self.request_s))
+    }
+}
+
+/// Serves on a thread named `admin` until the member's stage is asked to end.
+///
+/// # Errors
+/// When the thread, its runtime or the listener can't be set up.
+pub fn spawn(
+    config: AdminConfig,
+    listener: std::net::TcpListener,
+    router: Router,
+    member: Member,
+) -> std::io::Result<std::thread::JoinHandle<()>> {
+    listener.set_nonblocking(true)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let listener = {
+        let _inside = runtime.enter();
+        TcpListener::from_std(listener)?
+    };
+    std::thread::Builder::new()
+        .name("admin".to_owned())
+        .spawn(move || runtime.block_on(run(config, listener, router, member)))
+}
+
+/// Serves until the member's stage is asked to end and every request under way is answered.
+pub async fn run(config: AdminConfig, listener: TcpListener, router: Router, mut member: Member) {
+    let room = Arc::new(Semaphore::new(usize::try_from(config.max_connections).unwrap_or(1)));
+    let header_limit = Duration::from_secs(u64::from(config.header_s));
+    let mut connections = tokio::task::JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            Some(_) = connections.join_next() => continue,
+            () = member.asked() => break,
+        };
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::warn!(%error, "an admin connection could not be accepted; file descriptors?");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        match room.clone().try_acquire_owned() {
+            Ok(permit) => {
+                tracing::debug!(%peer, "admin connection");
+                let ends = member.signal();
+                connections.spawn(serve(stream, router.clone(), header_limit, permit, ends));
+            }
+            Err(_full) => refuse(&stream),
+        }
+    }
+    drop(listener);
+    while connections.join_next().await.is_some() {}
+}
+
+/// After a failed accept, mostly for want of file descriptors, which come back as connections end.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+async fn serve(
+    stream: TcpStream,
+    router: Router,
+    header_limit: Duration,
+    _permit: OwnedSemaphorePermit,
+    ends: impl Future<Output = ()>,
+) {
+    let service = TowerToHyperService::new(router);
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(header_limit)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut connection = std::pin::pin!(connection);
+    let mut ends = std::pin::pin!(ends);
+    let mut asked = false;
+    loop {
+        tokio::select! {
+            ended = connection.as_mut() => {
+                if let Err(error) = ended {
+                    tracing::debug!(%error, "an admin connection broke off");
+                }
+                return;
+            }
+            () = ends.as_mut(), if !asked => {
+                asked = true;
+                connection.as_mut().graceful_shutdown();
+            }
+        }
+    }
+}
+
+/// Tells a connection past the bound why it is closed. It fits any fresh socket's buffer, so no waiting.
+fn refuse(stream: &TcpStream) {
+    if let Err(error) = stream.try_write(FULL) {
+        tracing::debug!(%error, "a connection past max_connections was closed without a word");
+    }
+}
+
+const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
+    content-type: application/problem+json\r\n\
+    connection: close\r\n\
+    content-length: 137\r\n\
+    retry-after: 1\r\n\r\n\
+    {\"type\":\"about:blank\",\"title\":\"Service Unavailable\",\"status\":503,\
+    \"detail\":\"all admin.max_connections are in use; come back in a second\"}\n";

@@ -1,0 +1,84 @@
+//! Which snapshot decides, and asking for the newest one: `GET /v1/snapshots`, `POST /v1/snapshots/reload`.
+//!
+//! The work is done behind [`SnapshotControl`], which `app` implements over the store and the slot; SIGHUP and
+//! the watched directory go the same way.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+
+use super::problem::Problem;
+use crate::domain::ids::{Epoch, SnapshotHash};
+
+/// The part that publishes snapshots.
+pub trait SnapshotControl: Send + Sync {
+    /// What is current and what is still in memory.
+    fn state(&self) -> SnapshotState;
+
+    /// Loads, verifies and publishes the newest snapshot of the store. May block; it runs off the server's
+    /// thread.
+    ///
+    /// # Errors
+    /// Why the last good snapshot stays, and what to change.
+    fn reload(&self) -> Result<Reloaded, String>;
+}
+
+/// What is current and what is still in memory.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct SnapshotState {
+    /// Number and content hash of the snapshot that decides; `None` before the first.
+    pub current: Option<(Epoch, SnapshotHash)>,
+    /// The epochs in memory, ascending: the current one, and older ones that a batch still reads.
+    pub live: Vec<Epoch>,
+}
+
+/// How a reload ended well.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Reloaded {
+    /// The snapshot that now decides.
+    pub epoch: Epoch,
+    /// Its content hash.
+    pub hash: SnapshotHash,
+    /// Whether it decided before already: there was no newer one.
+    pub unchanged: bool,
+}
+
+pub(crate) fn routes(control: Arc<dyn SnapshotControl>) -> Router {
+    Router::new()
+        .route("/v1/snapshots", get(list))
+        .route("/v1/snapshots/reload", post(reload))
+        .with_state(control)
+}
+
+async fn list(State(control): State<Arc<dyn SnapshotControl>>) -> Response {
+    let state = control.state();
+    let current = state.current.map(|(epoch, hash)| name(epoch, hash));
+    Json(serde_json::json!({ "current": current, "live": state.live })).into_response()
+}
+
+async fn reload(State(control): State<Arc<dyn SnapshotControl>>) -> Response {
+    match tokio::task::spawn_blocking(move || control.reload()).await {
+        Ok(Ok(reloaded)) => {
+            let mut document = name(reloaded.epoch, reloaded.hash);
+            document["unchanged"] = reloaded.unchanged.into();
+            Json(document).into_response()
+        }
+        Ok(Err(reason)) => {
+            let detail = format!("the last good snapshot stays: {reason}");
+            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail).into_response()
+        }
+        Err(error) => {
+            tracing::error!(%error, "a snapshot reload broke off; look at the lines above");
+            let detail = "the reload broke off and the last good snapshot stays; see the log";
+            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, detail).into_response()
+        }
+    }
+}
+
+fn name(epoch: Epoch, hash: SnapshotHash) -> serde_json::Value {
+    serde_json::json!({ "epoch": epoch, "hash": hash.to_string() })
+}

@@ -1,0 +1,210 @@
+//! What the engine remembers of a device: one 64-byte row, and the lists that hang on it.
+//!
+//! Rows live in the [`table`](super::table); the lists of stays hang directly on the row, the rarer ones
+//! (triggers, used buckets, place hints) on an [`Annex`], which most devices never get.
+
+use crate::domain::decision::{Bucket, Transition};
+use crate::domain::ids::{AppId, CampaignId, DeviceKey, PlaceId, TargetId};
+use crate::domain::ping::PingFlags;
+use crate::domain::reasons::SuppressReason;
+use crate::domain::report::{HintVerdict, Platform};
+use crate::domain::units::{PointE7, UtcMs};
+
+use super::slab::Run;
+
+/// One device, one cache line.
+#[derive(Clone, Copy, Debug)]
+#[repr(C, align(64))]
+pub(crate) struct Row {
+    /// Who.
+    pub(crate) key: DeviceKey,
+    /// The app of the last fix, through which a timer's push goes.
+    pub(crate) app: AppId,
+    /// Where it was last; meaningless unless [`Row::placed`].
+    pub(crate) at: PointE7,
+    /// When it was there.
+    pub(crate) fixed_at: UtcMs,
+    /// The accuracy of the last fix, m.
+    pub(crate) accuracy_m: u16,
+    /// The flags of the last fix, and [`HAS_POSITION`].
+    pub(crate) flags: u16,
+    /// The epoch (low 32 bits) its stays and triggers were last reconciled with.
+    pub(crate) epoch: u32,
+    /// Where it is inside, ascending by target.
+    pub(crate) stays: Run<Stay>,
+    /// Its annex, if it has one.
+    pub(crate) annex: Option<AnnexId>,
+}
+
+const _: () = assert!(size_of::<Row>() == 64, "a row is one cache line");
+
+/// Set in [`Row::flags`] once a fix, not only a place hint, has been seen.
+const HAS_POSITION: u16 = 1 << 15;
+
+impl Row {
+    /// A device seen for the first time.
+    pub(crate) fn new(key: DeviceKey, epoch: u32) -> Self {
+        Self {
+            key,
+            app: AppId(0),
+            at: PointE7::default(),
+            fixed_at: UtcMs::MIN,
+            accuracy_m: 0,
+            flags: 0,
+            epoch,
+            stays: Run::default(),
+            annex: None,
+        }
+    }
+
+    /// Whether [`Row::at`] means something.
+    pub(crate) fn placed(&self) -> bool {
+        self.flags & HAS_POSITION != 0
+    }
+
+    /// Takes over the flags of a fix.
+    pub(crate) fn set_flags(&mut self, flags: PingFlags) {
+        self.flags = flags.0 & PingFlags::KNOWN | HAS_POSITION;
+    }
+
+    /// The flags of the last fix.
+    pub(crate) fn ping_flags(&self) -> PingFlags {
+        PingFlags(self.flags & PingFlags::KNOWN)
+    }
+}
+
+/// The number of an annex, never 0 so that `Option` costs nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct AnnexId(pub(crate) std::num::NonZeroU32);
+
+/// From enter to exit at one target.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Stay {
+    /// Where.
+    pub(crate) target: TargetId,
+    /// The epoch (low 32 bits) it began in: campaigns that started later take it as entered later.
+    pub(crate) began: u32,
+    /// Since when.
+    pub(crate) entered_at: UtcMs,
+    /// The next dwell time that comes true here, s; `u32::MAX` when no campaign waits for one.
+    pub(crate) next_dwell_s: u32,
+    /// Fixes outside in a row, 0 while inside.
+    pub(crate) outside: u8,
+}
+
+impl Stay {
+    /// Whether the last fix was inside.
+    pub(crate) fn inside(&self) -> bool {
+        self.outside == 0
+    }
+}
+
+/// How far a trigger has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub(crate) enum Phase {
+    /// Its campaign started after the stay began: it takes the next inside fix as the enter.
+    AwaitsInside = 0,
+    /// Opens at the first inside fix at or past `due_at`, or by timer.
+    Armed = 1,
+    /// The condition has come true; it waits for the gates.
+    Open = 2,
+}
+
+/// A campaign's condition on its way to a job, for one device.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Trigger {
+    /// Whose.
+    pub(crate) campaign: CampaignId,
+    /// At which target the condition came true, or is expected to.
+    pub(crate) target: TargetId,
+    /// The epoch (low 32 bits) it was made in: a campaign run anew since is another.
+    pub(crate) made_in: u32,
+    /// How far it has come.
+    pub(crate) phase: Phase,
+    /// What comes true.
+    pub(crate) transition: Transition,
+    /// The gate that stopped it last.
+    pub(crate) stopped_by: Option<SuppressReason>,
+    /// For [`Phase::Armed`] when it opens.
+    pub(crate) due_at: UtcMs,
+    /// When the stay began as this campaign sees it: the bucket of a test.
+    pub(crate) since: UtcMs,
+}
+
+/// A bucket that has had its job.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct UsedBucket {
+    /// Whose.
+    pub(crate) campaign: CampaignId,
+    /// Which.
+    pub(crate) bucket: Bucket,
+    /// Kept at least until then.
+    pub(crate) keep_until: UtcMs,
+}
+
+/// The last word of a device on a place.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Hint {
+    /// Which store.
+    pub(crate) place: PlaceId,
+    /// What it found.
+    pub(crate) verdict: HintVerdict,
+    /// When.
+    pub(crate) fixed_at: UtcMs,
+}
+
+/// A rejected jump, which a second one may confirm.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Anchor {
+    /// Where it jumped to.
+    pub(crate) at: PointE7,
+    /// When.
+    pub(crate) fixed_at: UtcMs,
+    /// How well known, m.
+    pub(crate) accuracy_m: u16,
+}
+
+/// What only some devices need.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Annex {
+    /// Campaigns on their way, ascending by campaign; at most one a campaign.
+    pub(crate) triggers: Run<Trigger>,
+    /// Buckets that had their job.
+    pub(crate) buckets: Run<UsedBucket>,
+    /// Place hints in force, at most one a place.
+    pub(crate) hints: Run<Hint>,
+    /// The last rejected jump.
+    pub(crate) anchor: Option<Anchor>,
+    /// What the device said it is.
+    pub(crate) profile: Option<ProfileNote>,
+    /// The local day that `pushes` counts.
+    pub(crate) pushes_day: i64,
+    /// Jobs of that day, from all campaigns.
+    pub(crate) pushes: u16,
+}
+
+impl Annex {
+    /// Whether nothing hangs on it any more.
+    pub(crate) fn is_blank(&self) -> bool {
+        self.triggers.is_empty()
+            && self.buckets.is_empty()
+            && self.hints.is_empty()
+            && self.anchor.is_none()
+            && self.profile.is_none()
+            && self.pushes == 0
+    }
+}
+
+/// A device profile as the gates need it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct ProfileNote {
+    /// Hash of the echo code, as blacklists hold it; `None` without an echo code.
+    pub(crate) echo: Option<u64>,
+    /// Which system.
+    pub(crate) platform: Platform,
+    /// Agreed to advertising.
+    pub(crate) ads_consent: bool,
+    /// Agreed to advertising at night.
+    pub(crate) night_consent: bool,
+}

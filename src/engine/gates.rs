@@ -1,0 +1,173 @@
+//! Reasons not to push, in order: a table of gates that look and charge nothing.
+//!
+//! `explain` prints this table; [`decide`](super::decide) walks it for every open trigger.
+
+use std::cell::OnceCell;
+
+use crate::domain::campaign::{Frequency, RunMode};
+use crate::domain::decision::Bucket;
+use crate::domain::ids::{DeviceKey, TargetId};
+use crate::domain::input::LimitId;
+use crate::domain::lots::InstallationKey;
+use crate::domain::ping::PingFlags;
+use crate::domain::policy::Policy;
+use crate::domain::reasons::SuppressReason;
+use crate::domain::units::UtcMs;
+use crate::snapshot::view::{AccountView, CampaignView};
+
+use super::device::{Annex, UsedBucket};
+use super::grants::Grants;
+use super::turn::Moment;
+
+/// Everything a gate may look at.
+pub(crate) struct Case<'a, 's> {
+    pub(crate) account: AccountView<'s>,
+    pub(crate) campaign: CampaignView<'s>,
+    pub(crate) target: TargetId,
+    pub(crate) device: DeviceKey,
+    pub(crate) moment: &'a Moment,
+    pub(crate) bucket: Bucket,
+    pub(crate) annex: &'a Annex,
+    pub(crate) used: &'a [UsedBucket],
+    pub(crate) grants: &'a Grants,
+    pub(crate) policy: &'a Policy,
+    pub(crate) key: &'a InstallationKey,
+    /// The device's hash in audiences, made when first asked for.
+    pub(crate) member: OnceCell<u64>,
+}
+
+/// One reason not to push, and how to tell whether the way is free.
+pub(crate) type Gate = (SuppressReason, fn(&Case<'_, '_>) -> bool);
+
+/// The gates of one device and campaign, in order. Arbitration and holdout follow: they compare campaigns.
+pub(crate) const GATES: &[Gate] = &[
+    (SuppressReason::App, |case| case.campaign.apps_has(case.moment.app)),
+    (SuppressReason::Period, |case| case.is_test() || case.campaign.in_period(case.moment.at)),
+    (SuppressReason::Window, |case| case.campaign.in_window(case.moment.at)),
+    (SuppressReason::Audience, |case| {
+        case.is_test()
+            || case.campaign.audience_len().is_none()
+            || case.campaign.audience_has(case.member())
+    }),
+    (SuppressReason::Blacklist, |case| case.is_test() || !case.is_blacklisted()),
+    (SuppressReason::Consent, |case| case.has_ads_consent()),
+    (SuppressReason::Night, |case| {
+        !case.account.night_rule_applies(case.moment.at) || case.has_night_consent()
+    }),
+    (SuppressReason::TestDevice, |case| {
+        !case.is_test() || case.campaign.is_test_device(case.member())
+    }),
+    (SuppressReason::Accuracy, |case| case.is_accurate()),
+    (SuppressReason::Age, |case| {
+        case.moment.now.since(case.moment.at) <= i64::from(case.policy.max_push_age_s) * 1000
+    }),
+    (SuppressReason::Frequency, |case| !case.is_bucket_used()),
+    (SuppressReason::DailyCap, |case| case.is_test() || case.is_below_daily_cap()),
+    (SuppressReason::Quota, |case| case.is_test() || case.missing_grant().is_none()),
+];
+
+impl Case<'_, '_> {
+    /// The first gate that stops it, if one does.
+    pub(crate) fn stopped_by(&self) -> Option<SuppressReason> {
+        GATES.iter().find(|(_, passes)| !passes(self)).map(|(reason, _)| *reason)
+    }
+
+    fn is_test(&self) -> bool {
+        self.campaign.mode() == RunMode::Testing
+    }
+
+    fn member(&self) -> u64 {
+        *self.member.get_or_init(|| self.key.member(self.device.device))
+    }
+
+    fn is_blacklisted(&self) -> bool {
+        self.campaign.honours_blacklist()
+            && (self.account.blacklist_has(self.member())
+                || self
+                    .annex
+                    .profile
+                    .and_then(|profile| profile.echo)
+                    .is_some_and(|echo| self.account.blacklist_has_echo(echo)))
+    }
+
+    fn has_ads_consent(&self) -> bool {
+        !self.moment.flags.has(PingFlags::NO_ADS_CONSENT)
+            && self.annex.profile.is_none_or(|profile| profile.ads_consent)
+    }
+
+    fn has_night_consent(&self) -> bool {
+        self.moment.flags.has(PingFlags::NIGHT_CONSENT)
+            || self.annex.profile.is_some_and(|profile| profile.night_consent)
+    }
+
+    fn is_accurate(&self) -> bool {
+        let limit_m = self.campaign.max_accuracy_m().unwrap_or(self.policy.max_accuracy_m);
+        let accuracy_m = self.moment.accuracy_m;
+        accuracy_m <= limit_m
+            || self
+                .account
+                .target(self.target)
+                .is_some_and(|target| f64::from(accuracy_m) <= f64::from(target.size_m()))
+    }
+
+    fn is_bucket_used(&self) -> bool {
+        let pause_ms = match self.campaign.frequency() {
+            Frequency::Resend { after_s } if !self.is_test() => i64::from(after_s) * 1000,
+            Frequency::Resend { .. } | Frequency::OncePerDay | Frequency::OncePerPeriod => 0,
+        };
+        self.used.iter().filter(|used| used.campaign == self.campaign.id()).any(|used| {
+            used.bucket == self.bucket
+                || (pause_ms > 0
+                    && used.bucket.mode == self.bucket.mode
+                    && UtcMs(self.bucket.span).since(UtcMs(used.bucket.span)).abs() < pause_ms)
+        })
+    }
+
+    fn is_below_daily_cap(&self) -> bool {
+        let Some(cap) = self.account.daily_cap() else { return true };
+        let today = self.account.local_day(self.moment.at);
+        today != Some(self.annex.pushes_day) || self.annex.pushes < cap
+    }
+
+    /// The limit this push would need a grant of and has none.
+    pub(crate) fn missing_grant(&self) -> Option<LimitId> {
+        limits(self.account, &self.campaign, self.moment.at)
+            .into_iter()
+            .flatten()
+            .find(|limit| !self.grants.has(*limit))
+    }
+}
+
+/// The limits across partitions that a push of `campaign` at `at` counts against.
+pub(crate) fn limits(
+    account: AccountView<'_>,
+    campaign: &CampaignView<'_>,
+    at: UtcMs,
+) -> [Option<LimitId>; 2] {
+    let month = account
+        .monthly_limit()
+        .and_then(|_| account.local_month(at))
+        .map(|month| LimitId::Month { account: account.id(), month });
+    let total = campaign
+        .total_limit()
+        .map(|_| LimitId::Campaign { account: account.id(), campaign: campaign.id() });
+    [month, total]
+}
+
+/// The bucket that a push at `at` would use; `since` is when the stay began as the campaign sees it.
+pub(crate) fn bucket(
+    account: AccountView<'_>,
+    campaign: &CampaignView<'_>,
+    at: UtcMs,
+    since: UtcMs,
+) -> Bucket {
+    let mode = campaign.mode();
+    let span = match (mode, campaign.frequency()) {
+        (RunMode::Testing, _) => since.0,
+        (RunMode::Running, Frequency::OncePerPeriod) => 0,
+        // Outside the calendar of the snapshot no period holds, so no push uses this bucket.
+        (RunMode::Running, Frequency::OncePerDay) => account.local_day(at).unwrap_or(i64::MIN),
+        (RunMode::Running, Frequency::Resend { .. }) => at.0,
+    };
+    Bucket { mode, span }
+}

@@ -1,0 +1,123 @@
+//! What a step leaves behind: decisions in order, and plain counters.
+//!
+//! The shard's worker owns one and hands it to every step; it takes the decisions out after each batch.
+
+use crate::domain::decision::{Decision, Output};
+use crate::domain::ids::{Epoch, InputPosition, PartitionId, SnapshotHash};
+use crate::domain::input::LimitId;
+use crate::domain::reasons::{RejectCounts, RejectReason, SuppressCounts, SuppressReason};
+
+/// Running totals of the engine. Both identities of the metrics stand in here.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Counts {
+    /// Fixes that changed or confirmed a device's state, late ones included.
+    pub evaluated: u64,
+    /// Of them, those that came after a newer fix of their device.
+    pub late: u64,
+    /// (fix, target) pairs with the fix inside.
+    pub hits: u64,
+    /// Stays begun.
+    pub enters: u64,
+    /// Stays ended.
+    pub exits: u64,
+    /// Dwell times come true.
+    pub dwells: u64,
+    /// Triggers opened.
+    pub triggers: u64,
+    /// Triggers that made a job.
+    pub jobs: u64,
+    /// Triggers closed without one, by reason.
+    pub suppressed: SuppressCounts,
+    /// Triggers open now.
+    pub open: u64,
+    /// Fixes refused by the engine, by reason.
+    pub rejected: RejectCounts,
+    /// Devices evicted to make room.
+    pub evicted: u64,
+}
+
+impl Counts {
+    /// Adds `other` to these.
+    pub fn add(&mut self, other: &Self) {
+        let pairs = [
+            (&mut self.evaluated, other.evaluated),
+            (&mut self.late, other.late),
+            (&mut self.hits, other.hits),
+            (&mut self.enters, other.enters),
+            (&mut self.exits, other.exits),
+            (&mut self.dwells, other.dwells),
+            (&mut self.triggers, other.triggers),
+            (&mut self.jobs, other.jobs),
+            (&mut self.open, other.open),
+            (&mut self.evicted, other.evicted),
+        ];
+        for (mine, theirs) in pairs {
+            *mine += theirs;
+        }
+        self.suppressed.iter_mut().zip(other.suppressed).for_each(|(mine, theirs)| *mine += theirs);
+        self.rejected.iter_mut().zip(other.rejected).for_each(|(mine, theirs)| *mine += theirs);
+    }
+
+    /// Whether `triggers = jobs + suppressed + open` holds.
+    #[must_use]
+    pub fn triggers_add_up(&self) -> bool {
+        self.triggers == self.jobs + self.suppressed.iter().sum::<u64>() + self.open
+    }
+}
+
+/// Decisions and counters of the steps so far.
+#[derive(Clone, Debug, Default)]
+pub struct Outputs {
+    /// In the order they were made; taken out by the caller.
+    pub decisions: Vec<Decision>,
+    /// Limits of which a partition wanted a grant and had none.
+    pub wants: Vec<(PartitionId, LimitId)>,
+    /// Running totals.
+    pub counts: Counts,
+    stamp: Stamp,
+}
+
+/// What all outputs of an input share.
+#[derive(Clone, Copy, Debug, Default)]
+struct Stamp {
+    position: InputPosition,
+    epoch: Epoch,
+    snapshot: SnapshotHash,
+    next_ordinal: u32,
+}
+
+impl Outputs {
+    /// Memory for so many decisions at once: within it, steps allocate nothing.
+    #[must_use]
+    pub fn with_capacity(decisions: usize) -> Self {
+        let (decisions, wants) = (Vec::with_capacity(decisions), Vec::with_capacity(64));
+        Self { decisions, wants, counts: Counts::default(), stamp: Stamp::default() }
+    }
+
+    /// From now on, outputs belong to this input and snapshot.
+    pub(crate) fn begin(&mut self, position: InputPosition, epoch: Epoch, snapshot: SnapshotHash) {
+        self.stamp = Stamp { position, epoch, snapshot, next_ordinal: 0 };
+    }
+
+    pub(crate) fn emit(&mut self, output: Output) {
+        let Stamp { position, epoch, snapshot, next_ordinal: ordinal } = self.stamp;
+        self.stamp.next_ordinal += 1;
+        self.decisions.push(Decision { position, ordinal, epoch, snapshot, output });
+    }
+
+    pub(crate) fn want(&mut self, limit: LimitId) {
+        let want = (self.stamp.position.partition, limit);
+        if !self.wants.contains(&want) {
+            self.wants.push(want);
+        }
+    }
+
+    pub(crate) fn reject(&mut self, reason: RejectReason) {
+        self.counts.rejected[usize::from(reason.number())] += 1;
+    }
+
+    pub(crate) fn suppress(&mut self, reason: SuppressReason) {
+        self.counts.suppressed[usize::from(reason.number())] += 1;
+        self.counts.open -= 1;
+    }
+}

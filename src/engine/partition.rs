@@ -1,0 +1,422 @@
+//! One partition as a state machine: an input and a snapshot in, decisions out, nothing else.
+//!
+//! The worker steps it live, recovery and replay step it over the journal; all get the same. It reads no
+//! clock, draws no random number and cannot fail: what is wrong with an input is counted and left.
+
+use crate::domain::fix::Fix;
+use crate::domain::ids::{
+    AccountId, AppId, DeviceKey, Epoch, InputPosition, InputSeq, Origin, PartitionId, SnapshotHash,
+};
+use crate::domain::input::{Batch, Input};
+use crate::domain::lots::InstallationKey;
+use crate::domain::ping::PingFlags;
+use crate::domain::policy::{ClockMode, Policy};
+use crate::domain::reasons::RejectReason;
+use crate::domain::report::{Outcome, PlaceHint, Profile};
+use crate::domain::units::UtcMs;
+use crate::snapshot::view::{AccountView, SnapshotView};
+
+use super::arrival::{Arrival, judge};
+use super::decide::Attempt;
+use super::device::{Anchor, ProfileNote, Row};
+use super::grants::{GrantState, Grants};
+use super::origins::Origins;
+use super::outputs::Outputs;
+use super::reported;
+use super::table::{DeviceTable, RowId};
+use super::timers::Timers;
+use super::triggers::low_32;
+use super::turn::{Moment, Rules, Scratch, Turn};
+
+/// The state of one partition.
+#[derive(Clone, Debug)]
+pub struct Partition {
+    pub(crate) id: PartitionId,
+    /// The number of the last input taken.
+    pub(crate) seq: InputSeq,
+    /// The snapshot that decides.
+    pub(crate) epoch: Epoch,
+    pub(crate) hash: SnapshotHash,
+    /// The latest instant seen: of a batch, a tick, or under the fixes' clock of a fix.
+    pub(crate) clock: UtcMs,
+    pub(crate) policy: Policy,
+    pub(crate) key: InstallationKey,
+    pub(crate) table: DeviceTable,
+    pub(crate) timers: Timers,
+    pub(crate) grants: Grants,
+    pub(crate) origins: Origins,
+    scratch: Scratch,
+}
+
+/// What the inputs of one batch share, for the device turns it makes.
+#[derive(Clone, Copy)]
+struct Common<'s> {
+    account: AccountView<'s>,
+    app: AppId,
+    received_at: UtcMs,
+}
+
+impl Partition {
+    /// An empty partition. `key` is the installation's: it draws lots and keys the device index.
+    #[must_use]
+    pub fn new(id: PartitionId, key: InstallationKey, policy: Policy) -> Self {
+        let [a, b, c, d, e, f, g, h, ..] = key.0;
+        let seed = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
+        Self {
+            id,
+            seq: InputSeq(0),
+            epoch: Epoch(0),
+            hash: SnapshotHash::default(),
+            clock: UtcMs::MIN,
+            policy,
+            key,
+            table: DeviceTable::new(policy.devices_per_partition, seed),
+            timers: Timers::default(),
+            grants: Grants::default(),
+            origins: Origins::new(policy.origins_per_partition, seed),
+            scratch: Scratch::default(),
+        }
+    }
+
+    /// Its number.
+    #[must_use]
+    pub fn id(&self) -> PartitionId {
+        self.id
+    }
+
+    /// The number of the last input it took.
+    #[must_use]
+    pub fn seq(&self) -> InputSeq {
+        self.seq
+    }
+
+    /// The snapshot that decides, by number.
+    #[must_use]
+    pub fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    /// The numbers in force.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// The latest instant it has seen.
+    #[must_use]
+    pub fn clock(&self) -> UtcMs {
+        self.clock
+    }
+
+    /// Whether a frame was applied before, so that it need not be journalled again.
+    #[must_use]
+    pub fn has_applied(&self, origin: &Origin) -> bool {
+        self.origins.has_applied(origin)
+    }
+
+    /// Takes note that a frame is about to be applied; `false` if it was applied before, and is to be left out.
+    ///
+    /// Stepping the frame's batch notes it again, which changes nothing: replay, which only steps, comes to
+    /// the same table.
+    pub fn admit(&mut self, origin: &Origin) -> bool {
+        let fresh = !self.origins.has_applied(origin);
+        if fresh {
+            self.origins.apply(origin);
+        }
+        fresh
+    }
+
+    /// Triggers open now.
+    #[must_use]
+    pub fn open_triggers(&self) -> u64 {
+        self.table.open_triggers()
+    }
+
+    /// When the next timer is due: a tick at or past it has something to do.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<UtcMs> {
+        self.timers.next()
+    }
+
+    /// How many devices it holds.
+    #[must_use]
+    pub fn devices(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Bytes its devices take, all in.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.table.bytes()
+    }
+
+    /// What it holds of limits across partitions.
+    #[must_use]
+    pub fn grants(&self) -> &[GrantState] {
+        self.grants.states()
+    }
+
+    /// Takes the next input. `view` is the snapshot of the last publication, `None` before the first.
+    pub fn step(&mut self, input: &Input<'_>, view: Option<SnapshotView<'_>>, out: &mut Outputs) {
+        self.seq.0 += 1;
+        debug_assert!(
+            view.is_none_or(|view| view.epoch() == self.epoch),
+            "decides by its own epoch"
+        );
+        out.begin(InputPosition { partition: self.id, seq: self.seq }, self.epoch, self.hash);
+        match input {
+            Input::Fixes(batch) => self.each(batch, view, out, Self::fix),
+            Input::Outcomes(batch) => self.outcomes(batch, view.is_some(), out),
+            Input::Profiles(batch) => self.each(batch, view, out, Self::profile),
+            Input::Hints(batch) => self.each(batch, view, out, Self::hint),
+            Input::Tick { now } => self.tick(*now, view, out),
+            Input::Publication { epoch, hash } => {
+                self.epoch = *epoch;
+                self.hash = *hash;
+            }
+            Input::Grant(grant) => self.grants.lease(*grant),
+            Input::Policy(policy) => self.adopt(policy),
+        }
+    }
+
+    fn adopt(&mut self, policy: &Policy) {
+        self.policy = *policy;
+        self.table.set_capacity(policy.devices_per_partition);
+        self.origins.set_capacity(policy.origins_per_partition);
+    }
+
+    /// Notes where a batch came from and lets `act` take each of its records.
+    fn each<'s, T: Copy>(
+        &mut self,
+        batch: &Batch<'_, T>,
+        view: Option<SnapshotView<'s>>,
+        out: &mut Outputs,
+        act: fn(&mut Self, &Common<'s>, &T, &mut Outputs),
+    ) {
+        self.note_batch(batch);
+        let refusal = match view {
+            None => RejectReason::Unavailable,
+            Some(_) => RejectReason::UnknownAccount,
+        };
+        let Some(account) = view.and_then(|view| view.account(batch.account)) else {
+            batch.records.iter().for_each(|_| out.reject(refusal));
+            return;
+        };
+        let common = Common { account, app: batch.app, received_at: batch.received_at };
+        for record in batch.records {
+            act(self, &common, record, out);
+        }
+    }
+
+    fn note_batch<T>(&mut self, batch: &Batch<'_, T>) {
+        if let Some(origin) = &batch.origin {
+            self.origins.apply(origin);
+        }
+        if self.policy.clock == ClockMode::System {
+            self.clock = self.clock.max(batch.received_at);
+        }
+    }
+
+    fn fix(&mut self, common: &Common<'_>, fix: &Fix, out: &mut Outputs) {
+        let now = self.now(common.received_at, fix.fixed_at);
+        let Some(id) = self.row_for(common.account.id(), fix.device, out) else { return };
+        let annex = self.table.annex(id);
+        match judge(self.table.row(id), annex.anchor.as_ref(), fix, &self.policy) {
+            Arrival::Refused(reason) => out.reject(reason),
+            Arrival::Jumped => {
+                out.reject(RejectReason::Jump);
+                let anchor =
+                    Anchor { at: fix.at, fixed_at: fix.fixed_at, accuracy_m: fix.accuracy_m };
+                self.table.set_annex(id, super::device::Annex { anchor: Some(anchor), ..annex });
+            }
+            Arrival::Late => {
+                out.counts.evaluated += 1;
+                out.counts.late += 1;
+            }
+            Arrival::Next => self.follow(id, common, fix, now, out),
+            Arrival::Anew => {
+                self.end_visit(id, common, now, out);
+                self.follow(id, common, fix, now, out);
+            }
+        }
+    }
+
+    /// A gap or a confirmed jump: every stay ends where and when the device was last seen.
+    fn end_visit(&mut self, id: RowId, common: &Common<'_>, now: UtcMs, out: &mut Outputs) {
+        let row = self.table.row(id);
+        if row.stays.is_empty() {
+            return;
+        }
+        let moment = last_known(row, row.fixed_at, now);
+        let mut turn = self.turn(id, common.account, moment, out);
+        turn.reconcile();
+        turn.end_all_stays();
+        turn.decide(Attempt::Every);
+        turn.finish();
+    }
+
+    fn follow(&mut self, id: RowId, common: &Common<'_>, fix: &Fix, now: UtcMs, out: &mut Outputs) {
+        out.counts.evaluated += 1;
+        let moment = Moment {
+            at: fix.fixed_at,
+            now,
+            app: common.app,
+            accuracy_m: fix.accuracy_m,
+            flags: fix.flags,
+            point: Some(fix.at),
+        };
+        let mut turn = self.turn(id, common.account, moment, out);
+        turn.reconcile();
+        turn.annex.anchor = None;
+        turn.row.app = common.app;
+        turn.row.at = fix.at;
+        turn.row.fixed_at = fix.fixed_at;
+        turn.row.accuracy_m = fix.accuracy_m;
+        turn.row.set_flags(fix.flags);
+        turn.follow_fix();
+        turn.run_dwells(fix.fixed_at);
+        turn.run_due_triggers(fix.fixed_at);
+        turn.decide(Attempt::Every);
+        turn.finish();
+    }
+
+    fn hint(&mut self, common: &Common<'_>, hint: &PlaceHint, out: &mut Outputs) {
+        let now = self.now(common.received_at, hint.fixed_at);
+        let Some(id) = self.row_for(common.account.id(), hint.device, out) else { return };
+        out.counts.evaluated += 1;
+        let row = self.table.row(id);
+        // Hints and fixes come by different ways: one that is a little behind the last fix speaks of now.
+        let behind_ms = row.fixed_at.since(hint.fixed_at);
+        if row.fixed_at != UtcMs::MIN && behind_ms > i64::from(self.policy.max_push_age_s) * 1000 {
+            out.counts.late += 1;
+            return;
+        }
+        let at = hint.fixed_at.max(row.fixed_at);
+        let moment = Moment { app: common.app, accuracy_m: 0, ..last_known(row, at, now) };
+        let mut turn = self.turn(id, common.account, moment, out);
+        turn.reconcile();
+        if !turn.row.placed() {
+            turn.row.fixed_at = at;
+            turn.row.app = common.app;
+        }
+        turn.follow_hint(hint);
+        turn.run_dwells(at);
+        turn.run_due_triggers(at);
+        turn.decide(Attempt::Every);
+        turn.finish();
+    }
+
+    fn profile(&mut self, common: &Common<'_>, profile: &Profile, out: &mut Outputs) {
+        let Some(id) = self.row_for(common.account.id(), profile.device, out) else { return };
+        out.counts.evaluated += 1;
+        let note = ProfileNote {
+            echo: (profile.echo != [0; 16]).then(|| self.key.echo_member(profile.echo)),
+            platform: profile.platform,
+            ads_consent: profile.ads_consent,
+            night_consent: profile.night_consent,
+        };
+        let annex = self.table.annex(id);
+        self.table.set_annex(id, super::device::Annex { profile: Some(note), ..annex });
+    }
+
+    fn outcomes(&mut self, batch: &Batch<'_, Outcome>, ready: bool, out: &mut Outputs) {
+        self.note_batch(batch);
+        for outcome in batch.records {
+            if !ready {
+                out.reject(RejectReason::Unavailable);
+                continue;
+            }
+            out.counts.evaluated += 1;
+            out.emit(reported::outcome(batch.account, outcome));
+        }
+    }
+
+    fn tick(&mut self, now: UtcMs, view: Option<SnapshotView<'_>>, out: &mut Outputs) {
+        self.clock = self.clock.max(now);
+        while let Some((deadline, device)) = self.timers.pop_due(now) {
+            let Some(account) = view.and_then(|view| view.account(device.account)) else {
+                continue;
+            };
+            let Some(id) = self.table.find(device) else { continue };
+            let row = self.table.row(id);
+            if deadline.since(row.fixed_at) > i64::from(self.policy.stale_after_s) * 1000 {
+                continue;
+            }
+            let moment = last_known(row, deadline, now);
+            let mut turn = self.turn(id, account, moment, out);
+            turn.reconcile();
+            turn.run_dwells(deadline);
+            turn.run_due_triggers(deadline);
+            turn.decide(Attempt::Fresh);
+            turn.finish();
+        }
+    }
+
+    /// The row of a device, made if there is room or somebody may go.
+    fn row_for(
+        &mut self,
+        account: AccountId,
+        device: crate::domain::ids::DeviceId,
+        out: &mut Outputs,
+    ) -> Option<RowId> {
+        let key = DeviceKey { account, device };
+        if let Some(id) = self.table.find(key) {
+            return Some(id);
+        }
+        if !self.table.has_room() {
+            let evicted = self.table.evict(self.clock);
+            out.counts.evicted += evicted as u64;
+            if evicted == 0 {
+                out.reject(RejectReason::DeviceTableFull);
+                return None;
+            }
+        }
+        Some(self.table.insert(Row::new(key, low_32(self.epoch.0))))
+    }
+
+    /// The clock of the policy: ours, or the device's own newest fix.
+    fn now(&mut self, received_at: UtcMs, fixed_at: UtcMs) -> UtcMs {
+        match self.policy.clock {
+            ClockMode::System => received_at,
+            ClockMode::Fixes => {
+                self.clock = self.clock.max(fixed_at);
+                fixed_at
+            }
+        }
+    }
+
+    fn turn<'a, 's>(
+        &'a mut self,
+        id: RowId,
+        account: AccountView<'s>,
+        moment: Moment,
+        out: &'a mut Outputs,
+    ) -> Turn<'a, 's> {
+        let rules = Rules { policy: &self.policy, key: &self.key, epoch: low_32(self.epoch.0) };
+        Turn {
+            account,
+            rules,
+            moment,
+            id,
+            row: *self.table.row(id),
+            annex: self.table.annex(id),
+            table: &mut self.table,
+            timers: &mut self.timers,
+            grants: &mut self.grants,
+            out,
+            scratch: &mut self.scratch,
+        }
+    }
+}
+
+/// A moment without a fix of its own: the device as it was last seen.
+fn last_known(row: &Row, at: UtcMs, now: UtcMs) -> Moment {
+    Moment {
+        at,
+        now,
+        app: row.app,
+        accuracy_m: row.accuracy_m,
+        flags: if row.placed() { row.ping_flags() } else { PingFlags(0) },
+        point: row.placed().then_some(row.at),
+    }
+}

@@ -1,0 +1,134 @@
+//! One device with all its lists, gathered from the table for writing and spread out again after reading.
+
+use crate::domain::ids::{AppId, DeviceKey};
+use crate::domain::units::{PointE7, UtcMs};
+use crate::engine::device::{
+    Anchor, Annex, Hint, Phase, ProfileNote, Row, Stay, Trigger, UsedBucket,
+};
+use crate::engine::slab::{Run, Slab};
+use crate::engine::table::DeviceTable;
+
+use super::field::{Damaged, Field, Reader};
+
+/// Everything about a device but who it is.
+pub(super) struct DeviceEntry {
+    app: AppId,
+    at: PointE7,
+    fixed_at: UtcMs,
+    accuracy_m: u16,
+    flags: u16,
+    epoch: u32,
+    stays: Vec<Stay>,
+    triggers: Vec<Trigger>,
+    buckets: Vec<UsedBucket>,
+    hints: Vec<Hint>,
+    anchor: Option<Anchor>,
+    profile: Option<ProfileNote>,
+    pushes_day: i64,
+    pushes: u16,
+}
+
+impl DeviceEntry {
+    /// What the table knows of a row's device.
+    pub(super) fn of(table: &DeviceTable, row: &Row) -> Self {
+        let annex = table.annex_of(row);
+        Self {
+            app: row.app,
+            at: row.at,
+            fixed_at: row.fixed_at,
+            accuracy_m: row.accuracy_m,
+            flags: row.flags,
+            epoch: row.epoch,
+            stays: table.stays.get(row.stays).to_vec(),
+            triggers: table.triggers.get(annex.triggers).to_vec(),
+            buckets: table.buckets.get(annex.buckets).to_vec(),
+            hints: table.hints.get(annex.hints).to_vec(),
+            anchor: annex.anchor,
+            profile: annex.profile,
+            pushes_day: annex.pushes_day,
+            pushes: annex.pushes,
+        }
+    }
+
+    /// The deadlines its stays and armed triggers wait for.
+    pub(super) fn deadlines(&self) -> impl Iterator<Item = UtcMs> {
+        let dwells = self
+            .stays
+            .iter()
+            .filter(|stay| stay.next_dwell_s != u32::MAX)
+            .map(|stay| stay.entered_at.plus_s(stay.next_dwell_s));
+        let armed = self
+            .triggers
+            .iter()
+            .filter(|trigger| trigger.phase == Phase::Armed)
+            .map(|trigger| trigger.due_at);
+        dwells.chain(armed)
+    }
+
+    /// Puts the device into the table, where it is not yet.
+    pub(super) fn restore(self, key: DeviceKey, table: &mut DeviceTable) {
+        let stays = spread(&mut table.stays, &self.stays);
+        let annex = Annex {
+            triggers: spread(&mut table.triggers, &self.triggers),
+            buckets: spread(&mut table.buckets, &self.buckets),
+            hints: spread(&mut table.hints, &self.hints),
+            anchor: self.anchor,
+            profile: self.profile,
+            pushes_day: self.pushes_day,
+            pushes: self.pushes,
+        };
+        let id = table.insert(Row {
+            app: self.app,
+            at: self.at,
+            fixed_at: self.fixed_at,
+            accuracy_m: self.accuracy_m,
+            flags: self.flags,
+            stays,
+            ..Row::new(key, self.epoch)
+        });
+        table.set_annex(id, annex);
+    }
+}
+
+fn spread<T: Copy>(slab: &mut Slab<T>, records: &[T]) -> Run<T> {
+    let mut run = Run::default();
+    for record in records {
+        slab.push(&mut run, *record);
+    }
+    run
+}
+
+impl Field for DeviceEntry {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.app.put(out);
+        self.at.put(out);
+        self.fixed_at.put(out);
+        (self.accuracy_m, self.flags, self.epoch).put(out);
+        self.stays.put(out);
+        self.triggers.put(out);
+        self.buckets.put(out);
+        self.hints.put(out);
+        self.anchor.put(out);
+        self.profile.put(out);
+        (self.pushes_day, self.pushes).put(out);
+    }
+
+    fn take(reader: &mut Reader<'_>) -> Result<Self, Damaged> {
+        Ok(Self {
+            app: Field::take(reader)?,
+            at: Field::take(reader)?,
+            fixed_at: Field::take(reader)?,
+            accuracy_m: Field::take(reader)?,
+            flags: Field::take(reader)?,
+            epoch: Field::take(reader)?,
+            stays: Field::take(reader)?,
+            triggers: Field::take(reader)?,
+            buckets: Field::take(reader)?,
+            hints: Field::take(reader)?,
+            anchor: Field::take(reader)?,
+            profile: Field::take(reader)?,
+            pushes_day: Field::take(reader)?,
+            pushes: Field::take(reader)?,
+        })
+    }
+}

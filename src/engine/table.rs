@@ -1,0 +1,238 @@
+//! The devices of a partition: rows, the index that finds them, their annexes and lists; and who may go.
+//!
+//! Capacity is fixed by the policy. A device without an open stay, an open trigger or a live bucket may be
+//! evicted, oldest first; evictions come in batches, because finding the oldest costs a walk over all rows.
+
+use std::hash::BuildHasher;
+use std::num::NonZeroU32;
+
+use hashbrown::HashTable;
+
+use crate::domain::ids::DeviceKey;
+use crate::domain::units::UtcMs;
+
+use super::device::{Annex, AnnexId, Hint, Phase, Row, Stay, Trigger, UsedBucket};
+use super::slab::{Run, Slab};
+
+/// A row's place in the table, valid until the next insertion.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct RowId(u32);
+
+/// All devices of one partition.
+#[derive(Clone, Debug)]
+pub(crate) struct DeviceTable {
+    rows: Vec<Row>,
+    index: HashTable<u32>,
+    hasher: foldhash::fast::FixedState,
+    annexes: Vec<Annex>,
+    free_annexes: Vec<AnnexId>,
+    /// Stays of all devices.
+    pub(crate) stays: Slab<Stay>,
+    /// Triggers of all devices.
+    pub(crate) triggers: Slab<Trigger>,
+    /// Used buckets of all devices.
+    pub(crate) buckets: Slab<UsedBucket>,
+    /// Place hints of all devices.
+    pub(crate) hints: Slab<Hint>,
+    capacity: u32,
+    /// No eviction is tried before this instant: the last one found nobody.
+    pub(crate) sweep_after: UtcMs,
+    /// Rows to evict, kept for its memory.
+    oldest: Vec<(UtcMs, DeviceKey)>,
+}
+
+/// After a walk that found nobody to evict, the next one waits this long by the partition's clock: a flood of
+/// new devices into a full table must not cost a walk each.
+const SWEEP_PAUSE_MS: i64 = 1000;
+
+/// One part in so many of the table is evicted at once.
+const EVICTION_SHARE: usize = 64;
+
+impl DeviceTable {
+    /// An empty table. `seed` keys the index, so that no client can aim at one bucket of it.
+    pub(crate) fn new(capacity: u32, seed: u64) -> Self {
+        Self {
+            rows: Vec::new(),
+            index: HashTable::new(),
+            hasher: foldhash::fast::FixedState::with_seed(seed),
+            annexes: Vec::new(),
+            free_annexes: Vec::new(),
+            stays: Slab::default(),
+            triggers: Slab::default(),
+            buckets: Slab::default(),
+            hints: Slab::default(),
+            capacity,
+            sweep_after: UtcMs::MIN,
+            oldest: Vec::new(),
+        }
+    }
+
+    /// How many devices it holds.
+    pub(crate) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Changes the capacity; devices beyond a smaller one stay until they may be evicted.
+    pub(crate) fn set_capacity(&mut self, capacity: u32) {
+        self.capacity = capacity;
+    }
+
+    /// Bytes held, all in.
+    pub(crate) fn bytes(&self) -> usize {
+        self.rows.capacity() * size_of::<Row>()
+            + self.index.capacity() * 5
+            + self.annexes.capacity() * size_of::<Annex>()
+            + self.stays.bytes()
+            + self.triggers.bytes()
+            + self.buckets.bytes()
+            + self.hints.bytes()
+    }
+
+    /// The row of a device, if it is known.
+    pub(crate) fn find(&self, key: DeviceKey) -> Option<RowId> {
+        let rows = &self.rows;
+        self.index
+            .find(self.hasher.hash_one(key), |&row| rows[row as usize].key == key)
+            .copied()
+            .map(RowId)
+    }
+
+    /// Whether one more device fits without evicting anybody.
+    pub(crate) fn has_room(&self) -> bool {
+        self.rows.len() < self.capacity as usize
+    }
+
+    /// Adds a device that is not in the table yet; the caller has seen to room.
+    pub(crate) fn insert(&mut self, row: Row) -> RowId {
+        debug_assert!(self.find(row.key).is_none(), "a device has one row");
+        let id = u32::try_from(self.rows.len()).expect("capacity is a u32");
+        let hash = self.hasher.hash_one(row.key);
+        self.rows.push(row);
+        let (rows, hasher) = (&self.rows, &self.hasher);
+        self.index.insert_unique(hash, id, |&other| hasher.hash_one(rows[other as usize].key));
+        RowId(id)
+    }
+
+    /// A row.
+    pub(crate) fn row(&self, id: RowId) -> &Row {
+        &self.rows[id.0 as usize]
+    }
+
+    /// A row, to change.
+    pub(crate) fn row_mut(&mut self, id: RowId) -> &mut Row {
+        &mut self.rows[id.0 as usize]
+    }
+
+    /// Every row, in no particular order.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = &Row> {
+        self.rows.iter()
+    }
+
+    /// Open triggers of all devices.
+    pub(crate) fn open_triggers(&self) -> u64 {
+        let of_row = |row: &Row| {
+            let triggers = self.triggers.get(self.annex_of(row).triggers);
+            triggers.iter().filter(|trigger| trigger.phase == Phase::Open).count() as u64
+        };
+        self.rows.iter().map(of_row).sum()
+    }
+
+    /// The annex of a row, blank if it has none.
+    pub(crate) fn annex(&self, id: RowId) -> Annex {
+        self.annex_of(self.row(id))
+    }
+
+    /// The annex that a row of this table names, blank if it names none.
+    pub(crate) fn annex_of(&self, row: &Row) -> Annex {
+        row.annex.map_or_else(Annex::default, |annex| self.annexes[annex.0.get() as usize - 1])
+    }
+
+    /// Writes an annex back; a blank one is given up.
+    pub(crate) fn set_annex(&mut self, id: RowId, annex: Annex) {
+        match (self.row(id).annex, annex.is_blank()) {
+            (None, true) => {}
+            (Some(old), true) => {
+                self.free_annexes.push(old);
+                self.row_mut(id).annex = None;
+            }
+            (Some(old), false) => self.annexes[old.0.get() as usize - 1] = annex,
+            (None, false) => {
+                let fresh = self.fresh_annex(annex);
+                self.row_mut(id).annex = Some(fresh);
+            }
+        }
+    }
+
+    fn fresh_annex(&mut self, annex: Annex) -> AnnexId {
+        if let Some(free) = self.free_annexes.pop() {
+            self.annexes[free.0.get() as usize - 1] = annex;
+            return free;
+        }
+        self.annexes.push(annex);
+        let number = u32::try_from(self.annexes.len()).expect("at most one a row");
+        AnnexId(NonZeroU32::new(number).expect("one was just pushed"))
+    }
+
+    /// Evicts the oldest devices that may go: without an open stay, a trigger, or a bucket kept beyond `now`.
+    ///
+    /// Returns how many went. After a walk that found nobody, further calls return 0 at once until
+    /// `now` has moved on by [`SWEEP_PAUSE_MS`].
+    pub(crate) fn evict(&mut self, now: UtcMs) -> usize {
+        if now < self.sweep_after {
+            return 0;
+        }
+        let mut oldest = std::mem::take(&mut self.oldest);
+        oldest.clear();
+        oldest.extend(
+            self.rows.iter().filter(|row| self.may_go(row, now)).map(|row| (row.fixed_at, row.key)),
+        );
+        let share = (self.rows.len() / EVICTION_SHARE).max(1).min(oldest.len());
+        if share == 0 {
+            self.sweep_after = now + SWEEP_PAUSE_MS;
+        } else if share < oldest.len() {
+            oldest.select_nth_unstable(share - 1);
+        }
+        for &(_, key) in &oldest[..share] {
+            self.remove(key);
+        }
+        self.oldest = oldest;
+        share
+    }
+
+    fn may_go(&self, row: &Row, now: UtcMs) -> bool {
+        let Some(annex) = row.annex else { return row.stays.is_empty() };
+        let annex = &self.annexes[annex.0.get() as usize - 1];
+        row.stays.is_empty()
+            && annex.triggers.is_empty()
+            && self.buckets.get(annex.buckets).iter().all(|used| used.keep_until < now)
+    }
+
+    fn remove(&mut self, key: DeviceKey) {
+        let hash = self.hasher.hash_one(key);
+        let rows = &self.rows;
+        let Ok(entry) = self.index.find_entry(hash, |&row| rows[row as usize].key == key) else {
+            return;
+        };
+        let (gone, _) = entry.remove();
+        self.release_lists(RowId(gone));
+        let last = u32::try_from(self.rows.len() - 1).expect("capacity is a u32");
+        self.rows.swap_remove(gone as usize);
+        if gone != last {
+            let moved = self.hasher.hash_one(self.rows[gone as usize].key);
+            if let Some(slot) = self.index.find_mut(moved, |&row| row == last) {
+                *slot = gone;
+            }
+        }
+    }
+
+    fn release_lists(&mut self, id: RowId) {
+        let mut annex = self.annex(id);
+        self.triggers.clear(&mut annex.triggers);
+        self.buckets.clear(&mut annex.buckets);
+        self.hints.clear(&mut annex.hints);
+        self.set_annex(id, Annex::default());
+        let mut stays = std::mem::take(&mut self.row_mut(id).stays);
+        self.stays.clear(&mut stays);
+        self.row_mut(id).stays = Run::default();
+    }
+}

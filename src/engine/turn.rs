@@ -1,0 +1,114 @@
+//! One device's turn within a step: its row and annex taken out, worked on, and put back.
+//!
+//! [`stays`](super::stays) follows where the device is, [`triggers`](super::triggers) what that means for
+//! campaigns, [`gates`](super::gates) and [`decide`](super::decide) what comes of it. All of them are
+//! methods on a turn, in files of their own.
+
+use crate::domain::campaign::Condition;
+use crate::domain::ids::{AppId, TargetId};
+use crate::domain::lots::InstallationKey;
+use crate::domain::ping::PingFlags;
+use crate::domain::policy::Policy;
+use crate::domain::units::{PointE7, UtcMs};
+use crate::snapshot::view::AccountView;
+
+use super::device::{Annex, Row, Stay};
+use super::grants::Grants;
+use super::outputs::Outputs;
+use super::table::{DeviceTable, RowId};
+use super::timers::Timers;
+
+/// What holds for every device of a step.
+#[derive(Clone, Copy)]
+pub(crate) struct Rules<'a> {
+    /// The engine's numbers.
+    pub(crate) policy: &'a Policy,
+    /// What lots are drawn with.
+    pub(crate) key: &'a InstallationKey,
+    /// The low 32 bits of the snapshot's epoch.
+    pub(crate) epoch: u32,
+}
+
+/// The instant a turn is about, and what is known of the device then.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moment {
+    /// The instant of the fix or hint, or the deadline of the timer.
+    pub(crate) at: UtcMs,
+    /// What the clock of the policy says.
+    pub(crate) now: UtcMs,
+    /// The app that the fix came through.
+    pub(crate) app: AppId,
+    /// The accuracy of the fix, m.
+    pub(crate) accuracy_m: u16,
+    /// The flags of the fix.
+    pub(crate) flags: PingFlags,
+    /// Where; `None` for a hint before the first fix.
+    pub(crate) point: Option<PointE7>,
+}
+
+/// Lists that a turn fills anew, kept for their memory.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Scratch {
+    /// Targets that contain the fix, ascending.
+    pub(crate) contained: Vec<TargetId>,
+    /// The stays as they will be.
+    pub(crate) stays: Vec<Stay>,
+    /// Stays that ended in this turn.
+    pub(crate) ended: Vec<Stay>,
+    /// Targets entered in this turn.
+    pub(crate) entered: Vec<TargetId>,
+}
+
+/// One device's turn.
+pub(crate) struct Turn<'a, 's> {
+    pub(crate) account: AccountView<'s>,
+    pub(crate) rules: Rules<'a>,
+    pub(crate) moment: Moment,
+    pub(crate) id: RowId,
+    pub(crate) row: Row,
+    pub(crate) annex: Annex,
+    pub(crate) table: &'a mut DeviceTable,
+    pub(crate) timers: &'a mut Timers,
+    pub(crate) grants: &'a mut Grants,
+    pub(crate) out: &'a mut Outputs,
+    pub(crate) scratch: &'a mut Scratch,
+}
+
+impl Turn<'_, '_> {
+    /// Puts row and annex back.
+    pub(crate) fn finish(self) {
+        *self.table.row_mut(self.id) = self.row;
+        self.table.set_annex(self.id, self.annex);
+    }
+
+    /// The device's open stays, ascending by target.
+    pub(crate) fn stays(&self) -> &[Stay] {
+        self.table.stays.get(self.row.stays)
+    }
+
+    /// The device's stay at a target, if one is open.
+    pub(crate) fn stay_at(&self, target: TargetId) -> Option<Stay> {
+        let stays = self.stays();
+        stays.binary_search_by_key(&target, |stay| stay.target).ok().map(|at| stays[at])
+    }
+
+    /// The least dwell time above `than_s` that a campaign of `target` asks for; `u32::MAX` if none does.
+    pub(crate) fn next_dwell_s(&self, target: TargetId, than_s: u32) -> u32 {
+        let Some(target) = self.account.target(target) else { return u32::MAX };
+        target
+            .campaigns()
+            .filter_map(|campaign| match campaign.condition() {
+                Condition::Dwell { dwell_s } if dwell_s > than_s => Some(dwell_s),
+                Condition::Dwell { .. } | Condition::Enter | Condition::Exit => None,
+            })
+            .min()
+            .unwrap_or(u32::MAX)
+    }
+
+    /// Asks for a look at this device at `deadline`, where there are ticks to bring it up.
+    pub(crate) fn set_timer(&mut self, deadline: UtcMs) {
+        if self.rules.policy.clock == crate::domain::policy::ClockMode::System {
+            self.timers.add(deadline, self.row.key);
+        }
+    }
+}

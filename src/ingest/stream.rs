@@ -1,0 +1,397 @@
+//! One data stream: frames in, in order; acks out, in order, as few as will do.
+//!
+//! Two halves run in one task. The reader turns bytes into submissions and waits whenever the shards or the
+//! list of open tickets are full. The other half resolves the tickets in their order and acknowledges all
+//! that is safe in one frame. When the client goes, tickets are still resolved, so that each record is counted.
+
+use std::collections::HashSet;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
+
+use quinn::{ReadError, RecvStream, SendStream};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::believe::{self, Believed};
+use super::connection::{Ended, Refusal, close};
+use super::endpoint::{Shared, stopped};
+use super::intake::Intake;
+use crate::auth::grant::Grant;
+use crate::domain::ids::{FrameSeq, InstanceId, Origin, StreamNo};
+use crate::domain::reasons::{RejectCounts, RejectReason};
+use crate::domain::submission::{Applied, Lost, Submission, SubmitError};
+use crate::wire::ack::Ack;
+use crate::wire::close::CloseCode;
+use crate::wire::frame::{self, Frame, Step};
+use crate::wire::header::Header;
+
+/// Bytes taken from QUIC in one go: about 2,000 pings.
+const READ_BYTES: usize = 64 << 10;
+
+/// What a stream needs to know of its connection.
+pub(super) struct StreamContext<I> {
+    pub(super) shared: Arc<Shared<I>>,
+    pub(super) connection: quinn::Connection,
+    /// What the client may do; the connection's task changes it when the book of credentials changes.
+    pub(super) grant: watch::Receiver<Grant>,
+    pub(super) instance: InstanceId,
+    /// The stream numbers that are open on this connection.
+    pub(super) numbers: Arc<Mutex<HashSet<StreamNo>>>,
+}
+
+impl<I> StreamContext<I> {
+    fn open_number(&self, number: StreamNo) -> bool {
+        self.numbers.lock().unwrap_or_else(PoisonError::into_inner).insert(number)
+    }
+
+    fn close_number(&self, number: StreamNo) {
+        self.numbers.lock().unwrap_or_else(PoisonError::into_inner).remove(&number);
+    }
+}
+
+/// A frame that was handed over and is not acknowledged yet.
+struct Open<T> {
+    stream: StreamNo,
+    seq: FrameSeq,
+    submitted: u64,
+    /// Refused at intake.
+    rejects: RejectCounts,
+    /// `None` when nothing of the frame was left to submit.
+    ticket: Option<T>,
+}
+
+/// Serves a stream until the client ends it, the connection ends or the daemon drains.
+pub(super) async fn serve<I: Intake>(
+    context: StreamContext<I>,
+    send: SendStream,
+    recv: RecvStream,
+) {
+    let (opened, open) = mpsc::channel(context.shared.config.max_unacked_frames as usize);
+    let acker = Acker { context: &context, send, bytes: Vec::with_capacity(512), muted: false };
+    let reading = async {
+        let reader = Reader::new(&context, recv, opened);
+        if let Err(Ended::Refused(refusal)) = reader.run().await {
+            close(&context.shared, &context.connection, &refusal);
+        }
+    };
+    tokio::join!(reading, acker.run(open));
+}
+
+/// Turns the bytes of a stream into submissions.
+struct Reader<'a, I: Intake> {
+    context: &'a StreamContext<I>,
+    recv: RecvStream,
+    /// The other half resolves what is put in here; dropping it tells that nothing more will come.
+    opened: mpsc::Sender<Open<I::Ticket>>,
+    buffer: Vec<u8>,
+    filled: usize,
+    /// When the frame that is only partly here began to arrive.
+    begun_at: Option<Instant>,
+    /// The stream's number and last sequence, once a frame has told.
+    last: Option<(StreamNo, FrameSeq)>,
+}
+
+enum Fill {
+    More,
+    End,
+}
+
+impl<'a, I: Intake> Reader<'a, I> {
+    fn new(
+        context: &'a StreamContext<I>,
+        recv: RecvStream,
+        opened: mpsc::Sender<Open<I::Ticket>>,
+    ) -> Self {
+        let buffer = vec![0; READ_BYTES];
+        Self { context, recv, opened, buffer, filled: 0, begun_at: None, last: None }
+    }
+
+    async fn run(mut self) -> Result<(), Ended> {
+        let mut stop = self.context.shared.stop.clone();
+        loop {
+            tokio::select! {
+                biased;
+                () = stopped(&mut stop) => return Ok(()),
+                fill = self.fill() => match fill? {
+                    Fill::More => {}
+                    Fill::End if self.filled == 0 => return Ok(()),
+                    Fill::End => {
+                        let why = "a stream ended within a frame; end it after a whole one";
+                        return Err(Refusal::new(CloseCode::Truncated, why).into());
+                    }
+                }
+            }
+            self.take_frames().await?;
+        }
+    }
+
+    /// Waits for bytes. Giving up half-way loses none: QUIC hands them over in one step.
+    async fn fill(&mut self) -> Result<Fill, Ended> {
+        let reading = self.recv.read(&mut self.buffer[self.filled..]);
+        let read = match self.begun_at {
+            None => reading.await,
+            Some(begun_at) => {
+                let limit = self.context.shared.config.frame_timeout();
+                timeout_at(begun_at + limit, reading).await.map_err(|_elapsed| {
+                    let why = format!("a frame took over {} s to arrive", limit.as_secs());
+                    Refusal::new(CloseCode::FrameTimeout, why + "; send frames whole")
+                })?
+            }
+        };
+        match read {
+            Ok(Some(bytes)) => {
+                self.filled += bytes;
+                self.context.shared.figures.read_bytes(bytes);
+                Ok(Fill::More)
+            }
+            Ok(None) => Ok(Fill::End),
+            // A reset takes back what is not read yet; half a frame is then nobody's fault.
+            Err(
+                ReadError::Reset(_)
+                | ReadError::ConnectionLost(_)
+                | ReadError::ClosedStream
+                | ReadError::IllegalOrderedRead
+                | ReadError::ZeroRttRejected,
+            ) => Err(Ended::Lost),
+        }
+    }
+
+    /// Hands over every whole frame in the buffer and moves the rest to its front.
+    async fn take_frames(&mut self) -> Result<(), Ended> {
+        let mut at = 0;
+        let needs = loop {
+            match frame::next(&self.buffer[at..self.filled], self.context.shared.limits)? {
+                Step::Needs(bytes) => break bytes,
+                Step::Whole(frame, rest) => {
+                    let header = frame.header;
+                    let batch = self.believe(&frame)?;
+                    at = self.filled - rest.len();
+                    self.hand_over(&header, batch).await?;
+                }
+            }
+        };
+        self.buffer.copy_within(at..self.filled, 0);
+        self.filled -= at;
+        if at > 0 || self.begun_at.is_none() {
+            self.begun_at = (self.filled > 0).then(Instant::now);
+        }
+        // `needs` is bounded by the limits that the header was checked against.
+        if needs > self.buffer.len() {
+            self.buffer.resize(needs, 0);
+        }
+        Ok(())
+    }
+
+    /// Checks a frame's place in the stream and its app, and believes what can be believed of it.
+    fn believe(&self, frame: &Frame<'_>) -> Result<Batch, Ended> {
+        let header = &frame.header;
+        if !header.kind.is_intake() {
+            let why = format!("a {} frame has no business on a data stream", header.kind);
+            return Err(Refusal::new(CloseCode::UnexpectedFrame, why).into());
+        }
+        self.check_place(header)?;
+        let shared = &self.context.shared;
+        let received_at = shared.intake.received_at();
+        shared.figures.receive(usize::from(header.records));
+        let (account, allowed) = {
+            let grant = self.context.grant.borrow();
+            (grant.account, grant.apps.has(header.app))
+        };
+        let instance = self.context.instance;
+        let origin = Origin { account, instance, stream: header.stream, seq: header.seq };
+        let believed = if allowed {
+            believe::body(&frame.body, shared.intake.future_rule(received_at))
+        } else {
+            None
+        };
+        let Some(Believed { records, rejects }) = believed else {
+            let mut rejects = RejectCounts::default();
+            rejects[usize::from(RejectReason::AppNotAllowed.number())] = u64::from(header.records);
+            return Ok(Batch { submission: None, rejects });
+        };
+        let origin = Some(origin);
+        let submission = Submission { account, app: header.app, origin, received_at, records };
+        let submission = (!submission.records.is_empty()).then_some(submission);
+        Ok(Batch { submission, rejects })
+    }
+
+    fn check_place(&self, header: &Header) -> Result<(), Refusal> {
+        match self.last {
+            None if self.context.open_number(header.stream) => Ok(()),
+            None => {
+                let why = format!("stream number {} is open already", header.stream);
+                Err(Refusal::new(CloseCode::BadStream, why + "; give each stream its own"))
+            }
+            Some((number, _)) if number != header.stream => {
+                let why = format!("a frame of stream {} came on stream {number}", header.stream);
+                Err(Refusal::new(CloseCode::BadStream, why + "; write one number into all"))
+            }
+            Some((_, last)) if last.0.checked_add(1) != Some(header.seq.0) => {
+                let why = format!("sequence {} came after {last}; number by 1", header.seq);
+                Err(Refusal::new(CloseCode::BadSequence, why))
+            }
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// Waits until the shards take the batch and the list of open frames has room for it.
+    async fn hand_over(&mut self, header: &Header, batch: Batch) -> Result<(), Ended> {
+        let Batch { submission, rejects } = batch;
+        let (stream, seq) = (header.stream, header.seq);
+        self.last = Some((stream, seq));
+        let shared = &self.context.shared;
+        shared.figures.reject(&rejects);
+        let submitted = submission.as_ref().map_or(0, |made| made.records.len() as u64);
+        let ticket = match submission {
+            None => None,
+            Some(submission) => match shared.intake.submit(submission).await {
+                Ok(ticket) => Some(ticket),
+                Err(error) => {
+                    shared.figures.lose(submitted);
+                    return Err(refused(&error).into());
+                }
+            },
+        };
+        let open = Open { stream, seq, submitted, rejects, ticket };
+        self.opened.send(open).await.map_err(|_ended| Ended::Lost)
+    }
+}
+
+/// What a frame becomes.
+struct Batch {
+    /// `None` when nothing was left of it.
+    submission: Option<Submission>,
+    rejects: RejectCounts,
+}
+
+fn refused(error: &SubmitError) -> Refusal {
+    let code = match error {
+        SubmitError::Draining => CloseCode::Draining,
+        SubmitError::Closed { .. } => CloseCode::Unavailable,
+    };
+    Refusal::new(code, error.to_string())
+}
+
+/// Resolves tickets in their order and acknowledges what is safe.
+struct Acker<'a, I> {
+    context: &'a StreamContext<I>,
+    send: SendStream,
+    /// The ack being written; kept, so that none is allocated.
+    bytes: Vec<u8>,
+    /// The client gets no more acks: it has gone, or a frame was lost and none behind it may be acknowledged.
+    muted: bool,
+}
+
+impl<I: Intake> Acker<'_, I> {
+    async fn run(mut self, mut open: mpsc::Receiver<Open<I::Ticket>>) {
+        let mut held = None;
+        let mut number = None;
+        loop {
+            let first = match held.take() {
+                Some(frame) => frame,
+                None => match open.recv().await {
+                    Some(frame) => frame,
+                    None => break,
+                },
+            };
+            number = Some(first.stream);
+            let mut ack = new_ack(first.stream);
+            self.add(&mut ack, first).await;
+            held = self.add_ready(&mut ack, &mut open).await;
+            self.send(&ack).await;
+        }
+        if let Some(number) = number {
+            // Before the client can see the end of the stream and open the number again.
+            self.context.close_number(number);
+        }
+        self.finish().await;
+    }
+
+    async fn add(&mut self, ack: &mut Ack, mut frame: Open<I::Ticket>) {
+        let outcome = match frame.ticket.take() {
+            None => Ok(Applied::default()),
+            Some(ticket) => ticket.await,
+        };
+        self.settle(ack, &frame, outcome);
+    }
+
+    /// Adds frames that are safe already, up to the first that is not; that one is returned.
+    async fn add_ready(
+        &mut self,
+        ack: &mut Ack,
+        open: &mut mpsc::Receiver<Open<I::Ticket>>,
+    ) -> Option<Open<I::Ticket>> {
+        while let Ok(mut frame) = open.try_recv() {
+            let outcome = match &mut frame.ticket {
+                None => Some(Ok(Applied::default())),
+                Some(ticket) => now_or_never(ticket).await,
+            };
+            match outcome {
+                Some(outcome) => self.settle(ack, &frame, outcome),
+                None => return Some(frame),
+            }
+        }
+        None
+    }
+
+    fn settle(&mut self, ack: &mut Ack, frame: &Open<I::Ticket>, outcome: Result<Applied, Lost>) {
+        let shared = &self.context.shared;
+        match outcome {
+            Ok(applied) => {
+                shared.figures.settle(frame.submitted, &applied.rejects);
+                ack.upto = frame.seq;
+                let refused = frame.rejects.iter().zip(&applied.rejects);
+                for (sum, (early, late)) in ack.rejects.iter_mut().zip(refused) {
+                    *sum += early + late;
+                }
+            }
+            Err(lost) => {
+                shared.figures.lose(frame.submitted);
+                self.muted = true;
+                let refusal = Refusal::new(CloseCode::Unavailable, lost.to_string());
+                close(shared, &self.context.connection, &refusal);
+            }
+        }
+    }
+
+    async fn send(&mut self, ack: &Ack) {
+        if self.muted {
+            return;
+        }
+        self.bytes.clear();
+        ack.encode(&mut self.bytes);
+        match self.send.write_all(&self.bytes).await {
+            Ok(()) => self.context.shared.figures.ack(),
+            // The client went, or does not want acks of this stream. It resends; nothing is owed to it.
+            Err(_gone) => self.muted = true,
+        }
+    }
+
+    /// Ends our side and waits until the client has everything, so that a close after it takes nothing away.
+    async fn finish(mut self) {
+        if self.muted || self.send.finish().is_err() {
+            return;
+        }
+        let fetched = timeout(self.context.shared.config.drain_timeout(), self.send.stopped());
+        if fetched.await.is_err() {
+            tracing::debug!("a client did not fetch its last acks in time");
+        }
+    }
+}
+
+fn new_ack(stream: StreamNo) -> Ack {
+    Ack { stream, upto: FrameSeq(0), rejects: RejectCounts::default(), unknown: 0 }
+}
+
+/// The outcome of a future, if it has one by now.
+async fn now_or_never<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
+    poll_fn(|cx| {
+        Poll::Ready(match Pin::new(&mut *future).poll(cx) {
+            Poll::Ready(output) => Some(output),
+            Poll::Pending => None,
+        })
+    })
+    .await
+}

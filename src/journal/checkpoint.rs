@@ -1,0 +1,216 @@
+//! Checkpoints: the state of a partition as of one input, so that recovery need not read the log from its beginning.
+//!
+//! Each is one file, written under a temporary name, synced, renamed, and its folder synced: it is there wholly or
+//! not at all. The last two of each partition are kept. Should the newest be damaged, the one before serves, and
+//! for that the log is trimmed only behind the last but one. The bytes of the state are the caller's.
+
+use std::collections::VecDeque;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::checkpoint_file::{self, NoCheckpoint};
+use super::disk::{Disk, RealDisk};
+use super::error::JournalError;
+use super::position::LogPosition;
+use crate::domain::ids::{InputSeq, PARTITIONS, PartitionId};
+use crate::identity::Keyring;
+
+/// Checkpoints kept of each partition.
+const KEPT: usize = 2;
+
+/// What a checkpoint stands for.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct CheckpointMark {
+    /// Whose state it is.
+    pub partition: PartitionId,
+    /// The last input that is in the state.
+    pub seq: InputSeq,
+    /// Every later input of the partition is at or behind this position of the log.
+    pub keep_from: LogPosition,
+}
+
+/// A checkpoint that was read and proven whole.
+#[derive(Clone, Debug)]
+pub struct Checkpoint {
+    /// What it stands for.
+    pub mark: CheckpointMark,
+    pub(super) bytes: Vec<u8>,
+    pub(super) state: std::ops::Range<usize>,
+}
+
+impl Checkpoint {
+    /// The state, as it was written.
+    #[must_use]
+    pub fn state(&self) -> &[u8] {
+        &self.bytes[self.state.clone()]
+    }
+}
+
+/// What there is of a partition.
+#[derive(Clone, Debug, Default)]
+pub struct Latest {
+    /// The newest whole checkpoint.
+    pub checkpoint: Option<Checkpoint>,
+    /// Newer ones that are damaged. They have been set aside under `.damaged`.
+    pub damaged: Vec<Damaged>,
+}
+
+/// A checkpoint that is not what was written.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Damaged {
+    /// The file, before it was set aside.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+/// The checkpoints of a data directory. Shards share it; writing is off the data path.
+pub struct Checkpoints {
+    disk: Arc<dyn Disk>,
+    dir: PathBuf,
+    keyring: Keyring,
+    /// By partition, what is kept, the newest last. The lock is held for looks and changes of this list alone.
+    kept: Mutex<Vec<VecDeque<CheckpointMark>>>,
+}
+
+impl Checkpoints {
+    /// Opens the folder `checkpoints` of a data directory, making it if missing.
+    ///
+    /// # Errors
+    /// [`JournalError::Io`].
+    pub fn open(dir: &Path, keyring: &Keyring) -> Result<Self, JournalError> {
+        Self::open_on(Arc::new(RealDisk), dir, keyring)
+    }
+
+    /// As [`open`](Self::open), on another disk.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_on(
+        disk: Arc<dyn Disk>,
+        dir: &Path,
+        keyring: &Keyring,
+    ) -> Result<Self, JournalError> {
+        let dir = dir.join("checkpoints");
+        disk.create_dir(&dir).map_err(JournalError::io("create", &dir))?;
+        let names = disk.list(&dir).map_err(JournalError::io("list", &dir))?;
+        let mut marks: Vec<_> = names.iter().filter_map(|name| parse_name(name)).collect();
+        marks.sort_unstable();
+        let mut kept = vec![VecDeque::new(); PARTITIONS];
+        for mark in marks {
+            kept[mark.partition.index()].push_back(mark);
+        }
+        Ok(Self { disk, dir, keyring: keyring.clone(), kept: Mutex::new(kept) })
+    }
+
+    /// Reads the newest whole checkpoint of a partition, setting damaged ones aside.
+    ///
+    /// # Errors
+    /// [`JournalError`] if a file can't be read, is of a newer format or under other keys.
+    pub fn latest(&self, partition: PartitionId) -> Result<Latest, JournalError> {
+        let mut latest = Latest::default();
+        while let Some(mark) = self.newest(partition) {
+            let path = self.path_of(mark);
+            let mut bytes = Vec::new();
+            self.disk.read(&path, &mut bytes).map_err(JournalError::io("read", &path))?;
+            let reason = match checkpoint_file::parse(bytes, &self.keyring) {
+                Ok(checkpoint) if checkpoint.mark == mark => {
+                    latest.checkpoint = Some(checkpoint);
+                    break;
+                }
+                Ok(other) => format!("its name does not fit its content, {:?}", other.mark),
+                Err(NoCheckpoint::Newer(format)) => {
+                    let known = checkpoint_file::CHECKPOINT_FORMAT;
+                    return Err(JournalError::NewerFormat { path, format, known });
+                }
+                Err(NoCheckpoint::WrongKeys) => return Err(JournalError::WrongKeys { path }),
+                Err(NoCheckpoint::Keys(missing)) => return Err(missing.into()),
+                Err(NoCheckpoint::Damaged(reason)) => reason.to_owned(),
+            };
+            self.set_aside(mark, &path)?;
+            latest.damaged.push(Damaged { path, reason });
+        }
+        Ok(latest)
+    }
+
+    /// Writes a checkpoint; when this returns, it is durable, and what it replaces is removed.
+    ///
+    /// It may be written once three things hold: the inputs up to `mark.seq` are synced in the log, and whatever
+    /// they caused is durable in outbox and derived stores; and `mark.keep_from` was taken
+    /// ([`ShardLog::keep_from`](super::ShardLog::keep_from)) before the partition's next input was appended.
+    ///
+    /// # Errors
+    /// [`JournalError::Io`], also for what `state` returns; the last checkpoints are untouched then, and it may be tried again.
+    pub fn write(
+        &self,
+        mark: CheckpointMark,
+        state: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> Result<(), JournalError> {
+        let path = self.path_of(mark);
+        let temporary = self.dir.join(format!("{:03}.new", mark.partition.0));
+        let written = checkpoint_file::write(&*self.disk, &temporary, mark, &self.keyring, state)
+            .and_then(|()| self.disk.rename(&temporary, &path))
+            .and_then(|()| self.disk.sync_dir(&self.dir));
+        if let Err(error) = written {
+            // It is in nobody's way, but it may hold space that others wait for. It may be gone already.
+            let _gone = self.disk.remove(&temporary);
+            return Err(JournalError::io("write", &path)(error));
+        }
+        for old in self.keep(mark) {
+            let old = self.path_of(old);
+            self.disk.remove(&old).map_err(JournalError::io("remove", &old))?;
+        }
+        Ok(())
+    }
+
+    /// From where on the log is needed, for the partitions of this daemon: the oldest position of their last
+    /// but one checkpoints, and its beginning while any has fewer than two.
+    pub fn keep_from(&self, owned: impl IntoIterator<Item = PartitionId>) -> LogPosition {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let oldest_of = |partition: PartitionId| {
+            let marks = &kept[partition.index()];
+            let last_but_one = marks.len().checked_sub(KEPT).and_then(|place| marks.get(place));
+            last_but_one.map_or(LogPosition::START, |mark| mark.keep_from)
+        };
+        owned.into_iter().map(oldest_of).min().unwrap_or_default()
+    }
+
+    fn newest(&self, partition: PartitionId) -> Option<CheckpointMark> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept[partition.index()].back().copied()
+    }
+
+    /// Adds a mark, and gives those that are no longer kept.
+    fn keep(&self, mark: CheckpointMark) -> Vec<CheckpointMark> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let marks = &mut kept[mark.partition.index()];
+        if marks.back() != Some(&mark) {
+            marks.push_back(mark);
+        }
+        let surplus = marks.len().saturating_sub(KEPT);
+        marks.drain(..surplus).collect()
+    }
+
+    /// A damaged checkpoint must not count as one of the two, and is left for whoever wants to look at it.
+    fn set_aside(&self, mark: CheckpointMark, path: &Path) -> Result<(), JournalError> {
+        let aside = path.with_extension("ckpt.damaged");
+        self.disk.rename(path, &aside).map_err(JournalError::io("rename", path))?;
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept[mark.partition.index()].retain(|&other| other != mark);
+        Ok(())
+    }
+
+    fn path_of(&self, mark: CheckpointMark) -> PathBuf {
+        let CheckpointMark { partition, seq, keep_from } = mark;
+        self.dir.join(format!("{:03}-{:020}-{:020}.ckpt", partition.0, seq.0, keep_from.0))
+    }
+}
+
+fn parse_name(name: &str) -> Option<CheckpointMark> {
+    let mut parts = name.strip_suffix(".ckpt")?.split('-');
+    let partition = PartitionId(parts.next()?.parse().ok()?);
+    let seq = InputSeq(parts.next()?.parse().ok()?);
+    let keep_from = LogPosition(parts.next()?.parse().ok()?);
+    parts.next().is_none().then_some(CheckpointMark { partition, seq, keep_from })
+}

@@ -1,0 +1,70 @@
+//! The journal's knobs.
+
+use std::path::PathBuf;
+
+use super::error::JournalError;
+
+/// The journal's knobs: unit, default and worst case each.
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct JournalConfig {
+    /// The data directory; the log is in its `log`, checkpoints are in its `checkpoints`. Default `data`. Keep it on a
+    /// local disk: an ack waits for its sync.
+    pub dir: PathBuf,
+    /// A segment is closed once it is this long, bytes. Default 64 MiB; 64 KiB to 1 GiB. Smaller ones free space sooner
+    /// after a checkpoint. Recovery holds one segment in memory; the file may exceed this by one group.
+    pub segment_max_bytes: u64,
+    /// What one sync carries at most, bytes, but for the buffer that crosses it. Default 4 MiB; at least 64 KiB.
+    /// Smaller bounds the wait of an ack behind others' bytes; larger carries more on a slow disk.
+    pub commit_max_bytes: usize,
+    /// What a shard may hold unsynced in the buffer it fills before it waits for the disk, bytes. Default 1 MiB;
+    /// at least 4 KiB. Each shard has three buffers, so the worst case is three times this and one batch.
+    pub shard_buffer_bytes: usize,
+    /// Log kept behind what recovery needs, for `replay --journal` and explain, bytes. Default 0: none.
+    /// Worst case on disk: this, and what two rounds of checkpoints span.
+    pub keep_recording_bytes: u64,
+}
+
+impl Default for JournalConfig {
+    fn default() -> Self {
+        Self {
+            dir: PathBuf::from("data"),
+            segment_max_bytes: 64 << 20,
+            commit_max_bytes: 4 << 20,
+            shard_buffer_bytes: 1 << 20,
+            keep_recording_bytes: 0,
+        }
+    }
+}
+
+impl JournalConfig {
+    /// Checks the ranges.
+    ///
+    /// # Errors
+    /// [`JournalError::Config`] naming the knob, its value and what is allowed.
+    pub fn check(&self) -> Result<(), JournalError> {
+        let refuse = |knob, value: u64, allowed| Err(JournalError::Config { knob, value, allowed });
+        if !(64 << 10..=1 << 30).contains(&self.segment_max_bytes) {
+            return refuse("segment_max_bytes", self.segment_max_bytes, "65536 to 1073741824");
+        }
+        if self.commit_max_bytes < 64 << 10 {
+            return refuse("commit_max_bytes", self.commit_max_bytes as u64, "at least 65536");
+        }
+        if self.shard_buffer_bytes < 4 << 10 {
+            return refuse("shard_buffer_bytes", self.shard_buffer_bytes as u64, "at least 4096");
+        }
+        Ok(())
+    }
+
+    /// Where segments lie.
+    #[must_use]
+    pub fn log_dir(&self) -> PathBuf {
+        self.dir.join("log")
+    }
+
+    /// Where checkpoints lie.
+    #[must_use]
+    pub fn checkpoint_dir(&self) -> PathBuf {
+        self.dir.join("checkpoints")
+    }
+}

@@ -1,0 +1,197 @@
+//! The handle: opened at start, asked for figures and trimming, shut down at the end.
+
+use std::sync::Arc;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+
+use crossbeam::channel::{Sender, bounded};
+
+use super::config::JournalConfig;
+use super::disk::{Disk, RealDisk};
+use super::encode::Encoder;
+use super::error::{JournalError, JournalFailure};
+use super::figures::JournalFigures;
+use super::position::{LogPosition, Resume};
+use super::recovery::Recovery;
+use super::segment;
+use super::shard_log::{BUFFERS_A_SHARD, ShardLog};
+use super::writer::{Handover, Start, Writer};
+use crate::identity::Keyring;
+
+/// The journal, being written. Dropping it shuts the writer down, as [`shutdown`](Self::shutdown) does.
+pub struct Journal {
+    disk: Arc<dyn Disk>,
+    config: JournalConfig,
+    shared: Arc<Shared>,
+    to_writer: Sender<Handover>,
+    writer: Option<JoinHandle<()>>,
+}
+
+/// What writer, shards and handle all see.
+pub(super) struct Shared {
+    pub(super) shards: Box<[ShardShared]>,
+    /// The end of what is synced. Stored with `Release` after the sync and read with `Acquire`, so whoever
+    /// sees a position also sees what was counted and published before it.
+    pub(super) synced_end: AtomicU64,
+    /// Set once, by the writer, when it stops for good.
+    pub(super) failure: OnceLock<JournalFailure>,
+    /// Set once, by the handle: the writer must not wait for room on the disk any longer. It orders nothing else.
+    pub(super) closing: AtomicBool,
+    pub(super) figures: JournalFigures,
+}
+
+/// What the writer tells one shard.
+#[derive(Default)]
+pub(super) struct ShardShared {
+    /// The shard's last synced commit. `Release` by the writer after the sync, `Acquire` by the shard: an
+    /// acknowledgement that follows the load also follows the sync.
+    pub(super) synced: AtomicU64,
+    /// Wakes the shard. Set once, before its first commit.
+    pub(super) waker: OnceLock<Box<dyn Fn() + Send + Sync>>,
+}
+
+impl ShardShared {
+    pub(super) fn wake(&self) {
+        if let Some(waker) = self.waker.get() {
+            waker();
+        }
+    }
+}
+
+impl Journal {
+    /// Opens the log for reading back; the journal is had from the [`Recovery`] once that is done.
+    ///
+    /// # Errors
+    /// [`JournalError`]: locked, damaged, under other keys, or not reaching back to where `resume` begins.
+    pub fn open(
+        config: JournalConfig,
+        keyring: &Keyring,
+        resume: Resume,
+    ) -> Result<Recovery, JournalError> {
+        Self::open_on(Arc::new(RealDisk), config, keyring, resume)
+    }
+
+    /// As [`open`](Self::open), on another disk.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_on(
+        disk: Arc<dyn Disk>,
+        config: JournalConfig,
+        keyring: &Keyring,
+        resume: Resume,
+    ) -> Result<Recovery, JournalError> {
+        Recovery::open(disk, config, keyring, resume)
+    }
+
+    pub(super) fn start(
+        start: Start,
+        shards: usize,
+    ) -> Result<(Self, Vec<ShardLog>), JournalError> {
+        let shared = Arc::new(Shared {
+            shards: (0..shards).map(|_| ShardShared::default()).collect(),
+            synced_end: AtomicU64::new(0),
+            failure: OnceLock::new(),
+            closing: AtomicBool::new(false),
+            figures: JournalFigures::default(),
+        });
+        // Room for every buffer there is and the closing word: handing over never blocks, lack of a buffer does.
+        let (to_writer, handed) = bounded(shards * BUFFERS_A_SHARD + 1);
+        let (mut logs, mut returns) = (Vec::with_capacity(shards), Vec::with_capacity(shards));
+        for shard in 0..shards {
+            let (to_shard, free) = bounded(BUFFERS_A_SHARD);
+            logs.push(ShardLog::new(
+                shard,
+                Encoder::new(start.keyring.sealer()),
+                (to_writer.clone(), free),
+                Arc::clone(&shared),
+                start.config.shard_buffer_bytes,
+            ));
+            returns.push(to_shard);
+        }
+        let (disk, config) = (Arc::clone(&start.disk), start.config.clone());
+        let writer = Writer::begin(start, Arc::clone(&shared), returns)?;
+        let writer = std::thread::Builder::new()
+            .name("journal-writer".to_owned())
+            .spawn(move || writer.run(&handed))
+            .map_err(JournalError::Thread)?;
+        Ok((Self { disk, config, shared, to_writer, writer: Some(writer) }, logs))
+    }
+
+    /// Everything before this is on stable storage. A checkpoint of a partition keeps the log from the position
+    /// that this gave before its next input was appended.
+    #[must_use]
+    pub fn synced_end(&self) -> LogPosition {
+        LogPosition(self.shared.synced_end.load(Ordering::Acquire))
+    }
+
+    /// Why nothing is acknowledged any more, until restart; `None` while all is well.
+    #[must_use]
+    pub fn failed(&self) -> Option<&JournalFailure> {
+        self.shared.failure.get()
+    }
+
+    /// What it has done so far.
+    #[must_use]
+    pub fn figures(&self) -> &JournalFigures {
+        &self.shared.figures
+    }
+
+    /// Removes the segments that lie wholly before `keep_from`, but for the recording that the config asks to
+    /// keep. Gives the bytes removed.
+    ///
+    /// # Errors
+    /// [`JournalError::Io`]. What was not removed now will be the next time.
+    pub fn trim(&self, keep_from: LogPosition) -> Result<u64, JournalError> {
+        let recorded = self.synced_end().0.saturating_sub(self.config.keep_recording_bytes);
+        let keep_from = keep_from.min(LogPosition(recorded));
+        let log_dir = self.config.log_dir();
+        let segments = segment::list(&*self.disk, &log_dir)?;
+        let mut removed_bytes = 0;
+        // The oldest first: a crash on the way leaves a log without a hole. The last one is being written.
+        for pair in segments.windows(2) {
+            let [old, next] = pair else { continue };
+            if next.first > keep_from {
+                break;
+            }
+            self.disk.remove(&old.path).map_err(JournalError::io("remove", &old.path))?;
+            removed_bytes += old.len;
+        }
+        if removed_bytes > 0 {
+            self.disk.sync_dir(&log_dir).map_err(JournalError::io("sync", &log_dir))?;
+        }
+        Ok(removed_bytes)
+    }
+
+    /// Writes and syncs all that was handed over, marks the end as clean and ends the writer. The shards' logs
+    /// should be dropped before: what they hand over later is not written.
+    ///
+    /// # Errors
+    /// [`JournalError::Failed`] if the writer had failed, or the disk stayed full.
+    pub fn shutdown(mut self) -> Result<(), JournalError> {
+        self.close();
+        match self.failed() {
+            Some(failure) => Err(failure.clone().into()),
+            None => Ok(()),
+        }
+    }
+
+    fn close(&mut self) {
+        let Some(writer) = self.writer.take() else { return };
+        self.shared.closing.store(true, Ordering::Relaxed);
+        // It may be waiting for room on the disk; then this wakes it, and it gives up.
+        writer.thread().unpark();
+        // An error means that the writer is gone, which is what is wanted.
+        let _gone = self.to_writer.send(Handover::Close);
+        if writer.join().is_err() {
+            tracing::error!("the journal's writer thread panicked");
+        }
+    }
+}
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        self.close();
+    }
+}

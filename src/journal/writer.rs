@@ -1,0 +1,352 @@
+//! The one thread that writes: it takes all that is waiting, writes it in one call, syncs, and tells.
+//!
+//! While it syncs, shards fill their next buffers; the slower the disk, the larger the next group.
+
+use std::io::{self, IoSlice};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use crossbeam::channel::{Receiver, Sender};
+
+use super::config::JournalConfig;
+use super::disk::{Disk, DiskFile};
+use super::error::{JournalError, JournalFailure};
+use super::journal::Shared;
+use super::position::{CommitNo, LogPosition};
+use super::record::GroupMark;
+use super::scan::Link;
+use super::segment::{self, SEGMENT_HEADER_BYTES, SegmentHeader};
+use crate::identity::Keyring;
+
+/// What a shard hands to the writer.
+pub(super) enum Handover {
+    /// Records to be written.
+    Buffer(Handed),
+    /// Write what came before this, mark the end as clean, and end.
+    Close,
+}
+
+/// A buffer on its way to the log.
+pub(super) struct Handed {
+    pub(super) shard: usize,
+    pub(super) commit: CommitNo,
+    pub(super) buffer: Vec<u8>,
+}
+
+/// What the writer starts from.
+pub(super) struct Start {
+    pub(super) disk: Arc<dyn Disk>,
+    pub(super) config: JournalConfig,
+    pub(super) keyring: Keyring,
+    /// The end of what is there; `None` for a new log.
+    pub(super) link: Option<Link>,
+    pub(super) now_ns: fn() -> u64,
+    /// Held until the writer ends.
+    pub(super) lock: Box<dyn Send>,
+}
+
+/// Buffers in one group at most: the parts of one call to the system, with the mark before them.
+const GROUP_BUFFERS: usize = 63;
+
+/// The first and the longest wait for room on a full disk.
+const FULL_WAIT: Duration = Duration::from_millis(20);
+const FULL_WAIT_MAX: Duration = Duration::from_secs(1);
+
+/// The writer's state.
+pub(super) struct Writer {
+    disk: Arc<dyn Disk>,
+    config: JournalConfig,
+    keyring: Keyring,
+    now_ns: fn() -> u64,
+    _lock: Box<dyn Send>,
+    shared: Arc<Shared>,
+    /// By shard, where its buffers go back to.
+    returns: Vec<Sender<Vec<u8>>>,
+    segment: OpenSegment,
+    /// The group at hand; emptied after each, its memory reused.
+    group: Vec<Handed>,
+    mark: Vec<u8>,
+}
+
+/// The segment being written.
+struct OpenSegment {
+    file: Box<dyn DiskFile>,
+    path: PathBuf,
+    header: SegmentHeader,
+    salt: [u8; 8],
+    /// Bytes that are written and synced; what is behind them is to be cut.
+    len: u64,
+    groups: u64,
+    /// Of those bytes.
+    digest: blake3::Hasher,
+}
+
+impl OpenSegment {
+    fn end(&self) -> LogPosition {
+        LogPosition(self.header.first.0 + self.len)
+    }
+
+    fn link(&self) -> Link {
+        let digest = *self.digest.finalize().as_bytes();
+        Link { number: self.header.number, end: self.end(), digest }
+    }
+
+    fn failure(&self, doing: &'static str, error: &io::Error) -> JournalFailure {
+        JournalFailure { doing, path: self.path.clone(), reason: error.to_string() }
+    }
+}
+
+impl Writer {
+    /// Begins a segment behind the log's end. On the caller's thread, so that its errors stop the start.
+    pub(super) fn begin(
+        start: Start,
+        shared: Arc<Shared>,
+        returns: Vec<Sender<Vec<u8>>>,
+    ) -> Result<Self, JournalError> {
+        let Start { disk, config, keyring, link, now_ns, lock } = start;
+        let segment = begin_segment(&*disk, &config, &keyring, link)
+            .map_err(|BeginError { path, doing, error }| JournalError::io(doing, &path)(error))?;
+        shared.figures.count_segment();
+        shared.synced_end.store(segment.end().0, Ordering::Release);
+        let group = Vec::with_capacity(GROUP_BUFFERS);
+        let mark = Vec::new();
+        Ok(Self {
+            disk,
+            config,
+            keyring,
+            now_ns,
+            _lock: lock,
+            shared,
+            returns,
+            segment,
+            group,
+            mark,
+        })
+    }
+
+    /// Runs until it is told to close, or nobody is left who could hand anything over.
+    pub(super) fn run(mut self, handed: &Receiver<Handover>) {
+        let mut open = true;
+        while open {
+            open = self.take_group(handed);
+            let written = self.write_group(open);
+            if let Err(failure) = written {
+                tracing::error!(%failure, "nothing is acknowledged any more");
+                // The first failure stands; the writer comes here once.
+                let _first = self.shared.failure.set(failure);
+                self.shared.shards.iter().for_each(super::journal::ShardShared::wake);
+                self.return_buffers();
+                return self.refuse_all(open, handed);
+            }
+        }
+    }
+
+    /// Waits for a buffer and takes what else is there, up to the bounds of a group. `false` when no more will come.
+    fn take_group(&mut self, handed: &Receiver<Handover>) -> bool {
+        let mut bytes = 0;
+        let mut next = handed.recv().ok();
+        loop {
+            match next {
+                None | Some(Handover::Close) => return false,
+                Some(Handover::Buffer(one)) => {
+                    bytes += one.buffer.len();
+                    self.group.push(one);
+                }
+            }
+            if self.group.len() == GROUP_BUFFERS || bytes >= self.config.commit_max_bytes {
+                return true;
+            }
+            next = match handed.try_recv() {
+                Ok(more) => Some(more),
+                Err(crossbeam::channel::TryRecvError::Empty) => return true,
+                Err(crossbeam::channel::TryRecvError::Disconnected) => None,
+            };
+        }
+    }
+
+    /// Writes and syncs the group, publishes it and returns its buffers; a last, empty one marks the end as clean.
+    fn write_group(&mut self, open: bool) -> Result<(), JournalFailure> {
+        if !self.group.is_empty() {
+            if self.segment.len >= self.config.segment_max_bytes {
+                self.roll()?;
+            }
+            let written = self.append_group()?;
+            self.shared.figures.count_group(self.group.len(), written);
+            self.publish();
+            self.return_buffers();
+        }
+        if !open {
+            self.append_group()?;
+        }
+        Ok(())
+    }
+
+    /// Appends a mark and the group's buffers, and syncs. Gives the bytes written.
+    fn append_group(&mut self) -> Result<u64, JournalFailure> {
+        let Self { segment, mark, group, .. } = self;
+        mark.clear();
+        GroupMark { at: segment.end(), salt: segment.salt }.append(mark, segment.groups);
+        let mut wait = FullWait::default();
+        while let Err(error) = append_parts(&mut *segment.file, mark, group) {
+            // What was written of it must go before anything else is written behind it.
+            let cut = segment.file.truncate(segment.len);
+            cut.map_err(|error| segment.failure("cut", &error))?;
+            if !is_full(&error) || !wait.for_room(&self.shared) {
+                return Err(segment.failure("write", &error));
+            }
+        }
+        wait.over(&self.shared);
+        let began_ns = (self.now_ns)();
+        segment.file.sync_data().map_err(|error| segment.failure("sync", &error))?;
+        self.shared.figures.count_sync((self.now_ns)().saturating_sub(began_ns));
+        let before = segment.len;
+        for part in std::iter::once(&*mark).chain(group.iter().map(|handed| &handed.buffer)) {
+            segment.digest.update(part);
+            segment.len += part.len() as u64;
+        }
+        segment.groups += 1;
+        Ok(segment.len - before)
+    }
+
+    /// Tells the shards that the group is on stable storage.
+    fn publish(&self) {
+        self.shared.synced_end.store(self.segment.end().0, Ordering::Release);
+        for handed in &self.group {
+            let shard = &self.shared.shards[handed.shard];
+            // Commits of a shard come in order, so the last store is the highest.
+            shard.synced.store(handed.commit.0, Ordering::Release);
+        }
+    }
+
+    /// Gives the buffers back and then wakes their shards, so that a woken shard finds its buffer.
+    fn return_buffers(&mut self) {
+        let mut woken = usize::MAX;
+        for Handed { shard, commit: _, mut buffer } in self.group.drain(..) {
+            buffer.clear();
+            // A shard that is gone needs no buffer.
+            let _gone = self.returns[shard].try_send(buffer);
+            if woken != shard {
+                self.shared.shards[shard].wake();
+                woken = shard;
+            }
+        }
+    }
+
+    /// Closes the segment, whose bytes are all synced, and begins the next.
+    fn roll(&mut self) -> Result<(), JournalFailure> {
+        let link = self.segment.link();
+        let mut wait = FullWait::default();
+        loop {
+            match begin_segment(&*self.disk, &self.config, &self.keyring, Some(link)) {
+                Ok(segment) => {
+                    wait.over(&self.shared);
+                    self.segment = segment;
+                    self.shared.figures.count_segment();
+                    return Ok(());
+                }
+                // The file may be there in part; making it again replaces it.
+                Err(BeginError { doing: "create" | "write", error, .. })
+                    if is_full(&error) && wait.for_room(&self.shared) => {}
+                Err(BeginError { doing, path, error }) => {
+                    return Err(JournalFailure { doing, path, reason: error.to_string() });
+                }
+            }
+        }
+    }
+
+    /// After a failure: shards go on handing over until they are told to end. Buffers go back unwritten and
+    /// nothing is published, so nothing is acknowledged.
+    fn refuse_all(mut self, open: bool, handed: &Receiver<Handover>) {
+        let mut open = open;
+        while open {
+            open = self.take_group(handed);
+            self.return_buffers();
+        }
+    }
+}
+
+fn append_parts(file: &mut dyn DiskFile, mark: &[u8], group: &[Handed]) -> io::Result<()> {
+    let mut parts = [IoSlice::new(&[]); GROUP_BUFFERS + 1];
+    parts[0] = IoSlice::new(mark);
+    for (part, handed) in parts[1..].iter_mut().zip(group) {
+        *part = IoSlice::new(&handed.buffer);
+    }
+    file.append(&mut parts[..=group.len()])
+}
+
+/// Whether there may be room later.
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+/// Waiting for room on a full disk, longer each time.
+#[derive(Default)]
+struct FullWait {
+    waits: u32,
+}
+
+impl FullWait {
+    /// Waits a while. `false` if the daemon is closing: then there is no more waiting.
+    fn for_room(&mut self, shared: &Shared) -> bool {
+        if shared.closing.load(Ordering::Relaxed) {
+            return false;
+        }
+        if self.waits == 0 {
+            tracing::warn!("the disk is full: nothing is acknowledged until there is room");
+        }
+        shared.figures.count_full_wait();
+        let wait = FULL_WAIT.saturating_mul(1 << self.waits.min(8)).min(FULL_WAIT_MAX);
+        self.waits = self.waits.saturating_add(1);
+        std::thread::park_timeout(wait);
+        true
+    }
+
+    fn over(self, shared: &Shared) {
+        if self.waits > 0 {
+            shared.figures.has_room();
+            tracing::info!("there is room on the disk again");
+        }
+    }
+}
+
+/// Why a segment could not be begun.
+struct BeginError {
+    doing: &'static str,
+    path: PathBuf,
+    error: io::Error,
+}
+
+/// Makes a segment behind `link`, durable with its name and header before anything is written to it.
+fn begin_segment(
+    disk: &dyn Disk,
+    config: &JournalConfig,
+    keyring: &Keyring,
+    link: Option<Link>,
+) -> Result<OpenSegment, BeginError> {
+    let key_version = keyring.key_version();
+    let header = SegmentHeader {
+        key_version,
+        key_check: keyring.check(key_version).expect("a keyring has its newest key"),
+        number: link.map_or(0, |link| link.number + 1),
+        first: link.map_or(LogPosition::START, |link| link.end),
+        previous_digest: link.map_or([0; 32], |link| link.digest),
+    };
+    let log_dir = config.log_dir();
+    let path = segment::path_of(&log_dir, header.first);
+    let failed = |doing, path: &PathBuf| {
+        let path = path.clone();
+        move |error| BeginError { doing, path, error }
+    };
+    let bytes = header.to_bytes();
+    let mut file = disk.create(&path).map_err(failed("create", &path))?;
+    file.append(&mut [IoSlice::new(&bytes)]).map_err(failed("write", &path))?;
+    file.sync_data().map_err(failed("sync", &path))?;
+    disk.sync_dir(&log_dir).map_err(failed("sync", &log_dir))?;
+    let mut digest = blake3::Hasher::new();
+    digest.update(&bytes);
+    let salt = header.salt();
+    let len = SEGMENT_HEADER_BYTES as u64;
+    Ok(OpenSegment { file, path, header, salt, len, groups: 0, digest })
+}

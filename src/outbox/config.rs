@@ -1,0 +1,76 @@
+//! The outbox's knobs.
+
+use crate::domain::units::UtcMs;
+use std::sync::Arc;
+
+/// The outbox's knobs. Each is in the unit its name ends in.
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OutboxConfig {
+    /// Bytes of records kept for consumers. At this size [`is_full`](super::Outbox::is_full) holds and intake
+    /// stops until consumers have acknowledged more; what is already on its way is still written. Default
+    /// 8 GiB. Too low: a consumer's outage of minutes stops intake. The files hold up to twice as much while
+    /// the store compacts.
+    pub outbox_max_bytes: u64,
+    /// Bytes that must stay free on the disk. Below it nothing is written but consumers' acknowledgements, and
+    /// intake stops, until there is room again. Default 512 MiB. Too low: the disk fills under the store, and
+    /// the failed write stops the outbox until restart.
+    pub disk_reserve_bytes: u64,
+    /// How long a record stays after all consumers have passed it, s, so that a consumer created later finds a
+    /// past. Gives way when `outbox_max_bytes` is near. Default 3,600. 0: removed at once.
+    pub retain_min_s: u32,
+    /// A consumer that has not asked for so long, s of the daemon's running, is dropped with a warning, since
+    /// it would keep every record. Default 604,800 (7 days). Too low: a consumer's long outage loses its place.
+    pub consumer_ttl_s: u32,
+    /// Consumers an account may have. Default 16; each costs its account a scan of the records.
+    pub consumers_per_account: u32,
+    /// Releases that may wait for the outbox thread. Default 256. When it is full shards wait, which stops
+    /// intake: back pressure. Worst case in memory: this times the outputs of one shard batch.
+    pub handoff_releases: usize,
+    /// Memory for blocks of records being read, bytes. Default 32 MiB.
+    pub cache_bytes: u64,
+}
+
+impl Default for OutboxConfig {
+    fn default() -> Self {
+        Self {
+            outbox_max_bytes: 8 << 30,
+            disk_reserve_bytes: 512 << 20,
+            retain_min_s: 3600,
+            consumer_ttl_s: 7 * 86_400,
+            consumers_per_account: 16,
+            handoff_releases: 256,
+            cache_bytes: 32 << 20,
+        }
+    }
+}
+
+/// A clock that someone else reads.
+pub type ReadClock = Arc<dyn Fn() -> UtcMs + Send + Sync>;
+
+/// The clocks of the outbox, passed in.
+#[derive(Clone)]
+pub struct Clocks {
+    /// The daemon's monotone clock: retention, and how long a consumer was idle.
+    pub now: ReadClock,
+    /// What `expires_at` is held against. The same clock, but where fixes are the clock: then pass one that
+    /// stands at [`UtcMs::MIN`], since jobs from the past would all be too late.
+    pub expiry: ReadClock,
+}
+
+impl Clocks {
+    /// One clock for both.
+    #[must_use]
+    pub fn both(now: ReadClock) -> Self {
+        Self { now: now.clone(), expiry: now }
+    }
+}
+
+impl std::fmt::Debug for Clocks {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Clocks(…)")
+    }
+}
+
+/// Tells how many bytes are free on the disk of the outbox.
+pub type SpaceProbe = Arc<dyn Fn() -> std::io::Result<u64> + Send + Sync>;

@@ -1,0 +1,28 @@
+//! Codes in messages: known, unknown, broken, nested.
+
+use super::message::{Codes, render};
+
+const CODES: Codes<'_> = Codes {
+    brand: "",
+    store: "성수점",
+    geofence: "${store} 옆",
+    district_state: "",
+    district_city: "",
+    district_street: "",
+};
+
+#[test]
+fn a_known_code_becomes_its_name_and_an_unknown_one_the_current_location() {
+    assert_eq!(render("${store}에 오신 것을 환영합니다", CODES), "성수점에 오신 것을 환영합니다");
+    assert_eq!(render("${brand} 할인", CODES), "현재위치에서 할인");
+    assert_eq!(render("${store}${store}", CODES), "성수점성수점");
+}
+
+#[test]
+fn what_is_no_code_stays_and_a_name_is_not_filled_again() {
+    assert_eq!(render("${nothing} ${ ${store", CODES), "${nothing} ${ ${store");
+    assert_eq!(render("$${store}$ {store}", CODES), "$성수점$ {store}");
+    assert_eq!(render("${geofence}", CODES), "${store} 옆");
+    assert_eq!(render("${a${store}", CODES), "${a성수점");
+    assert_eq!(render("", CODES), "");
+}

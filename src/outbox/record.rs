@@ -1,0 +1,241 @@
+//! What consumers read: one job or event with everything a sender or a report needs, the device sealed.
+//!
+//! [`encode`](super::encode) makes records from decisions, [`codec`](super::codec) turns them into bytes,
+//! [`sink`](crate::sink) renders them for consumers. A record is self-contained: a consumer never asks the
+//! snapshot, which may be long gone when the record is read.
+
+use crate::domain::campaign::{RunMode, Variant};
+use crate::domain::decision::{EventKind, Transition};
+use crate::domain::ids::{
+    AccountId, AppId, CampaignId, Epoch, InputPosition, JobId, PlaceId, SnapshotHash, TargetId,
+};
+use crate::domain::report::Platform;
+use crate::domain::units::UtcMs;
+use crate::identity::SealedDevice;
+
+/// One job or event, as consumers read it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OutboxRecord {
+    /// The input that caused it.
+    pub position: InputPosition,
+    /// Its place among the outputs of that input.
+    pub ordinal: u32,
+    /// Whose it is; the only account that may read it.
+    pub account: AccountId,
+    /// The device, opened only on its way to a consumer.
+    pub device: SealedDevice,
+    /// The number of the snapshot that decided it.
+    pub epoch: Epoch,
+    /// That snapshot's content hash.
+    pub snapshot: SnapshotHash,
+    /// When, by the device (or the deadline of a dwell timer).
+    pub at: UtcMs,
+    /// The account's time zone, an IANA name.
+    pub time_zone: String,
+    /// Tests are marked.
+    pub mode: RunMode,
+    /// Which message.
+    pub variant: Variant,
+    /// The campaign, where one is known.
+    pub campaign: Option<CampaignNames>,
+    /// The target, where one is known.
+    pub target: Option<TargetNames>,
+    /// What kind of record it is, with what only that kind has.
+    pub content: Content,
+}
+
+/// A campaign by number and names.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct CampaignNames {
+    /// Its number within the account.
+    pub id: CampaignId,
+    /// For people.
+    pub name: String,
+    /// The owner's own code, may be empty.
+    pub client_code: String,
+}
+
+/// A target by number and names.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct TargetNames {
+    /// Its stable number.
+    pub id: TargetId,
+    /// The owner's own key.
+    pub key: String,
+    /// For people, may be empty.
+    pub name: String,
+}
+
+/// What only jobs, or only events, have.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Content {
+    /// An order to notify.
+    Job(JobContent),
+    /// A fact for attribution.
+    Event(EventContent),
+}
+
+/// What only jobs have.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct JobContent {
+    /// Derived from (campaign, device, bucket).
+    pub id: JobId,
+    /// The app to notify through.
+    pub app: AppId,
+    /// Its package name or bundle id; empty where the snapshot has none.
+    pub package: String,
+    /// The device's system: as its ping said, else the app's.
+    pub platform: Platform,
+    /// The store of the target.
+    pub place: Option<PlaceId>,
+    /// What came true.
+    pub transition: Transition,
+    /// What tells its frequency bucket apart, as [`Bucket`](crate::domain::decision::Bucket) says.
+    pub bucket_span: i64,
+    /// When it is too late to send.
+    pub expires_at: UtcMs,
+    /// What to show; `None` where the consumer brings its own.
+    pub message: Option<Message>,
+}
+
+/// A message with its codes filled in.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Message {
+    /// The title.
+    pub title: String,
+    /// The text.
+    pub body: String,
+    /// An image.
+    pub image_url: Option<String>,
+    /// Where a click leads.
+    pub landing_url: Option<String>,
+}
+
+/// What only events have.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct EventContent {
+    /// What happened.
+    pub kind: EventKind,
+    /// Which job it belongs to.
+    pub job: Option<JobId>,
+    /// The H3 cell (resolution 8) of the fix, 0 where there was none.
+    pub cell: u64,
+}
+
+impl OutboxRecord {
+    /// What kind of record it is.
+    #[must_use]
+    pub fn kind(&self) -> RecordKind {
+        match &self.content {
+            Content::Job(_) => RecordKind::PushJob,
+            Content::Event(event) => event.kind.into(),
+        }
+    }
+
+    /// When it is too late to hand it out as a job; never for events.
+    #[must_use]
+    pub fn expires_at(&self) -> UtcMs {
+        match &self.content {
+            Content::Job(job) => job.expires_at,
+            Content::Event(_) => UtcMs::MAX,
+        }
+    }
+}
+
+/// The kinds of records, as consumers choose them. Numbers are durable: events have those of [`EventKind`].
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[repr(u8)]
+pub enum RecordKind {
+    /// An order to notify.
+    PushJob = 0,
+    /// A job was made.
+    Matched = 1,
+    /// A job would have been made, but the device is held out.
+    HeldOut = 2,
+    /// The push arrived.
+    Delivered = 3,
+    /// The user opened it.
+    Clicked = 4,
+    /// The user wiped it away.
+    Dismissed = 5,
+    /// A stay became a visit.
+    Visited = 6,
+    /// A job was too old when the consumer came for it.
+    Expired = 7,
+}
+
+impl RecordKind {
+    /// Every kind, in the order of its number.
+    pub const ALL: [Self; 8] = [
+        Self::PushJob,
+        Self::Matched,
+        Self::HeldOut,
+        Self::Delivered,
+        Self::Clicked,
+        Self::Dismissed,
+        Self::Visited,
+        Self::Expired,
+    ];
+
+    /// Its name in filters, event types and metric labels.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::PushJob => "push_job",
+            Self::Matched => "matched",
+            Self::HeldOut => "held_out",
+            Self::Delivered => "delivered",
+            Self::Clicked => "clicked",
+            Self::Dismissed => "dismissed",
+            Self::Visited => "visited",
+            Self::Expired => "expired",
+        }
+    }
+
+    /// Its number in records and filters.
+    #[must_use]
+    pub fn number(self) -> u8 {
+        self as u8
+    }
+
+    /// The kind with this number.
+    #[must_use]
+    pub fn from_number(number: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(number)).copied()
+    }
+
+    /// The kind with this name.
+    #[must_use]
+    pub fn from_label(label: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.label() == label)
+    }
+
+    /// The event of this kind; `None` for jobs.
+    #[must_use]
+    pub fn event(self) -> Option<EventKind> {
+        match self {
+            Self::PushJob => None,
+            Self::Matched => Some(EventKind::Matched),
+            Self::HeldOut => Some(EventKind::HeldOut),
+            Self::Delivered => Some(EventKind::Delivered),
+            Self::Clicked => Some(EventKind::Clicked),
+            Self::Dismissed => Some(EventKind::Dismissed),
+            Self::Visited => Some(EventKind::Visited),
+            Self::Expired => Some(EventKind::Expired),
+        }
+    }
+}
+
+impl From<EventKind> for RecordKind {
+    fn from(kind: EventKind) -> Self {
+        match kind {
+            EventKind::Matched => Self::Matched,
+            EventKind::HeldOut => Self::HeldOut,
+            EventKind::Delivered => Self::Delivered,
+            EventKind::Clicked => Self::Clicked,
+            EventKind::Dismissed => Self::Dismissed,
+            EventKind::Visited => Self::Visited,
+            EventKind::Expired => Self::Expired,
+        }
+    }
+}

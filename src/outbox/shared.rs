@@ -1,0 +1,124 @@
+//! What the outbox thread and everyone who reads have in common.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+use tokio::sync::watch;
+
+use crate::domain::ids::PARTITIONS;
+use crate::domain::units::UtcMs;
+
+use super::config::{Clocks, OutboxConfig};
+use super::consumer::{Consumer, ConsumerKey};
+use super::figures::OutboxFigures;
+use super::orders::OutboxError;
+use super::tables::Tables;
+
+/// A consumer with what need not survive a crash.
+#[derive(Debug)]
+pub(super) struct Seat {
+    /// Its durable state. `acked` and `seen_at` may run ahead of the disk: past records it does not want, and
+    /// while it merely asks.
+    pub(super) consumer: Consumer,
+    /// The last offset it was shown or passed by, in this run.
+    pub(super) scanned_through: u64,
+    /// Whether the state has run ahead of the disk.
+    pub(super) is_dirty: bool,
+    /// When the state was last written.
+    pub(super) wrote_at: UtcMs,
+}
+
+impl Seat {
+    pub(super) fn new(consumer: Consumer, wrote_at: UtcMs) -> Self {
+        let scanned_through = consumer.decided_through();
+        Self { consumer, scanned_through, is_dirty: false, wrote_at }
+    }
+
+    /// The consumer asks, without waiting for the disk to know.
+    pub(super) fn touch(&mut self, now: UtcMs) {
+        self.consumer.seen_at = self.consumer.seen_at.max(now);
+        self.is_dirty = true;
+    }
+
+    /// It was shown everything it wants up to `through`, and up to `quiet_through` there was nothing it wants:
+    /// that much it need not acknowledge.
+    pub(super) fn scanned(&mut self, through: u64, quiet_through: u64) {
+        self.scanned_through = self.scanned_through.max(through);
+        if quiet_through > self.consumer.acked {
+            self.consumer.ack(quiet_through);
+            self.is_dirty = true;
+        }
+    }
+
+    /// A state that reached the disk; what ran ahead meanwhile stays ahead.
+    pub(super) fn settle(&mut self, written: Consumer, now: UtcMs) {
+        let ahead = (self.consumer.acked, self.consumer.seen_at);
+        self.consumer = written;
+        self.consumer.ack(ahead.0);
+        self.consumer.seen_at = self.consumer.seen_at.max(ahead.1);
+        self.wrote_at = now;
+    }
+}
+
+/// What the outbox thread and everyone who reads have in common.
+pub(super) struct Shared {
+    pub(super) tables: Tables,
+    pub(super) config: OutboxConfig,
+    pub(super) clocks: Clocks,
+    pub(super) figures: OutboxFigures,
+    /// Ordered, so that listings are. Held for moments; never while the disk is written.
+    seats: Mutex<BTreeMap<ConsumerKey, Seat>>,
+    /// Per partition the last input whose outputs are on stable storage. Stored with release after the sync,
+    /// so who reads it with acquire may trim what lies before.
+    pub(super) durable: [AtomicU64; PARTITIONS],
+    /// The oldest offset kept.
+    pub(super) first_offset: AtomicU64,
+    /// Whether intake should stop.
+    pub(super) is_full: AtomicBool,
+    /// Set once, when the thread gives up.
+    pub(super) failed: OnceLock<OutboxError>,
+    /// The newest offset on stable storage; readers wait here for more.
+    pub(super) visible: watch::Sender<u64>,
+}
+
+impl Shared {
+    pub(super) fn new(
+        tables: Tables,
+        config: OutboxConfig,
+        clocks: Clocks,
+        seats: BTreeMap<ConsumerKey, Seat>,
+    ) -> Self {
+        Self {
+            tables,
+            config,
+            clocks,
+            figures: OutboxFigures::default(),
+            seats: Mutex::new(seats),
+            durable: [const { AtomicU64::new(0) }; PARTITIONS],
+            first_offset: AtomicU64::new(1),
+            is_full: AtomicBool::new(false),
+            failed: OnceLock::new(),
+            visible: watch::Sender::new(0),
+        }
+    }
+
+    /// The consumers. No code panics while it holds them, and their state is whole between statements, so a
+    /// poisoned lock is as good as any.
+    pub(super) fn seats(&self) -> MutexGuard<'_, BTreeMap<ConsumerKey, Seat>> {
+        self.seats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn newest(&self) -> u64 {
+        *self.visible.borrow()
+    }
+
+    pub(super) fn oldest(&self) -> u64 {
+        self.first_offset.load(Ordering::Acquire)
+    }
+
+    /// The error that ended the outbox; closed if it ended without one.
+    pub(super) fn why_ended(&self) -> OutboxError {
+        self.failed.get().cloned().unwrap_or(OutboxError::Closed)
+    }
+}

@@ -1,0 +1,274 @@
+//! The handle of the outbox: shards release into it, recovery asks how far it came, consumers are kept by it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crossbeam::channel::{Sender, TrySendError, bounded};
+use tokio::sync::{oneshot, watch};
+
+use crate::domain::ids::{InputSeq, PartitionId};
+use crate::domain::units::UtcMs;
+
+use super::config::{Clocks, OutboxConfig, SpaceProbe};
+use super::consumer::{Consumer, ConsumerKey, Filter, Owner};
+use super::figures::OutboxFigures;
+use super::orders::{ConsumerError, Created, Order, OutboxError, Release, Start};
+use super::record::OutboxRecord;
+use super::retention::Stretches;
+use super::shared::{Seat, Shared};
+use super::space;
+use super::tables::{Contents, StoreError, Tables};
+use super::writer::Writer;
+
+/// Orders about consumers that may wait for the outbox thread; past it their tasks wait.
+const ORDERS_WAITING: usize = 1024;
+
+/// How long a task waits before it offers its order again.
+const OFFER_AGAIN: Duration = Duration::from_millis(2);
+
+/// The outbox: jobs and events for consumers, on stable storage before anyone sees them.
+///
+/// Cheap to clone; all clones are one outbox. [`close`](Self::close) ends it; so does dropping the last clone,
+/// without waiting.
+#[derive(Clone)]
+pub struct Outbox {
+    pub(super) shared: Arc<Shared>,
+    releases: Sender<Release>,
+    orders: Sender<Order>,
+    /// Taken by the first [`close`](Self::close).
+    thread: Arc<Mutex<Option<JoinHandle<()>>>>,
+}
+
+impl Outbox {
+    /// Opens the outbox in `dir`, or creates it, and starts its thread, named `outbox`.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store can't be opened or read, has another format, or is damaged.
+    pub fn open(dir: &Path, config: OutboxConfig, clocks: Clocks) -> Result<Self, StoreError> {
+        let probe = space::probe_of(dir);
+        Self::open_with_space(dir, config, clocks, probe)
+    }
+
+    /// The same with a disk whose free space someone else tells: for tests of full disks.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_with_space(
+        dir: &Path,
+        config: OutboxConfig,
+        clocks: Clocks,
+        space: SpaceProbe,
+    ) -> Result<Self, StoreError> {
+        let tables = Tables::open(dir, config.cache_bytes)?;
+        let contents = tables.contents()?;
+        let seats = seats_of(&contents, (clocks.now)());
+        let stretches =
+            Stretches::new(contents.stretches, config.outbox_max_bytes, config.retain_min_s);
+        let (releases, release_queue) = bounded(config.handoff_releases.max(1));
+        let (orders, order_queue) = bounded(ORDERS_WAITING);
+        let shared = Arc::new(Shared::new(tables, config, clocks, seats));
+        shared.first_offset.store(stretches.first_offset(contents.end), Ordering::Release);
+        shared.visible.send_replace(contents.end.next_offset - 1);
+        for (partition, seq) in contents.marks {
+            shared.durable[partition.index()].store(seq.0, Ordering::Release);
+        }
+        let queues = (release_queue, order_queue);
+        let writer = Writer::new(shared.clone(), queues, space, contents.end, stretches);
+        let thread = std::thread::Builder::new()
+            .name("outbox".to_owned())
+            .spawn(move || writer.run())
+            .map_err(|error| shared.tables.unstarted(error))?;
+        Ok(Self { shared, releases, orders, thread: Arc::new(Mutex::new(Some(thread))) })
+    }
+
+    /// Hands over the outputs of synced inputs, and how far their partitions have come. Waits while the hand-off
+    /// is full: back pressure. Records of inputs up to [`durable`](Self::durable) are dropped as repeats.
+    ///
+    /// # Errors
+    /// [`OutboxError`] when the outbox has stopped; final.
+    pub fn release_through(&self, release: Release) -> Result<(), OutboxError> {
+        self.releases.send(release).map_err(|_gone| self.shared.why_ended())
+    }
+
+    /// [`release_through`](Self::release_through) with outputs alone: each is of a whole input.
+    ///
+    /// # Errors
+    /// [`OutboxError`] when the outbox has stopped; final.
+    pub fn release(&self, records: Vec<OutboxRecord>) -> Result<(), OutboxError> {
+        self.release_through(Release { records, marks: Vec::new() })
+    }
+
+    /// Reports inputs up to which there are no other outputs than those released, so that
+    /// [`durable`](Self::durable) advances over inputs without any.
+    ///
+    /// # Errors
+    /// [`OutboxError`] when the outbox has stopped; final.
+    pub fn marks(&self, marks: Vec<(PartitionId, InputSeq)>) -> Result<(), OutboxError> {
+        self.release_through(Release { records: Vec::new(), marks })
+    }
+
+    /// The last input of a partition whose outputs are all on stable storage. A checkpoint beyond it does not
+    /// count yet.
+    #[must_use]
+    pub fn durable(&self, partition: PartitionId) -> InputSeq {
+        InputSeq(self.shared.durable[partition.index()].load(Ordering::Acquire))
+    }
+
+    /// Whether intake should stop: `outbox_max_bytes` is reached, the disk is nearly full, or the outbox failed.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.shared.is_full.load(Ordering::Acquire)
+    }
+
+    /// Why the outbox takes nothing more, if so.
+    #[must_use]
+    pub fn ended(&self) -> Option<OutboxError> {
+        self.shared.failed.get().cloned()
+    }
+
+    /// What it counts.
+    #[must_use]
+    pub fn figures(&self) -> &OutboxFigures {
+        &self.shared.figures
+    }
+
+    /// The newest offset on stable storage, 0 before the first record; changes wake the receiver.
+    #[must_use]
+    pub fn visible(&self) -> watch::Receiver<u64> {
+        self.shared.visible.subscribe()
+    }
+
+    /// The offsets of the oldest record kept and of the newest; the first is one more than the second if none is.
+    #[must_use]
+    pub fn span(&self) -> (u64, u64) {
+        (self.shared.oldest(), self.shared.newest())
+    }
+
+    /// Every consumer, or one owner's, in the order of owner and name, with how many records lie before it.
+    #[must_use]
+    pub fn consumers(&self, of: Option<Owner>) -> Vec<Standing> {
+        let newest = self.shared.newest();
+        let seats = self.shared.seats();
+        let of_owner = seats.iter().filter(|(key, _)| of.is_none_or(|owner| key.owner == owner));
+        of_owner
+            .map(|(key, seat)| Standing {
+                key: key.clone(),
+                consumer: seat.consumer.clone(),
+                lag: newest.saturating_sub(seat.consumer.acked),
+            })
+            .collect()
+    }
+
+    /// Creates a consumer, durably. One that exists with the same filter is returned as it is.
+    ///
+    /// # Errors
+    /// [`ConsumerError`] if it exists with another filter, there are too many, or the outbox has stopped.
+    pub async fn create(
+        &self,
+        key: ConsumerKey,
+        start: Start,
+        filter: Filter,
+    ) -> Result<Created, ConsumerError> {
+        self.order(|answer| Order::Create { key, start, filter, answer }).await
+    }
+
+    /// Done with everything up to `offset`, durably; an offset before the last ack changes nothing.
+    ///
+    /// # Errors
+    /// [`ConsumerError`] if there is no such consumer or record, or the outbox has stopped.
+    pub async fn ack(&self, key: ConsumerKey, offset: u64) -> Result<Consumer, ConsumerError> {
+        self.order(|answer| Order::Ack { key, offset, answer }).await
+    }
+
+    /// Removes a consumer, durably.
+    ///
+    /// # Errors
+    /// [`ConsumerError`] if there is no such consumer, or the outbox has stopped.
+    pub async fn remove(&self, key: ConsumerKey) -> Result<(), ConsumerError> {
+        self.order(|answer| Order::Remove { key, answer }).await
+    }
+
+    /// Writes what was released before, ends the thread and waits for it. What is released later is refused.
+    ///
+    /// # Errors
+    /// [`OutboxError`] if the outbox had failed before.
+    pub fn close(&self) -> Result<(), OutboxError> {
+        // A thread that is gone needs no order to end.
+        drop(self.orders.send(Order::Close));
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread
+            && thread.join().is_err()
+        {
+            return Err(OutboxError::Failed { reason: "its thread panicked".into() });
+        }
+        match self.shared.why_ended() {
+            OutboxError::Closed => Ok(()),
+            error @ (OutboxError::Failed { .. } | OutboxError::Unreadable { .. }) => Err(error),
+        }
+    }
+
+    /// Gives an order and waits for its answer. Tasks never block a thread of the runtime for it.
+    pub(super) async fn order<T>(
+        &self,
+        make: impl FnOnce(oneshot::Sender<Result<T, ConsumerError>>) -> Order,
+    ) -> Result<T, ConsumerError> {
+        let (answer, answered) = oneshot::channel();
+        let mut order = make(answer);
+        while let Err(error) = self.orders.try_send(order) {
+            match error {
+                TrySendError::Full(back) => order = back,
+                TrySendError::Disconnected(_) => return Err(self.shared.why_ended().into()),
+            }
+            tokio::time::sleep(OFFER_AGAIN).await;
+        }
+        answered.await.unwrap_or_else(|_gone| Err(self.shared.why_ended().into()))
+    }
+}
+
+impl std::fmt::Debug for Outbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (oldest, newest) = self.span();
+        write!(f, "Outbox({oldest}..={newest})")
+    }
+}
+
+/// A consumer and where it stands.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Standing {
+    /// Whose it is and its name.
+    pub key: ConsumerKey,
+    /// Its state.
+    pub consumer: Consumer,
+    /// Records after its ack, wanted or not.
+    pub lag: u64,
+}
+
+/// Calls `each` with the offset and bytes of every record in the outbox in `dir`, ascending: for a replay that
+/// compares. The daemon must not be running.
+///
+/// # Errors
+/// [`StoreError`] if the store can't be opened or read, has another format, or is damaged.
+pub fn stored_records(dir: &Path, mut each: impl FnMut(u64, &[u8])) -> Result<(), StoreError> {
+    let tables = Tables::open(dir, OutboxConfig::default().cache_bytes)?;
+    let contents = tables.contents()?;
+    let first = contents.stretches.first().map_or(1, |stretch| stretch.first);
+    for record in tables.records(first, contents.end.next_offset) {
+        let (offset, bytes) = record?;
+        each(offset, &bytes);
+    }
+    Ok(())
+}
+
+/// The consumers as they were. The time the daemon was down does not count as idle.
+fn seats_of(contents: &Contents, now: UtcMs) -> BTreeMap<ConsumerKey, Seat> {
+    let seats = contents.consumers.iter().map(|(key, consumer)| {
+        let mut seat = Seat::new(consumer.clone(), now);
+        seat.consumer.seen_at = seat.consumer.seen_at.max(now);
+        (key.clone(), seat)
+    });
+    seats.collect()
+}

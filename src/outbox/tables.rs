@@ -1,0 +1,301 @@
+//! The three keyspaces of the outbox in fjall, and the one batch that writes to all of them at once.
+//!
+//! *records*: offset (u64, big-endian) → record bytes. *consumers*: owner and name → their state. *marks*:
+//! what the outbox knows of itself, by a tag: the format, the end (next offset and bytes so far), per partition
+//! the last input whose outputs are here, and where stretches of records begin.
+
+use std::path::{Path, PathBuf};
+
+use fjall::{Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode};
+
+use crate::domain::ids::{InputSeq, PartitionId};
+use crate::domain::units::UtcMs;
+
+use super::consumer::{Consumer, ConsumerKey};
+
+/// The format of the keyspaces. Records and consumers have versions of their own.
+const STORE_VERSION: u32 = 1;
+
+const FORMAT: &[u8] = b"format";
+const END: &[u8] = b"end";
+const PARTITION: u8 = b'p';
+const STRETCH: u8 = b's';
+
+/// Fjall's own log: at most this much beside the records. It allocates 64 MiB at a time.
+const STORE_LOG_BYTES: u64 = 128 << 20;
+
+/// Why the store of the outbox refused.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The storage engine or the disk.
+    #[error("the outbox in {path} can't be {doing}: {source}", path = path.display())]
+    Storage {
+        /// What was tried.
+        doing: &'static str,
+        /// Where.
+        path: PathBuf,
+        /// What it said.
+        source: fjall::Error,
+    },
+    /// A release with another format wrote it.
+    #[error(
+        "the outbox in {path} has format {found}, and this release reads format {STORE_VERSION}; \
+         run the release that wrote it",
+        path = path.display()
+    )]
+    Format {
+        /// Where.
+        path: PathBuf,
+        /// What it says.
+        found: u32,
+    },
+    /// A key or value that we never write.
+    #[error(
+        "the outbox in {path} is damaged: {what}; restore it from a backup, or move it away: \
+         replaying the journal fills a new one",
+        path = path.display()
+    )]
+    Damaged {
+        /// Where.
+        path: PathBuf,
+        /// What is wrong.
+        what: String,
+    },
+}
+
+/// Where the outbox ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct End {
+    /// The offset that the next record gets. The first is 1.
+    pub(super) next_offset: u64,
+    /// Bytes of all records ever written, removed ones included.
+    pub(super) total_bytes: u64,
+}
+
+/// A run of records that is removed as one, from `first` to where the next stretch begins.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Stretch {
+    /// Its first offset.
+    pub(super) first: u64,
+    /// When that was written.
+    pub(super) opened_at: UtcMs,
+    /// Bytes of all records ever written before it.
+    pub(super) bytes_before: u64,
+}
+
+/// What the store holds besides records, read once at start.
+pub(super) struct Contents {
+    pub(super) end: End,
+    pub(super) marks: Vec<(PartitionId, InputSeq)>,
+    pub(super) stretches: Vec<Stretch>,
+    pub(super) consumers: Vec<(ConsumerKey, Consumer)>,
+}
+
+/// The open keyspaces. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Tables {
+    path: PathBuf,
+    database: Database,
+    records: Keyspace,
+    marks: Keyspace,
+    consumers: Keyspace,
+}
+
+impl Tables {
+    pub(super) fn open(path: &Path, cache_bytes: u64) -> Result<Self, StoreError> {
+        let refused = |source| StoreError::Storage { doing: "opened", path: path.into(), source };
+        let database = Database::builder(path)
+            .cache_size(cache_bytes)
+            .max_journaling_size(STORE_LOG_BYTES)
+            .worker_threads(1)
+            .manual_journal_persist(true)
+            .open()
+            .map_err(refused)?;
+        let keyspace = |name: &str, memtable_bytes: u64| {
+            let options = || KeyspaceCreateOptions::default().max_memtable_size(memtable_bytes);
+            database.keyspace(name, options).map_err(refused)
+        };
+        let tables = Self {
+            path: path.into(),
+            records: keyspace("records", 16 << 20)?,
+            marks: keyspace("marks", 2 << 20)?,
+            consumers: keyspace("consumers", 2 << 20)?,
+            database,
+        };
+        tables.check_format()?;
+        // What a crash left in the system's buffers counts only once it is on the disk.
+        tables.database.persist(PersistMode::SyncAll).map_err(refused)?;
+        Ok(tables)
+    }
+
+    fn check_format(&self) -> Result<(), StoreError> {
+        let Some(found) = self.marks.get(FORMAT).map_err(|error| self.refused("read", error))?
+        else {
+            return self
+                .marks
+                .insert(FORMAT, STORE_VERSION.to_be_bytes())
+                .map_err(|error| self.refused("written", error));
+        };
+        let found = found.as_ref().try_into().map(u32::from_be_bytes);
+        match found {
+            Ok(STORE_VERSION) => Ok(()),
+            Ok(found) => Err(StoreError::Format { path: self.path.clone(), found }),
+            Err(_) => Err(self.damaged("its format is not four bytes")),
+        }
+    }
+
+    pub(super) fn contents(&self) -> Result<Contents, StoreError> {
+        Ok(Contents {
+            end: self.end()?,
+            marks: self.partition_marks()?,
+            stretches: self.stretches()?,
+            consumers: self.all_consumers()?,
+        })
+    }
+
+    fn end(&self) -> Result<End, StoreError> {
+        let Some(value) = self.marks.get(END).map_err(|error| self.refused("read", error))? else {
+            return Ok(End { next_offset: 1, total_bytes: 0 });
+        };
+        match numbers::<2>(&value) {
+            Some([next_offset, total_bytes]) => Ok(End { next_offset, total_bytes }),
+            None => Err(self.damaged("its end is not 16 bytes")),
+        }
+    }
+
+    fn partition_marks(&self) -> Result<Vec<(PartitionId, InputSeq)>, StoreError> {
+        let pairs = self.marks.prefix([PARTITION]).map(|pair| {
+            let (key, value) = pair.into_inner().map_err(|error| self.refused("read", error))?;
+            match (key.as_ref(), numbers::<1>(&value)) {
+                (&[_, partition], Some([seq])) => Ok((PartitionId(partition), InputSeq(seq))),
+                _ => Err(self.damaged("a partition's mark is malformed")),
+            }
+        });
+        pairs.collect()
+    }
+
+    fn stretches(&self) -> Result<Vec<Stretch>, StoreError> {
+        let pairs = self.marks.prefix([STRETCH]).map(|pair| {
+            let (key, value) = pair.into_inner().map_err(|error| self.refused("read", error))?;
+            match (numbers::<1>(&key[1..]), numbers::<2>(&value)) {
+                (Some([first]), Some([opened_at, bytes_before])) => {
+                    Ok(Stretch { first, opened_at: UtcMs(opened_at.cast_signed()), bytes_before })
+                }
+                _ => Err(self.damaged("a stretch's mark is malformed")),
+            }
+        });
+        pairs.collect()
+    }
+
+    fn all_consumers(&self) -> Result<Vec<(ConsumerKey, Consumer)>, StoreError> {
+        let pairs = self.consumers.iter().map(|pair| {
+            let (key, value) = pair.into_inner().map_err(|error| self.refused("read", error))?;
+            ConsumerKey::from_bytes(&key)
+                .zip(Consumer::from_bytes(&value))
+                .ok_or_else(|| self.damaged("a consumer is malformed"))
+        });
+        pairs.collect()
+    }
+
+    /// Records with offsets in `from..=through`, ascending.
+    pub(super) fn records(
+        &self,
+        from: u64,
+        through: u64,
+    ) -> impl Iterator<Item = Result<(u64, fjall::Slice), StoreError>> + '_ {
+        self.records.range(from.to_be_bytes()..=through.to_be_bytes()).map(|pair| {
+            let (key, value) = pair.into_inner().map_err(|error| self.refused("read", error))?;
+            match numbers::<1>(&key) {
+                Some([offset]) => Ok((offset, value)),
+                None => Err(self.damaged("a record's offset is not 8 bytes")),
+            }
+        })
+    }
+
+    pub(super) fn batch(&self) -> Batch<'_> {
+        Batch {
+            tables: self,
+            writes: self.database.batch().durability(Some(PersistMode::SyncData)),
+        }
+    }
+
+    pub(super) fn damaged(&self, what: impl Into<String>) -> StoreError {
+        StoreError::Damaged { path: self.path.clone(), what: what.into() }
+    }
+
+    pub(super) fn unmeasured(&self, source: std::io::Error) -> StoreError {
+        self.refused("measured for free space", source.into())
+    }
+
+    pub(super) fn unstarted(&self, source: std::io::Error) -> StoreError {
+        self.refused("given a thread", source.into())
+    }
+
+    fn refused(&self, doing: &'static str, source: fjall::Error) -> StoreError {
+        StoreError::Storage { doing, path: self.path.clone(), source }
+    }
+}
+
+/// Writes that happen together or not at all.
+pub(super) struct Batch<'t> {
+    tables: &'t Tables,
+    writes: OwnedWriteBatch,
+}
+
+impl Batch<'_> {
+    pub(super) fn put_record(&mut self, offset: u64, bytes: &[u8]) {
+        self.writes.insert(&self.tables.records, offset.to_be_bytes(), bytes);
+    }
+
+    pub(super) fn remove_record(&mut self, offset: u64) {
+        self.writes.remove(&self.tables.records, offset.to_be_bytes());
+    }
+
+    pub(super) fn put_end(&mut self, end: End) {
+        let value = [end.next_offset.to_be_bytes(), end.total_bytes.to_be_bytes()].concat();
+        self.writes.insert(&self.tables.marks, END, value);
+    }
+
+    pub(super) fn put_mark(&mut self, partition: PartitionId, seq: InputSeq) {
+        self.writes.insert(&self.tables.marks, [PARTITION, partition.0], seq.0.to_be_bytes());
+    }
+
+    pub(super) fn put_stretch(&mut self, stretch: Stretch) {
+        let opened_at = stretch.opened_at.0.cast_unsigned().to_be_bytes();
+        let value = [opened_at, stretch.bytes_before.to_be_bytes()].concat();
+        self.writes.insert(&self.tables.marks, stretch_key(stretch.first), value);
+    }
+
+    pub(super) fn remove_stretch(&mut self, first: u64) {
+        self.writes.remove(&self.tables.marks, stretch_key(first));
+    }
+
+    pub(super) fn put_consumer(&mut self, key: &ConsumerKey, consumer: &Consumer) {
+        self.writes.insert(&self.tables.consumers, key.to_bytes(), consumer.to_bytes());
+    }
+
+    pub(super) fn remove_consumer(&mut self, key: &ConsumerKey) {
+        self.writes.remove(&self.tables.consumers, key.to_bytes());
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.writes.is_empty()
+    }
+
+    /// Writes all and waits until it is on stable storage. An error is final: fjall takes no more writes.
+    pub(super) fn commit(self) -> Result<(), StoreError> {
+        self.writes.commit().map_err(|error| self.tables.refused("written", error))
+    }
+}
+
+fn stretch_key(first: u64) -> [u8; 9] {
+    let [a, b, c, d, e, f, g, h] = first.to_be_bytes();
+    [STRETCH, a, b, c, d, e, f, g, h]
+}
+
+/// `N` big-endian words, if the bytes are just that.
+fn numbers<const N: usize>(bytes: &[u8]) -> Option<[u64; N]> {
+    let (words, []) = bytes.as_chunks::<8>() else { return None };
+    let words: &[[u8; 8]; N] = words.try_into().ok()?;
+    Some(words.map(u64::from_be_bytes))
+}

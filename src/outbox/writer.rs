@@ -1,0 +1,271 @@
+//! The outbox thread: takes all that waits, writes it as one batch, syncs once, and only then shows it.
+//!
+//! It alone writes to the store. Releases come from shards through one bounded hand-off, orders about consumers
+//! from the queue's tasks through another; a group of both is one atomic batch. After an error it ends for
+//! good: what was not synced was never visible, and the journal still has its cause.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use crossbeam::channel::{Receiver, never, select};
+
+use crate::domain::ids::{InputSeq, PARTITIONS, PartitionId};
+use crate::domain::units::UtcMs;
+
+use super::changes::Changes;
+use super::codec;
+use super::config::SpaceProbe;
+use super::orders::{Order, OutboxError, Release};
+use super::retention::Stretches;
+use super::shared::Shared;
+use super::tables::{Batch, End, StoreError};
+
+/// Records of one batch, roughly: a release is never split. Some 30 MB at most, and milliseconds of a sync.
+const GROUP_RECORDS: usize = 32_768;
+
+/// Releases of one batch: many carry marks alone.
+const GROUP_RELEASES: usize = 4096;
+
+/// Orders of one batch.
+const GROUP_ORDERS: usize = 1024;
+
+/// How long the thread sleeps at most: how soon it notices room on the disk, and how soon it keeps house.
+const WAKE_EVERY: Duration = Duration::from_millis(200);
+
+/// How often it keeps house when nothing presses.
+const HOUSE_EVERY_MS: i64 = 1000;
+
+/// The state of the outbox thread.
+pub(super) struct Writer {
+    shared: Arc<Shared>,
+    releases: Receiver<Release>,
+    orders: Receiver<Order>,
+    space: SpaceProbe,
+    /// Received and not written: the next group.
+    waiting: Vec<Release>,
+    end: End,
+    stretches: Stretches,
+    /// Per partition the last input whose outputs are written or in the batch at hand.
+    applied: [InputSeq; PARTITIONS],
+    /// One record's bytes, reused.
+    bytes: Vec<u8>,
+    kept_house_at: Option<UtcMs>,
+    is_closing: bool,
+}
+
+impl Writer {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        (releases, orders): (Receiver<Release>, Receiver<Order>),
+        space: SpaceProbe,
+        end: End,
+        stretches: Stretches,
+    ) -> Self {
+        let mut applied = [InputSeq(0); PARTITIONS];
+        for partition in PartitionId::all() {
+            let durable = &shared.durable[partition.index()];
+            applied[partition.index()] = InputSeq(durable.load(Ordering::Acquire));
+        }
+        Self {
+            shared,
+            releases,
+            orders,
+            space,
+            waiting: Vec::new(),
+            end,
+            stretches,
+            applied,
+            bytes: Vec::new(),
+            kept_house_at: None,
+            is_closing: false,
+        }
+    }
+
+    /// Serves until it is closed, all handles are gone, or the store fails.
+    pub(super) fn run(mut self) {
+        if let Err(error) = self.serve() {
+            tracing::error!(%error, "the outbox stopped; restart once the disk is sound");
+            let failed = OutboxError::Failed { reason: error.to_string().into() };
+            self.shared.failed.get_or_init(|| failed);
+            self.shared.is_full.store(true, Ordering::Release);
+        } else {
+            self.shared.failed.get_or_init(|| OutboxError::Closed);
+        }
+        // Wakes readers, who then find out that nothing more will come.
+        self.shared.visible.send_modify(|_| {});
+    }
+
+    fn serve(&mut self) -> Result<(), StoreError> {
+        loop {
+            let orders = self.next_group();
+            let wrote = self.write(orders)?;
+            self.keep_house()?;
+            let is_drained = self.releases.is_empty() || !self.waiting.is_empty();
+            if self.is_closing && is_drained && !wrote {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Waits for something to do, then takes all that is there.
+    fn next_group(&mut self) -> Vec<Order> {
+        let mut orders = Vec::new();
+        let nothing = never();
+        // While a group waits for room on the disk, the shards wait too; consumers are still served.
+        let takes_more = self.waiting.is_empty();
+        let releases = if takes_more { &self.releases } else { &nothing };
+        if !self.is_closing {
+            select! {
+                recv(releases) -> release => match release {
+                    Ok(release) => self.waiting.push(release),
+                    Err(_) => self.is_closing = true,
+                },
+                recv(self.orders) -> order => match order {
+                    Ok(order) => orders.push(order),
+                    Err(_) => self.is_closing = true,
+                },
+                default(WAKE_EVERY) => {}
+            }
+        }
+        orders.extend(self.orders.try_iter().take(GROUP_ORDERS));
+        self.is_closing |= orders.iter().any(|order| matches!(order, Order::Close));
+        let mut records: usize = self.waiting.iter().map(|release| release.records.len()).sum();
+        while takes_more
+            && records < GROUP_RECORDS
+            && self.waiting.len() < GROUP_RELEASES
+            && let Ok(release) = self.releases.try_recv()
+        {
+            records += release.records.len();
+            self.waiting.push(release);
+        }
+        orders
+    }
+
+    /// Writes and syncs a group, shows it, answers its orders. Whether there was anything to write.
+    fn write(&mut self, orders: Vec<Order>) -> Result<bool, StoreError> {
+        let now = (self.shared.clocks.now)();
+        let shared = self.shared.clone();
+        let mut batch = shared.tables.batch();
+        let before = self.end;
+        let releases =
+            if self.has_room()? { std::mem::take(&mut self.waiting) } else { Vec::new() };
+        for release in releases {
+            self.stage(release, &mut batch, now);
+        }
+        if self.end != before {
+            batch.put_end(self.end);
+        }
+        self.stage_marks(&mut batch);
+        let mut changes = Changes::new(&shared, now);
+        for order in orders {
+            changes.apply(order);
+        }
+        changes.stage(&mut batch);
+        let wrote = !batch.is_empty();
+        if wrote {
+            batch.commit()?;
+            shared.figures.batches.fetch_add(1, Ordering::Relaxed);
+        }
+        self.show();
+        changes.answer();
+        Ok(wrote)
+    }
+
+    fn stage(&mut self, release: Release, batch: &mut Batch<'_>, now: UtcMs) {
+        let figures = &self.shared.figures;
+        // What this release brings is told from what was there before it: several records share an input.
+        let before = self.applied;
+        for record in &release.records {
+            let position = record.position;
+            let partition = position.partition.index();
+            if position.seq <= before[partition] {
+                figures.already_written.fetch_add(1, Ordering::Relaxed);
+                continue;
+            }
+            self.applied[partition] = self.applied[partition].max(position.seq);
+            if let Some(stretch) = self.stretches.open_at(self.end, now) {
+                batch.put_stretch(stretch);
+            }
+            self.bytes.clear();
+            codec::encode(record, &mut self.bytes);
+            batch.put_record(self.end.next_offset, &self.bytes);
+            let bytes = record_bytes(self.bytes.len());
+            figures.count_written(record.kind(), bytes);
+            self.end.next_offset += 1;
+            self.end.total_bytes += bytes;
+        }
+        for (partition, seq) in release.marks {
+            let applied = &mut self.applied[partition.index()];
+            *applied = (*applied).max(seq);
+        }
+    }
+
+    fn stage_marks(&self, batch: &mut Batch<'_>) {
+        for partition in PartitionId::all() {
+            let applied = self.applied[partition.index()];
+            if applied.0 != self.shared.durable[partition.index()].load(Ordering::Relaxed) {
+                batch.put_mark(partition, applied);
+            }
+        }
+    }
+
+    /// Everything staged is on stable storage: shards may rely on it and readers may see it.
+    fn show(&self) {
+        for (durable, applied) in self.shared.durable.iter().zip(self.applied) {
+            durable.store(applied.0, Ordering::Release);
+        }
+        let newest = self.end.next_offset - 1;
+        self.shared.visible.send_if_modified(|visible| {
+            let is_news = *visible != newest;
+            *visible = newest;
+            is_news
+        });
+    }
+
+    /// Whether the disk has room for records. A disk that can't be asked can't be trusted either.
+    fn has_room(&self) -> Result<bool, StoreError> {
+        let free = (self.space)().map_err(|error| self.shared.tables.unmeasured(error))?;
+        let has_room = free >= self.shared.config.disk_reserve_bytes;
+        let held_bytes = self.stretches.held_bytes(self.end);
+        let is_full = !has_room || held_bytes >= self.shared.config.outbox_max_bytes;
+        self.shared.figures.held_bytes.store(held_bytes, Ordering::Relaxed);
+        if self.shared.is_full.swap(is_full, Ordering::AcqRel) != is_full {
+            match is_full {
+                true => tracing::warn!(held_bytes, free, "the outbox is full; intake stops"),
+                false => tracing::info!(held_bytes, free, "the outbox has room again"),
+            }
+        }
+        Ok(has_room)
+    }
+
+    /// Drops idle consumers, writes what consumers did not wait for, removes what all have passed.
+    fn keep_house(&mut self) -> Result<(), StoreError> {
+        let now = (self.shared.clocks.now)();
+        let is_full = self.shared.is_full.load(Ordering::Acquire);
+        let is_due = self.kept_house_at.is_none_or(|last| now.since(last) >= HOUSE_EVERY_MS);
+        if !(is_full || is_due || self.is_closing) {
+            return Ok(());
+        }
+        self.kept_house_at = Some(now);
+        let shared = self.shared.clone();
+        let mut batch = shared.tables.batch();
+        let mut changes = Changes::new(&shared, now);
+        changes.drop_idle();
+        changes.catch_up(self.is_closing);
+        changes.stage(&mut batch);
+        let removed = self.stretches.stage_removal(&mut batch, &shared, self.end, now);
+        if !batch.is_empty() {
+            batch.commit()?;
+        }
+        changes.answer();
+        shared.figures.removed.fetch_add(removed, Ordering::Relaxed);
+        shared.first_offset.store(self.stretches.first_offset(self.end), Ordering::Release);
+        self.has_room().map(|_| ())
+    }
+}
+
+/// What a record of so many bytes counts: with its key.
+fn record_bytes(len: usize) -> u64 {
+    len as u64 + 8
+}

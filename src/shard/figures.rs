@@ -1,0 +1,50 @@
+//! What a shard counts, for telemetry: its engine's totals and the size of its tables, as of its last batch.
+
+use std::sync::{Mutex, PoisonError};
+
+use crate::engine::Counts;
+
+/// One shard's figures. The worker writes after each batch, telemetry reads at a scrape.
+#[derive(Debug, Default)]
+pub struct ShardFigures {
+    /// All of them change together, so that the identities hold at every scrape. The worker only tries the
+    /// lock: when a scrape holds it, the next batch brings the figures up to date.
+    latest: Mutex<ShardSample>,
+}
+
+/// A shard's figures at one moment.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ShardSample {
+    /// The engine's running totals, without what recovery did.
+    pub counts: Counts,
+    /// Records refused because their frame had been applied before.
+    pub resent: u64,
+    /// Devices held.
+    pub devices: u64,
+    /// Bytes they take.
+    pub device_bytes: u64,
+    /// Batches stepped.
+    pub batches: u64,
+    /// The epoch that decides.
+    pub epoch: u64,
+}
+
+impl ShardFigures {
+    /// Publishes the worker's figures, unless they are being read right now.
+    pub(super) fn offer(&self, sample: &ShardSample) {
+        if let Ok(mut latest) = self.latest.try_lock() {
+            *latest = *sample;
+        }
+    }
+
+    /// Publishes the worker's last figures for good.
+    pub(super) fn settle(&self, sample: &ShardSample) {
+        *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = *sample;
+    }
+
+    /// The figures of the last batch.
+    #[must_use]
+    pub fn sample(&self) -> ShardSample {
+        *self.latest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

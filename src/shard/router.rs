@@ -1,0 +1,220 @@
+//! From a submission to the shards that own its devices: device → partition → shard → mailbox.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::clock::Clock;
+use crate::domain::fix::{Fix, FutureRule};
+use crate::domain::ids::{AccountId, DeviceId, DeviceKey, PARTITIONS, PartitionId};
+use crate::domain::policy::{ClockMode, Policy};
+use crate::domain::report::{Outcome, PlaceHint, Profile};
+use crate::domain::submission::{Records, Submission, SubmitError};
+use crate::domain::units::UtcMs;
+
+use super::mailbox::{Delivery, Mailbox, Parcel};
+use super::ticket::{AckTicket, ticket};
+
+/// Which shard owns which partition; fixed at start.
+#[derive(Clone, Debug)]
+pub struct Deal {
+    owner: [u8; PARTITIONS],
+    shards: usize,
+}
+
+impl Deal {
+    /// Deals all partitions to `shards` shards (1 to 256) in turn.
+    #[must_use]
+    pub fn new(shards: usize) -> Self {
+        let shards = shards.clamp(1, PARTITIONS);
+        let owner = std::array::from_fn(|partition| {
+            u8::try_from(partition % shards).expect("fewer shards than partitions")
+        });
+        Self { owner, shards }
+    }
+
+    /// How many shards there are.
+    #[must_use]
+    pub fn shards(&self) -> usize {
+        self.shards
+    }
+
+    /// The shard of a partition.
+    #[must_use]
+    pub fn owner(&self, partition: PartitionId) -> usize {
+        usize::from(self.owner[partition.index()])
+    }
+
+    /// The partitions of a shard, ascending.
+    pub fn partitions_of(&self, shard: usize) -> impl Iterator<Item = PartitionId> {
+        PartitionId::all().filter(move |partition| self.owner(*partition) == shard)
+    }
+}
+
+/// The way into the shards. Cheap to clone.
+#[derive(Clone)]
+pub struct Router {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    deal: Deal,
+    mailboxes: Vec<Mailbox>,
+    clock: Clock,
+    policy: Policy,
+    draining: AtomicBool,
+    /// Set once a sync has failed; nothing is taken any more.
+    failed: Arc<AtomicBool>,
+}
+
+impl Router {
+    /// A router over the mailboxes of a deal's shards, in their order. `failed` is set by whoever sees a
+    /// sync fail.
+    #[must_use]
+    pub fn new(
+        deal: Deal,
+        mailboxes: Vec<Mailbox>,
+        clock: Clock,
+        policy: Policy,
+        failed: Arc<AtomicBool>,
+    ) -> Self {
+        debug_assert_eq!(deal.shards(), mailboxes.len());
+        let draining = AtomicBool::new(false);
+        Self { shared: Arc::new(Shared { deal, mailboxes, clock, policy, draining, failed }) }
+    }
+
+    /// What the intake clock says.
+    #[must_use]
+    pub fn received_at(&self) -> UtcMs {
+        self.shared.clock.now()
+    }
+
+    /// How far ahead a fix may lie that is taken in at `received_at`.
+    #[must_use]
+    pub fn future_rule(&self, received_at: UtcMs) -> FutureRule {
+        match self.shared.policy.clock {
+            ClockMode::Fixes => FutureRule::Off,
+            ClockMode::System => FutureRule::AtMost {
+                received_at,
+                max_future_ms: i64::from(self.shared.policy.max_future_s) * 1000,
+            },
+        }
+    }
+
+    /// Takes nothing new from now on; what was taken is finished.
+    pub fn drain(&self) {
+        self.shared.draining.store(true, Ordering::Release);
+    }
+
+    /// Records waiting in all mailboxes.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.shared.mailboxes.iter().map(Mailbox::waiting).sum()
+    }
+
+    /// Hands a submission to the shards that own its devices, waiting while their mailboxes are full.
+    ///
+    /// # Errors
+    /// [`SubmitError`] when nothing is taken at present, and why.
+    pub async fn submit(&self, submission: Submission) -> Result<AckTicket, SubmitError> {
+        self.admits()?;
+        let shared = &self.shared;
+        let dealt = deal_records(&shared.deal, submission.account, &submission.records);
+        let used = dealt.iter().filter(|share| !share.parts.is_empty()).count();
+        let (ack, mut parts) = ticket(used);
+        for (mailbox, share) in shared.mailboxes.iter().zip(dealt) {
+            let Some(records) = share.records else { continue };
+            let ticket = parts.pop().expect("one part for each share in use");
+            let parcel = parcel(&submission, share.parts, records);
+            if mailbox.put(Delivery { parcel, ticket }).await.is_err() {
+                return Err(SubmitError::Draining);
+            }
+        }
+        Ok(ack)
+    }
+
+    fn admits(&self) -> Result<(), SubmitError> {
+        if self.shared.failed.load(Ordering::Acquire) {
+            let why = "the journal could not be synced; restart the daemon once its disk is sound";
+            return Err(SubmitError::Closed { why });
+        }
+        if self.shared.clock.stepped().is_some() {
+            let why = "the system clock has stepped; an operator must accept it first";
+            return Err(SubmitError::Closed { why });
+        }
+        if self.shared.draining.load(Ordering::Acquire) {
+            return Err(SubmitError::Draining);
+        }
+        Ok(())
+    }
+}
+
+fn parcel(
+    submission: &Submission,
+    parts: Vec<(PartitionId, u32)>,
+    records: Records,
+) -> Parcel {
+    Parcel {
+        account: submission.account,
+        app: submission.app,
+        origin: submission.origin,
+        received_at: submission.received_at,
+        parts,
+        records,
+    }
+}
+
+/// One shard's share of a submission.
+#[derive(Default)]
+struct Share {
+    parts: Vec<(PartitionId, u32)>,
+    records: Option<Records>,
+}
+
+fn deal_records(deal: &Deal, account: AccountId, records: &Records) -> Vec<Share> {
+    match records {
+        Records::Fixes(fixes) => dealt(deal, account, fixes, Records::Fixes),
+        Records::Outcomes(outcomes) => dealt(deal, account, outcomes, Records::Outcomes),
+        Records::Profiles(profiles) => dealt(deal, account, profiles, Records::Profiles),
+        Records::Hints(hints) => dealt(deal, account, hints, Records::Hints),
+    }
+}
+
+/// Whose record it is.
+trait OfDevice: Copy {
+    fn device(&self) -> DeviceId;
+}
+
+macro_rules! of_device {
+    ($($record:ty),*) => { $(
+        impl OfDevice for $record {
+            fn device(&self) -> DeviceId { self.device }
+        }
+    )* };
+}
+of_device!(Fix, Outcome, Profile, PlaceHint);
+
+/// Sorts records by shard and partition, stably: a device's records keep their order.
+fn dealt<T: OfDevice>(
+    deal: &Deal,
+    account: AccountId,
+    records: &[T],
+    wrap: fn(Vec<T>) -> Records,
+) -> Vec<Share> {
+    let partition_of = |record: &T| DeviceKey { account, device: record.device() }.partition();
+    let mut counts = [0u32; PARTITIONS];
+    for record in records {
+        counts[partition_of(record).index()] += 1;
+    }
+    let mut shares: Vec<Share> = (0..deal.shards()).map(|_| Share::default()).collect();
+    for partition in PartitionId::all().filter(|partition| counts[partition.index()] > 0) {
+        shares[deal.owner(partition)].parts.push((partition, counts[partition.index()]));
+    }
+    for (shard, share) in shares.iter_mut().enumerate().filter(|(_, share)| !share.parts.is_empty())
+    {
+        let mine = records.iter().filter(|record| deal.owner(partition_of(record)) == shard);
+        let mut mine: Vec<T> = mine.copied().collect();
+        mine.sort_by_key(partition_of);
+        share.records = Some(wrap(mine));
+    }
+    shares
+}

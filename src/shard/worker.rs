@@ -1,0 +1,445 @@
+//! One shard: an OS thread that owns the state of its partitions and turns parcels into acks and outputs.
+//!
+//! Each round it takes what waits, appends it to the journal, and steps it while the sync is under way.
+//! When the journal says that a batch is synced, its outputs go to the outbox and its tickets resolve. If the
+//! sync failed nothing is acknowledged any more, and the thread ends.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crossbeam::channel::{self, Receiver, Sender};
+
+use crate::clock::Clock;
+use crate::domain::ids::{Epoch, InputPosition, InputSeq, PARTITIONS, PartitionId};
+use crate::domain::input::Grant;
+use crate::domain::policy::{ClockMode, Policy};
+use crate::domain::reasons::{RejectCounts, RejectReason};
+use crate::domain::submission::Lost;
+use crate::engine::{Outputs, Partition};
+use crate::identity::Sealer;
+use crate::journal::{CommitNo, ShardLog};
+use crate::outbox::{Outbox, Release};
+use crate::shutdown::Member;
+use crate::snapshot::slot::Slot;
+use crate::snapshot::view::SnapshotView;
+
+use super::batch::{Step, What};
+use super::checkpoints::{CheckpointOrder, Rota};
+use super::config::ShardConfig;
+use super::figures::{ShardFigures, ShardSample};
+use super::ledger::Ledger;
+use super::mailbox::{Delivery, Inbox, Parcel};
+use super::ticket::TicketPart;
+
+/// What a shard is built from.
+pub struct ShardParts {
+    /// Its partitions, recovered.
+    pub partitions: Vec<Partition>,
+    /// Where parcels arrive.
+    pub inbox: Inbox,
+    /// Its end of the journal.
+    pub log: ShardLog,
+    /// The snapshot in force.
+    pub slot: Arc<Slot>,
+    /// Where outputs go.
+    pub outbox: Outbox,
+    /// Seals devices in outputs and checkpoints.
+    pub sealer: Sealer,
+    /// Stamps ticks.
+    pub clock: Clock,
+    /// Leases what is left of limits across partitions.
+    pub ledger: Arc<Mutex<Ledger>>,
+    /// The engine's numbers from the config.
+    pub policy: Policy,
+    /// Its knobs.
+    pub config: ShardConfig,
+    /// Where checkpoints go.
+    pub checkpoints: Sender<CheckpointOrder>,
+    /// Its figures.
+    pub figures: Arc<ShardFigures>,
+    /// Set when a sync has failed: the router takes nothing more.
+    pub failed: Arc<AtomicBool>,
+}
+
+/// Starts the thread. It ends when `member` is asked to and the inbox is empty, or when the journal fails.
+///
+/// # Errors
+/// When the system gives no thread.
+pub fn spawn(
+    shard: usize,
+    parts: ShardParts,
+    member: Member,
+) -> std::io::Result<std::thread::JoinHandle<()>> {
+    std::thread::Builder::new().name(format!("shard-{shard}")).spawn(move || {
+        let mut worker = Worker::new(parts);
+        worker.run(&member);
+        drop(worker);
+        drop(member);
+    })
+}
+
+struct Worker {
+    parts: ShardParts,
+    /// Where each partition stands in `parts.partitions`.
+    slots: Box<[Option<usize>; PARTITIONS]>,
+    /// The last sequence appended, by place in `parts.partitions`.
+    appended: Vec<InputSeq>,
+    parcels: Vec<Parcel>,
+    /// Of the parcels, in their order.
+    tickets: Vec<TicketPart>,
+    steps: Vec<Step>,
+    /// Leases to journal with the next batch.
+    leases: Vec<(PartitionId, Grant)>,
+    unsynced: VecDeque<Unsynced>,
+    out: Outputs,
+    epoch: Epoch,
+    sample: ShardSample,
+    /// Ticks when the journal has synced something of ours.
+    synced: Receiver<()>,
+    next_tick_ns: u64,
+    rota: Rota,
+}
+
+/// A batch that is stepped and waits for its sync.
+struct Unsynced {
+    commit: CommitNo,
+    release: Release,
+    tickets: Vec<TicketPart>,
+}
+
+impl Worker {
+    fn new(parts: ShardParts) -> Self {
+        let (nudge, synced) = channel::bounded(1);
+        parts.log.on_synced(move || {
+            // A nudge that already waits says the same.
+            let _full = nudge.try_send(());
+        });
+        let mut slots = Box::new([None; PARTITIONS]);
+        for (place, partition) in parts.partitions.iter().enumerate() {
+            slots[partition.id().index()] = Some(place);
+        }
+        let mut out = Outputs::with_capacity(4096);
+        for partition in &parts.partitions {
+            // What recovery found open counts as triggers of this process.
+            out.counts.triggers += partition.open_triggers();
+            out.counts.open += partition.open_triggers();
+        }
+        Self {
+            slots,
+            appended: parts.partitions.iter().map(Partition::seq).collect(),
+            parcels: Vec::with_capacity(256),
+            tickets: Vec::with_capacity(256),
+            steps: Vec::with_capacity(1024),
+            leases: Vec::new(),
+            unsynced: VecDeque::new(),
+            out,
+            epoch: Epoch(0),
+            sample: ShardSample::default(),
+            synced,
+            next_tick_ns: 0,
+            rota: Rota::new(parts.partitions.len(), parts.config.checkpoint_every_s),
+            parts,
+        }
+    }
+
+    fn run(&mut self, member: &Member) {
+        self.adopt_policy();
+        loop {
+            let ending = member.is_asked();
+            self.gather(ending);
+            let idle = self.parcels.is_empty();
+            self.step_batch();
+            self.settle_synced();
+            if self.parts.log.failed().is_some() {
+                self.fail();
+                return;
+            }
+            self.offer_checkpoint();
+            if ending && idle && self.unsynced.is_empty() && self.parts.inbox.receiver.is_empty() {
+                self.final_checkpoints();
+                self.parts.figures.settle(&self.sample);
+                return;
+            }
+        }
+    }
+
+    /// Numbers that changed with the config are an input like any other.
+    fn adopt_policy(&mut self) {
+        let policy = self.parts.policy;
+        for partition in self.parts.partitions.iter().filter(|one| *one.policy() != policy) {
+            self.steps.push(Step { partition: partition.id(), what: What::Policy(policy) });
+        }
+    }
+
+    /// Waits for parcels, a sync or the next tick, and takes what there is for one batch.
+    fn gather(&mut self, ending: bool) {
+        let may_take = self.may_take();
+        let pause = if ending || !self.leases.is_empty() || !self.steps.is_empty() {
+            Duration::from_millis(1)
+        } else {
+            Duration::from_millis(u64::from(self.parts.config.tick_ms))
+        };
+        if !may_take {
+            let _quiet = self.synced.recv_timeout(pause);
+            return;
+        }
+        channel::select! {
+            recv(self.parts.inbox.receiver) -> delivery => {
+                if let Ok(delivery) = delivery {
+                    self.take(delivery);
+                } else {
+                    // Every sender is gone: nothing will come, but syncs still do.
+                    let _quiet = self.synced.recv_timeout(pause);
+                }
+            }
+            recv(self.synced) -> _ => {}
+            default(pause) => {}
+        }
+        let mut records: usize = self.parcels.iter().map(|parcel| parcel.records.len()).sum();
+        while records < self.parts.config.batch_records as usize {
+            let Ok(delivery) = self.parts.inbox.receiver.try_recv() else { break };
+            records += delivery.parcel.records.len();
+            self.take(delivery);
+        }
+    }
+
+    fn take(&mut self, delivery: Delivery) {
+        self.parcels.push(delivery.parcel);
+        self.tickets.push(delivery.ticket);
+    }
+
+    /// Back pressure: no new batch while syncs or consumers are too far behind.
+    fn may_take(&mut self) -> bool {
+        self.unsynced.len() < usize::from(self.parts.config.unsynced_batches)
+            && self.parts.log.has_room()
+            && !self.parts.outbox.is_full()
+    }
+
+    /// Plans, appends, commits and steps one batch.
+    fn step_batch(&mut self) {
+        let slot = Arc::clone(&self.parts.slot);
+        let pinned = slot.pin();
+        let view = pinned.as_ref().map(|loaded| loaded.view());
+        self.plan_publication(view);
+        self.plan_leases();
+        self.plan_ticks();
+        self.plan_parcels();
+        if self.steps.is_empty() {
+            self.release_parcels();
+            return;
+        }
+        for step in &self.steps {
+            let place = self.slots[step.partition.index()].expect("only own partitions are planned");
+            self.appended[place].0 += 1;
+            let position = InputPosition { partition: step.partition, seq: self.appended[place] };
+            self.parts.log.append(position, &step.input(&self.parcels));
+        }
+        let commit = self.parts.log.commit();
+        let release = self.evaluate(view);
+        self.unsynced.push_back(Unsynced { commit, release, tickets: Vec::new() });
+        self.release_parcels();
+        self.lease_wanted(view);
+        self.publish_figures();
+    }
+
+    fn plan_publication(&mut self, view: Option<SnapshotView<'_>>) {
+        let Some(view) = view else { return };
+        if view.epoch() == self.epoch {
+            return;
+        }
+        self.epoch = view.epoch();
+        for partition in self.parts.partitions.iter().filter(|one| one.epoch() != view.epoch()) {
+            let what = What::Publication { epoch: view.epoch(), hash: view.hash() };
+            self.steps.push(Step { partition: partition.id(), what });
+        }
+        self.lease_ahead(view);
+    }
+
+    fn plan_leases(&mut self) {
+        for (partition, grant) in self.leases.drain(..) {
+            self.steps.push(Step { partition, what: What::Grant(grant) });
+        }
+    }
+
+    fn plan_ticks(&mut self) {
+        let clock = &self.parts.clock;
+        let now_ns = clock.monotonic_ns();
+        let ticking = self.parts.policy.clock == ClockMode::System && clock.stepped().is_none();
+        if !ticking || now_ns < self.next_tick_ns {
+            return;
+        }
+        self.next_tick_ns = now_ns + u64::from(self.parts.config.tick_ms) * 1_000_000;
+        let now = clock.now();
+        for partition in &self.parts.partitions {
+            if partition.next_deadline().is_some_and(|deadline| deadline <= now) {
+                self.steps.push(Step { partition: partition.id(), what: What::Tick { now } });
+            }
+        }
+    }
+
+    /// Plans every part that is new; what was applied before is counted and left out.
+    fn plan_parcels(&mut self) {
+        for (number, (parcel, ticket)) in self.parcels.iter().zip(&self.tickets).enumerate() {
+            let mut start = 0;
+            for (partition, count) in &parcel.parts {
+                let records = start..start + *count as usize;
+                start = records.end;
+                let Some(place) = self.slots[partition.index()] else {
+                    ticket.count(RejectReason::PartitionNotOwned, *count);
+                    continue;
+                };
+                let partition_state = &mut self.parts.partitions[place];
+                if parcel.origin.is_none_or(|origin| partition_state.admit(&origin)) {
+                    let what = What::Part { parcel: number, records };
+                    self.steps.push(Step { partition: *partition, what });
+                } else {
+                    ticket.count(RejectReason::Resent, *count);
+                    self.sample.resent += u64::from(*count);
+                }
+            }
+        }
+    }
+
+    /// Steps the planned inputs and encodes what comes out, for the release after the sync.
+    fn evaluate(&mut self, view: Option<SnapshotView<'_>>) -> Release {
+        let mut release = Release::default();
+        for step in self.steps.drain(..) {
+            let place = self.slots[step.partition.index()].expect("only own partitions are planned");
+            let partition = &mut self.parts.partitions[place];
+            let before = self.out.counts.rejected;
+            partition.step(&step.input(&self.parcels), view, &mut self.out);
+            if let What::Part { parcel, .. } = step.what {
+                count_rejects(&self.tickets[parcel], &before, &self.out.counts.rejected);
+            }
+            release.marks.push((step.partition, partition.seq()));
+        }
+        if let Some(view) = view {
+            let sealer = &mut self.parts.sealer;
+            let decisions = self.out.decisions.drain(..);
+            release.records.extend(
+                decisions.map(|decision| crate::outbox::encode::record(&decision, view, sealer)),
+            );
+        }
+        release.marks.sort_unstable();
+        release.marks.reverse();
+        release.marks.dedup_by_key(|(partition, _)| *partition);
+        release
+    }
+
+    /// Makes room in the inbox and leaves the tickets to the last batch that is not synced. What a ticket
+    /// without a new record repeats was appended before, so that batch covers it; without one, it is synced.
+    fn release_parcels(&mut self) {
+        for parcel in self.parcels.drain(..) {
+            self.parts.inbox.give_back(parcel.records.len());
+        }
+        match self.unsynced.back_mut() {
+            Some(last) => last.tickets.append(&mut self.tickets),
+            None => self.tickets.drain(..).for_each(TicketPart::applied),
+        }
+    }
+
+    /// Releases outputs and resolves tickets of batches whose sync is done.
+    fn settle_synced(&mut self) {
+        let synced = self.parts.log.synced();
+        while self.unsynced.front().is_some_and(|batch| batch.commit <= synced) {
+            let Some(batch) = self.unsynced.pop_front() else { return };
+            if let Err(error) = self.parts.outbox.release_through(batch.release) {
+                tracing::error!(%error, "the outbox takes no more; restart the daemon once its disk is sound");
+                self.parts.failed.store(true, Ordering::Release);
+            }
+            batch.tickets.into_iter().for_each(TicketPart::applied);
+        }
+    }
+
+    /// The journal has failed for good: nothing that waits will be acknowledged.
+    fn fail(&mut self) {
+        self.parts.failed.store(true, Ordering::Release);
+        for batch in self.unsynced.drain(..) {
+            batch.tickets.into_iter().for_each(|ticket| ticket.lost(Lost::SyncFailed));
+        }
+        while let Ok(delivery) = self.parts.inbox.receiver.try_recv() {
+            delivery.ticket.lost(Lost::SyncFailed);
+        }
+        self.parts.figures.settle(&self.sample);
+    }
+
+    /// A large limit is leased to every partition before the first push asks for it.
+    fn lease_ahead(&mut self, view: SnapshotView<'_>) {
+        let now = self.parts.clock.now();
+        let mut ledger = self.parts.ledger.lock().unwrap_or_else(PoisonError::into_inner);
+        for (limit, total) in super::limits::in_force(view, now) {
+            if total < LEASED_AHEAD_FROM {
+                continue;
+            }
+            for partition in &self.parts.partitions {
+                if partition.grants().iter().all(|state| state.limit != limit)
+                    && let Some(grant) = ledger.lease(limit, total)
+                {
+                    self.leases.push((partition.id(), grant));
+                }
+            }
+        }
+    }
+
+    /// Leases what partitions wanted in vain; asks for idle grants back where a limit is all leased.
+    fn lease_wanted(&mut self, view: Option<SnapshotView<'_>>) {
+        if self.out.wants.is_empty() {
+            return;
+        }
+        let Some(view) = view else { return };
+        let mut ledger = self.parts.ledger.lock().unwrap_or_else(PoisonError::into_inner);
+        for (partition, limit) in self.out.wants.drain(..) {
+            let total = super::limits::total_of(view, limit).unwrap_or(0);
+            if let Some(grant) = ledger.lease(limit, total) {
+                self.leases.push((partition, grant));
+            }
+        }
+    }
+
+    fn offer_checkpoint(&mut self) {
+        let now_ns = self.parts.clock.monotonic_ns();
+        let Some(place) = self.rota.due(now_ns) else { return };
+        let order = self.checkpoint(place);
+        if self.parts.checkpoints.try_send(order).is_ok() {
+            self.rota.done(now_ns);
+        }
+    }
+
+    fn final_checkpoints(&mut self) {
+        for place in 0..self.parts.partitions.len() {
+            let order = self.checkpoint(place);
+            if self.parts.checkpoints.send(order).is_err() {
+                return;
+            }
+        }
+    }
+
+    fn checkpoint(&mut self, place: usize) -> CheckpointOrder {
+        let partition = &self.parts.partitions[place];
+        CheckpointOrder::of(partition, self.parts.log.keep_from(), &mut self.parts.sealer)
+    }
+
+    fn publish_figures(&mut self) {
+        self.sample.counts = self.out.counts;
+        self.sample.batches += 1;
+        self.sample.epoch = self.epoch.0;
+        self.sample.devices = self.parts.partitions.iter().map(|one| one.devices() as u64).sum();
+        self.sample.device_bytes = self.parts.partitions.iter().map(|one| one.bytes() as u64).sum();
+        self.parts.figures.offer(&self.sample);
+    }
+}
+
+/// Limits of at least this many pushes are leased ahead; smaller ones, piece by piece to who asks.
+const LEASED_AHEAD_FROM: u64 = 4096;
+
+fn count_rejects(ticket: &TicketPart, before: &RejectCounts, after: &RejectCounts) {
+    for reason in RejectReason::ALL {
+        let slot = usize::from(reason.number());
+        let refused = after[slot] - before[slot];
+        if refused > 0 {
+            ticket.count(*reason, u32::try_from(refused).unwrap_or(u32::MAX));
+        }
+    }
+}

@@ -1,0 +1,312 @@
+//! The embedded queue: NDJSON over HTTP for named durable consumers.
+//!
+//! A consumer is created with PUT, reads with GET as often as it likes, and says with POST `ack` what it is done
+//! with; until then the same records come again. An account sees its own records and consumers alone: whose they
+//! are comes from the [`Caller`] that the authentication layer puts into the request, never from the path.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post, put};
+use axum::{Extension, Json, Router};
+use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
+
+use super::cloudevents::{NDJSON, write_line};
+use super::problem::Problem;
+use crate::domain::ids::AccountId;
+use crate::identity::Keyring;
+use crate::outbox::consumer::{ConsumerKey, ConsumerName, Filter, Owner};
+use crate::outbox::read::{MAX_READ_RECORDS, ReadAsk, Reading};
+use crate::outbox::store::Standing;
+use crate::outbox::{ConsumerError, Outbox, RecordKind, Start};
+
+/// The longest wait for records, s.
+pub const MAX_WAIT_S: u32 = 60;
+
+/// Records of an answer when the caller names no limit.
+const DEFAULT_LIMIT: usize = 1000;
+
+/// Answers gathered at the same time; one takes up to 40 MB. Further reads wait their turn; those that wait for
+/// records to come don't count.
+const READS_AT_ONCE: usize = 8;
+
+/// Who asks. The authentication layer puts it into the request, after it has checked the scope `queue`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Caller {
+    /// Whose records and consumers it may use.
+    pub account: AccountId,
+}
+
+/// The embedded queue.
+#[derive(Debug)]
+pub struct QueueService {
+    outbox: Outbox,
+    keyring: Keyring,
+    reads: Semaphore,
+}
+
+impl QueueService {
+    /// A queue over an outbox, with the keys that open its devices.
+    #[must_use]
+    pub fn new(outbox: Outbox, keyring: Keyring) -> Self {
+        Self { outbox, keyring, reads: Semaphore::new(READS_AT_ONCE) }
+    }
+
+    /// Reads for a consumer, and waits up to `wait` if there is nothing for it yet.
+    async fn read(
+        &self,
+        key: &ConsumerKey,
+        ask: ReadAsk,
+        wait: Duration,
+    ) -> Result<Reading, Problem> {
+        let mut visible = self.outbox.visible();
+        let waiting = tokio::time::sleep(wait);
+        tokio::pin!(waiting);
+        loop {
+            visible.mark_unchanged();
+            let reading = self.outbox.read(key, ask).await?;
+            if !reading.records.is_empty() || wait.is_zero() {
+                return Ok(reading);
+            }
+            if let Some(ended) = self.outbox.ended() {
+                return Err(ConsumerError::from(ended).into());
+            }
+            if reading.has_more {
+                continue;
+            }
+            tokio::select! {
+                () = &mut waiting => return Ok(reading),
+                changed = visible.changed() => if changed.is_err() { return Ok(reading) },
+            }
+        }
+    }
+
+    /// The answer's lines. Opening devices and writing JSON takes a while, so not on a thread of the runtime.
+    async fn lines(&self, reading: Reading) -> Result<Vec<u8>, Problem> {
+        let keyring = self.keyring.clone();
+        let written = tokio::task::spawn_blocking(move || {
+            let mut sealer = keyring.sealer();
+            let mut lines = Vec::with_capacity(reading.records.len() * 1024);
+            reading
+                .records
+                .iter()
+                .try_for_each(|handed| write_line(handed, &mut sealer, &mut lines))
+                .map(|()| lines)
+        });
+        match written.await {
+            Ok(lines) => lines.map_err(|error| Problem::internal(error.to_string())),
+            Err(ended) => Err(Problem::internal(ended.to_string())),
+        }
+    }
+}
+
+/// The queue's routes, below `/v1/queues`. The layer outside puts a [`Caller`] into each request.
+pub fn routes(service: Arc<QueueService>) -> Router {
+    Router::new()
+        .route("/v1/queues", get(list))
+        .route("/v1/queues/{name}", put(create).get(show).delete(remove))
+        .route("/v1/queues/{name}/records", get(records))
+        .route("/v1/queues/{name}/ack", post(ack))
+        .with_state(service)
+}
+
+type Service = State<Arc<QueueService>>;
+type MaybeCaller = Option<Extension<Caller>>;
+
+/// A consumer, as answers show it.
+#[derive(Serialize)]
+struct QueueView {
+    name: String,
+    kinds: Vec<&'static str>,
+    /// Everything up to here is done with.
+    acked: u64,
+    /// Records after it, of all accounts and kinds: an upper bound.
+    lag: u64,
+    created_at: String,
+    seen_at: String,
+}
+
+#[derive(Serialize)]
+struct QueueList {
+    queues: Vec<QueueView>,
+}
+
+async fn list(State(service): Service, caller: MaybeCaller) -> Result<Json<QueueList>, Problem> {
+    let owner = owner_of(caller)?;
+    let standings = service.outbox.consumers(Some(owner));
+    Ok(Json(QueueList { queues: standings.iter().map(view).collect() }))
+}
+
+async fn show(
+    State(service): Service,
+    caller: MaybeCaller,
+    Path(name): Path<String>,
+) -> Result<Json<QueueView>, Problem> {
+    let key = key_of(caller, &name)?;
+    standing(&service, key).map(Json)
+}
+
+/// The body of a PUT. Without one: from the earliest record, every kind.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct CreateAsk {
+    from: Start,
+    kinds: Option<Vec<String>>,
+}
+
+async fn create(
+    State(service): Service,
+    caller: MaybeCaller,
+    Path(name): Path<String>,
+    body: Bytes,
+) -> Result<(StatusCode, Json<QueueView>), Problem> {
+    let key = key_of(caller, &name)?;
+    let ask: CreateAsk = if body.is_empty() { CreateAsk::default() } else { json(&body)? };
+    let filter = ask.kinds.as_deref().map_or(Ok(Filter::ALL), filter_of)?;
+    let created = service.outbox.create(key.clone(), ask.from, filter).await?;
+    let status = if created.is_new { StatusCode::CREATED } else { StatusCode::OK };
+    Ok((status, Json(standing(&service, key)?)))
+}
+
+async fn remove(
+    State(service): Service,
+    caller: MaybeCaller,
+    Path(name): Path<String>,
+) -> Result<StatusCode, Problem> {
+    let key = key_of(caller, &name)?;
+    service.outbox.remove(key).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The query of a read.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RecordsAsk {
+    limit: Option<usize>,
+    wait_s: Option<u32>,
+    after: Option<u64>,
+}
+
+async fn records(
+    State(service): Service,
+    caller: MaybeCaller,
+    Path(name): Path<String>,
+    query: Result<Query<RecordsAsk>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let key = key_of(caller, &name)?;
+    let Query(query) = query.map_err(|rejection| {
+        Problem::of_field(
+            "query",
+            format!("{}; known are limit, wait_s, after", rejection.body_text()),
+        )
+    })?;
+    let limit = query.limit.unwrap_or(DEFAULT_LIMIT);
+    if !(1..=MAX_READ_RECORDS).contains(&limit) {
+        let detail = format!("limit is {limit}; use 1 to {MAX_READ_RECORDS}");
+        return Err(Problem::of_field("limit", detail));
+    }
+    let wait_s = query.wait_s.unwrap_or(0);
+    if wait_s > MAX_WAIT_S {
+        let detail = format!("wait_s is {wait_s}; use 0 to {MAX_WAIT_S}");
+        return Err(Problem::of_field("wait_s", detail));
+    }
+    let ask = ReadAsk { after: query.after, limit };
+    let reading = service.read(&key, ask, Duration::from_secs(wait_s.into())).await?;
+    let _turn =
+        service.reads.acquire().await.map_err(|ended| Problem::internal(ended.to_string()))?;
+    let lines = service.lines(reading).await?;
+    Ok(([(header::CONTENT_TYPE, NDJSON), (header::CACHE_CONTROL, "no-store")], lines)
+        .into_response())
+}
+
+/// The body of an ack: the offset as a number, or as the text that a record carries.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AckAsk {
+    offset: OffsetText,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum OffsetText {
+    Number(u64),
+    Text(String),
+}
+
+async fn ack(
+    State(service): Service,
+    caller: MaybeCaller,
+    Path(name): Path<String>,
+    body: Bytes,
+) -> Result<Json<QueueView>, Problem> {
+    let key = key_of(caller, &name)?;
+    let offset = match json::<AckAsk>(&body)?.offset {
+        OffsetText::Number(offset) => offset,
+        OffsetText::Text(text) => text.parse().map_err(|reason| {
+            Problem::of_field("offset", format!("{text:?} is no offset: {reason}"))
+        })?,
+    };
+    service.outbox.ack(key.clone(), offset).await?;
+    standing(&service, key).map(Json)
+}
+
+fn owner_of(caller: MaybeCaller) -> Result<Owner, Problem> {
+    match caller {
+        Some(Extension(caller)) => Ok(Owner::Account(caller.account)),
+        None => Err(Problem::no_caller()),
+    }
+}
+
+fn key_of(caller: MaybeCaller, name: &str) -> Result<ConsumerKey, Problem> {
+    let owner = owner_of(caller)?;
+    match ConsumerName::parse(name) {
+        Ok(name) => Ok(ConsumerKey { owner, name }),
+        Err(error) => Err(Problem::of_field("name", error.to_string())),
+    }
+}
+
+fn filter_of(kinds: &[String]) -> Result<Filter, Problem> {
+    let known = || RecordKind::ALL.map(RecordKind::label).join(", ");
+    let kinds: Vec<RecordKind> = kinds
+        .iter()
+        .map(|label| {
+            RecordKind::from_label(label).ok_or_else(|| {
+                Problem::of_field("kinds", format!("{label:?} is no kind; use {}", known()))
+            })
+        })
+        .collect::<Result<_, _>>()?;
+    Filter::of(&kinds).ok_or_else(|| {
+        Problem::of_field("kinds", format!("name at least one of {}, or leave kinds out", known()))
+    })
+}
+
+fn json<'b, T: Deserialize<'b>>(body: &'b [u8]) -> Result<T, Problem> {
+    serde_json::from_slice(body)
+        .map_err(|error| Problem::of_field("body", format!("the body is not as expected: {error}")))
+}
+
+fn standing(service: &QueueService, key: ConsumerKey) -> Result<QueueView, Problem> {
+    let standings = service.outbox.consumers(Some(key.owner));
+    match standings.iter().find(|standing| standing.key == key) {
+        Some(standing) => Ok(view(standing)),
+        None => Err(ConsumerError::Unknown { key }.into()),
+    }
+}
+
+fn view(standing: &Standing) -> QueueView {
+    let consumer = &standing.consumer;
+    QueueView {
+        name: standing.key.name.to_string(),
+        kinds: consumer.filter.kinds().map(RecordKind::label).collect(),
+        acked: consumer.acked,
+        lag: standing.lag,
+        created_at: super::cloudevents::rfc3339(consumer.created_at),
+        seen_at: super::cloudevents::rfc3339(consumer.seen_at),
+    }
+}

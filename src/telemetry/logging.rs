@@ -1,0 +1,123 @@
+//! Logs on standard error, as text for people or JSON for machines; the level can change while running.
+//!
+//! Levels follow what an operator must do: error act, warn look, info a change of state, debug per connection,
+//! and nothing per ping. Device ids are never logged.
+
+use std::sync::Arc;
+
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, Registry, fmt, reload};
+
+/// Logs and metrics: what file and environment say.
+#[derive(Clone, PartialEq, Eq, Debug, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TelemetryConfig {
+    /// Which messages: a level, or `target=level` pairs with commas between. Default `info`. Reloadable.
+    pub log_filter: String,
+    /// Text for people or JSON for machines. Default `text`.
+    pub log_format: LogFormat,
+    /// How often histograms fold their samples away, whether or not anybody scrapes. Default 5 s; 1 to 60.
+    pub upkeep_s: u32,
+}
+
+/// The form of a log line.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// One line for people, in colour on a terminal.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Default for TelemetryConfig {
+    fn default() -> Self {
+        Self { log_filter: "info".to_owned(), log_format: LogFormat::Text, upkeep_s: 5 }
+    }
+}
+
+impl TelemetryConfig {
+    /// Checks what the types can't.
+    ///
+    /// # Errors
+    /// The key, and a sentence with its value and what is allowed.
+    pub fn check(&self) -> Result<(), (&'static str, String)> {
+        parse(&self.log_filter).map_err(|bad| ("log_filter", bad.to_string()))?;
+        if !(1..=60).contains(&self.upkeep_s) {
+            return Err(("upkeep_s", format!("{} is not allowed; write 1 to 60", self.upkeep_s)));
+        }
+        Ok(())
+    }
+}
+
+/// A log filter that means nothing.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{filter:?} is no log filter ({reason}); write error, warn, info, debug or trace, or pairs like \
+     info,geofenced::ingest=debug"
+)]
+pub struct BadFilter {
+    filter: String,
+    reason: String,
+}
+
+/// Logging is on for the process already.
+#[derive(Debug, thiserror::Error)]
+pub enum LoggingError {
+    /// The filter means nothing.
+    #[error(transparent)]
+    Filter(#[from] BadFilter),
+    /// A second subscriber was about to be installed.
+    #[error("logging was started twice in one process")]
+    Twice,
+}
+
+/// The running log's filter. `app` keeps it and passes a reloaded config's filter on.
+#[derive(Clone)]
+pub struct LogFilter {
+    set: Arc<dyn Fn(EnvFilter) -> Result<(), reload::Error> + Send + Sync>,
+}
+
+impl LogFilter {
+    /// Takes another filter from now on.
+    ///
+    /// # Errors
+    /// [`BadFilter`]; the old one stays.
+    pub fn set(&self, filter: &str) -> Result<(), BadFilter> {
+        (self.set)(parse(filter)?)
+            .map_err(|reason| BadFilter { filter: filter.to_owned(), reason: reason.to_string() })
+    }
+}
+
+/// Starts the process's log. Once, by `main`.
+///
+/// # Errors
+/// [`LoggingError`] for a bad filter or a second start.
+pub fn start(config: &TelemetryConfig) -> Result<LogFilter, LoggingError> {
+    let (filter, handle) = reload::Layer::new(parse(&config.log_filter)?);
+    let lines: Box<dyn Layer<_> + Send + Sync> = match config.log_format {
+        LogFormat::Text => {
+            Box::new(fmt::layer().with_writer(std::io::stderr).with_ansi(on_terminal()))
+        }
+        LogFormat::Json => {
+            Box::new(fmt::layer().json().flatten_event(true).with_writer(std::io::stderr))
+        }
+    };
+    let subscriber = Registry::default().with(filter).with(lines);
+    subscriber.try_init().map_err(|_already| LoggingError::Twice)?;
+    Ok(LogFilter { set: Arc::new(move |filter| handle.reload(filter)) })
+}
+
+fn parse(filter: &str) -> Result<EnvFilter, BadFilter> {
+    let bad = |reason: String| BadFilter { filter: filter.to_owned(), reason };
+    if filter.trim().is_empty() {
+        return Err(bad("it is empty".to_owned()));
+    }
+    EnvFilter::try_new(filter).map_err(|reason| bad(reason.to_string()))
+}
+
+fn on_terminal() -> bool {
+    std::io::IsTerminal::is_terminal(&std::io::stderr())
+}

@@ -1,0 +1,142 @@
+//! Every metric there is, in one table: name, kind, unit, labels, help.
+//!
+//! Names follow Prometheus: base units, `_total` on counters, `_seconds` and `_bytes` where they are the unit. A
+//! label has a closed set of values; none is by campaign, fence or device. `docs/operations.md` lists the
+//! same names for operators, and a test holds the two together.
+//!
+//! Promise P6 is two identities over these, true at any scrape: received = evaluated + Σ rejected + in flight, and
+//! triggers = jobs + Σ suppressed + open. The reasons are [`RejectReason`](crate::domain::reasons::RejectReason) and
+//! [`SuppressReason`](crate::domain::reasons::SuppressReason).
+
+use metrics::Unit;
+
+/// How a metric behaves.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Kind {
+    /// Only grows, from 0 at the start of the process.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// Samples in buckets with these upper bounds, in the metric's unit.
+    Histogram(&'static [f64]),
+}
+
+/// One line of the table.
+#[derive(Clone, Copy, Debug)]
+pub struct Metric {
+    /// As it is scraped.
+    pub name: &'static str,
+    /// How it behaves.
+    pub kind: Kind,
+    /// What one of it is.
+    pub unit: Unit,
+    /// The names of its labels, at most one for sampled metrics but the build's.
+    pub labels: &'static [&'static str],
+    /// What it tells.
+    pub help: &'static str,
+}
+
+/// From 100 µs, a fast disk's sync, to 10 s, where an operator is needed anyway.
+const SECONDS: &[f64] = &[
+    0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
+    5.0, 10.0,
+];
+
+macro_rules! table {
+    ($($id:ident = $name:literal, $kind:expr, $unit:ident, [$($label:literal)*], $help:literal;)*) => {
+        $(
+            #[doc = $help]
+            pub const $id: Metric = Metric {
+                name: $name,
+                kind: $kind,
+                unit: Unit::$unit,
+                labels: &[$($label),*],
+                help: $help,
+            };
+        )*
+
+        /// The whole table, in its order.
+        pub const ALL: &[Metric] = &[$($id,)*];
+    };
+}
+
+use Kind::{Counter, Gauge, Histogram};
+
+table! {
+    BUILD = "geofenced_build_info", Gauge, Count, ["version" "format"],
+        "1; its labels are the version and the newest durable format that it writes.";
+    READY = "geofenced_ready", Gauge, Count, [],
+        "1 while every condition of /readyz holds.";
+    CLOCK_STEPPED = "geofenced_clock_stepped", Gauge, Count, [],
+        "1 while intake stands still because the system clock jumped and nobody accepted it.";
+
+    PINGS_RECEIVED = "geofenced_pings_received_total", Counter, Count, [],
+        "Pings decoded from frames and HTTP bodies.";
+    PINGS_EVALUATED = "geofenced_pings_evaluated_total", Counter, Count, [],
+        "Pings that the engine stepped and did not reject.";
+    PINGS_REJECTED = "geofenced_pings_rejected_total", Counter, Count, ["reason"],
+        "Pings refused, by reason.";
+    PINGS_IN_FLIGHT = "geofenced_pings_in_flight", Gauge, Count, [],
+        "Pings received and neither evaluated nor rejected yet.";
+
+    TRIGGERS = "geofenced_triggers_total", Counter, Count, [],
+        "Triggers opened, those restored at the start included.";
+    JOBS = "geofenced_jobs_total", Counter, Count, [],
+        "Push jobs made.";
+    TRIGGERS_SUPPRESSED = "geofenced_triggers_suppressed_total", Counter, Count, ["reason"],
+        "Triggers closed without a job, by the last reason, held out included.";
+    TRIGGERS_OPEN = "geofenced_triggers_open", Gauge, Count, [],
+        "Triggers that wait for a better moment.";
+
+    CONNECTIONS = "geofenced_connections", Gauge, Count, [],
+        "Client connections that are open.";
+    CONNECTIONS_REFUSED = "geofenced_connections_refused_total", Counter, Count, ["reason"],
+        "Connections turned away at admission, by reason.";
+    FRAMES_RECEIVED = "geofenced_frames_received_total", Counter, Count, ["kind"],
+        "Frames decoded, by kind.";
+    PROTOCOL_ERRORS = "geofenced_protocol_errors_total", Counter, Count, ["code"],
+        "Connections closed for a protocol error, by its code.";
+    ACK_SECONDS = "geofenced_ack_seconds", Histogram(SECONDS), Seconds, [],
+        "From the last byte of a frame to its ack.";
+
+    DEVICES = "geofenced_devices", Gauge, Count, [],
+        "Devices in the tables of all partitions.";
+    DEVICES_EVICTED = "geofenced_devices_evicted_total", Counter, Count, [],
+        "Idle devices that made room for others.";
+    MAILBOX_BATCHES = "geofenced_mailbox_batches", Gauge, Count, [],
+        "Batches waiting before the shards.";
+
+    JOURNAL_BYTES = "geofenced_journal_written_bytes_total", Counter, Bytes, [],
+        "Bytes appended to the journal.";
+    JOURNAL_SYNC_SECONDS = "geofenced_journal_sync_seconds", Histogram(SECONDS), Seconds, [],
+        "How long a sync of the journal took.";
+    JOURNAL_FAILED = "geofenced_journal_failed", Gauge, Count, [],
+        "1 after an error of a sync: nothing is acknowledged any more until a restart.";
+    CHECKPOINTS = "geofenced_checkpoints_total", Counter, Count, [],
+        "Checkpoints written, one a partition.";
+
+    OUTBOX_RECORDS = "geofenced_outbox_records_total", Counter, Count, [],
+        "Jobs and events written for consumers.";
+    OUTBOX_BYTES = "geofenced_outbox_bytes", Gauge, Bytes, [],
+        "What the outbox keeps on disk.";
+    CONSUMERS = "geofenced_queue_consumers", Gauge, Count, [],
+        "Named consumers that are registered.";
+    CONSUMERS_DROPPED = "geofenced_queue_consumers_dropped_total", Counter, Count, [],
+        "Consumers dropped because they were idle for consumer_ttl_s.";
+
+    SNAPSHOT_EPOCH = "geofenced_snapshot_epoch", Gauge, Count, [],
+        "The number of the snapshot that decides.";
+    SNAPSHOT_GENERATIONS = "geofenced_snapshot_generations", Gauge, Count, [],
+        "Snapshots in memory: 1, and more while a batch still reads an older one.";
+    SNAPSHOT_RELOADS = "geofenced_snapshot_reloads_total", Counter, Count, ["outcome"],
+        "Publications asked for, by outcome: published, unchanged or failed.";
+
+    PROCESS_CPU_SECONDS = "process_cpu_seconds_total", Counter, Seconds, [],
+        "Processor time used, user and system, in whole seconds.";
+    PROCESS_RESIDENT_BYTES = "process_resident_memory_bytes", Gauge, Bytes, [],
+        "Memory that is resident.";
+    PROCESS_OPEN_FDS = "process_open_fds", Gauge, Count, [],
+        "File descriptors that are open.";
+    PROCESS_THREADS = "process_threads", Gauge, Count, [],
+        "Threads of the process.";
+}
