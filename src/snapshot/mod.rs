@@ -20,6 +20,7 @@ pub mod view;
 pub mod index;
 pub mod calendar;
 pub mod build;
+pub mod source;
 pub mod load;
 pub mod store;
 pub mod slot;

@@ -5,7 +5,7 @@ use rkyv::rend::unaligned::u64_ule;
 use super::campaign::CampaignView;
 use super::members;
 use super::table::as_index;
-use super::target::TargetView;
+use super::target::{self, TargetView};
 use crate::domain::ids::{AccountId, AppId, CampaignId, Epoch, PlaceId, TargetId};
 use crate::domain::units::UtcMs;
 use crate::snapshot::blocks::{
@@ -77,6 +77,12 @@ impl<'s> AccountView<'s> {
     /// All watched targets, in ascending order of id.
     pub fn targets(self) -> impl Iterator<Item = TargetView<'s>> {
         (0..self.watch().targets.ids.len()).filter_map(move |row| TargetView::at(self, row))
+    }
+
+    /// Keys and ids of all targets, watched or not.
+    pub fn all_keys(self) -> impl ExactSizeIterator<Item = (&'s str, TargetId)> {
+        let block = self.directory();
+        block.rows.iter().map(|row| (target::key_of(block, row), TargetId(row.id.to_native())))
     }
 
     /// The watched targets that belong to a store: its signal range, its inside, or both.

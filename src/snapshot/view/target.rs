@@ -1,12 +1,14 @@
 //! One watched target: its names, its place, its campaigns, its distance.
 
+use rkyv::rend::unaligned::u32_ule;
+
 use super::account::AccountView;
 use super::campaign::CampaignView;
 use super::table::as_index;
 use crate::domain::ids::{PlaceId, TargetId};
 use crate::domain::target::PlaceArea;
 use crate::domain::units::PointE7;
-use crate::snapshot::blocks::ArchivedTargetRow;
+use crate::snapshot::blocks::{ArchivedTargetRow, ArchivedTargetsBlock};
 
 /// A target that a campaign or the account's visit measurement watches.
 #[derive(Clone, Copy, Debug)]
@@ -55,15 +57,13 @@ impl<'s> TargetView<'s> {
     /// The owner's key for it: the feature id of its file. `nationwide` for the target of every fix.
     #[must_use]
     pub fn key(self) -> &'s str {
-        self.row.map_or("nationwide", |row| {
-            self.text(row.key_start.to_native(), row.name_start.to_native())
-        })
+        self.row.map_or("nationwide", |row| key_of(self.account.directory(), row))
     }
 
     /// Its name, for messages; empty where it has none.
     #[must_use]
     pub fn name(self) -> &'s str {
-        self.row.map_or("", |row| self.text(row.name_start.to_native(), row.name_end.to_native()))
+        self.row.map_or("", |row| text(self.account.directory(), row.name_start, row.name_end))
     }
 
     /// The campaigns that watch it, in ascending order of id. None where only visits are measured.
@@ -78,14 +78,19 @@ impl<'s> TargetView<'s> {
         self.account.index().distance_m(self.id, from).unwrap_or(f64::INFINITY)
     }
 
-    fn campaign_rows(self) -> Option<&'s [rkyv::rend::unaligned::u32_ule]> {
+    fn campaign_rows(self) -> Option<&'s [u32_ule]> {
         let watch = self.account.watch();
         let from = watch.first.get(self.watched)?.to_native();
         let to = watch.first.get(self.watched + 1)?.to_native();
         watch.campaigns.get(as_index(from)..as_index(to))
     }
+}
 
-    fn text(self, from: u32, to: u32) -> &'s str {
-        self.account.directory().text.get(as_index(from)..as_index(to)).unwrap_or_default()
-    }
+/// The key of a row of the targets block.
+pub(super) fn key_of<'s>(block: &'s ArchivedTargetsBlock, row: &ArchivedTargetRow) -> &'s str {
+    text(block, row.key_start, row.name_start)
+}
+
+fn text(block: &ArchivedTargetsBlock, from: u32_ule, to: u32_ule) -> &str {
+    block.text.get(as_index(from.to_native())..as_index(to.to_native())).unwrap_or_default()
 }

@@ -1,0 +1,413 @@
+//! One GeoJSON feature: read as it comes, then understood as a fence.
+
+use std::fmt;
+
+use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+use super::coordinates::{Coordinates, Depth};
+use super::finding::Findings;
+use super::rings::{ALLOWED_EDGE, ALLOWED_POSITION, BadRing, ring};
+use super::scalar::{Name, Scalar};
+use crate::domain::ids::{AccountId, CampaignId, PlaceId};
+use crate::domain::target::{PlaceArea, Ring, Shape};
+use crate::domain::units::PointE7;
+use crate::snapshot::build::rules;
+
+/// A fence as its file gives it: a target that has no number yet.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FenceSpec {
+    /// Its position among the features, from 0.
+    pub feature: u32,
+    /// The account it belongs to.
+    pub account: AccountId,
+    /// The feature's id; a number as its decimal digits.
+    pub key: String,
+    /// Its name, may be empty.
+    pub name: String,
+    /// The store it belongs to, and which of the store's areas it is.
+    pub place: Option<(PlaceId, PlaceArea)>,
+    /// Where it is.
+    pub shape: Shape,
+    /// The campaigns that it says watch it.
+    pub campaigns: Vec<CampaignId>,
+}
+
+/// A feature as it was read. Its buffers are used again for the next.
+#[derive(Debug, Default)]
+pub(super) struct Feature<'de> {
+    kind: Scalar<'de>,
+    id: Scalar<'de>,
+    properties: Properties<'de>,
+    geometry_type: Scalar<'de>,
+    coordinates: Coordinates,
+}
+
+#[derive(Debug, Default)]
+struct Properties<'de> {
+    id: Scalar<'de>,
+    name: Scalar<'de>,
+    account: Scalar<'de>,
+    place: Scalar<'de>,
+    area: Scalar<'de>,
+    radius_m: Scalar<'de>,
+    campaigns: Option<Vec<Scalar<'de>>>,
+}
+
+/// Reads a feature into the buffers.
+pub(super) struct FeatureSeed<'f, 'de>(pub(super) &'f mut Feature<'de>);
+
+impl<'de> DeserializeSeed<'de> for FeatureSeed<'_, 'de> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
+        self.0.coordinates.clear();
+        let coordinates = std::mem::take(&mut self.0.coordinates);
+        *self.0 = Feature { coordinates, ..Feature::default() };
+        from.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for FeatureSeed<'_, 'de> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a GeoJSON feature")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let feature = self.0;
+        while let Some(Name(name)) = map.next_key()? {
+            match name.as_ref() {
+                "type" => feature.kind = map.next_value()?,
+                "id" => feature.id = map.next_value()?,
+                "properties" => map.next_value_seed(PropertiesSeed(&mut feature.properties))?,
+                "geometry" => map.next_value_seed(GeometrySeed(feature))?,
+                _ => drop(map.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(())
+    }
+}
+
+struct PropertiesSeed<'f, 'de>(&'f mut Properties<'de>);
+
+impl<'de> DeserializeSeed<'de> for PropertiesSeed<'_, 'de> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
+        from.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for PropertiesSeed<'_, 'de> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("properties: an object or null")
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let properties = self.0;
+        while let Some(Name(name)) = map.next_key()? {
+            match name.as_ref() {
+                "id" => properties.id = map.next_value()?,
+                "name" => properties.name = map.next_value()?,
+                "account" => properties.account = map.next_value()?,
+                "place" => properties.place = map.next_value()?,
+                "area" => properties.area = map.next_value()?,
+                "radius_m" => properties.radius_m = map.next_value()?,
+                "campaigns" => properties.campaigns = Some(map.next_value::<ScalarList<'de>>()?.0),
+                _ => drop(map.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(())
+    }
+}
+
+struct GeometrySeed<'f, 'de>(&'f mut Feature<'de>);
+
+impl<'de> DeserializeSeed<'de> for GeometrySeed<'_, 'de> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
+        from.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for GeometrySeed<'_, 'de> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a geometry: an object or null")
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let feature = self.0;
+        while let Some(Name(name)) = map.next_key()? {
+            match name.as_ref() {
+                "type" => feature.geometry_type = map.next_value()?,
+                "coordinates" => map.next_value_seed(&mut feature.coordinates)?,
+                _ => drop(map.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A list of scalars; anything else is a list of that one thing, which no campaign number is.
+struct ScalarList<'de>(Vec<Scalar<'de>>);
+
+impl<'de> Deserialize<'de> for ScalarList<'de> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(ScalarListVisitor)
+    }
+}
+
+struct ScalarListVisitor;
+
+impl<'de> Visitor<'de> for ScalarListVisitor {
+    type Value = ScalarList<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of campaign numbers")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<ScalarList<'de>, A::Error> {
+        let mut scalars = Vec::with_capacity(list.size_hint().unwrap_or(1).min(16));
+        while let Some(scalar) = list.next_element()? {
+            scalars.push(scalar);
+        }
+        Ok(ScalarList(scalars))
+    }
+
+    fn visit_unit<E>(self) -> Result<ScalarList<'de>, E> {
+        Ok(ScalarList(Vec::new()))
+    }
+}
+
+impl Feature<'_> {
+    /// Understands the feature, or says what is wrong with it.
+    pub(super) fn to_fence(
+        &self,
+        number: u32,
+        default_account: Option<AccountId>,
+        findings: &mut Findings,
+    ) -> Option<FenceSpec> {
+        let id = if self.id.is_given() { &self.id } else { &self.properties.id };
+        let mut reader = Reader { number, id, findings, sound: true };
+        reader.expect(
+            self.kind == Scalar::Text("Feature".into()),
+            "type",
+            &self.kind,
+            "\"Feature\"",
+        );
+        let key = reader.key();
+        let account = reader.account(&self.properties.account, default_account);
+        let name = reader.name(&self.properties.name);
+        let place = reader.place(&self.properties);
+        let campaigns = reader.campaigns(self.properties.campaigns.as_deref().unwrap_or_default());
+        let shape = self.shape(&mut reader);
+        if !reader.sound {
+            return None;
+        }
+        Some(FenceSpec {
+            feature: number,
+            account: account?,
+            key: key?,
+            name,
+            place,
+            shape: shape?,
+            campaigns,
+        })
+    }
+
+    fn shape(&self, reader: &mut Reader<'_, '_>) -> Option<Shape> {
+        let kind = match &self.geometry_type {
+            Scalar::Text(kind) => kind.as_ref(),
+            Scalar::Absent | Scalar::Whole(_) | Scalar::Real(_) | Scalar::Other(_) => "",
+        };
+        let shape = match (kind, self.coordinates.depth) {
+            ("Point", Depth::Position) => self.circle(reader)?,
+            ("Polygon", Depth::Polygon) | ("MultiPolygon", Depth::Parts) => self.polygon(reader)?,
+            ("Point" | "Polygon" | "MultiPolygon", _) => {
+                reader.refuse("geometry.coordinates", &format!("not nested as a {kind} needs"), "[lon, lat] for a Point, a list of rings for a Polygon, a list of those for a MultiPolygon");
+                return None;
+            }
+            _ => {
+                let allowed = "Polygon, MultiPolygon, or Point with the property radius_m";
+                reader.refuse("geometry.type", &self.geometry_type, allowed);
+                return None;
+            }
+        };
+        let place = reader.place_name();
+        let broken = rules::of_shape(&shape);
+        reader.sound &= broken.is_empty();
+        reader.findings.rules(&place, broken);
+        Some(shape)
+    }
+
+    fn circle(&self, reader: &mut Reader<'_, '_>) -> Option<Shape> {
+        let [lon, lat] = self.coordinates.positions.first().copied()?;
+        let Some(center) = PointE7::from_degrees(lat, lon) else {
+            let allowed =
+                "[longitude, latitude] with a longitude of -180 to 180 and a latitude of -90 to 90";
+            reader.refuse("geometry.coordinates", &format!("[{lon}, {lat}]"), allowed);
+            return None;
+        };
+        let Some(radius_m) = self.properties.radius_m.metres() else {
+            reader.refuse(
+                "radius_m",
+                &self.properties.radius_m,
+                "a number of metres; a Point needs one to be a circle",
+            );
+            return None;
+        };
+        Some(Shape::Circle { center, radius_m })
+    }
+
+    fn polygon(&self, reader: &mut Reader<'_, '_>) -> Option<Shape> {
+        let mut rest = self.coordinates.positions.as_slice();
+        let mut rings: Vec<Ring> = Vec::with_capacity(self.coordinates.ring_lens.len());
+        for (at, len) in self.coordinates.ring_lens.iter().enumerate() {
+            let (positions, after) = rest.split_at(*len);
+            rest = after;
+            match ring(positions) {
+                Ok(ring) => rings.push(ring),
+                Err(bad) => reader.bad_ring(at, bad),
+            }
+        }
+        (rings.len() == self.coordinates.ring_lens.len()).then_some(Shape::Polygon { rings })
+    }
+}
+
+/// Reads the fields of one feature, reporting what is wrong.
+struct Reader<'r, 'de> {
+    number: u32,
+    id: &'r Scalar<'de>,
+    findings: &'r mut Findings,
+    sound: bool,
+}
+
+impl Reader<'_, '_> {
+    fn place_name(&self) -> String {
+        place_name(self.number, self.id)
+    }
+
+    fn refuse(&mut self, field: &str, value: &dyn fmt::Display, allowed: &str) {
+        self.sound = false;
+        self.findings.field(&place_name(self.number, self.id), field, value, allowed);
+    }
+
+    fn expect(&mut self, fine: bool, field: &str, value: &dyn fmt::Display, allowed: &str) {
+        if !fine {
+            self.refuse(field, value, allowed);
+        }
+    }
+
+    fn key(&mut self) -> Option<String> {
+        match self.id {
+            Scalar::Whole(number) => Some(number.to_string()),
+            Scalar::Text(text) if (1..=MAX_TEXT).contains(&text.len()) => {
+                Some(text.clone().into_owned())
+            }
+            other @ (Scalar::Absent | Scalar::Real(_) | Scalar::Text(_) | Scalar::Other(_)) => {
+                self.refuse("id", &other.clone(), "a whole number or a text of 1 to 1000 bytes, as member or property of the feature");
+                None
+            }
+        }
+    }
+
+    fn account(&mut self, given: &Scalar<'_>, default: Option<AccountId>) -> Option<AccountId> {
+        let account = if given.is_given() { given.number(0).map(AccountId) } else { default };
+        if account.is_none() {
+            let allowed = "the number of an account; it may be left out where there is just one";
+            self.refuse("account", given, allowed);
+        }
+        account
+    }
+
+    fn name(&mut self, given: &Scalar<'_>) -> String {
+        match given {
+            Scalar::Text(text) if text.len() <= MAX_TEXT => text.clone().into_owned(),
+            Scalar::Whole(number) => number.to_string(),
+            Scalar::Absent => String::new(),
+            Scalar::Real(_) | Scalar::Text(_) | Scalar::Other(_) => {
+                self.refuse("name", given, "a text of at most 1000 bytes");
+                String::new()
+            }
+        }
+    }
+
+    /// `area` says something only beside a `place`: other programs use that word for square metres.
+    fn place(&mut self, properties: &Properties<'_>) -> Option<(PlaceId, PlaceArea)> {
+        if !properties.place.is_given() {
+            return None;
+        }
+        let place = properties.place.number(1).map(PlaceId);
+        self.expect(
+            place.is_some(),
+            "place",
+            &properties.place,
+            "the number of a store, 1 or more",
+        );
+        let area = match &properties.area {
+            Scalar::Absent => Some(PlaceArea::Signal),
+            Scalar::Text(text) if text == "signal" => Some(PlaceArea::Signal),
+            Scalar::Text(text) if text == "inside" => Some(PlaceArea::Inside),
+            Scalar::Whole(_) | Scalar::Real(_) | Scalar::Text(_) | Scalar::Other(_) => None,
+        };
+        self.expect(area.is_some(), "area", &properties.area, "\"signal\" or \"inside\"");
+        place.zip(area)
+    }
+
+    fn campaigns(&mut self, given: &[Scalar<'_>]) -> Vec<CampaignId> {
+        let mut campaigns = Vec::with_capacity(given.len());
+        for one in given {
+            match one.number(0) {
+                Some(id) => campaigns.push(CampaignId(id)),
+                None => self.refuse("campaigns", one, "a list of campaign numbers"),
+            }
+        }
+        campaigns
+    }
+
+    fn bad_ring(&mut self, at: usize, bad: BadRing) {
+        let field = format!("ring {at} of geometry.coordinates");
+        match bad {
+            BadRing::Position([lon, lat]) => {
+                self.refuse(&field, &format!("a position [{lon}, {lat}]"), ALLOWED_POSITION);
+            }
+            BadRing::Short(len) => {
+                self.refuse(
+                    &field,
+                    &format!("{len} vertices"),
+                    "3 or more, the closing one not counted",
+                );
+            }
+            BadRing::Edge(from, to) => {
+                self.refuse(
+                    &field,
+                    &format!("an edge from longitude {from} to {to}"),
+                    ALLOWED_EDGE,
+                );
+            }
+        }
+    }
+}
+
+/// The longest key or name: far beyond what people write, and a bound on what a file can make us keep.
+const MAX_TEXT: usize = 1000;
+
+/// How findings name a feature.
+pub(super) fn place_name(number: u32, id: &dyn fmt::Display) -> String {
+    format!("feature {number} (id {id})")
+}

@@ -1,0 +1,123 @@
+//! GeoJSON as people and programs write it, right and wrong.
+
+use super::{FenceSpec, parse_fences};
+use crate::domain::ids::{AccountId, CampaignId, PlaceId};
+use crate::domain::target::{PlaceArea, Shape};
+
+const ACCOUNT: Option<AccountId> = Some(AccountId(1));
+
+fn collection(features: &str) -> String {
+    format!(r#"{{"type":"FeatureCollection","features":[{features}]}}"#)
+}
+
+fn fences(features: &str) -> Vec<FenceSpec> {
+    parse_fences("F.geojson", collection(features).as_bytes(), ACCOUNT).unwrap()
+}
+
+fn refused(features: &str) -> String {
+    parse_fences("F.geojson", collection(features).as_bytes(), ACCOUNT).unwrap_err().to_string()
+}
+
+fn point(properties: &str) -> String {
+    format!(
+        r#"{{"type":"Feature","properties":{{{properties}}},"geometry":{{"type":"Point","coordinates":[126.978,37.5665]}}}}"#
+    )
+}
+
+#[test]
+fn a_circle_with_all_properties() {
+    let read = fences(&point(
+        r#""id":"a","name":"시청","account":7,"place":3,"area":"inside","radius_m":150,"campaigns":[4,5],"area_m2":1,"tags":{"x":[1]}"#,
+    ));
+    let [fence] = read.as_slice() else { panic!("one fence") };
+    assert_eq!(
+        (fence.key.as_str(), fence.name.as_str(), fence.account),
+        ("a", "시청", AccountId(7))
+    );
+    assert_eq!(fence.place, Some((PlaceId(3), PlaceArea::Inside)));
+    assert_eq!(fence.campaigns, [CampaignId(4), CampaignId(5)]);
+    let Shape::Circle { center, radius_m } = fence.shape else { panic!("a circle") };
+    assert_eq!((center.lat, center.lon), (375_665_000, 1_269_780_000));
+    assert!((radius_m - 150.0).abs() < 1e-9);
+}
+
+#[test]
+fn members_may_come_in_any_order_and_shape() {
+    let read = fences(
+        r#"{"geometry":{"coordinates":[[[[0,0],[2,0],[2,2],[0,2],[0,0]],[[0.5,0.5],[1,0.5],[1,1],[0.5,0.5]]],[[[5,5,99],[6,5,99],[6,6,99],[5,5,99]]]],"type":"MultiPolygon"},"id":12,"bbox":[0,0,6,6],"properties":null,"type":"Feature"},
+        {"type":"Feature","id":13,"properties":{"id":"not this"},"geometry":{"type":"Polygon","coordinates":[[[0,0],[1,0],[1,1],[0,0]]]}}"#,
+    );
+    assert_eq!((read[0].key.as_str(), read[1].key.as_str()), ("12", "13"));
+    let rings = |at: usize| match &read[at].shape {
+        Shape::Polygon { rings } => rings.iter().map(|ring| ring.0.len()).collect::<Vec<_>>(),
+        Shape::Circle { .. } | Shape::Everywhere => Vec::new(),
+    };
+    assert_eq!((rings(0), rings(1)), (vec![4, 3, 3], vec![3]));
+}
+
+#[test]
+fn an_area_without_a_place_is_somebody_elses_property() {
+    assert_eq!(fences(&point(r#""id":1,"radius_m":50,"area":1234.5"#))[0].place, None);
+}
+
+#[test]
+fn findings_name_feature_field_value_and_what_is_allowed() {
+    let text = refused(&point(r#""id":"a","radius_m":-5"#));
+    assert_eq!(
+        text,
+        "F.geojson: feature 0 (id \"a\"): radius_m is -5; allowed: more than 0 and at most 20015000 m"
+    );
+    let cases = [
+        (point(r#""id":1"#), "radius_m is missing; allowed: a number of metres"),
+        (point(r#""radius_m":5"#), "feature 0 (id missing): id is missing"),
+        (point(r#""id":1.5,"radius_m":5"#), "id is 1.5"),
+        (point(r#""id":1,"radius_m":5,"account":"x""#), "account is \"x\""),
+        (point(r#""id":1,"radius_m":5,"place":0"#), "place is 0; allowed: the number of a store"),
+        (point(r#""id":1,"radius_m":5,"place":1,"area":"near""#), "area is \"near\"; allowed: \"signal\" or \"inside\""),
+        (point(r#""id":1,"radius_m":5,"campaigns":["x"]"#), "campaigns is \"x\""),
+        (r#"{"type":"Feature","id":1,"properties":{},"geometry":{"type":"LineString","coordinates":[[0,0],[1,1]]}}"#.to_owned(), "geometry.type is \"LineString\"; allowed: Polygon"),
+        (r#"{"type":"Feature","id":1,"properties":{},"geometry":null}"#.to_owned(), "geometry.type is missing"),
+        (r#"{"type":"Feature","id":1,"properties":{},"geometry":{"type":"Polygon","coordinates":[[0,0],[1,1]]}}"#.to_owned(), "geometry.coordinates is not nested as a Polygon needs"),
+        (r#"{"type":"Feature","id":1,"properties":{},"geometry":{"type":"Polygon","coordinates":[[[0,0],[1,"x"],[1,1]]]}}"#.to_owned(), "not nested"),
+        (r#"{"type":"Feature","id":1,"properties":{},"geometry":{"type":"Polygon","coordinates":[[[0,0],[1,95],[1,1]]]}}"#.to_owned(), "ring 0 of geometry.coordinates is a position [1, 95]"),
+        (r#"{"type":"Feature","id":1,"properties":{"radius_m":5},"geometry":{"type":"Point","coordinates":[200,0]}}"#.to_owned(), "geometry.coordinates is [200, 0]"),
+    ];
+    for (feature, expected) in cases {
+        let text = refused(&feature);
+        assert!(text.contains(expected), "{text}\nlacks {expected}");
+    }
+}
+
+#[test]
+fn findings_come_together_but_not_all_of_a_flood() {
+    let bad = vec![point(r#""id":1"#); 50].join(",");
+    let text = refused(&bad);
+    assert_eq!(text.lines().count(), 21);
+    assert!(text.ends_with("F.geojson: 30 more"), "{text}");
+}
+
+#[test]
+fn what_is_no_collection_is_refused() {
+    let refused = |json: &str| parse_fences("F", json.as_bytes(), ACCOUNT).unwrap_err().to_string();
+    assert!(refused("").contains("not a GeoJSON FeatureCollection"));
+    assert!(refused("[1]").contains("not a GeoJSON FeatureCollection"));
+    assert!(refused(r#"{"type":"FeatureCollection"}"#).contains("features is missing"));
+    assert!(refused(r#"{"type":"Feature","features":[]}"#).contains("type is \"Feature\""));
+    assert!(refused(r#"{"type":"FeatureCollection","features":[]} x"#).contains("trailing"));
+    assert!(refused(&collection("{").replace("]}", "")).contains("line 1"));
+    assert_eq!(
+        parse_fences(
+            "F",
+            "\u{FEFF}{\"type\":\"FeatureCollection\",\"features\":[]}".as_bytes(),
+            None
+        ),
+        Ok(vec![])
+    );
+}
+
+#[test]
+fn without_a_default_an_account_is_needed() {
+    let json = collection(&point(r#""id":1,"radius_m":5"#));
+    let text = parse_fences("F", json.as_bytes(), None).unwrap_err().to_string();
+    assert!(text.contains("account is missing"), "{text}");
+}

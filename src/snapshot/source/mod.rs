@@ -1,0 +1,34 @@
+//! Files to specs: a GeoJSON file of fences and a JSON file of accounts and campaigns.
+//!
+//! A person wrote these files, so whatever is wrong is said with the file, the feature or campaign, the field,
+//! its value and what is allowed; the first twenty findings of a file come together ([`finding`]). Fences are
+//! read in one pass ([`fences`], [`feature`], [`coordinates`], [`rings`]), campaigns by their shape first
+//! ([`shape`]), then by their meaning ([`campaigns`]). [`compose`] joins both and deals
+//! the target ids, which a fence keeps over all edits ([`directory`]).
+
+pub mod finding;
+mod scalar;
+mod coordinates;
+mod rings;
+mod feature;
+mod fences;
+mod shape;
+mod campaigns;
+mod directory;
+mod compose;
+
+pub use campaigns::{CampaignFile, TargetChoice, parse_campaigns};
+pub use compose::{FileNames, compose, fences_alone};
+pub use directory::TargetDirectory;
+pub use feature::FenceSpec;
+pub use fences::parse_fences;
+pub use finding::{Finding, SourceErrors};
+
+#[cfg(test)]
+mod campaigns_tests;
+#[cfg(test)]
+mod compose_tests;
+#[cfg(test)]
+mod fences_tests;
+#[cfg(test)]
+mod rings_tests;
