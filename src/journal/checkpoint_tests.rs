@@ -134,13 +134,13 @@ fn a_power_loss_leaves_the_old_or_the_new() {
         let call = calls[usize::try_from(seed).unwrap() % calls.len()];
         disk.fail(call, 1, io::ErrorKind::Other);
         write(&checkpoints, mark(3, 3)).unwrap_err();
-        disk.lose_power(seed);
+        let disk = disk.lose_power(seed);
         let found = latest(&open(&disk), 3);
         let old = Some((2, "state 2".to_owned()));
         let new = Some((3, "state 3".to_owned()));
         assert!(found == old || (call == Call::SyncDir && found == new), "{call:?}: {found:?}");
         write(&open(&disk), mark(3, 4)).unwrap();
-        disk.lose_power(seed);
+        let disk = disk.lose_power(seed);
         assert_eq!(latest(&open(&disk), 3), Some((4, "state 4".to_owned())));
     }
 }

@@ -89,9 +89,9 @@ fn open(disk: &SimDisk) -> Opened {
     (journal, logs, found, tail)
 }
 
-/// One run of the daemon, up to its end by power loss or by closing. Gives what must be there after it.
+/// One run of the daemon, up to its end by power loss or by closing. Gives what must be there after it, and whether it was closed.
 fn run(
-    disk: &SimDisk,
+    disk: &mut SimDisk,
     model: &mut Model,
     (journal, mut logs): (Journal, Vec<ShardLog>),
     random: &mut Random,
@@ -115,7 +115,7 @@ fn run(
         return (std::array::from_fn(|partition| model.given[partition].len()), true);
     }
     let promised = model.promised(&mut logs);
-    disk.lose_power(random.next());
+    *disk = disk.lose_power(random.next());
     (promised, false)
 }
 
@@ -124,7 +124,7 @@ proptest! {
     #[test]
     fn what_was_synced_is_there_and_nothing_else(seed in 1..u64::MAX) {
         let mut random = Random(seed);
-        let disk = SimDisk::new();
+        let mut disk = SimDisk::new();
         let mut model = Model::default();
         let mut promised = [0; PARTITIONS];
         let mut closed = true;
@@ -139,7 +139,7 @@ proptest! {
             }
             // What was lost was never promised; the daemon goes on from what it found.
             model.given = found;
-            (promised, closed) = run(&disk, &mut model, (journal, logs), &mut random);
+            (promised, closed) = run(&mut disk, &mut model, (journal, logs), &mut random);
         }
     }
 }

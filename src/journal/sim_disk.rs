@@ -44,10 +44,8 @@ struct State {
     capacity: Option<u64>,
     fault: Option<(Call, u64, io::ErrorKind)>,
     locked: Arc<()>,
-    /// Grows at a power loss: handles from before it are dead.
-    life: u64,
-    /// Appends, to aim faults.
-    appends: u64,
+    /// It has lost its power.
+    dead: bool,
 }
 
 #[derive(Default, Clone)]
@@ -77,23 +75,22 @@ impl SimDisk {
         self.state().fault = Some((call, nth, kind));
     }
 
-    /// Power is lost: what was not synced is lost, torn and reordered, and open files are dead.
-    pub(crate) fn lose_power(&self, seed: u64) {
+    /// Power is lost: what was not synced is lost, torn and reordered. Gives the disk as it is found after; this one
+    /// is dead, so that threads of the lost process can do it no more harm.
+    pub(crate) fn lose_power(&self, seed: u64) -> Self {
         let mut state = self.state();
+        state.dead = true;
         let mut random = Random(seed | 1);
         let survive = random.below(state.name_changes.len() as u64 + 1);
-        let changes = std::mem::take(&mut state.name_changes);
-        for change in changes.into_iter().take(usize::try_from(survive).unwrap()) {
-            apply(&mut state.durable_names, change);
+        let mut names = state.durable_names.clone();
+        for change in state.name_changes.iter().take(usize::try_from(survive).unwrap()) {
+            apply(&mut names, change.clone());
         }
-        state.names = state.durable_names.clone();
-        for file in &mut state.files {
-            file.content = tear(file, &mut random);
-            file.durable = file.content.clone();
-        }
-        state.life += 1;
-        state.fault = None;
-        state.locked = Arc::new(());
+        let left = state.files.iter().map(|file| tear(file, &mut random));
+        let files = left.map(|left| SimFile { content: left.clone(), durable: left }).collect();
+        let durable_names = names.clone();
+        let after = State { files, names, durable_names, ..State::default() };
+        Self { state: Arc::new(Mutex::new(after)) }
     }
 
     /// Changes the bytes of a file behind everyone's back.
@@ -134,6 +131,9 @@ impl SimDisk {
 
 impl State {
     fn check(&mut self, call: Call) -> io::Result<()> {
+        if self.dead {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
         let Some((failing, nth, kind)) = self.fault else { return Ok(()) };
         if failing != call {
             return Ok(());
@@ -205,13 +205,13 @@ impl Disk for SimDisk {
         let number = state.files.len();
         state.files.push(SimFile::default());
         state.rename(NameChange::Set(path.to_owned(), number));
-        Ok(Box::new(SimHandle { disk: self.clone(), number, life: state.life }))
+        Ok(Box::new(SimHandle { disk: self.clone(), number }))
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
         let state = self.state();
         let number = state.number(path)?;
-        Ok(Box::new(SimHandle { disk: self.clone(), number, life: state.life }))
+        Ok(Box::new(SimHandle { disk: self.clone(), number }))
     }
 
     fn read(&self, path: &Path, into: &mut Vec<u8>) -> io::Result<()> {
@@ -276,7 +276,6 @@ impl Disk for SimDisk {
 struct SimHandle {
     disk: SimDisk,
     number: usize,
-    life: u64,
 }
 
 impl SimHandle {
@@ -286,9 +285,6 @@ impl SimHandle {
         act: impl FnOnce(&mut State, usize) -> io::Result<T>,
     ) -> io::Result<T> {
         let mut state = self.disk.state();
-        if state.life != self.life {
-            return Err(io::ErrorKind::BrokenPipe.into());
-        }
         state.check(call)?;
         act(&mut state, self.number)
     }
@@ -297,7 +293,6 @@ impl SimHandle {
 impl DiskFile for SimHandle {
     fn append(&mut self, parts: &mut [IoSlice<'_>]) -> io::Result<()> {
         self.with(Call::Append, |state, number| {
-            state.appends += 1;
             for part in parts.iter() {
                 let room = state.capacity.map_or(u64::MAX, |all| all.saturating_sub(state.used()));
                 let fits = part.len().min(usize::try_from(room).unwrap_or(usize::MAX));
