@@ -29,6 +29,7 @@ pub use build::{IndexError, build};
 pub use changes::Change;
 pub use contained::{Contained, Spot};
 pub use verify::{BadIndex, verify};
+pub(crate) use prefetch::prefetch;
 pub use view::IndexView;
 
 #[cfg(test)]
