@@ -4,12 +4,14 @@
 
 use std::io::stdout;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use geofenced::auth::command::TokenCommand;
-use geofenced::clock::Clock;
+use geofenced::clock::{self, Clock};
 use geofenced::config::{CheckCommand, ConfigError};
 use geofenced::domain::units::UtcMs;
+use geofenced::offline::replay::args::ReplayArgs;
 use geofenced::sink::tail::{self, QueueCommand};
 
 /// The many small buffers of connections come and go on all threads: what this allocator is good at.
@@ -42,6 +44,8 @@ enum Command {
     /// Read the embedded queue of a running daemon
     #[command(subcommand)]
     Queue(QueueCommand),
+    /// Take recorded pings, or a daemon's own journal, through the engine again
+    Replay(Box<ReplayArgs>),
     /// Print a completion script for a shell, for example: geofenced completions bash
     Completions { shell: clap_complete::Shell },
 }
@@ -53,6 +57,9 @@ impl Command {
             Self::CheckConfig(command) => Ok(command.run(&mut stdout())?),
             Self::Token(command) => Ok(command.run(now()?, &mut stdout())?),
             Self::Queue(command) => client(tail::run(&command, &mut stdout())),
+            Self::Replay(args) => args
+                .run(|| Duration::from_nanos(clock::process_ns()))
+                .map_err(|error| anyhow::anyhow!(error)),
             Self::Completions { shell } => {
                 clap_complete::generate(shell, &mut Cli::command(), "geofenced", &mut stdout());
                 Ok(())
