@@ -148,11 +148,7 @@ impl Router {
     }
 }
 
-fn parcel(
-    submission: &Submission,
-    parts: Vec<(PartitionId, u32)>,
-    records: Records,
-) -> Parcel {
+fn parcel(submission: &Submission, parts: Vec<(PartitionId, u32)>, records: Records) -> Parcel {
     Parcel {
         account: submission.account,
         app: submission.app,

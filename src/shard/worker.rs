@@ -231,7 +231,8 @@ impl Worker {
             return;
         }
         for step in &self.steps {
-            let place = self.slots[step.partition.index()].expect("only own partitions are planned");
+            let place =
+                self.slots[step.partition.index()].expect("only own partitions are planned");
             self.appended[place].0 += 1;
             let position = InputPosition { partition: step.partition, seq: self.appended[place] };
             self.parts.log.append(position, &step.input(&self.parcels));
@@ -306,7 +307,8 @@ impl Worker {
     fn evaluate(&mut self, view: Option<SnapshotView<'_>>) -> Release {
         let mut release = Release::default();
         for step in self.steps.drain(..) {
-            let place = self.slots[step.partition.index()].expect("only own partitions are planned");
+            let place =
+                self.slots[step.partition.index()].expect("only own partitions are planned");
             let partition = &mut self.parts.partitions[place];
             let before = self.out.counts.rejected;
             partition.step(&step.input(&self.parcels), view, &mut self.out);
