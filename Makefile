@@ -36,7 +36,7 @@ test: tools python ## Everything that must hold, on real sockets and files
 lint: tools ## Format, clippy, documentation links
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked
 
 bench: ## Benchmarks, each beside its baseline
 	cargo bench --locked

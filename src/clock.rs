@@ -243,3 +243,13 @@ impl OsClock for Hands {
         self.monotonic_ns.load(Ordering::SeqCst)
     }
 }
+
+/// Nanoseconds since the process first asked, for parts that take a plain function and only measure spans.
+#[must_use]
+pub fn process_ns() -> u64 {
+    static STARTED: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
+    #[expect(clippy::disallowed_methods, reason = "this file is the reader of the OS clock")]
+    let now = std::time::Instant::now();
+    let spent = now.duration_since(*STARTED.get_or_init(|| now));
+    u64::try_from(spent.as_nanos()).unwrap_or(u64::MAX)
+}

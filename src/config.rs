@@ -9,7 +9,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::admin::server::AdminConfig;
+use crate::app::SnapshotConfig;
 use crate::domain::policy::Policy;
+use crate::ingest::config::IngestConfig;
+use crate::journal::config::JournalConfig;
+use crate::journal::error::JournalError;
+use crate::outbox::config::OutboxConfig;
+use crate::shard::config::ShardConfig;
 use crate::telemetry::TelemetryConfig;
 
 /// What environment variables begin with.
@@ -53,6 +59,23 @@ sections! {
     daemon: DaemonConfig, checked by DaemonConfig::check;
     /// The engine's numbers; journalled when they change.
     policy: Policy, checked by check_policy;
+    /// How gateways are taken in.
+    ingest: IngestConfig, checked by |ingest, wrong| {
+        wrong.adopt(ingest.check().map_err(|bad| (bad.knob, bad)));
+    };
+    /// Threads that own devices, and what may wait for them.
+    shard: ShardConfig, checked by |shard, wrong| {
+        let checked = shard.check();
+        wrong.adopt(checked.map_err(|(key, allowed)| (key, format!("out of range; write {allowed}"))));
+    };
+    /// The durable input.
+    journal: JournalConfig, checked by |journal, wrong| {
+        wrong.adopt(journal.check().map_err(|bad| (journal_key(&bad), bad)));
+    };
+    /// What waits for consumers.
+    outbox: OutboxConfig, checked by check_outbox;
+    /// Where snapshots come from.
+    snapshots: SnapshotConfig, checked by |snapshots, wrong| wrong.adopt(snapshots.check());
     /// The HTTP server for health, metrics, queues and snapshots.
     admin: AdminConfig, checked by |admin, wrong| wrong.adopt(admin.check());
     /// Logs and metrics.
@@ -69,11 +92,25 @@ pub struct DaemonConfig {
     pub drain_s: u32,
     /// Threads for sockets and relays, beside one per shard. Default 2; at most 64.
     pub io_threads: u16,
+    /// The certificate chain of the QUIC endpoint, PEM, leaf first. Default: none, and the daemon makes one for
+    /// `localhost` and signs it itself, which clients have to be told to trust.
+    pub tls_cert: Option<PathBuf>,
+    /// The key of that certificate, PEM.
+    pub tls_key: Option<PathBuf>,
+    /// Issuers of client certificates that are believed, PEM. Default: none, tokens only.
+    pub tls_client_issuers: Option<PathBuf>,
 }
 
 impl Default for DaemonConfig {
     fn default() -> Self {
-        Self { data_dir: PathBuf::from("geofenced-data"), drain_s: 30, io_threads: 2 }
+        Self {
+            data_dir: PathBuf::from("geofenced-data"),
+            drain_s: 30,
+            io_threads: 2,
+            tls_cert: None,
+            tls_key: None,
+            tls_client_issuers: None,
+        }
     }
 }
 
@@ -81,6 +118,12 @@ impl DaemonConfig {
     fn check(&self, wrong: &mut Findings) {
         let dir = self.data_dir.as_os_str();
         wrong.unless(!dir.is_empty(), "data_dir", &"\"\"", "the path of a directory");
+        wrong.unless(
+            self.tls_cert.is_some() == self.tls_key.is_some(),
+            "tls_key",
+            &self.tls_key,
+            "set together with tls_cert, or neither",
+        );
         wrong.within("drain_s", self.drain_s, 1, 3600);
         wrong.within("io_threads", self.io_threads, 1, 64);
     }
@@ -106,6 +149,19 @@ fn check_policy(policy: &Policy, wrong: &mut Findings) {
         &policy.stale_after_s,
         &format!("at most gap_s ({}): a stay past its gap has ended", policy.gap_s),
     );
+}
+
+fn check_outbox(outbox: &OutboxConfig, wrong: &mut Findings) {
+    wrong.within("outbox_max_bytes", outbox.outbox_max_bytes, 1 << 20, 1 << 50);
+    wrong.within("disk_reserve_bytes", outbox.disk_reserve_bytes, 0, 1 << 50);
+    wrong.within("consumer_ttl_s", outbox.consumer_ttl_s, 60, 10 * 365 * DAY_S);
+    wrong.within("consumers_per_account", outbox.consumers_per_account, 1, 1000);
+    wrong.within("handoff_releases", outbox.handoff_releases, 1, 65_536);
+    wrong.within("cache_bytes", outbox.cache_bytes, 1 << 20, 1 << 40);
+}
+
+fn journal_key(error: &JournalError) -> &'static str {
+    if let JournalError::Config { knob, .. } = error { knob } else { "" }
 }
 
 /// Local days are at most this long in every rule that counts seconds.
@@ -136,7 +192,10 @@ impl Config {
         let raw = Raw::read(file, environment)?;
         let mut wrong = Findings { section: "", raw: &raw, found: Vec::new() };
         raw.refuse_unknown_sections(&mut wrong);
-        let config = Self::from_raw(&raw, &mut wrong);
+        let mut config = Self::from_raw(&raw, &mut wrong);
+        if !config.settings.contains_key("journal.dir") {
+            config.journal.dir.clone_from(&config.daemon.data_dir);
+        }
         if wrong.found.is_empty() { Ok(config) } else { Err(ConfigError::Wrong(wrong.found)) }
     }
 
@@ -146,6 +205,28 @@ impl Config {
         let (ours, theirs) = (&self.settings, &other.settings);
         let all: std::collections::BTreeSet<_> = ours.keys().chain(theirs.keys()).collect();
         all.into_iter().filter(|key| ours.get(*key) != theirs.get(*key)).cloned().collect()
+    }
+}
+
+/// Says everything that is wrong with a config.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  \
+    geofenced check-config --config /etc/geofenced/geofenced.toml\n  \
+    GEOFENCED__POLICY__GAP_S=900 geofenced check-config")]
+pub struct CheckCommand {
+    /// The TOML file; without it, the defaults and the environment
+    #[arg(long, value_name = "FILE", env = "GEOFENCED_CONFIG")]
+    pub config: Option<PathBuf>,
+}
+
+impl CheckCommand {
+    /// Loads the config and says on `out` that it is fine.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when it is not.
+    pub fn run(&self, out: &mut dyn std::io::Write) -> Result<(), ConfigError> {
+        Config::load(self.config.as_deref())?;
+        writeln!(out, "the config is fine").map_err(ConfigError::Output)
     }
 }
 
@@ -160,6 +241,9 @@ pub enum ConfigError {
         /// What the reader or the parser said.
         reason: String,
     },
+    /// The answer could not be printed.
+    #[error("can't print: {0}")]
+    Output(std::io::Error),
     /// Keys or values are not allowed.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Wrong(Vec<Wrong>),

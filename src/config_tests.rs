@@ -52,6 +52,10 @@ fn the_shipped_file_is_the_defaults() {
     assert_eq!(shipped.admin, plain.admin);
     assert_eq!(shipped.telemetry, plain.telemetry);
     assert_eq!(shipped.daemon, plain.daemon);
+    assert_eq!(shipped.ingest, plain.ingest);
+    assert_eq!(shipped.shard, plain.shard);
+    assert_eq!(shipped.journal, plain.journal);
+    assert_eq!(shipped.outbox, plain.outbox);
 }
 
 #[test]
@@ -125,6 +129,30 @@ fn values_out_of_bounds_are_reported_all_at_once() {
     );
     assert_eq!(found[2].place, "default");
     assert_eq!(found[3].place, "GEOFENCED__ADMIN__HEADER_S");
+}
+
+#[test]
+fn the_parts_own_checks_are_asked() {
+    let text = "[ingest]\nmax_streams = 0\n[shard]\ntick_ms = 0\n[journal]\ncommit_max_bytes = 1\n\
+                [outbox]\nconsumer_ttl_s = 1\n[telemetry]\nupkeep_s = 0\n[admin]\nrequest_s = 0\n";
+    let found = wrong(text, &[]);
+    let keys: Vec<_> = found.iter().map(|wrong| wrong.key.as_str()).collect();
+    let expected = [
+        "ingest.max_streams",
+        "shard.tick_ms",
+        "journal.commit_max_bytes",
+        "outbox.consumer_ttl_s",
+        "admin.request_s",
+        "telemetry.upkeep_s",
+    ];
+    assert_eq!(keys, expected);
+}
+
+#[test]
+fn the_journal_lies_in_the_data_directory_unless_told_otherwise() {
+    let elsewhere = [("GEOFENCED__DAEMON__DATA_DIR", "/d"), ("GEOFENCED__JOURNAL__DIR", "/fast")];
+    assert_eq!(Config::load_from(None, &elsewhere[..1]).unwrap().journal.dir, PathBuf::from("/d"));
+    assert_eq!(Config::load_from(None, &elsewhere).unwrap().journal.dir, PathBuf::from("/fast"));
 }
 
 #[test]

@@ -2,11 +2,15 @@
 //!
 //! 0 is success, 1 a failure while working, 2 a mistake in the command line or in the config.
 
-use std::path::PathBuf;
+use std::io::stdout;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
-use geofenced::config::{Config, ConfigError};
+use geofenced::auth::command::TokenCommand;
+use geofenced::clock::Clock;
+use geofenced::config::{CheckCommand, ConfigError};
+use geofenced::domain::units::UtcMs;
+use geofenced::sink::tail::{self, QueueCommand};
 
 /// The many small buffers of connections come and go on all threads: what this allocator is good at.
 #[global_allocator]
@@ -25,28 +29,30 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Run the daemon until SIGTERM or SIGINT; SIGHUP reads tokens, snapshots and the log filter again
+    Serve {
+        /// The config file; without one, defaults and the environment
+        #[arg(long, env = "GEOFENCED_CONFIG")]
+        config: Option<std::path::PathBuf>,
+    },
     /// Check a config file and the environment, and say everything that is wrong
-    #[command(after_help = "Examples:\n  \
-        geofenced check-config --config /etc/geofenced/geofenced.toml\n  \
-        GEOFENCED__POLICY__GAP_S=900 geofenced check-config")]
-    CheckConfig {
-        /// The TOML file; without it, the defaults and the environment
-        #[arg(long, value_name = "FILE", env = "GEOFENCED_CONFIG")]
-        config: Option<PathBuf>,
-    },
-    /// Print a completion script for a shell
-    #[command(after_help = "Example:\n  \
-        geofenced completions bash > /etc/bash_completion.d/geofenced")]
-    Completions {
-        /// The shell
-        shell: clap_complete::Shell,
-    },
+    CheckConfig(CheckCommand),
+    /// Make, list and revoke tokens
+    Token(TokenCommand),
+    /// Read the embedded queue of a running daemon
+    #[command(subcommand)]
+    Queue(QueueCommand),
+    /// Print a completion script for a shell, for example: geofenced completions bash
+    Completions { shell: clap_complete::Shell },
 }
 
 impl Command {
     fn run(self) -> anyhow::Result<()> {
         match self {
-            Self::CheckConfig { config } => check_config(config.as_deref()),
+            Self::Serve { config } => geofenced::app::serve::serve(config.as_deref()),
+            Self::CheckConfig(command) => Ok(command.run(&mut stdout())?),
+            Self::Token(command) => Ok(command.run(now()?, &mut stdout())?),
+            Self::Queue(command) => client(tail::run(&command, &mut stdout())),
             Self::Completions { shell } => {
                 clap_complete::generate(shell, &mut Cli::command(), "geofenced", &mut stdout());
                 Ok(())
@@ -66,12 +72,15 @@ fn main() -> ExitCode {
     }
 }
 
-fn check_config(file: Option<&std::path::Path>) -> anyhow::Result<()> {
-    Config::load(file)?;
-    println!("the config is fine");
-    Ok(())
+/// Runs a client's command; one thread is plenty for one connection.
+fn client<E>(work: impl Future<Output = Result<(), E>>) -> anyhow::Result<()>
+where
+    E: std::error::Error + Send + Sync + 'static,
+{
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    Ok(runtime.block_on(work)?)
 }
 
-fn stdout() -> std::io::Stdout {
-    std::io::stdout()
+fn now() -> anyhow::Result<jiff::Timestamp> {
+    Ok(jiff::Timestamp::from_millisecond(Clock::start(UtcMs::MIN).now().0)?)
 }

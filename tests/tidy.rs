@@ -23,7 +23,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("client", &["domain", "wire"]),
     ("journal", &["domain", "identity"]),
     ("outbox", &["domain", "identity", "snapshot::view"]),
-    ("shard", &["domain", "engine", "snapshot", "journal", "outbox"]),
+    ("shard", &["domain", "identity", "engine", "snapshot", "journal", "outbox"]),
     // A submit gives a ticket, so the two are one handle.
     ("ingest", &["domain", "wire", "auth", "shard::router", "shard::ticket"]),
     ("sink", &["domain", "identity", "outbox"]),
@@ -128,9 +128,13 @@ fn the_config_names_the_parts_configs_alone() {
     for source in production().iter().filter(|source| part(source) == "config") {
         for named in foreign(source, "config") {
             let last = named.path.last().map(String::as_str).unwrap_or_default();
-            if !last.ends_with("Config") && named.path[1] != "domain" {
+            let config = last.ends_with("Config") || last.ends_with("Error");
+            if !config && named.path[1] != "domain" {
                 let path = named.path.join("::");
-                wrong.push(format!("{}:{}: {path} is no part's Config", source.name, named.line));
+                wrong.push(format!(
+                    "{}:{}: {path} is no part's Config, nor its Error",
+                    source.name, named.line
+                ));
             }
         }
     }

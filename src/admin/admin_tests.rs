@@ -17,6 +17,7 @@ use super::readiness::{Condition, Readiness};
 use super::routes::Admin;
 use super::server::{self, AdminConfig};
 use super::snapshots::{Reloaded, SnapshotControl, SnapshotState};
+use crate::auth::grant::Scope;
 use crate::clock::{Clock, Hands};
 use crate::domain::ids::{AccountId, Epoch, SnapshotHash};
 use crate::domain::units::UtcMs;
@@ -71,11 +72,11 @@ impl SnapshotControl for Control {
 #[derive(Clone)]
 struct Reader(AccountId);
 
-fn who(token: &str, scope: &str) -> Result<Caller, Refused> {
+fn who(token: &str, scope: Scope) -> Result<Caller, Refused> {
     let account = AccountId(4);
     match (token, scope) {
-        ("operator", "admin") => Ok(Caller::new(AccountId(0))),
-        ("reader", "queue") => Ok(Caller::new(account).with(Reader(account))),
+        ("operator", Scope::Admin) => Ok(Caller::new(AccountId(0))),
+        ("reader", Scope::Queue) => Ok(Caller::new(account).with(Reader(account))),
         ("operator" | "reader", _) => Err(Refused::Scope(format!("the token lacks {scope}"))),
         _ => Err(Refused::Unknown("the token is unknown".to_owned())),
     }
@@ -95,7 +96,7 @@ async fn start(config: AdminConfig) -> Running {
     let router = Admin::new(&config, Arc::new(who), readiness, Metrics::new(1).unwrap())
         .snapshots(Arc::new(Control))
         .clock(clock)
-        .mount("queue", Duration::from_millis(50), brought())
+        .mount(Scope::Queue, Duration::from_millis(50), brought())
         .mount_open(
             Duration::from_secs(20),
             Router::new().route("/v1/open", get(|| async { "in" })),

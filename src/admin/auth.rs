@@ -1,6 +1,6 @@
 //! Who calls: a bearer token becomes a [`Caller`], or the request ends here.
 //!
-//! The tokens themselves are `auth`'s; `app` hands in an [`Authenticator`] over them. A mounted router names the
+//! The tokens themselves are `auth`'s: an [`Authority`] is an [`Authenticator`]. A mounted router names the
 //! scope it needs; its routes find the [`Caller`], and whatever the authenticator added to it, among the
 //! request's extensions. The account is the token's: nothing in a request can name another.
 
@@ -12,7 +12,10 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::problem::Problem;
+use crate::auth::authority::{AuthError, Authority};
+use crate::auth::grant::Scope;
 use crate::domain::ids::AccountId;
+use crate::sink::queue;
 
 /// Knows tokens.
 pub trait Authenticator: Send + Sync {
@@ -21,12 +24,26 @@ pub trait Authenticator: Send + Sync {
     ///
     /// # Errors
     /// [`Refused`], which never contains the token.
-    fn authenticate(&self, token: &str, scope: &str) -> Result<Caller, Refused>;
+    fn authenticate(&self, token: &str, scope: Scope) -> Result<Caller, Refused>;
 }
 
-impl<F: Fn(&str, &str) -> Result<Caller, Refused> + Send + Sync> Authenticator for F {
-    fn authenticate(&self, token: &str, scope: &str) -> Result<Caller, Refused> {
+impl<F: Fn(&str, Scope) -> Result<Caller, Refused> + Send + Sync> Authenticator for F {
+    fn authenticate(&self, token: &str, scope: Scope) -> Result<Caller, Refused> {
         self(token, scope)
+    }
+}
+
+/// Routes find the [`Grant`](crate::auth::grant::Grant), and the queue's the caller that it asks for.
+impl Authenticator for Authority {
+    fn authenticate(&self, token: &str, scope: Scope) -> Result<Caller, Refused> {
+        match self.by_token(token, scope) {
+            Ok(grant) => {
+                let account = grant.account;
+                Ok(Caller::new(account).with(queue::Caller { account }).with(grant))
+            }
+            Err(error @ AuthError::Scope { .. }) => Err(Refused::Scope(error.to_string())),
+            Err(error) => Err(Refused::Unknown(error.to_string())),
+        }
     }
 }
 
@@ -67,7 +84,7 @@ impl Caller {
 #[derive(Clone)]
 pub(crate) struct Guard {
     pub(crate) authenticator: Arc<dyn Authenticator>,
-    pub(crate) scope: &'static str,
+    pub(crate) scope: Scope,
 }
 
 /// Lets a request pass with its caller among the extensions, or refuses it.

@@ -18,11 +18,9 @@ use super::problem::{self, Problem};
 use super::readiness::Readiness;
 use super::server::AdminConfig;
 use super::snapshots::{self, SnapshotControl};
+use crate::auth::grant::Scope;
 use crate::clock::Clock;
 use crate::telemetry::sampler::Metrics;
-
-/// The scope of operators: snapshots and the clock.
-pub const OPERATOR_SCOPE: &str = "admin";
 
 /// Everything that is served, put together by `app`.
 pub struct Admin {
@@ -52,20 +50,20 @@ impl Admin {
     #[must_use]
     pub fn snapshots(self, control: Arc<dyn SnapshotControl>) -> Self {
         let limit = self.config.request_limit();
-        self.mount(OPERATOR_SCOPE, limit, snapshots::routes(control))
+        self.mount(Scope::Admin, limit, snapshots::routes(control))
     }
 
     /// Adds `GET /v1/clock` and `POST /v1/clock/accept` for operators.
     #[must_use]
     pub fn clock(self, clock: Clock) -> Self {
         let limit = self.config.request_limit();
-        self.mount(OPERATOR_SCOPE, limit, super::clock::routes(clock))
+        self.mount(Scope::Admin, limit, super::clock::routes(clock))
     }
 
     /// Adds a part's routes, full paths, behind a scope. A request may take `limit`; routes that wait for
     /// something (the queue's long poll) ask for more than the config's.
     #[must_use]
-    pub fn mount(mut self, scope: &'static str, limit: Duration, routes: Router) -> Self {
+    pub fn mount(mut self, scope: Scope, limit: Duration, routes: Router) -> Self {
         let guard = Guard { authenticator: self.authenticator.clone(), scope };
         let routes = routes
             .route_layer(middleware::from_fn_with_state(guard, auth::check))

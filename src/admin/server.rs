@@ -20,11 +20,11 @@ use crate::shutdown::Member;
 #[derive(Clone, PartialEq, Eq, Debug, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AdminConfig {
-    /// Where it listens. Plain HTTP: keep it on loopback or behind a TLS proxy. Default `127.0.0.1:9470`.
+    /// Where it listens. Plain HTTP: keep it on loopback or behind a TLS proxy. Default `127.0.0.1:8080`.
     pub listen: SocketAddr,
     /// Connections at a time; a further one is refused. Default 256; 1 to 65,536.
     pub max_connections: u32,
-    /// The largest request body. Default 1,048,576 bytes; 1,024 to 67,108,864. It is held in memory, so the
+    /// The largest request body. Default 2,097,152 bytes; 1,024 to 67,108,864. It is held in memory, so the
     /// worst case is this times `max_connections`.
     pub max_body_bytes: usize,
     /// How long a request's header may take, and an idle connection may stay. Default 15 s; 1 to 600.
@@ -36,9 +36,9 @@ pub struct AdminConfig {
 impl Default for AdminConfig {
     fn default() -> Self {
         Self {
-            listen: SocketAddr::from(([127, 0, 0, 1], 9470)),
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             max_connections: 256,
-            max_body_bytes: 1 << 20,
+            max_body_bytes: 2 << 20,
             header_s: 15,
             request_s: 30,
         }

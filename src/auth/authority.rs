@@ -166,9 +166,8 @@ impl CertificateNames {
         let uris = names
             .iter()
             .flat_map(|extension| &extension.value.general_names)
-            .filter_map(|name| match name {
-                GeneralName::URI(uri) => Some((*uri).to_owned()),
-                _ => None,
+            .filter_map(|name| {
+                if let GeneralName::URI(uri) = name { Some((*uri).to_owned()) } else { None }
             })
             .collect();
         Ok(Self { fingerprint: sha256(certificate.as_ref()), uris })

@@ -14,3 +14,8 @@ pub mod book;
 pub mod authority;
 pub mod tls;
 pub mod command;
+
+#[cfg(test)]
+mod authority_tests;
+#[cfg(test)]
+mod command_tests;

@@ -42,6 +42,27 @@ impl ServerIdentity {
         Ok(Self { chain: vec![made.cert.der().clone()], key: key.into(), client_roots: None })
     }
 
+    /// The self-signed certificate of a folder: made there at the first start, the same from then on, so that
+    /// clients need to be told of it once. `cert.pem` is for them, `key.pem` is secret (mode 0600).
+    ///
+    /// # Errors
+    /// [`TlsError`] naming the file that can't be read or written.
+    pub fn kept(dir: &Path, names: &[&str]) -> Result<Self, TlsError> {
+        let (chain, key) = (dir.join("cert.pem"), dir.join("key.pem"));
+        if !key.exists() {
+            let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+            let made = rcgen::generate_simple_self_signed(names).map_err(TlsError::SelfSigned)?;
+            write_files(
+                dir,
+                &[
+                    (&chain, made.cert.pem(), 0o644),
+                    (&key, made.signing_key.serialize_pem(), 0o600),
+                ],
+            )?;
+        }
+        Self::load(&chain, &key)
+    }
+
     /// Asks clients for a certificate by one of these issuers. It stays optional: a token will do.
     ///
     /// # Errors
@@ -93,6 +114,24 @@ impl ServerIdentity {
     }
 }
 
+/// Writes new files, the last one last: its being there says that all are.
+fn write_files(dir: &Path, files: &[(&Path, String, u32)]) -> Result<(), TlsError> {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |reason| TlsError::Write { path, reason }
+    };
+    std::fs::create_dir_all(dir).map_err(failed(dir))?;
+    for (path, text, mode) in files {
+        let mut open = std::fs::OpenOptions::new();
+        let file = open.write(true).create(true).truncate(true).mode(*mode).open(path);
+        let mut file = file.map_err(failed(path))?;
+        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed(path))?;
+    }
+    Ok(())
+}
+
 /// The one provider of cryptography in the project.
 #[must_use]
 pub fn provider() -> Arc<CryptoProvider> {
@@ -126,6 +165,14 @@ pub fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Tl
 /// What is wrong with certificates or keys.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
+    /// A file of our own making cannot be written.
+    #[error("cannot write {path}: {reason}; check that the data directory is writable")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        reason: io::Error,
+    },
     /// The file cannot be read.
     #[error("{}: {reason}", path.display())]
     Io {
@@ -170,9 +217,10 @@ pub enum TlsError {
 impl TlsError {
     fn pem(path: &Path, reason: rustls_pki_types::pem::Error) -> Self {
         let path = path.to_owned();
-        match reason {
-            rustls_pki_types::pem::Error::Io(reason) => Self::Io { path, reason },
-            reason => Self::Pem { path, reason },
+        if let rustls_pki_types::pem::Error::Io(reason) = reason {
+            Self::Io { path, reason }
+        } else {
+            Self::Pem { path, reason }
         }
     }
 }

@@ -22,10 +22,13 @@ mod timers;
 pub mod grants;
 mod origins;
 pub mod state;
+pub mod raw;
 
 pub use outputs::{Counts, Outputs};
 pub use partition::Partition;
 
+#[cfg(test)]
+mod raw_tests;
 #[cfg(test)]
 mod slab_tests;
 #[cfg(test)]

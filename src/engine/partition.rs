@@ -96,6 +96,12 @@ impl Partition {
         self.epoch
     }
 
+    /// The content hash of that snapshot.
+    #[must_use]
+    pub fn snapshot(&self) -> SnapshotHash {
+        self.hash
+    }
+
     /// The numbers in force.
     #[must_use]
     pub fn policy(&self) -> &Policy {

@@ -116,7 +116,7 @@ fn what_is_sealed_is_a_format() {
 
 const GOLDEN_BLOCK: [u8; 16] =
     [77, 88, 14, 30, 73, 220, 134, 50, 148, 248, 40, 11, 247, 216, 147, 3];
-const GOLDEN_CHECK: [u8; 8] = [0; 8];
+const GOLDEN_CHECK: [u8; 8] = [209, 150, 62, 83, 94, 43, 225, 198];
 
 #[test]
 fn a_debug_print_shows_no_key() {

@@ -17,7 +17,7 @@ use crate::auth::authority::AuthError;
 use crate::auth::grant::{Grant, Scope};
 use crate::domain::ids::InstanceId;
 use crate::wire::close::CloseCode;
-use crate::wire::frame::{self, Body, FrameError, Step};
+use crate::wire::frame::{self, Body, Frame, FrameError, Step};
 use crate::wire::hello::{AckMode, HELLO_FIXED_BYTES, Hello, HelloAck};
 use crate::wire::limits::{HEADER_BYTES, MAX_AGENT_BYTES, MAX_CLOSE_REASON_BYTES, MAX_TOKEN_BYTES};
 
@@ -176,11 +176,8 @@ async fn read_hello<'a, I: Intake>(
         }
     }
     match frame::next(&buffer[..filled], shared.limits)? {
-        Step::Whole(frame, _) => match frame.body {
-            Body::Hello(hello) => Ok(hello),
-            _ => Err(not_a_hello().into()),
-        },
-        Step::Needs(_) => Err(Ended::Lost),
+        Step::Whole(Frame { body: Body::Hello(hello), .. }, _) => Ok(hello),
+        Step::Whole(..) | Step::Needs(_) => Err(not_a_hello().into()),
     }
 }
 

@@ -5,6 +5,8 @@ use std::future::Future;
 use crate::domain::fix::FutureRule;
 use crate::domain::submission::{Applied, Lost, Submission, SubmitError};
 use crate::domain::units::UtcMs;
+use crate::shard::router::Router;
+use crate::shard::ticket::AckTicket;
 
 /// Takes submissions in, and tells when each is safe.
 pub trait Intake: Send + Sync + 'static {
@@ -24,4 +26,23 @@ pub trait Intake: Send + Sync + 'static {
 
     /// What "ahead of its time" means for a batch received now.
     fn future_rule(&self, received_at: UtcMs) -> FutureRule;
+}
+
+impl Intake for Router {
+    type Ticket = AckTicket;
+
+    fn submit(
+        &self,
+        submission: Submission,
+    ) -> impl Future<Output = Result<AckTicket, SubmitError>> + Send {
+        Self::submit(self, submission)
+    }
+
+    fn received_at(&self) -> UtcMs {
+        Self::received_at(self)
+    }
+
+    fn future_rule(&self, received_at: UtcMs) -> FutureRule {
+        Self::future_rule(self, received_at)
+    }
 }

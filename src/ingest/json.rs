@@ -192,10 +192,10 @@ impl Fields {
     }
 
     fn text(&mut self, field: &str) -> Result<String, Problem> {
-        match self.required(field)? {
-            Value::String(text) => Ok(text),
-            _ => Err(self.wrong(field, "is not a text".to_owned())),
-        }
+        let Value::String(text) = self.required(field)? else {
+            return Err(self.wrong(field, "is not a text".to_owned()));
+        };
+        Ok(text)
     }
 
     fn device(&mut self) -> Result<DeviceId, Problem> {

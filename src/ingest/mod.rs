@@ -22,3 +22,6 @@ mod believe;
 pub mod http;
 mod json;
 pub mod problem;
+
+#[cfg(test)]
+mod http_tests;

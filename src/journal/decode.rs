@@ -130,7 +130,7 @@ impl Decoder {
                 into.policy = read_policy(payload)?;
                 Shape::Policy
             }
-            RecordKind::Group | RecordKind::Context => {
+            RecordKind::Group | RecordKind::Context | RecordKind::End => {
                 return Err(meaningless("kind", record.kind as u8));
             }
         };

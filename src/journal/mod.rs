@@ -55,3 +55,20 @@ pub use owned::OwnedInput;
 pub use position::{CommitNo, LogPosition, Resume};
 pub use recovery::{LogReader, Recovery};
 pub use shard_log::ShardLog;
+
+#[cfg(test)]
+pub(crate) mod sim_disk;
+#[cfg(test)]
+pub(crate) mod test_inputs;
+#[cfg(test)]
+mod codec_tests;
+#[cfg(test)]
+mod power_tests;
+#[cfg(test)]
+mod damage_tests;
+#[cfg(test)]
+mod writer_tests;
+#[cfg(test)]
+mod checkpoint_tests;
+#[cfg(test)]
+mod golden_tests;

@@ -21,6 +21,8 @@ pub(super) enum RecordKind {
     Group = 1,
     /// What the batches after it have in common.
     Context = 2,
+    /// A group mark with no group: the log was closed here.
+    End = 3,
     /// Fixes timed within 24 days of their receipt.
     Fixes = 16,
     /// Fixes timed at will.
@@ -43,9 +45,10 @@ pub(super) enum RecordKind {
 
 impl RecordKind {
     fn from_number(number: u8) -> Option<Self> {
-        const ALL: [RecordKind; 11] = [
+        const ALL: [RecordKind; 12] = [
             RecordKind::Group,
             RecordKind::Context,
+            RecordKind::End,
             RecordKind::Fixes,
             RecordKind::FixesFar,
             RecordKind::Outcomes,
@@ -149,16 +152,17 @@ pub(super) struct GroupMark {
 const MARK_PAYLOAD_BYTES: u32 = 16;
 
 impl GroupMark {
-    pub(super) fn append(self, buffer: &mut Vec<u8>, number: u64) {
+    /// Appends the mark, of kind `Group` or `End`.
+    pub(super) fn append(self, buffer: &mut Vec<u8>, kind: RecordKind, number: u64) {
         let position = InputPosition { partition: PartitionId(0), seq: InputSeq(number) };
-        append(buffer, RecordKind::Group, position, |payload| {
+        append(buffer, kind, position, |payload| {
             payload.extend_from_slice(&self.at.0.to_le_bytes());
             payload.extend_from_slice(&self.salt);
         });
     }
 
     pub(super) fn of(record: &Record<'_>) -> Option<Self> {
-        if record.kind != RecordKind::Group {
+        if !matches!(record.kind, RecordKind::Group | RecordKind::End) {
             return None;
         }
         let mut fields = Fields::new(record.payload);
@@ -178,7 +182,7 @@ impl GroupMark {
             let at = &bytes[offset..];
             let mark = Self { at: LogPosition(first.0 + offset as u64), salt };
             at[4..8] == pattern
-                && at[8] == RecordKind::Group as u8
+                && (at[8] == RecordKind::Group as u8 || at[8] == RecordKind::End as u8)
                 && parse(at).is_ok_and(|record| Self::of(&record) == Some(mark))
         })
     }

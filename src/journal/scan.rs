@@ -116,7 +116,7 @@ impl LogScan {
                 .map_err(|reason| self.corrupt(offset, reason))?;
             self.offset += record.size();
             match record.kind {
-                RecordKind::Group => {
+                RecordKind::Group | RecordKind::End => {
                     let expected = GroupMark { at: self.at(offset), salt: self.salt };
                     if GroupMark::of(&record) != Some(expected) {
                         return Err(self.corrupt(offset, NoRecord::ForeignMark));

@@ -2,7 +2,8 @@
 //!
 //! Three buffers go round between a shard and the writer: one being filled, one waiting, one being written. When the
 //! writer holds the other two, a commit is postponed and the buffer goes on growing, so that a slow
-//! sync makes groups larger instead of stopping the shard; only past `shard_buffer_bytes` does the shard wait.
+//! sync makes groups larger instead of stopping the shard. Past `shard_buffer_bytes` the shard should take in no more,
+//! and past twice that it is made to wait.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -71,7 +72,7 @@ impl ShardLog {
     }
 
     /// Commits all that was appended: the answer will be [`synced`](Self::synced) once it is on stable storage.
-    /// Waits for the disk only when more than `shard_buffer_bytes` are pending and the writer holds the other buffers.
+    /// Waits for the disk only when twice `shard_buffer_bytes` are pending and the writer holds the other buffers.
     pub fn commit(&mut self) -> CommitNo {
         if self.pending.is_empty() {
             return CommitNo(self.next.0 - 1);
@@ -79,7 +80,8 @@ impl ShardLog {
         let number = self.next;
         self.postponed = true;
         self.hand_over_if_free();
-        if self.postponed && self.pending.len() >= self.buffer_bytes {
+        // A caller who asked `has_room` before the batch does not come here, unless the batch alone fills a buffer.
+        if self.postponed && self.pending.len() >= 2 * self.buffer_bytes {
             self.hand_over_waiting();
         }
         number
@@ -91,7 +93,8 @@ impl ShardLog {
         CommitNo(self.shared.shards[self.shard].synced.load(Ordering::Acquire))
     }
 
-    /// Whether the next commit of a usual batch will not wait for the disk.
+    /// Whether another batch may be taken in: less than `shard_buffer_bytes` wait for the disk. If so, its commit will not
+    /// wait, unless the batch alone is larger than that.
     pub fn has_room(&mut self) -> bool {
         self.hand_over_if_free();
         !self.postponed || self.pending.len() < self.buffer_bytes

@@ -31,12 +31,12 @@ pub(super) fn examine(bytes: &[u8], segment: &SegmentFile) -> Result<Tail, Journ
     };
     let salt = header.salt();
     let mut offset = SEGMENT_HEADER_BYTES;
-    let mut ended_by_mark = false;
+    let mut last = None;
     while offset < bytes.len() {
         match next_size(bytes, offset, segment.first, salt) {
-            Ok((size, is_mark)) => {
+            Ok((size, kind)) => {
                 offset += size;
-                ended_by_mark = is_mark;
+                last = Some(kind);
             }
             Err(reason) => {
                 let known = !matches!(reason, NoRecord::UnknownKind(_));
@@ -52,7 +52,7 @@ pub(super) fn examine(bytes: &[u8], segment: &SegmentFile) -> Result<Tail, Journ
             }
         }
     }
-    Ok(tail(segment, offset, bytes.len(), ended_by_mark))
+    Ok(tail(segment, offset, bytes.len(), last == Some(RecordKind::End)))
 }
 
 fn header_of(bytes: &[u8], segment: &SegmentFile) -> Result<Option<SegmentHeader>, JournalError> {
@@ -75,23 +75,20 @@ pub(super) fn newer(segment: &SegmentFile, format: u16) -> JournalError {
     JournalError::NewerFormat { path: segment.path.clone(), format, known }
 }
 
-/// Size of the record at `offset`, and whether it is a group mark.
+/// Size and kind of the record at `offset`; a mark must belong there.
 fn next_size(
     bytes: &[u8],
     offset: usize,
     first: LogPosition,
     salt: [u8; 8],
-) -> Result<(usize, bool), NoRecord> {
+) -> Result<(usize, RecordKind), NoRecord> {
     let record = record::parse(&bytes[offset..])?;
-    if record.kind != RecordKind::Group {
-        return Ok((record.size(), false));
-    }
+    let is_mark = matches!(record.kind, RecordKind::Group | RecordKind::End);
     let expected = GroupMark { at: LogPosition(first.0 + offset as u64), salt };
-    if GroupMark::of(&record) == Some(expected) {
-        Ok((record.size(), true))
-    } else {
-        Err(NoRecord::ForeignMark)
+    if is_mark && GroupMark::of(&record) != Some(expected) {
+        return Err(NoRecord::ForeignMark);
     }
+    Ok((record.size(), record.kind))
 }
 
 fn tail(segment: &SegmentFile, mut keep: usize, len: usize, clean: bool) -> Tail {
@@ -108,7 +105,7 @@ fn last_input(whole: &[u8]) -> Option<crate::domain::ids::InputPosition> {
     let mut offset = SEGMENT_HEADER_BYTES;
     let mut last = None;
     while let Some(Ok(record)) = whole.get(offset..).map(record::parse) {
-        if !matches!(record.kind, RecordKind::Group | RecordKind::Context) {
+        if !matches!(record.kind, RecordKind::Group | RecordKind::End | RecordKind::Context) {
             last = Some(record.position);
         }
         offset += record.size();

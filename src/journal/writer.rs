@@ -15,7 +15,7 @@ use super::disk::{Disk, DiskFile};
 use super::error::{JournalError, JournalFailure};
 use super::journal::Shared;
 use super::position::{CommitNo, LogPosition};
-use super::record::GroupMark;
+use super::record::{GroupMark, RecordKind};
 use super::scan::Link;
 use super::segment::{self, SEGMENT_HEADER_BYTES, SegmentHeader};
 use crate::identity::Keyring;
@@ -172,22 +172,22 @@ impl Writer {
             if self.segment.len >= self.config.segment_max_bytes {
                 self.roll()?;
             }
-            let written = self.append_group()?;
+            let written = self.append_group(RecordKind::Group)?;
             self.shared.figures.count_group(self.group.len(), written);
             self.publish();
             self.return_buffers();
         }
         if !open {
-            self.append_group()?;
+            self.append_group(RecordKind::End)?;
         }
         Ok(())
     }
 
     /// Appends a mark and the group's buffers, and syncs. Gives the bytes written.
-    fn append_group(&mut self) -> Result<u64, JournalFailure> {
+    fn append_group(&mut self, kind: RecordKind) -> Result<u64, JournalFailure> {
         let Self { segment, mark, group, .. } = self;
         mark.clear();
-        GroupMark { at: segment.end(), salt: segment.salt }.append(mark, segment.groups);
+        GroupMark { at: segment.end(), salt: segment.salt }.append(mark, kind, segment.groups);
         let mut wait = FullWait::default();
         while let Err(error) = append_parts(&mut *segment.file, mark, group) {
             // What was written of it must go before anything else is written behind it.

@@ -39,6 +39,8 @@ pub(crate) mod samples;
 #[cfg(test)]
 mod message_tests;
 #[cfg(test)]
+mod encode_tests;
+#[cfg(test)]
 mod codec_tests;
 #[cfg(test)]
 mod store_tests;

@@ -1,6 +1,6 @@
 //! What survives: records, marks and consumers over reopening; what repeats; what a full disk does.
 
-use tempfile::tempdir;
+use tempfile::{TempDir, tempdir};
 
 use super::codec;
 use super::config::OutboxConfig;
@@ -10,6 +10,7 @@ use super::samples::*;
 use super::store::stored_records;
 use crate::domain::decision::EventKind;
 use crate::domain::ids::{InputSeq, PartitionId};
+use std::path::Path;
 use std::sync::atomic::Ordering;
 
 #[tokio::test]
@@ -38,9 +39,64 @@ async fn what_was_seen_is_there_after_reopening_with_the_same_offsets() {
 }
 
 /// Opens again; the thread of the outbox before may need a moment to let go of its files.
-async fn reopened(world: &World, dir: &std::path::Path) -> super::Outbox {
+async fn reopened(world: &World, dir: &Path) -> super::Outbox {
     tokio::time::sleep(std::time::Duration::from_millis(500)).await;
     world.open(dir, OutboxConfig::default())
+}
+
+/// Copies a folder of files as they are on the disk at this moment: what kill -9 would leave.
+fn copy_of(dir: &Path) -> TempDir {
+    let copy = tempdir().expect("a folder");
+    copy_files(dir, copy.path());
+    copy
+}
+
+fn copy_files(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).expect("a folder").map(|entry| entry.expect("an entry")) {
+        let target = to.join(entry.file_name());
+        if entry.file_type().expect("a type").is_dir() {
+            std::fs::create_dir(&target).expect("a new folder");
+            copy_files(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).expect("a copy");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_kill_leaves_what_was_seen_and_a_torn_batch_is_wholly_there_or_not_at_all() {
+    let dir = tempdir().expect("a folder");
+    let world = World::new();
+    let outbox = world.open(dir.path(), OutboxConfig::default());
+    let key = consumer_of(1, "c");
+    create(&outbox, &key).await;
+    for seq in 1..=20 {
+        outbox.release((0..5).map(|ordinal| job(1, (3, seq, ordinal))).collect()).expect("it runs");
+        visible(&outbox, seq * 5).await;
+    }
+    outbox.ack(key.clone(), 7).await.expect("seen");
+    let killed = copy_of(dir.path());
+    let after = world.open(killed.path(), OutboxConfig::default());
+    assert_eq!((after.span(), after.durable(PartitionId(3))), ((1, 100), InputSeq(20)));
+    assert_eq!(offsets(&read(&after, &key).await), (8..=100).collect::<Vec<_>>());
+    after.close().expect("closed");
+
+    for cut in [2_000, 5_003, 9_999, 14_321, 20_000] {
+        let torn = copy_of(dir.path());
+        let log = std::fs::File::options().write(true).open(torn.path().join("0.jnl"));
+        log.and_then(|log| log.set_len(cut)).expect("a log to tear");
+        let after = world.open(torn.path(), OutboxConfig::default());
+        let (_, newest) = after.span();
+        assert!(newest < 100, "{newest} records survive a cut at {cut}");
+        assert_eq!(after.durable(PartitionId(3)), InputSeq(newest / 5), "cut at {cut}");
+        assert_eq!(newest % 5, 0, "cut at {cut}");
+        let repeats = (1..=20).flat_map(|seq| (0..5).map(move |ordinal| job(1, (3, seq, ordinal))));
+        after.release(repeats.collect()).expect("recovery repeats all");
+        visible(&after, 100).await;
+        assert_eq!(after.figures().already_written.load(Ordering::Relaxed), newest);
+        after.close().expect("closed");
+    }
+    outbox.close().expect("closed");
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::domain::campaign::{RunMode, Variant};
 use crate::domain::decision::Transition;
+use crate::domain::fix::TIME_RANGE_MS;
 use crate::domain::ids::DeviceId;
 use crate::domain::report::Platform;
 use crate::domain::units::UtcMs;
@@ -241,11 +242,11 @@ fn cell_of(event: &EventContent) -> Option<String> {
     (event.cell != 0).then(|| format!("{:x}", event.cell))
 }
 
-/// An instant in RFC 3339, UTC, to the millisecond. What lies beyond the calendar's ends is shown as its end:
-/// an expiry in the last hours of the year 9999.
+/// An instant in RFC 3339, UTC, to the millisecond. Expiries past the calendar's end, in the last hours of the
+/// year 9999, are shown as that end; instants before those that a fix may carry as the first of them.
 pub(super) fn rfc3339(at: UtcMs) -> String {
-    let whole_ms = |end: Timestamp| end.as_millisecond();
-    let ms = at.0.clamp(whole_ms(Timestamp::MIN), whole_ms(Timestamp::MAX));
+    let last_ms = Timestamp::MAX.as_second() * 1000;
+    let ms = at.0.clamp(*TIME_RANGE_MS.start(), last_ms);
     let instant = Timestamp::from_millisecond(ms).expect("clamped to the calendar");
     format!("{instant:.3}")
 }

@@ -11,3 +11,8 @@ pub mod http_client;
 pub mod tail;
 
 pub use queue::{Caller, QueueService, routes};
+
+#[cfg(test)]
+mod cloudevents_tests;
+#[cfg(test)]
+mod queue_tests;

@@ -15,7 +15,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 use axum::{Extension, Json, Router};
 use serde::{Deserialize, Serialize};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::cloudevents::{NDJSON, write_line};
 use super::problem::Problem;
@@ -24,7 +24,7 @@ use crate::identity::Keyring;
 use crate::outbox::consumer::{ConsumerKey, ConsumerName, Filter, Owner};
 use crate::outbox::read::{MAX_READ_RECORDS, ReadAsk, Reading};
 use crate::outbox::store::Standing;
-use crate::outbox::{ConsumerError, Outbox, RecordKind, Start};
+use crate::outbox::{ConsumerError, Outbox, OutboxError, RecordKind, Start};
 
 /// The longest wait for records, s.
 pub const MAX_WAIT_S: u32 = 60;
@@ -58,31 +58,35 @@ impl QueueService {
         Self { outbox, keyring, reads: Semaphore::new(READS_AT_ONCE) }
     }
 
-    /// Reads for a consumer, and waits up to `wait` if there is nothing for it yet.
+    /// Reads for a consumer, and waits up to `wait` if there is nothing for it yet. The turn is held while records
+    /// are in memory, never while there are none to wait for.
     async fn read(
         &self,
         key: &ConsumerKey,
         ask: ReadAsk,
         wait: Duration,
-    ) -> Result<Reading, Problem> {
+    ) -> Result<(Reading, SemaphorePermit<'_>), Problem> {
         let mut visible = self.outbox.visible();
         let waiting = tokio::time::sleep(wait);
         tokio::pin!(waiting);
         loop {
+            let turn = self.reads.acquire().await;
+            let turn = turn.map_err(|ended| Problem::internal(ended.to_string()))?;
             visible.mark_unchanged();
             let reading = self.outbox.read(key, ask).await?;
-            if !reading.records.is_empty() || wait.is_zero() {
-                return Ok(reading);
+            if !reading.records.is_empty() || wait.is_zero() || waiting.is_elapsed() {
+                return Ok((reading, turn));
             }
             if let Some(ended) = self.outbox.ended() {
                 return Err(ConsumerError::from(ended).into());
             }
+            drop(turn);
             if reading.has_more {
                 continue;
             }
             tokio::select! {
-                () = &mut waiting => return Ok(reading),
-                changed = visible.changed() => if changed.is_err() { return Ok(reading) },
+                () = &mut waiting => {}
+                changed = visible.changed() => changed.map_err(|_gone| ConsumerError::from(OutboxError::Closed))?,
             }
         }
     }
@@ -217,9 +221,8 @@ async fn records(
         return Err(Problem::of_field("wait_s", detail));
     }
     let ask = ReadAsk { after: query.after, limit };
-    let reading = service.read(&key, ask, Duration::from_secs(wait_s.into())).await?;
-    let _turn =
-        service.reads.acquire().await.map_err(|ended| Problem::internal(ended.to_string()))?;
+    let wait = Duration::from_secs(wait_s.into());
+    let (reading, _turn) = service.read(&key, ask, wait).await?;
     let lines = service.lines(reading).await?;
     Ok(([(header::CONTENT_TYPE, NDJSON), (header::CACHE_CONTROL, "no-store")], lines)
         .into_response())

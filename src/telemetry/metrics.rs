@@ -42,6 +42,10 @@ const SECONDS: &[f64] = &[
     5.0, 10.0,
 ];
 
+/// The bounds in which the journal's writer counts its syncs.
+const SYNC_SECONDS: &[f64] =
+    &[0.000_125, 0.000_25, 0.000_5, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.25, 1.0];
+
 macro_rules! table {
     ($($id:ident = $name:literal, $kind:expr, $unit:ident, [$($label:literal)*], $help:literal;)*) => {
         $(
@@ -90,12 +94,16 @@ table! {
 
     CONNECTIONS = "geofenced_connections", Gauge, Count, [],
         "Client connections that are open.";
-    CONNECTIONS_REFUSED = "geofenced_connections_refused_total", Counter, Count, ["reason"],
-        "Connections turned away at admission, by reason.";
-    FRAMES_RECEIVED = "geofenced_frames_received_total", Counter, Count, ["kind"],
-        "Frames decoded, by kind.";
-    PROTOCOL_ERRORS = "geofenced_protocol_errors_total", Counter, Count, ["code"],
-        "Connections closed for a protocol error, by its code.";
+    CONNECTIONS_OPENED = "geofenced_connections_opened_total", Counter, Count, [],
+        "Client connections that were let in.";
+    CONNECTIONS_REFUSED = "geofenced_connections_refused_total", Counter, Count, [],
+        "Attempts refused because too many handshakes were under way.";
+    CONNECTIONS_CLOSED = "geofenced_connections_closed_total", Counter, Count, ["code"],
+        "Client connections that we closed, by the protocol's code.";
+    FRAMES_RECEIVED = "geofenced_frames_received_total", Counter, Count, [],
+        "Frames read whole.";
+    ACKS = "geofenced_acks_total", Counter, Count, [],
+        "Acks sent.";
     ACK_SECONDS = "geofenced_ack_seconds", Histogram(SECONDS), Seconds, [],
         "From the last byte of a frame to its ack.";
 
@@ -103,24 +111,28 @@ table! {
         "Devices in the tables of all partitions.";
     DEVICES_EVICTED = "geofenced_devices_evicted_total", Counter, Count, [],
         "Idle devices that made room for others.";
-    MAILBOX_BATCHES = "geofenced_mailbox_batches", Gauge, Count, [],
-        "Batches waiting before the shards.";
+    MAILBOX_RECORDS = "geofenced_mailbox_records", Gauge, Count, [],
+        "Records waiting before the shards.";
+    DEVICE_BYTES = "geofenced_device_table_bytes", Gauge, Bytes, [],
+        "Memory that the device tables take.";
+    BATCHES = "geofenced_batches_total", Counter, Count, [],
+        "Batches stepped by all shards.";
 
     JOURNAL_BYTES = "geofenced_journal_written_bytes_total", Counter, Bytes, [],
         "Bytes appended to the journal.";
-    JOURNAL_SYNC_SECONDS = "geofenced_journal_sync_seconds", Histogram(SECONDS), Seconds, [],
+    JOURNAL_SYNC_SECONDS = "geofenced_journal_sync_seconds", Histogram(SYNC_SECONDS), Seconds, [],
         "How long a sync of the journal took.";
     JOURNAL_FAILED = "geofenced_journal_failed", Gauge, Count, [],
         "1 after an error of a sync: nothing is acknowledged any more until a restart.";
-    CHECKPOINTS = "geofenced_checkpoints_total", Counter, Count, [],
-        "Checkpoints written, one a partition.";
+    JOURNAL_DISK_FULL = "geofenced_journal_disk_full", Gauge, Count, [],
+        "1 while the journal waits for room on its disk.";
 
-    OUTBOX_RECORDS = "geofenced_outbox_records_total", Counter, Count, [],
-        "Jobs and events written for consumers.";
+    OUTBOX_RECORDS = "geofenced_outbox_records_total", Counter, Count, ["kind"],
+        "Jobs and events written for consumers, by kind.";
+    OUTBOX_EXPIRED = "geofenced_outbox_expired_total", Counter, Count, [],
+        "Jobs that a consumer got as expired because they were too late.";
     OUTBOX_BYTES = "geofenced_outbox_bytes", Gauge, Bytes, [],
-        "What the outbox keeps on disk.";
-    CONSUMERS = "geofenced_queue_consumers", Gauge, Count, [],
-        "Named consumers that are registered.";
+        "Bytes of records that the outbox holds.";
     CONSUMERS_DROPPED = "geofenced_queue_consumers_dropped_total", Counter, Count, [],
         "Consumers dropped because they were idle for consumer_ttl_s.";
 

@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use ::metrics::{Histogram, Key, KeyName, Label, Metadata, Recorder, SharedString};
 use metrics_exporter_prometheus::{
@@ -13,6 +14,7 @@ use metrics_exporter_prometheus::{
 };
 
 use super::metrics::{self as table, Kind, Metric};
+use crate::shutdown::Member;
 
 /// Copies a part's counters into a scrape.
 pub trait Sampler: Send + Sync {
@@ -91,6 +93,52 @@ impl Metrics {
     /// Folds histograms' samples away; call it on a timer, or they pile up between scrapes.
     pub fn upkeep(&self) {
         self.shared.handle.run_upkeep();
+    }
+}
+
+/// Folds histograms' samples away every `period` until asked to end, whether or not anybody scrapes.
+pub async fn keep_up(metrics: Metrics, period: Duration, mut member: Member) {
+    let mut ticks = tokio::time::interval(period);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => metrics.upkeep(),
+            () = member.asked() => return,
+        }
+    }
+}
+
+/// A histogram whose part counts into buckets of its own: each scrape passes on what has been added.
+pub struct Buckets {
+    histogram: Histogram,
+    bounds_s: Vec<f64>,
+    /// The counts at the last scrape. Only scrapes lock it, and they don't overlap.
+    passed_on: Mutex<Vec<u64>>,
+}
+
+impl Buckets {
+    /// Buckets with these upper bounds, s, and one more for what is longer, which is passed on as twice the
+    /// last bound. Samples count as their bucket's bound, so sums err upwards.
+    #[must_use]
+    pub fn new(
+        metrics: &Metrics,
+        metric: &Metric,
+        bounds_s: impl IntoIterator<Item = f64>,
+    ) -> Self {
+        let mut bounds_s: Vec<f64> = bounds_s.into_iter().collect();
+        bounds_s.extend(bounds_s.last().map(|last| last * 2.0));
+        let passed_on = Mutex::new(vec![0; bounds_s.len()]);
+        Self { histogram: metrics.histogram(metric), bounds_s, passed_on }
+    }
+
+    /// Passes on what the counts have grown by. Extra counts are left out.
+    pub fn pass_on(&self, counts: &[u64]) {
+        let mut passed_on = self.passed_on.lock().unwrap_or_else(PoisonError::into_inner);
+        for ((bound_s, before), count) in self.bounds_s.iter().zip(passed_on.iter_mut()).zip(counts)
+        {
+            let added = count.saturating_sub(*before);
+            self.histogram.record_many(*bound_s, usize::try_from(added).unwrap_or(usize::MAX));
+            *before = *count;
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::metrics::{self as table, Kind};
 use super::process;
-use super::sampler::{Metrics, Scrape};
+use super::sampler::{Buckets, Metrics, Scrape};
 use crate::domain::reasons::{RejectReason, SuppressReason};
 
 #[test]
@@ -92,6 +92,23 @@ fn histograms_have_buckets() {
         "geofenced_ack_seconds_bucket{le=\"0.005\"} 1",
         "geofenced_ack_seconds_bucket{le=\"+Inf\"} 2",
         "geofenced_ack_seconds_count 2",
+    ] {
+        assert!(text.lines().any(|have| have == line), "{line} is not in\n{text}");
+    }
+}
+
+#[test]
+fn counts_in_buckets_are_passed_on_once() {
+    let metrics = Metrics::new(1).unwrap();
+    let syncs = Buckets::new(&metrics, &table::JOURNAL_SYNC_SECONDS, [0.000_125, 0.000_25]);
+    syncs.pass_on(&[3, 1, 0]);
+    syncs.pass_on(&[3, 2, 1]);
+    let text = metrics.render();
+    for line in [
+        "geofenced_journal_sync_seconds_bucket{le=\"0.000125\"} 3",
+        "geofenced_journal_sync_seconds_bucket{le=\"0.00025\"} 5",
+        "geofenced_journal_sync_seconds_bucket{le=\"0.0005\"} 6",
+        "geofenced_journal_sync_seconds_count 6",
     ] {
         assert!(text.lines().any(|have| have == line), "{line} is not in\n{text}");
     }

@@ -38,6 +38,10 @@ pub enum Body<'a> {
 
 /// What lies at the start of a buffer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one at a time, on the stack; the counts of an ack make it large"
+)]
 pub enum Step<'a> {
     /// A whole frame, and the rest of the buffer behind it.
     Whole(Frame<'a>, &'a [u8]),

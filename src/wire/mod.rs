@@ -22,4 +22,12 @@ pub mod close;
 mod bytes;
 
 #[cfg(test)]
+mod frame_tests;
+#[cfg(test)]
+mod hello_tests;
+#[cfg(test)]
+mod oracle;
+#[cfg(test)]
+mod records_tests;
+#[cfg(test)]
 mod spec_tests;

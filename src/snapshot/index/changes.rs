@@ -33,7 +33,7 @@ impl IndexView<'_> {
         if before == after {
             return;
         }
-        if before.group == after.group && before.group & Contained::WIDE == 0 {
+        if before.same_group(after) {
             let undecided = self.undecided(after.group);
             let mut differing = before.mask ^ after.mask;
             while differing != 0 {

@@ -23,6 +23,13 @@ impl Contained {
     /// Set in a group whose mask is the point.
     pub(super) const WIDE: u32 = 1 << 31;
 
+    /// Whether both are of one group, so that their masks tell the difference.
+    #[inline]
+    #[must_use]
+    pub const fn same_group(self, other: Self) -> bool {
+        self.group == other.group && self.group & Self::WIDE == 0
+    }
+
     /// As three words, for tables that keep one per device.
     #[inline]
     #[must_use]

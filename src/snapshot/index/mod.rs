@@ -28,6 +28,9 @@ pub use block::{ArchivedIndexBlock, IndexBlock};
 pub use build::{IndexError, build};
 pub use changes::Change;
 pub use contained::{Contained, Spot};
-pub(crate) use prefetch::prefetch;
 pub use verify::{BadIndex, verify};
+pub(crate) use prefetch::prefetch;
 pub use view::IndexView;
+
+#[cfg(test)]
+mod index_tests;

@@ -23,6 +23,17 @@ pub(super) struct Fineness {
     pub crowded_shift: u32,
 }
 
+impl Fineness {
+    /// The cost that makes a leaf of a cell: it doubles with every fourth of the width below 90 m, since a
+    /// smaller cell sees fewer points and takes as many words to split.
+    fn enough(self, shift: u32) -> f32 {
+        let halvings = FULL_PRICE_SHIFT.saturating_sub(shift);
+        self.leaf_cost * libm::exp2f(0.5 * f32::from(u8::try_from(halvings).unwrap_or(u8::MAX)))
+    }
+}
+
+const FULL_PRICE_SHIFT: u32 = 13;
+
 /// A target's number in the ascending order of all target ids.
 pub(super) type Ordinal = u32;
 
@@ -91,10 +102,11 @@ impl Splitter<'_> {
         }
         let known = self.with_group(undecided, known)?;
         let cost = self.cost(cell, undecided);
-        if cost <= self.fineness.leaf_cost || cell.shift <= self.fineness.least_shift {
+        let enough = self.fineness.enough(cell.shift);
+        if cost <= enough || cell.shift <= self.fineness.least_shift {
             return self.small_leaf(cell, undecided, &known);
         }
-        let kind = match cost / self.fineness.leaf_cost {
+        let kind = match cost / enough {
             ..2.0 => 1,
             2.0..5.0 => 2,
             _ => 3,
@@ -194,7 +206,10 @@ impl Splitter<'_> {
     fn cost(&self, cell: Cell, undecided: &Undecided) -> f32 {
         let circles = undecided.circles.iter().filter_map(|&target| self.circle(target).as_ref());
         let circles: f32 = circles
-            .map(|(center, cover)| if is_fast(*center, cover, cell) { 1.0 } else { EXACT_COST })
+            .map(|(center, cover)| {
+                let exact = cell.shift > FASTER_BELOW_SHIFT && !is_fast(*center, cover, cell);
+                if exact { EXACT_COST } else { 1.0 }
+            })
             .sum();
         let edges = undecided.pieces.iter().map(|piece| piece.piece.edges.len());
         #[expect(clippy::cast_precision_loss, reason = "an estimate")]
@@ -247,8 +262,10 @@ impl Splitter<'_> {
 /// An exact circle test against a planar one, a cut polygon's start and each of its edges: from the
 /// `contains` benchmark.
 const EXACT_COST: f32 = 8.0;
-const PIECE_COST: f32 = 1.5;
-const EDGE_COST: f32 = 0.7;
+/// A circle that has no planar test in a cell of this size (12 km) will not get one by splitting.
+const FASTER_BELOW_SHIFT: u32 = 20;
+const PIECE_COST: f32 = 1.3;
+const EDGE_COST: f32 = 0.6;
 
 /// Fills the border rows of each piece for the column of cells at `x`.
 pub(super) fn fill_borders(pieces: &[PieceOf], frame: Frame, x: i64, borders: &mut Column) {

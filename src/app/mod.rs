@@ -1,0 +1,13 @@
+//! The parts, built and joined by bounded hand-offs.
+//!
+//! [`daemon`] is the order in which they start and end; [`recover`] brings the partitions to where the last run
+//! left them; [`publish`] puts snapshots in force; [`samplers`] shows the parts' counters to
+//! telemetry; [`serve`] waits for signals.
+
+pub mod daemon;
+mod recover;
+mod publish;
+mod samplers;
+pub mod serve;
+
+pub use publish::SnapshotConfig;

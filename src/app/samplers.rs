@@ -1,0 +1,112 @@
+//! The parts' counters as metrics. Each closure runs at a scrape, on the admin thread.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use crate::admin::readiness::Readiness;
+use crate::clock::Clock;
+use crate::domain::reasons::{RejectReason, SuppressReason};
+use crate::engine::Counts;
+use crate::ingest::figures::IngestFigures;
+use crate::journal::Journal;
+use crate::journal::figures::SYNC_BUCKETS_NS;
+use crate::outbox::{Outbox, RecordKind};
+use crate::shard::figures::ShardFigures;
+use crate::shard::router::Router;
+use crate::snapshot::slot::Slot;
+use crate::telemetry::metrics as table;
+use crate::telemetry::sampler::{Buckets, Metrics, Scrape};
+use crate::wire::close::CloseCode;
+
+use super::publish::{OUTCOMES, Publisher};
+
+/// Pings on their way: the first identity of P6.
+pub(super) fn intake(metrics: &Metrics, figures: Arc<IngestFigures>) {
+    metrics.register(move |scrape: &Scrape<'_>| {
+        let now = figures.snapshot();
+        scrape.total(&table::PINGS_RECEIVED, now.received);
+        scrape.total(&table::PINGS_EVALUATED, now.evaluated);
+        for reason in RejectReason::ALL {
+            let refused = now.rejected[usize::from(reason.number())];
+            scrape.total_by(&table::PINGS_REJECTED, reason.label(), refused);
+        }
+        scrape.gauge(&table::PINGS_IN_FLIGHT, now.in_flight);
+        scrape.gauge(&table::CONNECTIONS, now.connections_open);
+        scrape.total(&table::CONNECTIONS_OPENED, now.connections_opened);
+        scrape.total(&table::CONNECTIONS_REFUSED, now.connections_refused);
+        for (code, closed) in CloseCode::ALL.iter().zip(now.closes) {
+            scrape.total_by(&table::CONNECTIONS_CLOSED, code.name(), closed);
+        }
+        scrape.total(&table::FRAMES_RECEIVED, now.frames);
+        scrape.total(&table::ACKS, now.acks);
+    });
+}
+
+/// What the engine did: the second identity of P6.
+pub(super) fn shards(metrics: &Metrics, figures: Vec<Arc<ShardFigures>>, router: Router) {
+    metrics.register(move |scrape: &Scrape<'_>| {
+        let mut counts = Counts::default();
+        let (mut devices, mut bytes, mut batches) = (0, 0, 0);
+        for shard in &figures {
+            let sample = shard.sample();
+            counts.add(&sample.counts);
+            devices += sample.devices;
+            bytes += sample.device_bytes;
+            batches += sample.batches;
+        }
+        scrape.gauge(&table::DEVICE_BYTES, bytes);
+        scrape.total(&table::BATCHES, batches);
+        scrape.total(&table::TRIGGERS, counts.triggers);
+        scrape.total(&table::JOBS, counts.jobs);
+        for reason in SuppressReason::ALL {
+            let withheld = counts.suppressed[usize::from(reason.number())];
+            scrape.total_by(&table::TRIGGERS_SUPPRESSED, reason.label(), withheld);
+        }
+        scrape.gauge(&table::TRIGGERS_OPEN, counts.open);
+        scrape.gauge(&table::DEVICES, devices);
+        scrape.total(&table::DEVICES_EVICTED, counts.evicted);
+        scrape.gauge(&table::MAILBOX_RECORDS, router.waiting() as u64);
+    });
+}
+
+/// What is durable.
+pub(super) fn stores(metrics: &Metrics, journal: Arc<Journal>, outbox: Outbox) {
+    #[expect(clippy::cast_precision_loss, reason = "bounds of at most a second are exact")]
+    let bounds_s = SYNC_BUCKETS_NS.map(|bound_ns| bound_ns as f64 / 1e9);
+    let syncs = Buckets::new(metrics, &table::JOURNAL_SYNC_SECONDS, bounds_s);
+    metrics.register(move |scrape: &Scrape<'_>| {
+        let sample = journal.figures().sample();
+        scrape.total(&table::JOURNAL_BYTES, sample.bytes);
+        scrape.flag(&table::JOURNAL_FAILED, journal.failed().is_some());
+        scrape.flag(&table::JOURNAL_DISK_FULL, sample.disk_full);
+        syncs.pass_on(&sample.sync_buckets);
+        let figures = outbox.figures();
+        for kind in RecordKind::ALL {
+            scrape.total_by(&table::OUTBOX_RECORDS, kind.label(), figures.written(kind));
+        }
+        scrape.total(&table::OUTBOX_EXPIRED, figures.expired.load(Ordering::Relaxed));
+        scrape.gauge(&table::OUTBOX_BYTES, figures.held_bytes.load(Ordering::Relaxed));
+        let dropped = figures.consumers_dropped.load(Ordering::Relaxed);
+        scrape.total(&table::CONSUMERS_DROPPED, dropped);
+    });
+}
+
+/// What decides, and whether the daemon may take pings.
+pub(super) fn state(metrics: &Metrics, slot: Arc<Slot>, readiness: Readiness, clock: Clock) {
+    metrics.register(move |scrape: &Scrape<'_>| {
+        let epoch = slot.pin().map_or(0, |pinned| pinned.view().epoch().0);
+        scrape.gauge(&table::SNAPSHOT_EPOCH, epoch);
+        scrape.gauge(&table::SNAPSHOT_GENERATIONS, slot.live_epochs().len() as u64);
+        scrape.flag(&table::READY, readiness.is_ready());
+        scrape.flag(&table::CLOCK_STEPPED, clock.stepped().is_some());
+    });
+}
+
+/// Publications asked for, by outcome.
+pub(super) fn publications(metrics: &Metrics, publisher: Arc<Publisher>) {
+    metrics.register(move |scrape: &Scrape<'_>| {
+        for (outcome, total) in OUTCOMES.into_iter().zip(publisher.outcomes()) {
+            scrape.total_by(&table::SNAPSHOT_RELOADS, outcome, total);
+        }
+    });
+}

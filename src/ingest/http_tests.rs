@@ -1,0 +1,189 @@
+//! The HTTP routes over a real socket, with shards that answer as they are told.
+
+use std::future::{Ready, ready};
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::figures::IngestFigures;
+use super::http::{HttpIntake, routes};
+use super::intake::Intake;
+use crate::auth::authority::Authority;
+use crate::auth::book::Book;
+use crate::auth::command::NewToken;
+use crate::auth::grant::{Apps, Scope};
+use crate::auth::token::Token;
+use crate::domain::fix::FutureRule;
+use crate::domain::ids::{AccountId, AppId};
+use crate::domain::submission::{Applied, Lost, Records, Submission, SubmitError};
+use crate::domain::units::UtcMs;
+
+const NOW: UtcMs = UtcMs(1_767_225_600_000);
+const DEVICE: &str = "00112233-4455-6677-8899-aabbccddeeff";
+
+#[derive(Default)]
+struct Shards {
+    taken: Mutex<Vec<Submission>>,
+    draining: bool,
+}
+
+impl Intake for Shards {
+    type Ticket = Ready<Result<Applied, Lost>>;
+
+    async fn submit(&self, submission: Submission) -> Result<Self::Ticket, SubmitError> {
+        if self.draining {
+            return Err(SubmitError::Draining);
+        }
+        self.taken.lock().expect("whole").push(submission);
+        Ok(ready(Ok(Applied::default())))
+    }
+
+    fn received_at(&self) -> UtcMs {
+        NOW
+    }
+
+    fn future_rule(&self, received_at: UtcMs) -> FutureRule {
+        FutureRule::AtMost { received_at, max_future_ms: 60_000 }
+    }
+}
+
+struct Server {
+    address: std::net::SocketAddr,
+    shards: Arc<Shards>,
+    figures: Arc<IngestFigures>,
+    token: String,
+}
+
+impl Server {
+    async fn start(shards: Shards) -> Self {
+        let mut book = Book::default();
+        let token = Token::from_bytes([1; 32]);
+        let (account, apps) = (AccountId(1), Apps::only([AppId(1)]));
+        NewToken { name: "curl", account, apps, scopes: &[Scope::Ingest] }.note(
+            &mut book,
+            &token,
+            jiff::Timestamp::UNIX_EPOCH,
+        );
+        let (shards, figures) = (Arc::new(shards), Arc::new(IngestFigures::default()));
+        let authority = Arc::new(Authority::of(book));
+        let http = HttpIntake::new(Arc::clone(&shards), authority, Arc::clone(&figures));
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("bound");
+        tokio::spawn(async move { axum::serve(listener, routes(http)).await });
+        Self { address, shards, figures, token: token.reveal() }
+    }
+
+    async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
+        self.raw(path, &self.token, body.to_string().as_bytes()).await
+    }
+
+    async fn raw(&self, path: &str, token: &str, body: &[u8]) -> (u16, Value) {
+        let mut socket = TcpStream::connect(self.address).await.expect("there");
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\
+             connection: close\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
+        socket.write_all(head.as_bytes()).await.expect("sent");
+        socket.write_all(body).await.expect("sent");
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).await.expect("an answer");
+        let status = answer[9..12].parse().expect("a status");
+        let body = answer.split_once("\r\n\r\n").expect("a body").1;
+        (status, serde_json::from_str(body).expect("JSON"))
+    }
+}
+
+#[tokio::test]
+async fn pings_reach_the_shards_and_are_counted() {
+    let server = Server::start(Shards::default()).await;
+    let pings = json!([
+        {"device": DEVICE, "lat": 37.5665, "lon": 126.978},
+        {"device": DEVICE, "lat": 1, "lon": 2, "at": "2026-01-01T00:00:01Z", "accuracy_m": 12.1,
+         "background": true, "ads_consent": false, "night_consent": true, "platform": "ios"},
+        {"device": DEVICE, "lat": 1, "lon": 2, "mock": true},
+        {"device": DEVICE, "lat": 1, "lon": 2, "at": NOW.0 + 60_001},
+    ]);
+    let (status, receipt) = server.post("/v1/pings", &json!({"app": 1, "pings": pings})).await;
+    assert_eq!(status, 200);
+    let wanted = json!({"received": 4, "evaluated": 2, "rejected": {"future": 1, "mock": 1}});
+    assert_eq!(receipt, wanted);
+    let taken = server.shards.taken.lock().expect("whole").clone();
+    let Records::Fixes(fixes) = &taken[0].records else { panic!("no fixes") };
+    assert_eq!((fixes[0].fixed_at, fixes[0].at.lat), (NOW, 375_665_000));
+    assert_eq!((fixes[1].fixed_at, fixes[1].accuracy_m), (NOW + 1000, 13));
+    assert_eq!(fixes[1].flags.0, 2 | 4 | 8 | 32);
+    let figures = server.figures.snapshot();
+    assert_eq!((figures.received, figures.evaluated, figures.in_flight), (4, 2, 0));
+}
+
+#[tokio::test]
+async fn the_other_kinds_have_routes_too() {
+    let server = Server::start(Shards::default()).await;
+    for (path, body) in [
+        (
+            "/v1/outcomes",
+            json!({"app": 1, "outcomes": [{"device": DEVICE, "job": DEVICE, "kind": "clicked"}]}),
+        ),
+        (
+            "/v1/profiles",
+            json!({"app": 1, "profiles": [{"device": DEVICE, "platform": "android"}]}),
+        ),
+        (
+            "/v1/hints",
+            json!({"app": 1, "hints": [{"device": DEVICE, "place": 7, "verdict": "enter"}]}),
+        ),
+    ] {
+        let (status, receipt) = server.post(path, &body).await;
+        assert_eq!((status, &receipt["evaluated"]), (200, &json!(1)), "{path} {receipt}");
+    }
+    assert_eq!(server.shards.taken.lock().expect("whole").len(), 3);
+}
+
+#[tokio::test]
+async fn refusals_name_the_field() {
+    let server = Server::start(Shards::default()).await;
+    let ping = |field: &str, value: Value| {
+        let mut ping = json!({"device": DEVICE, "lat": 1, "lon": 2});
+        ping[field] = value;
+        json!({"app": 1, "pings": [{"device": DEVICE, "lat": 1, "lon": 2}, ping]})
+    };
+    for (body, status, pointer) in [
+        (ping("lat", json!(91)), 422, "/pings/1/lat"),
+        (ping("lon", json!("x")), 422, "/pings/1/lon"),
+        (ping("device", json!("x")), 422, "/pings/1/device"),
+        (ping("at", json!("yesterday")), 422, "/pings/1/at"),
+        (ping("mock", json!(1)), 422, "/pings/1/mock"),
+        (ping("accuracy_m", json!(-1)), 422, "/pings/1/accuracy_m"),
+        (ping("platform", json!("web")), 422, "/pings/1/platform"),
+        (ping("a/b", json!(1)), 422, "/pings/1/a~1b"),
+        (json!({"app": 1}), 422, "/pings"),
+        (json!({"app": -1, "pings": []}), 422, "/app"),
+        (json!({"app": 1, "pings": []}), 422, "/pings"),
+        (json!({"app": 1, "pings": [3]}), 422, "/pings/0"),
+        (json!({"app": 2, "pings": [{"device": DEVICE, "lat": 1, "lon": 2}]}), 403, "/app"),
+    ] {
+        let (got, problem) = server.post("/v1/pings", &body).await;
+        assert_eq!((got, problem["pointer"].as_str()), (status, Some(pointer)), "{problem}");
+    }
+    assert_eq!(server.figures.snapshot().received, 0);
+    assert_eq!(server.raw("/v1/pings", &server.token, b"{").await.0, 400);
+}
+
+#[tokio::test]
+async fn strangers_and_full_houses_are_told_so() {
+    let server = Server::start(Shards { draining: true, ..Shards::default() }).await;
+    let (status, problem) = server.raw("/v1/pings", "gf_guess", b"{}").await;
+    assert_eq!((status, problem["status"].as_u64()), (401, Some(401)));
+    assert!(!problem.to_string().contains("gf_guess"));
+    let long = vec![b' '; 3 << 20];
+    let body = json!({"app": 1, "pings": [{"device": DEVICE, "lat": 1, "lon": 2}]});
+    let (status, _) = server.post("/v1/pings", &body).await;
+    assert_eq!(status, 503);
+    let figures = server.figures.snapshot();
+    assert_eq!((figures.received, figures.rejected[15], figures.in_flight), (1, 1, 0));
+    let (status, problem) = server.raw("/v1/pings", &server.token, &long).await;
+    assert_eq!((status, &problem["type"]), (413, &json!("urn:geofenced:problem:too-large")));
+}

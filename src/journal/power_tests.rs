@@ -1,0 +1,145 @@
+//! Over any number of power losses: what was reported as synced is there, in order, and nothing else is.
+
+use std::sync::Arc;
+
+use proptest::prelude::*;
+
+use super::config::JournalConfig;
+use super::journal::Journal;
+use super::owned::OwnedInput;
+use super::position::{CommitNo, Resume};
+use super::shard_log::ShardLog;
+use super::sim_disk::{Random, SimDisk};
+use super::tail::Tail;
+use super::test_inputs::{at, eventually, fix, fixes, no_time, tick};
+use crate::domain::fix::Fix;
+use crate::identity::Keyring;
+
+const SHARDS: usize = 2;
+const PARTITIONS: usize = 4;
+
+/// What each partition has been given, and how much of it must survive.
+#[derive(Default)]
+struct Model {
+    given: [Vec<OwnedInput>; PARTITIONS],
+    /// By shard: commit, and the lengths of its partitions at that commit.
+    commits: [Vec<(CommitNo, [usize; PARTITIONS])>; SHARDS],
+    frame: u64,
+}
+
+impl Model {
+    fn append(&mut self, log: &mut ShardLog, partition: usize, random: &mut Random) {
+        self.frame += 1;
+        let input = if random.below(8) == 0 {
+            tick(i64::try_from(self.frame).unwrap())
+        } else {
+            let records: Vec<Fix> =
+                (0..random.below(60)).map(|n| fix(self.frame * 100 + n)).collect();
+            OwnedInput::from(&fixes(&records, self.frame))
+        };
+        let given = &mut self.given[partition];
+        let seq = given.len() as u64 + 1;
+        log.append(at(u8::try_from(partition).unwrap(), seq), &input.as_input());
+        given.push(input);
+    }
+
+    fn commit(&mut self, log: &mut ShardLog, shard: usize) {
+        let lengths = std::array::from_fn(|partition| self.given[partition].len());
+        self.commits[shard].push((log.commit(), lengths));
+    }
+
+    /// How many inputs of each partition must be there after a power loss.
+    fn promised(&self, logs: &mut [ShardLog]) -> [usize; PARTITIONS] {
+        let mut promised = [0; PARTITIONS];
+        for (shard, log) in logs.iter_mut().enumerate() {
+            let synced = log.synced();
+            let last = self.commits[shard].iter().rev().find(|(commit, _)| *commit <= synced);
+            let lengths = last.map_or([0; PARTITIONS], |(_, lengths)| *lengths);
+            for partition in (shard..PARTITIONS).step_by(SHARDS) {
+                promised[partition] = lengths[partition];
+            }
+        }
+        promised
+    }
+}
+
+fn config() -> JournalConfig {
+    JournalConfig {
+        segment_max_bytes: 64 << 10,
+        commit_max_bytes: 64 << 10,
+        shard_buffer_bytes: 8 << 10,
+        ..JournalConfig::default()
+    }
+}
+
+type Opened = (Journal, Vec<ShardLog>, [Vec<OwnedInput>; PARTITIONS], Tail);
+
+fn open(disk: &SimDisk) -> Opened {
+    let disk = Arc::new(disk.clone());
+    let keyring = Keyring::from_seed([1; 32]);
+    let mut recovery = Journal::open_on(disk, config(), &keyring, Resume::from_start()).unwrap();
+    let tail = recovery.tail();
+    let mut found: [Vec<OwnedInput>; PARTITIONS] = Default::default();
+    while let Some((position, input)) = recovery.next_input().unwrap() {
+        let partition = &mut found[position.partition.index()];
+        partition.push(input.clone());
+        assert_eq!(position.seq.0, partition.len() as u64);
+    }
+    let (journal, logs) = recovery.into_journal(SHARDS, no_time).unwrap();
+    (journal, logs, found, tail)
+}
+
+/// One run of the daemon, up to its end by power loss or by closing. Gives what must be there after it, and whether it was closed.
+fn run(
+    disk: &mut SimDisk,
+    model: &mut Model,
+    (journal, mut logs): (Journal, Vec<ShardLog>),
+    random: &mut Random,
+) -> ([usize; PARTITIONS], bool) {
+    model.commits = Default::default();
+    for _ in 0..random.below(250) {
+        let partition = usize::try_from(random.below(PARTITIONS as u64)).unwrap();
+        let shard = partition % SHARDS;
+        model.append(&mut logs[shard], partition, random);
+        if random.below(3) == 0 {
+            model.commit(&mut logs[shard], shard);
+        }
+        if random.below(20) == 0 {
+            let all = logs[shard].commit();
+            eventually("the commit is synced", || logs[shard].synced() >= all);
+        }
+    }
+    if random.below(4) == 0 {
+        drop(logs);
+        journal.shutdown().unwrap();
+        return (std::array::from_fn(|partition| model.given[partition].len()), true);
+    }
+    let promised = model.promised(&mut logs);
+    *disk = disk.lose_power(random.next());
+    (promised, false)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
+    #[test]
+    fn what_was_synced_is_there_and_nothing_else(seed in 1..u64::MAX) {
+        let mut random = Random(seed);
+        let mut disk = SimDisk::new();
+        let mut model = Model::default();
+        let mut promised = [0; PARTITIONS];
+        let mut closed = true;
+        for _ in 0..5 {
+            let (journal, logs, found, tail) = open(&disk);
+            prop_assert_eq!(tail.clean, closed, "{:?}", tail);
+            for partition in 0..PARTITIONS {
+                let (given, found) = (&model.given[partition], &found[partition]);
+                prop_assert!(found.len() >= promised[partition], "partition {} lost", partition);
+                prop_assert!(found.len() <= given.len(), "partition {} invented", partition);
+                prop_assert!(found[..] == given[..found.len()], "partition {} differs", partition);
+            }
+            // What was lost was never promised; the daemon goes on from what it found.
+            model.given = found;
+            (promised, closed) = run(&mut disk, &mut model, (journal, logs), &mut random);
+        }
+    }
+}

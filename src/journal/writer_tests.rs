@@ -1,0 +1,237 @@
+//! Commits, groups, segments, trimming, and a disk that fills up or fails.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::config::JournalConfig;
+use super::error::JournalError;
+use super::journal::Journal;
+use super::position::{CommitNo, LogPosition, Resume};
+use super::shard_log::ShardLog;
+use super::sim_disk::{Call, SimDisk};
+use super::test_inputs::{at, eventually, fix, fixes, no_time};
+use crate::domain::fix::Fix;
+use crate::domain::ids::{InputSeq, PartitionId};
+use crate::identity::Keyring;
+
+fn config() -> JournalConfig {
+    JournalConfig {
+        segment_max_bytes: 64 << 10,
+        shard_buffer_bytes: 8 << 10,
+        ..JournalConfig::default()
+    }
+}
+
+fn begin(disk: &SimDisk, shards: usize) -> (Journal, Vec<ShardLog>) {
+    let keyring = Keyring::from_seed([1; 32]);
+    let disk = Arc::new(disk.clone());
+    let recovery = Journal::open_on(disk, config(), &keyring, Resume::from_start()).unwrap();
+    recovery.into_journal(shards, no_time).unwrap()
+}
+
+fn count(disk: &SimDisk, resume: Resume) -> Result<u64, JournalError> {
+    let disk = Arc::new(disk.clone());
+    let mut recovery = Journal::open_on(disk, config(), &Keyring::from_seed([1; 32]), resume)?;
+    let mut inputs = 0;
+    while recovery.next_input()?.is_some() {
+        inputs += 1;
+    }
+    Ok(inputs)
+}
+
+fn append(log: &mut ShardLog, partition: u8, seq: u64) -> CommitNo {
+    let records: Vec<Fix> = (0..50).map(|n| fix(seq * 50 + n)).collect();
+    log.append(at(partition, seq), &fixes(&records, seq));
+    log.commit()
+}
+
+#[test]
+fn a_commit_is_synced_and_wakes_its_shard() {
+    let disk = SimDisk::new();
+    let (journal, mut logs) = begin(&disk, 2);
+    let woken: [Arc<AtomicU64>; 2] = Default::default();
+    for (log, woken) in logs.iter().zip(&woken) {
+        let woken = Arc::clone(woken);
+        log.on_synced(move || {
+            woken.fetch_add(1, Ordering::Relaxed);
+        });
+    }
+    assert_eq!(logs[0].commit(), CommitNo(0), "nothing to commit");
+    assert_eq!(append(&mut logs[0], 0, 1), CommitNo(1));
+    eventually("synced", || logs[0].synced() == CommitNo(1));
+    eventually("woken", || woken[0].load(Ordering::Relaxed) == 1);
+    assert_eq!(woken[1].load(Ordering::Relaxed), 0);
+    assert_eq!(logs[1].synced(), CommitNo(0));
+    let sample = journal.figures().sample();
+    assert_eq!((sample.groups, sample.commits, sample.segments), (1, 1, 1));
+    assert_eq!(sample.bytes + 72, journal.synced_end().0);
+    assert_eq!(sample.sync_buckets.iter().sum::<u64>(), 1);
+}
+
+#[test]
+fn an_error_from_sync_is_final() {
+    let disk = SimDisk::new();
+    let (journal, mut logs) = begin(&disk, 1);
+    let woken = Arc::new(AtomicU64::new(0));
+    let waker = Arc::clone(&woken);
+    logs[0].on_synced(move || {
+        waker.fetch_add(1, Ordering::Relaxed);
+    });
+    let good = append(&mut logs[0], 0, 1);
+    eventually("synced", || logs[0].synced() == good);
+    disk.fail(Call::Sync, 1, io::ErrorKind::Other);
+    append(&mut logs[0], 0, 2);
+    eventually("failed", || journal.failed().is_some());
+    eventually("woken", || woken.load(Ordering::Relaxed) >= 2);
+    assert_eq!(logs[0].failed().unwrap().doing, "sync");
+    // The disk is well again, which changes nothing; nor does it stop the shard.
+    for seq in 3..100 {
+        append(&mut logs[0], 0, seq);
+    }
+    assert_eq!(logs[0].synced(), good);
+    drop(logs);
+    assert!(matches!(journal.shutdown(), Err(JournalError::Failed(_))));
+}
+
+#[test]
+fn an_error_from_writing_is_final_and_its_bytes_are_cut() {
+    let disk = SimDisk::new();
+    let (journal, mut logs) = begin(&disk, 1);
+    disk.fail(Call::Append, 1, io::ErrorKind::Other);
+    append(&mut logs[0], 0, 1);
+    eventually("failed", || journal.failed().is_some());
+    assert_eq!(journal.failed().unwrap().doing, "write");
+    drop((logs, journal));
+    assert_eq!(count(&disk, Resume::from_start()).unwrap(), 0);
+}
+
+#[test]
+fn a_full_disk_stops_acks_until_there_is_room() {
+    let disk = SimDisk::new();
+    let (journal, mut logs) = begin(&disk, 1);
+    let first = append(&mut logs[0], 0, 1);
+    eventually("synced", || logs[0].synced() == first);
+    disk.set_capacity(Some(journal.synced_end().0 + 700));
+    for seq in 2..6 {
+        append(&mut logs[0], 0, seq);
+    }
+    eventually("full", || journal.figures().sample().full_waits > 2);
+    assert!(journal.figures().sample().disk_full);
+    assert_eq!(logs[0].synced(), first);
+    assert_eq!(journal.failed(), None);
+    disk.set_capacity(None);
+    let last = append(&mut logs[0], 0, 6);
+    eventually("synced again", || logs[0].synced() >= last);
+    assert!(!journal.figures().sample().disk_full);
+    drop(logs);
+    journal.shutdown().unwrap();
+    assert_eq!(count(&disk, Resume::from_start()).unwrap(), 6);
+}
+
+#[test]
+fn a_shard_can_tell_that_it_would_wait_for_a_full_disk() {
+    let disk = SimDisk::new();
+    let (journal, mut logs) = begin(&disk, 1);
+    disk.set_capacity(Some(0));
+    let mut seq = 0;
+    while logs[0].has_room() {
+        seq += 1;
+        append(&mut logs[0], 0, seq);
+        assert!(seq < 100, "8 KiB are long full");
+    }
+    disk.set_capacity(None);
+    eventually("room again", || logs[0].has_room());
+    drop(logs);
+    journal.shutdown().unwrap();
+    assert_eq!(count(&disk, Resume::from_start()).unwrap(), seq);
+}
+
+#[test]
+fn shutting_down_does_not_wait_for_room() {
+    let disk = SimDisk::new();
+    let (journal, mut logs) = begin(&disk, 1);
+    disk.set_capacity(Some(0));
+    append(&mut logs[0], 0, 1);
+    eventually("full", || journal.figures().sample().disk_full);
+    drop(logs);
+    let refused = journal.shutdown().unwrap_err();
+    assert!(refused.to_string().contains("nothing more is acknowledged"), "{refused}");
+    disk.set_capacity(None);
+    assert_eq!(count(&disk, Resume::from_start()).unwrap(), 0);
+}
+
+#[test]
+fn a_full_disk_at_the_roll_of_a_segment_is_waited_out() {
+    let disk = SimDisk::new();
+    let (journal, mut logs) = begin(&disk, 1);
+    let mut seq = 0;
+    while journal.synced_end().0 < 64 << 10 {
+        seq += 1;
+        let commit = append(&mut logs[0], 0, seq);
+        eventually("synced", || logs[0].synced() == commit);
+    }
+    disk.set_capacity(Some(journal.synced_end().0 + 10));
+    let commit = append(&mut logs[0], 0, seq + 1);
+    eventually("full", || journal.figures().sample().disk_full);
+    disk.set_capacity(None);
+    eventually("synced", || logs[0].synced() == commit);
+    assert_eq!(journal.figures().sample().segments, 2);
+    drop(logs);
+    journal.shutdown().unwrap();
+    assert_eq!(count(&disk, Resume::from_start()).unwrap(), seq + 1);
+}
+
+#[test]
+fn the_log_is_trimmed_behind_what_is_needed_and_never_before() {
+    let disk = SimDisk::new();
+    let (journal, mut logs) = begin(&disk, 1);
+    let mut marks = Vec::new();
+    for seq in 1..=200 {
+        let commit = append(&mut logs[0], 3, seq);
+        eventually("synced", || logs[0].synced() == commit);
+        marks.push((seq, logs[0].keep_from()));
+    }
+    assert!(journal.figures().sample().segments >= 5);
+    assert_eq!(journal.trim(LogPosition::START).unwrap(), 0);
+    let (seq, keep_from) = marks[120];
+    assert!(journal.trim(keep_from).unwrap() > 100_000);
+    assert_eq!(journal.trim(keep_from).unwrap(), 0);
+    drop(logs);
+    journal.shutdown().unwrap();
+    let mut resume = Resume::from_start();
+    assert!(matches!(count(&disk, resume.clone()), Err(JournalError::StartsLate { .. })));
+    resume.from = keep_from;
+    assert!(matches!(count(&disk, resume.clone()), Err(JournalError::Gap { .. })), "no mark");
+    resume.set_mark(PartitionId(3), InputSeq(seq));
+    assert_eq!(count(&disk, resume).unwrap(), 200 - seq);
+}
+
+#[test]
+fn one_process_at_a_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = JournalConfig { dir: dir.path().join("data"), ..config() };
+    let keyring = Keyring::from_seed([1; 32]);
+    let open = || Journal::open(config.clone(), &keyring, Resume::from_start());
+    let (journal, mut logs) = open().unwrap().into_journal(1, no_time).unwrap();
+    assert!(matches!(open().map(|_| ()), Err(JournalError::Locked { .. })));
+    for seq in 1..=100 {
+        append(&mut logs[0], 1, seq);
+    }
+    drop(logs);
+    journal.shutdown().unwrap();
+    let mut recovery = open().unwrap();
+    assert!(recovery.tail().clean);
+    let mut inputs = 0;
+    while recovery.next_input().unwrap().is_some() {
+        inputs += 1;
+    }
+    assert_eq!(inputs, 100);
+}
+
+#[test]
+fn knobs_out_of_range_are_refused() {
+    let config = JournalConfig { segment_max_bytes: 1, ..JournalConfig::default() };
+    let refused = config.check().unwrap_err().to_string();
+    assert_eq!(refused, "segment_max_bytes = 1 is out of range; allowed: 65536 to 1073741824");
+}

@@ -1,0 +1,161 @@
+//! Journalled inputs through the same engine again: what recovery and `replay --journal` have in common.
+//!
+//! Inputs come in the order of the log; each partition goes on from its checkpoint, or from nothing. Each
+//! publication names the snapshot that decides from then on; it is loaded when the first partition comes to
+//! it and let go when the last has left it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::domain::ids::{Epoch, InputPosition, PARTITIONS, PartitionId, SnapshotHash};
+use crate::domain::input::Input;
+use crate::domain::lots::InstallationKey;
+use crate::domain::policy::Policy;
+use crate::engine::{Outputs, Partition};
+use crate::identity::Sealer;
+use crate::outbox::{OutboxRecord, encode};
+use crate::snapshot::load::Loaded;
+
+/// Finds a snapshot by its number.
+pub type FindSnapshot<'a> = dyn FnMut(Epoch) -> Result<Arc<Loaded>, String> + 'a;
+
+/// Partitions on their way through the log.
+pub struct Rerun<'a> {
+    partitions: Vec<Partition>,
+    snapshots: BTreeMap<Epoch, Arc<Loaded>>,
+    find: &'a mut FindSnapshot<'a>,
+    sealer: Sealer,
+    out: Outputs,
+}
+
+/// Why the log cannot be gone through again.
+#[derive(Debug, thiserror::Error)]
+pub enum RerunError {
+    /// A snapshot that decided then is gone or unreadable.
+    #[error(
+        "snapshot {epoch}, which decided partition {partition} then, can't be loaded: {reason}; \
+         restore it from a copy of the snapshot directory"
+    )]
+    Snapshot {
+        /// Its number.
+        epoch: Epoch,
+        /// Who needs it.
+        partition: PartitionId,
+        /// What is wrong.
+        reason: String,
+    },
+    /// There is a snapshot of that number, but it is another one.
+    #[error(
+        "snapshot {epoch} has the hash {found}, but partition {partition} was decided with {wanted}; \
+         restore the snapshot directory that belongs to this journal"
+    )]
+    OtherSnapshot {
+        /// Its number.
+        epoch: Epoch,
+        /// Who needs it.
+        partition: PartitionId,
+        /// What the journal names.
+        wanted: SnapshotHash,
+        /// What the directory has.
+        found: SnapshotHash,
+    },
+}
+
+impl<'a> Rerun<'a> {
+    /// Starts from `restored` partitions; those not among them start from nothing.
+    ///
+    /// # Errors
+    /// [`RerunError`] when a restored partition's snapshot is not to be had.
+    pub fn new(
+        restored: Vec<Partition>,
+        key: InstallationKey,
+        sealer: Sealer,
+        find: &'a mut FindSnapshot<'a>,
+    ) -> Result<Self, RerunError> {
+        let mut by_id: Vec<Option<Partition>> = (0..PARTITIONS).map(|_| None).collect();
+        for partition in restored {
+            let place = partition.id().index();
+            by_id[place] = Some(partition);
+        }
+        let fresh = |id| Partition::new(id, key, Policy::default());
+        let partitions: Vec<Partition> = PartitionId::all()
+            .zip(by_id)
+            .map(|(id, one)| one.unwrap_or_else(|| fresh(id)))
+            .collect();
+        let out = Outputs::with_capacity(1024);
+        let mut rerun = Self { partitions, snapshots: BTreeMap::new(), find, sealer, out };
+        for place in 0..PARTITIONS {
+            let partition = &rerun.partitions[place];
+            let (id, epoch, hash) = (partition.id(), partition.epoch(), partition.snapshot());
+            if epoch != Epoch(0) {
+                rerun.need(id, epoch, hash)?;
+            }
+        }
+        Ok(rerun)
+    }
+
+    /// Takes the next input of the log and gives what it causes to `emit`, in order.
+    ///
+    /// # Errors
+    /// [`RerunError`] when the snapshot of a publication is not to be had.
+    pub fn take(
+        &mut self,
+        position: InputPosition,
+        input: &Input<'_>,
+        mut emit: impl FnMut(OutboxRecord),
+    ) -> Result<(), RerunError> {
+        if let Input::Publication { epoch, hash } = input {
+            self.need(position.partition, *epoch, *hash)?;
+        }
+        let partition = &mut self.partitions[position.partition.index()];
+        let loaded = self.snapshots.get(&partition.epoch());
+        let view = loaded.map(|loaded| loaded.view());
+        partition.step(input, view, &mut self.out);
+        debug_assert_eq!(
+            partition.seq(),
+            position.seq,
+            "the journal proves that inputs are gapless"
+        );
+        for decision in self.out.decisions.drain(..) {
+            if let Some(view) = view {
+                emit(encode::record(&decision, view, &mut self.sealer));
+            }
+        }
+        self.out.wants.clear();
+        Ok(())
+    }
+
+    /// The partitions as they are now, all of them, ascending.
+    #[must_use]
+    pub fn into_partitions(self) -> Vec<Partition> {
+        self.partitions
+    }
+
+    fn need(
+        &mut self,
+        partition: PartitionId,
+        epoch: Epoch,
+        wanted: SnapshotHash,
+    ) -> Result<(), RerunError> {
+        if !self.snapshots.contains_key(&epoch) {
+            self.let_go_of_unused();
+            let loaded = (self.find)(epoch).map_err(|reason| RerunError::Snapshot {
+                epoch,
+                partition,
+                reason,
+            })?;
+            self.snapshots.insert(epoch, loaded);
+        }
+        let found = self.snapshots[&epoch].view().hash();
+        if found == wanted {
+            Ok(())
+        } else {
+            Err(RerunError::OtherSnapshot { epoch, partition, wanted, found })
+        }
+    }
+
+    fn let_go_of_unused(&mut self) {
+        let partitions = &self.partitions;
+        self.snapshots.retain(|epoch, _| partitions.iter().any(|one| one.epoch() == *epoch));
+    }
+}
