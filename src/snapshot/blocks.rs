@@ -80,8 +80,8 @@ impl std::fmt::Display for BlockKind {
 pub struct Manifest {
     /// The local day from which schedules are compiled, as days since 1970-01-01.
     pub valid_from_day: i32,
-    /// The member hash of the nil device: tells whether member hashes were made under our installation key.
-    pub key_check: u64,
+    /// Where there are member hashes, that of the nil device: tells under which installation key they were made.
+    pub key_check: Option<u64>,
     /// In ascending order of id.
     pub accounts: Vec<ManifestAccount>,
 }

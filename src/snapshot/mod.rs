@@ -9,6 +9,9 @@
 //! ([`memory`]), so that nobody can change them under us. After that, reading is looking at bytes
 //! ([`parts`], [`view`]).
 //!
+//! [`source`] reads files, [`build`] makes blocks, [`load`] puts them together, [`store`] keeps epochs on disk,
+//! [`slot`] hands the current one to the shards, [`diff`] tells two apart, [`cli`] is `geofenced snapshot …`.
+//!
 //! In reading order.
 
 pub mod blocks;
@@ -24,9 +27,18 @@ pub mod source;
 pub mod load;
 pub mod store;
 pub mod slot;
+pub mod diff;
+mod report;
+pub mod cli;
 
 #[cfg(test)]
+mod block_tests;
+#[cfg(test)]
 mod calendar_tests;
+#[cfg(test)]
+mod cli_tests;
+#[cfg(test)]
+mod diff_tests;
 #[cfg(test)]
 mod slot_tests;
 #[cfg(test)]

@@ -9,7 +9,7 @@ use super::members::Members;
 use super::rules::{self, BrokenRule};
 use super::standing::{Outline, standing};
 use super::targets::{directory, shapes, source_digest, watch};
-use crate::domain::campaign::{AccountSpec, CampaignSpec};
+use crate::domain::campaign::{AccountSpec, AudienceSpec, CampaignSpec};
 use crate::domain::ids::{AccountId, CampaignId, DeviceId, Epoch, TargetId};
 use crate::domain::lots::InstallationKey;
 use crate::domain::target::TargetSpec;
@@ -29,6 +29,18 @@ pub struct Source {
     pub targets: Vec<TargetSpec>,
     /// Their campaigns.
     pub campaigns: Vec<CampaignSpec>,
+}
+
+impl Source {
+    /// Whether any account or campaign lists devices, so that it matters under which key they are hashed.
+    #[must_use]
+    pub fn lists_devices(&self) -> bool {
+        let account =
+            |one: &AccountSpec| !one.blacklist.is_empty() || !one.blacklist_echo.is_empty();
+        let campaign =
+            |one: &CampaignSpec| one.audience != AudienceSpec::All || !one.test_devices.is_empty();
+        self.accounts.iter().any(account) || self.campaigns.iter().any(campaign)
+    }
 }
 
 /// What a build needs besides.
@@ -175,7 +187,7 @@ pub fn build(source: &Source, options: BuildOptions<'_>) -> Result<Built, BuildE
     }
     let manifest = Encoded::of(&Manifest {
         valid_from_day: day_number(options.valid_from),
-        key_check: options.key.member(DeviceId::NIL),
+        key_check: source.lists_devices().then(|| options.key.member(DeviceId::NIL)),
         accounts: outlines.iter().map(|outline| outline.entry.clone()).collect(),
     })?;
     let standing =

@@ -186,6 +186,18 @@ impl<'s> AccountView<'s> {
         members::has(self.members(&self.asks().blacklist_echo), member)
     }
 
+    /// Member hashes on the blacklist: of advertising ids, and of echo codes. Each ascending.
+    #[must_use]
+    pub fn blacklists(self) -> [&'s [u64_ule]; 2] {
+        [self.members(&self.asks().blacklist), self.members(&self.asks().blacklist_echo)]
+    }
+
+    /// Whether the account turned the rule on nights on.
+    #[must_use]
+    pub fn has_night_rule(self) -> bool {
+        self.asks().night_rule
+    }
+
     /// The IANA name of its time zone.
     #[must_use]
     pub fn tz_name(self) -> &'s str {

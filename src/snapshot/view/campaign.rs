@@ -1,11 +1,17 @@
 //! One campaign: what the gates ask it.
 
+use jiff::civil::Date;
+use rkyv::rend::unaligned::u64_ule;
+
 use super::account::{AccountView, AppView};
 use super::members;
 use crate::domain::campaign::{Condition, Frequency, RunMode, Variant};
 use crate::domain::ids::{AppId, CampaignId, Epoch, TargetId};
 use crate::domain::units::UtcMs;
-use crate::snapshot::blocks::{ArchivedCampaignRow, ArchivedConditionRow, ArchivedFrequencyRow};
+use crate::snapshot::blocks::{
+    ArchivedCampaignRow, ArchivedConditionRow, ArchivedFrequencyRow, WindowRow,
+};
+use crate::snapshot::calendar::day_of;
 
 /// A campaign that is testing or running.
 #[derive(Clone, Copy, Debug)]
@@ -136,7 +142,34 @@ impl<'s> CampaignView<'s> {
     /// How many devices it addresses; `None` for everyone.
     #[must_use]
     pub fn audience_len(self) -> Option<usize> {
-        self.row.audience.as_ref().map(|set| self.account.members(set).len())
+        self.audience().map(<[_]>::len)
+    }
+
+    /// Member hashes of whom it addresses, ascending; `None` for everyone.
+    #[must_use]
+    pub fn audience(self) -> Option<&'s [u64_ule]> {
+        self.row.audience.as_ref().map(|set| self.account.members(set))
+    }
+
+    /// Member hashes of the devices it is tried on, ascending.
+    #[must_use]
+    pub fn test_devices(self) -> &'s [u64_ule] {
+        &self.row.test_devices
+    }
+
+    /// Its first and its last local day, both inclusive.
+    #[must_use]
+    pub fn days(self) -> (Date, Date) {
+        (day_of(self.row.start_day.to_native()), day_of(self.row.end_day.to_native()))
+    }
+
+    /// Its weekly windows as they were written, for people.
+    pub fn windows(self) -> impl ExactSizeIterator<Item = WindowRow> {
+        self.row.windows.iter().map(|row| WindowRow {
+            weekdays: row.weekdays,
+            start_min: row.start_min.to_native(),
+            end_min: row.end_min.to_native(),
+        })
     }
 
     /// Whether it is tried on a device, by its member hash.

@@ -1,7 +1,11 @@
 //! The whole snapshot: its number, its hash, its accounts.
 
+use jiff::civil::Date;
+
 use super::account::AccountView;
-use crate::domain::ids::{AccountId, Epoch, SnapshotHash};
+use crate::domain::ids::{AccountId, DeviceId, Epoch, SnapshotHash};
+use crate::domain::lots::InstallationKey;
+use crate::snapshot::calendar::day_of;
 use crate::snapshot::parts::Parts;
 
 /// A snapshot, pinned by whoever lends it.
@@ -38,6 +42,20 @@ impl<'s> SnapshotView<'s> {
     /// All accounts, in ascending order of id.
     pub fn accounts(self) -> impl ExactSizeIterator<Item = AccountView<'s>> {
         self.parts.accounts.iter().map(AccountView::new)
+    }
+
+    /// The local day from which schedules are compiled.
+    #[must_use]
+    pub fn valid_from(self) -> Date {
+        day_of(self.parts.manifest.get().valid_from_day.to_native())
+    }
+
+    /// Whether its lists of devices were hashed under this key. Under another, no audience, test device or
+    /// blacklist would ever match.
+    #[must_use]
+    pub fn made_for(self, key: &InstallationKey) -> bool {
+        let check = self.parts.manifest.get().key_check.as_ref();
+        check.is_none_or(|check| *check == key.member(DeviceId::NIL))
     }
 
     /// The pieces it reads, for building the next one.

@@ -9,6 +9,7 @@ use crate::domain::ids::{PlaceId, TargetId};
 use crate::domain::target::PlaceArea;
 use crate::domain::units::PointE7;
 use crate::snapshot::blocks::{ArchivedTargetRow, ArchivedTargetsBlock};
+use crate::snapshot::index::shapes::ShapeView;
 
 /// A target that a campaign or the account's visit measurement watches.
 #[derive(Clone, Copy, Debug)]
@@ -64,6 +65,12 @@ impl<'s> TargetView<'s> {
     #[must_use]
     pub fn name(self) -> &'s str {
         self.row.map_or("", |row| text(self.account.directory(), row.name_start, row.name_end))
+    }
+
+    /// Its exact geometry.
+    #[must_use]
+    pub fn shape(self) -> Option<ShapeView<'s>> {
+        self.account.index().shape(self.id)
     }
 
     /// The campaigns that watch it, in ascending order of id. None where only visits are measured.

@@ -1,0 +1,145 @@
+//! Hostile bytes: whatever is done to a block, it is refused with a reason, and nothing panics.
+
+use proptest::prelude::*;
+use rkyv::Portable;
+use rkyv::api::high::HighValidator;
+use rkyv::bytecheck::CheckBytes;
+use rkyv::rancor::Error as ArchiveError;
+use rkyv::util::AlignedVec;
+
+use super::block::{BlockError, Content, HEADER_LEN, Verified};
+use super::blocks::{
+    AudienceBlock, BlockKind, CalendarBlock, CampaignsBlock, Manifest, ScheduleBlock, Standing,
+    TargetsBlock, WatchBlock,
+};
+use super::build::{Encoded, build};
+use super::index::IndexBlock;
+use super::memory::PrivateBytes;
+use super::samples::{device, options, source};
+use crate::domain::campaign::AudienceSpec;
+
+fn private(bytes: &[u8]) -> PrivateBytes {
+    let mut copy = AlignedVec::new();
+    copy.extend_from_slice(bytes);
+    PrivateBytes::from_heap(copy)
+}
+
+/// Gives changed content a digest that fits, as a forger would.
+fn forged(mut bytes: Vec<u8>) -> Vec<u8> {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&bytes[..32]).update(&bytes[HEADER_LEN..]);
+    bytes[32..HEADER_LEN].copy_from_slice(hasher.finalize().as_bytes());
+    bytes
+}
+
+fn check<T>(bytes: &[u8]) -> Result<(), BlockError>
+where
+    T: Content,
+    T::Archived: Portable + for<'a> CheckBytes<HighValidator<'a, ArchiveError>>,
+{
+    Verified::<T>::check(private(bytes)).map(drop)
+}
+
+fn check_kind(kind: BlockKind, bytes: &[u8]) -> Result<(), BlockError> {
+    match kind {
+        BlockKind::Manifest => check::<Manifest>(bytes),
+        BlockKind::Standing => check::<Standing>(bytes),
+        BlockKind::Index => check::<IndexBlock>(bytes),
+        BlockKind::Targets => check::<TargetsBlock>(bytes),
+        BlockKind::Watch => check::<WatchBlock>(bytes),
+        BlockKind::Campaigns => check::<CampaignsBlock>(bytes),
+        BlockKind::Calendar => check::<CalendarBlock>(bytes),
+        BlockKind::Schedule => check::<ScheduleBlock>(bytes),
+        BlockKind::Audience => check::<AudienceBlock>(bytes),
+    }
+}
+
+/// One block of each kind.
+fn blocks() -> Vec<(BlockKind, Vec<u8>)> {
+    let mut specs = source();
+    specs.campaigns[0].audience = AudienceSpec::Devices((0..70).map(device).collect());
+    let built = build(&specs, options(1, None)).unwrap();
+    let all = built.fresh().iter().chain([built.manifest(), built.standing()]);
+    all.map(|block: &Encoded| (block.kind, block.bytes.to_vec())).collect()
+}
+
+#[test]
+fn there_is_one_of_each_kind_and_each_is_sound() {
+    let mut kinds: Vec<u16> = blocks().iter().map(|(kind, _)| *kind as u16).collect();
+    kinds.sort_unstable();
+    assert_eq!(kinds, [1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    for (kind, bytes) in blocks() {
+        assert_eq!(check_kind(kind, &bytes), Ok(()));
+        assert_eq!(BlockKind::from_number(kind as u16), Some(kind));
+    }
+}
+
+#[test]
+fn every_flipped_byte_and_every_cut_is_refused() {
+    for (kind, bytes) in blocks() {
+        let step = (bytes.len() / 2000).max(1);
+        for at in (0..bytes.len()).step_by(step).chain(0..HEADER_LEN) {
+            let mut flipped = bytes.clone();
+            flipped[at] ^= 0x55;
+            assert!(check_kind(kind, &flipped).is_err(), "{kind} with byte {at} flipped");
+            assert!(check_kind(kind, &bytes[..at]).is_err(), "{kind} cut at {at}");
+        }
+        let mut longer = bytes.clone();
+        longer.push(0);
+        assert_eq!(check_kind(kind, &longer), Err(BlockError::Long { extra: 1 }));
+    }
+}
+
+#[test]
+fn a_block_of_another_kind_is_refused() {
+    let (_, bytes) = blocks().remove(0);
+    let found = u16::from_le_bytes([bytes[10], bytes[11]]);
+    let refused = check::<Manifest>(&bytes);
+    assert_eq!(refused, Err(BlockError::Kind { found, expected: BlockKind::Manifest }));
+    let mut newer = bytes;
+    newer[8] = 2;
+    let text = check::<Manifest>(&newer).unwrap_err().to_string();
+    assert!(text.contains("format version is 2, this release reads 1"), "{text}");
+}
+
+/// A forger can make the digest fit, so archive and content must stand on their own: no change may panic, in
+/// the check or in reading what passed it.
+#[test]
+fn forged_blocks_never_panic() {
+    for (kind, bytes) in blocks() {
+        let step = (bytes.len() / 1500).max(1);
+        for at in (HEADER_LEN..bytes.len()).step_by(step) {
+            for change in [0x01, 0x80, 0xFF] {
+                let mut changed = bytes.clone();
+                changed[at] ^= change;
+                let _verdict = check_kind(kind, &forged(changed));
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn noise_is_refused(noise in prop::collection::vec(any::<u8>(), 0..400), number in 1_u16..=9) {
+        let kind = BlockKind::from_number(number).unwrap();
+        prop_assert!(check_kind(kind, &noise).is_err());
+    }
+
+    /// Several changes at once, over a whole snapshot, read through the view wherever it still loads.
+    #[test]
+    fn a_forged_snapshot_is_refused_or_can_be_read(
+        which in 0_usize..9,
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+    ) {
+        let mut all = blocks();
+        let (kind, bytes) = &mut all[which];
+        for (at, value) in changes {
+            let at = HEADER_LEN + at.index(bytes.len() - HEADER_LEN);
+            bytes[at] = value;
+        }
+        let bytes = forged(std::mem::take(bytes));
+        let _verdict = check_kind(*kind, &bytes);
+    }
+}

@@ -1,0 +1,343 @@
+//! `geofenced snapshot …`: build from files, look at what is there, go back.
+//!
+//! Commands write to the `out` that they are given and read no clock; the binary's `main` lends both.
+
+use std::error::Error;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use jiff::civil::Date;
+
+use super::build::{BuildError, BuildOptions, Built, build};
+use super::calendar::day_of;
+use super::diff::{Changes, diff};
+use super::load::Loaded;
+use super::report;
+use super::source::{
+    FileNames, SourceErrors, TargetDirectory, compose, parse_campaigns, parse_fences,
+};
+use super::store::{InputError, Store, StoreError, read_input};
+use crate::domain::ids::Epoch;
+use crate::domain::lots::InstallationKey;
+use crate::domain::units::UtcMs;
+
+/// Work on a snapshot store: a directory of numbered epochs whose blocks are shared.
+#[derive(Debug, Subcommand)]
+pub enum SnapshotCommand {
+    /// Build the next epoch from a GeoJSON file of fences and a JSON file of campaigns
+    #[command(after_help = BUILD_EXAMPLE)]
+    Build(BuildArgs),
+    /// Show what an epoch holds
+    Inspect(EpochArgs),
+    /// Check every byte of an epoch: headers, digests, archives, and what blocks say of each other
+    Verify(EpochArgs),
+    /// Show what differs between two epochs
+    Diff(DiffArgs),
+    /// Show the epochs of a store
+    List(StoreArgs),
+    /// Publish the content of an old epoch as a new one
+    Rollback(RollbackArgs),
+}
+
+const BUILD_EXAMPLE: &str = "Example:
+  geofenced snapshot build --fences configs/example/fences.geojson \\
+    --campaigns configs/example/campaigns.json --keys data -o snapshots";
+
+/// Arguments of `snapshot build`.
+#[derive(Debug, Args)]
+pub struct BuildArgs {
+    /// GeoJSON FeatureCollection: polygons, multi-polygons, and points with the property radius_m; may be gzipped
+    #[arg(long, value_name = "F.geojson")]
+    fences: PathBuf,
+    /// Accounts and campaigns as JSON; may be gzipped
+    #[arg(long, value_name = "C.json")]
+    campaigns: PathBuf,
+    /// The snapshot store, made if it is not there
+    #[arg(short, long, value_name = "DIR")]
+    out: PathBuf,
+    /// The daemon's key directory; needed where the campaign file lists devices, for they are stored as keyed hashes
+    #[arg(long, value_name = "DIR", env = "GEOFENCED_KEYS")]
+    keys: Option<PathBuf>,
+    /// The day from which schedules are compiled, for 400 days; today unless given
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    valid_from: Option<Date>,
+}
+
+/// A store.
+#[derive(Debug, Args)]
+pub struct StoreArgs {
+    /// The snapshot store
+    #[arg(value_name = "DIR")]
+    dir: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// An epoch of a store.
+#[derive(Debug, Args)]
+pub struct EpochArgs {
+    /// The snapshot store
+    #[arg(value_name = "DIR")]
+    dir: PathBuf,
+    /// The epoch; the newest unless given
+    #[arg(value_name = "EPOCH")]
+    epoch: Option<u64>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Two epochs of a store.
+#[derive(Debug, Args)]
+pub struct DiffArgs {
+    /// The snapshot store
+    #[arg(value_name = "DIR")]
+    dir: PathBuf,
+    /// The earlier epoch
+    #[arg(value_name = "FROM")]
+    from: u64,
+    /// The later epoch; the newest unless given
+    #[arg(value_name = "TO")]
+    to: Option<u64>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Arguments of `snapshot rollback`.
+#[derive(Debug, Args)]
+pub struct RollbackArgs {
+    /// The snapshot store
+    #[arg(value_name = "DIR")]
+    dir: PathBuf,
+    /// The epoch to go back to
+    #[arg(value_name = "EPOCH")]
+    epoch: u64,
+}
+
+/// What commands need from whoever runs them.
+pub struct Host<'h> {
+    /// The time.
+    pub now: UtcMs,
+    /// Opens the installation key of a key directory.
+    pub open_key: &'h dyn Fn(&Path) -> Result<InstallationKey, Box<dyn Error + Send + Sync>>,
+    /// Where results go.
+    pub out: &'h mut dyn Write,
+}
+
+impl std::fmt::Debug for Host<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Host").field("now", &self.now).finish_non_exhaustive()
+    }
+}
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// An input file can't be read.
+    #[error(transparent)]
+    Input(#[from] InputError),
+    /// An input file is wrong.
+    #[error(transparent)]
+    Source(#[from] SourceErrors),
+    /// The store can't do it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// There is no snapshot to be made of it.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// The result can't be printed.
+    #[error("the result can't be written: {0}")]
+    Output(#[from] io::Error),
+    /// The store holds nothing.
+    #[error("{dir} holds no snapshot; make one with `geofenced snapshot build`")]
+    Empty {
+        /// The store.
+        dir: PathBuf,
+    },
+    /// There are lists of devices and no key.
+    #[error(
+        "{file} lists devices, which are stored as keyed hashes; name the daemon's key directory with --keys"
+    )]
+    KeyNeeded {
+        /// The campaign file.
+        file: PathBuf,
+    },
+    /// The key can't be opened.
+    #[error("the key in {dir} can't be opened: {reason}")]
+    Key {
+        /// The directory.
+        dir: PathBuf,
+        /// Why.
+        reason: Box<dyn Error + Send + Sync>,
+    },
+}
+
+impl SnapshotCommand {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// What went wrong, for people.
+    pub fn run(self, host: Host<'_>) -> Result<(), CommandError> {
+        match self {
+            Self::Build(args) => args.run(host),
+            Self::Inspect(args) => inspect(&args, host.out),
+            Self::Verify(args) => verify(&args, host.out),
+            Self::Diff(args) => differences(&args, host.out),
+            Self::List(args) => list(&args, host.out),
+            Self::Rollback(args) => {
+                let epoch = Store::open(&args.dir)?.roll_back(Epoch(args.epoch))?;
+                Ok(writeln!(host.out, "epoch {epoch} has the content of epoch {}", args.epoch)?)
+            }
+        }
+    }
+}
+
+impl BuildArgs {
+    fn run(self, host: Host<'_>) -> Result<(), CommandError> {
+        let store = Store::open(&self.out)?;
+        let previous = store.latest()?.map(|epoch| store.load(epoch, None)).transpose()?;
+        let built = self.build(&host, previous.as_ref())?;
+        if let Some(previous) =
+            previous.as_ref().map(Loaded::view).filter(|view| view.hash() == built.hash())
+        {
+            return Ok(writeln!(
+                host.out,
+                "nothing changed; epoch {} stays the newest",
+                previous.epoch()
+            )?);
+        }
+        store.publish(&built)?;
+        let fresh: usize = built.fresh().iter().map(|block| block.bytes.len()).sum();
+        let (epoch, hash) = (built.epoch(), built.hash());
+        let blocks = store.listing(epoch)?.blocks.len();
+        writeln!(host.out, "epoch {epoch} {hash}")?;
+        Ok(writeln!(
+            host.out,
+            "{blocks} blocks, {} of them new with {fresh} bytes",
+            built.fresh().len() + 1
+        )?)
+    }
+
+    fn build(&self, host: &Host<'_>, previous: Option<&Loaded>) -> Result<Built, CommandError> {
+        let (fences, campaigns) =
+            (self.fences.display().to_string(), self.campaigns.display().to_string());
+        let names = FileNames { fences: &fences, campaigns: &campaigns };
+        let previous = previous.map(Loaded::view);
+        let file = parse_campaigns(names.campaigns, &read_input(&self.campaigns)?)?;
+        let list = parse_fences(names.fences, &read_input(&self.fences)?, file.sole_account())?;
+        let source = compose(names, list, file, TargetDirectory::of(previous))?;
+        let key = match &self.keys {
+            Some(dir) => (host.open_key)(dir)
+                .map_err(|reason| CommandError::Key { dir: dir.clone(), reason })?,
+            None if source.lists_devices() => {
+                return Err(CommandError::KeyNeeded { file: self.campaigns.clone() });
+            }
+            // Nothing is hashed, so it does not matter under which key.
+            None => InstallationKey([0; 32]),
+        };
+        let epoch = Epoch(previous.map_or(0, |view| view.epoch().0) + 1);
+        let valid_from = self.valid_from.unwrap_or_else(|| today(host.now));
+        Ok(build(&source, BuildOptions { epoch, valid_from, key: &key, previous })?)
+    }
+}
+
+/// The day in UTC. Schedules start two days earlier, so it need not be the day of each account.
+fn today(now: UtcMs) -> Date {
+    day_of(i32::try_from(now.0.div_euclid(86_400_000)).unwrap_or(0))
+}
+
+fn inspect(args: &EpochArgs, out: &mut dyn Write) -> Result<(), CommandError> {
+    let (store, loaded) = open(args)?;
+    let listing = store.listing(loaded.view().epoch())?;
+    let whole = report::snapshot(loaded.view(), &listing);
+    if args.json {
+        return Ok(writeln!(out, "{whole:#}")?);
+    }
+    Ok(report::write_snapshot(out, loaded.view(), &listing)?)
+}
+
+fn verify(args: &EpochArgs, out: &mut dyn Write) -> Result<(), CommandError> {
+    let (store, loaded) = open(args)?;
+    let view = loaded.view();
+    let blocks = store.listing(view.epoch())?.blocks;
+    let bytes: u64 = blocks.iter().map(|block| block.bytes).sum();
+    if args.json {
+        let document = serde_json::json!({"epoch": view.epoch(), "hash": view.hash().to_string(), "sound": true, "blocks": blocks.len(), "bytes": bytes});
+        return Ok(writeln!(out, "{document}")?);
+    }
+    let (epoch, hash) = (view.epoch(), view.hash());
+    Ok(writeln!(out, "epoch {epoch} {hash} is sound: {} blocks, {bytes} bytes", blocks.len())?)
+}
+
+fn open(args: &EpochArgs) -> Result<(Store, Loaded), CommandError> {
+    let store = Store::open(&args.dir)?;
+    let epoch = match args.epoch {
+        Some(number) => Epoch(number),
+        None => newest(&store)?,
+    };
+    let loaded = store.load(epoch, None)?;
+    Ok((store, loaded))
+}
+
+fn newest(store: &Store) -> Result<Epoch, CommandError> {
+    store.latest()?.ok_or_else(|| CommandError::Empty { dir: store.dir().to_owned() })
+}
+
+fn list(args: &StoreArgs, out: &mut dyn Write) -> Result<(), CommandError> {
+    let store = Store::open(&args.dir)?;
+    for epoch in store.epochs()? {
+        let listing = store.listing(epoch)?;
+        if args.json {
+            writeln!(out, "{}", report::listing(&listing))?;
+        } else {
+            report::write_listing(out, &listing)?;
+        }
+    }
+    Ok(())
+}
+
+fn differences(args: &DiffArgs, out: &mut dyn Write) -> Result<(), CommandError> {
+    let store = Store::open(&args.dir)?;
+    let before = store.load(Epoch(args.from), None)?;
+    let to = match args.to {
+        Some(number) => Epoch(number),
+        None => newest(&store)?,
+    };
+    let after = store.load(to, Some(&before))?;
+    let difference = diff(before.view(), after.view());
+    if args.json {
+        return Ok(writeln!(out, "{:#}", report::diff(&difference))?);
+    }
+    if difference.accounts.is_empty() {
+        return Ok(writeln!(out, "no difference")?);
+    }
+    write_changes(out, "", "account", &difference.accounts)?;
+    for within in &difference.within {
+        let indent = format!("account {}: ", within.account);
+        if within.settings {
+            writeln!(out, "{indent}settings changed")?;
+        }
+        write_changes(out, &indent, "target", &within.targets)?;
+        write_changes(out, &indent, "campaign", &within.campaigns)?;
+    }
+    Ok(())
+}
+
+fn write_changes<T: std::fmt::Display>(
+    out: &mut dyn Write,
+    place: &str,
+    what: &str,
+    changes: &Changes<T>,
+) -> io::Result<()> {
+    let kinds =
+        [("added", &changes.added), ("removed", &changes.removed), ("changed", &changes.changed)];
+    for (verb, ids) in kinds {
+        for id in ids {
+            writeln!(out, "{place}{what} {id} {verb}")?;
+        }
+    }
+    Ok(())
+}

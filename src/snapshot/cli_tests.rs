@@ -1,0 +1,101 @@
+//! The commands, on the example files.
+
+use std::path::Path;
+
+use clap::Parser;
+use serde_json::Value;
+
+use super::cli::{Host, SnapshotCommand};
+use crate::domain::lots::InstallationKey;
+use crate::domain::units::UtcMs;
+
+#[derive(Parser)]
+struct Line {
+    #[command(subcommand)]
+    command: SnapshotCommand,
+}
+
+/// Runs a command line at 2026-11-23T12:00:00Z; its output, or its error.
+fn run(arguments: &[&str]) -> Result<String, String> {
+    let line = Line::try_parse_from(["snapshot"].iter().chain(arguments))
+        .map_err(|error| error.to_string())?;
+    let mut out = Vec::new();
+    let open_key = |_dir: &Path| Ok(InstallationKey([1; 32]));
+    let host = Host { now: UtcMs(1_795_435_200_000), open_key: &open_key, out: &mut out };
+    line.command.run(host).map_err(|error| error.to_string())?;
+    Ok(String::from_utf8(out).unwrap())
+}
+
+fn example(name: &str) -> String {
+    format!("{}/configs/example/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
+fn build(dir: &str, campaigns: &str) -> Result<String, String> {
+    let fences = example("fences.geojson");
+    run(&["build", "--fences", &fences, "--campaigns", campaigns, "-o", dir, "--keys", "keys"])
+}
+
+#[test]
+fn from_files_to_a_rollback() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = dir.path().join("snapshots").display().to_string();
+    let built = build(&store, &example("campaigns.json")).unwrap();
+    assert!(built.starts_with("epoch 1 ") && built.contains("7 blocks, 7 of them new"), "{built}");
+    assert_eq!(
+        build(&store, &example("campaigns.json")).unwrap(),
+        "nothing changed; epoch 1 stays the newest\n"
+    );
+
+    let edited = dir.path().join("edited.json");
+    let text = std::fs::read_to_string(example("campaigns.json")).unwrap();
+    std::fs::write(&edited, text.replace("\"priority\": 10", "\"priority\": 11")).unwrap();
+    let built = build(&store, &edited.display().to_string()).unwrap();
+    assert!(built.starts_with("epoch 2 ") && built.contains("7 blocks, 2 of them new"), "{built}");
+
+    let differs = run(&["diff", &store, "1"]).unwrap();
+    assert_eq!(differs, "account 1 changed\naccount 1: campaign 1 changed\n");
+    assert_eq!(run(&["rollback", &store, "1"]).unwrap(), "epoch 3 has the content of epoch 1\n");
+    assert_eq!(run(&["diff", &store, "1", "3"]).unwrap(), "no difference\n");
+    let list = run(&["list", &store]).unwrap();
+    assert_eq!(list.lines().count(), 3);
+    assert!(list.lines().last().unwrap().ends_with("(rollback to epoch 1)"), "{list}");
+    assert!(run(&["verify", &store]).unwrap().contains("is sound"));
+}
+
+#[test]
+fn inspect_shows_accounts_and_campaigns() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = dir.path().display().to_string();
+    build(&store, &example("campaigns.json")).unwrap();
+    let text = run(&["inspect", &store]).unwrap();
+    assert!(
+        text.contains("account 1 \"Example Coffee\", Asia/Seoul: 5 targets, 3 campaigns"),
+        "{text}"
+    );
+    assert!(
+        text.contains(
+            "campaign 2 \"여의도 산책\": running since epoch 1, dwell 300 s again after 86400 s"
+        ),
+        "{text}"
+    );
+    let document: Value =
+        serde_json::from_str(&run(&["inspect", &store, "1", "--json"]).unwrap()).unwrap();
+    assert_eq!(document["valid_from"], "2026-11-23");
+    assert_eq!(document["accounts"][0]["campaigns"][0]["holdout_pct"], 10);
+    assert_eq!(document["accounts"][0]["campaigns"][2]["test_devices"], 1);
+}
+
+#[test]
+fn what_goes_wrong_is_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = dir.path().display().to_string();
+    assert!(run(&["inspect", &store]).unwrap_err().contains("holds no snapshot"));
+    assert!(run(&["verify", &store, "4"]).unwrap_err().contains("no epoch 4"));
+    assert!(build(&store, "nowhere.json").unwrap_err().contains("nowhere.json can't be read"));
+    let (fences, campaigns) = (example("fences.geojson"), example("campaigns.json"));
+    let keyless = run(&["build", "--fences", &fences, "--campaigns", &campaigns, "-o", &store]);
+    assert!(keyless.unwrap_err().contains("--keys"));
+    let swapped =
+        run(&["build", "--fences", &campaigns, "--campaigns", &fences, "-o", &store]).unwrap_err();
+    assert!(swapped.contains("fences.geojson: accounts is missing"), "{swapped}");
+}
