@@ -1,7 +1,8 @@
-//! `keys.json`: written once with random keys, read at each start, rewritten only to add a master key.
+//! `keys.json`: written once with random keys, read at each start, rewritten only to add a master
+//! key.
 //!
-//! It is written as a temporary file, synced, renamed and its folder synced, under a lock, so that two
-//! processes starting at once agree on the keys and a crash leaves the old file or the new one.
+//! It is written as a temporary file, synced, renamed and its folder synced, under a lock, so that
+//! two processes starting at once agree on the keys and a crash leaves the old file or the new one.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
