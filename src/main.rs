@@ -3,6 +3,7 @@
 //! 0 is success, 1 a failure while working, 2 a mistake in the command line or in the config.
 
 use std::io::stdout;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -11,8 +12,10 @@ use geofenced::auth::command::TokenCommand;
 use geofenced::clock::{self, Clock};
 use geofenced::config::{CheckCommand, ConfigError};
 use geofenced::domain::units::UtcMs;
+use geofenced::identity::Keyring;
 use geofenced::offline::replay::args::ReplayArgs;
 use geofenced::sink::tail::{self, QueueCommand};
+use geofenced::snapshot::cli::{Host, SnapshotCommand};
 
 /// The many small buffers of connections come and go on all threads: what this allocator is good at.
 #[global_allocator]
@@ -39,6 +42,9 @@ enum Command {
     },
     /// Check a config file and the environment, and say everything that is wrong
     CheckConfig(CheckCommand),
+    /// Build, list, inspect, verify, compare and roll back snapshots
+    #[command(subcommand)]
+    Snapshot(SnapshotCommand),
     /// Make, list and revoke tokens
     Token(TokenCommand),
     /// Read the embedded queue of a running daemon
@@ -55,6 +61,11 @@ impl Command {
         match self {
             Self::Serve { config } => geofenced::app::serve::serve(config.as_deref()),
             Self::CheckConfig(command) => Ok(command.run(&mut stdout())?),
+            Self::Snapshot(command) => {
+                let open_key = |dir: &Path| Ok(Keyring::open(dir)?.installation_key());
+                let (now, out) = (Clock::start(UtcMs::MIN).now(), &mut stdout());
+                Ok(command.run(Host { now, open_key: &open_key, out })?)
+            }
             Self::Token(command) => Ok(command.run(now()?, &mut stdout())?),
             Self::Queue(command) => client(tail::run(&command, &mut stdout())),
             Self::Replay(args) => args
