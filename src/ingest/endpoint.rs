@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use quinn::crypto::rustls::QuicServerConfig;
+use aws_lc_rs::hmac;
 use quinn::{EndpointConfig, IdleTimeout, ServerConfig, TransportConfig, VarInt};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -69,7 +70,7 @@ impl<I: Intake> Endpoint<I> {
         let failed = |reason| IngestError::Bind { listen, reason };
         let socket = UdpSocket::bind(listen).map_err(failed)?;
         let runtime = Arc::new(quinn::TokioRuntime);
-        let quic = quinn::Endpoint::new(EndpointConfig::default(), Some(server), socket, runtime)
+        let quic = quinn::Endpoint::new(endpoint_config(identity), Some(server), socket, runtime)
             .map_err(failed)?;
         let admission = Admission::new(&config);
         let limits = config.frame_limits();
@@ -148,6 +149,13 @@ pub(super) async fn stopped(stop: &mut watch::Receiver<bool>) {
 
 pub(super) fn close_number(code: CloseCode) -> VarInt {
     VarInt::from_u32(u32::from(code.number()))
+}
+
+/// A client whose daemon was killed learns from the next one, by a stateless reset, that its connection is
+/// gone, instead of waiting for its idle timeout: for that the key of resets outlives the process.
+fn endpoint_config(identity: &ServerIdentity) -> EndpointConfig {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, &identity.reset_key());
+    EndpointConfig::new(Arc::new(key))
 }
 
 fn server_config(
