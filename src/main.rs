@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{CommandFactory, Parser, Subcommand};
+use geofenced::app::demo::DemoArgs;
 use geofenced::auth::command::TokenCommand;
 use geofenced::clock::{self, Clock};
 use geofenced::config::{CheckCommand, ConfigError};
@@ -40,6 +41,8 @@ enum Command {
         #[arg(long, env = "GEOFENCED_CONFIG")]
         config: Option<std::path::PathBuf>,
     },
+    /// Run everything in one process: a demo account, fences in Seoul, simulated devices, jobs as they fire
+    Demo(DemoArgs),
     /// Check a config file and the environment, and say everything that is wrong
     CheckConfig(CheckCommand),
     /// Build, list, inspect, verify, compare and roll back snapshots
@@ -60,6 +63,7 @@ impl Command {
     fn run(self) -> anyhow::Result<()> {
         match self {
             Self::Serve { config } => geofenced::app::serve::serve(config.as_deref()),
+            Self::Demo(args) => args.run(&mut stdout()),
             Self::CheckConfig(command) => Ok(command.run(&mut stdout())?),
             Self::Snapshot(command) => {
                 let open_key = |dir: &Path| Ok(Keyring::open(dir)?.installation_key());
