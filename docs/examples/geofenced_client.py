@@ -558,6 +558,7 @@ class Link(QuicConnectionProtocol):
         self.ended: asyncio.Future[Closed] = loop.create_future()
         self.control = FrameReader(FrameType.HELLO_ACK)
         self.control_id: int | None = None
+        self.closing = False
         self.pipes: dict[int, Pipe] = {}
 
     def say_hello(self) -> None:
@@ -566,7 +567,9 @@ class Link(QuicConnectionProtocol):
         self.transmit()
 
     def write(self, lane: Lane, sequence: int, frame: bytes) -> None:
-        """Give a frame to QUIC, which holds back what the daemon has no room for."""
+        """Give a frame to QUIC, which holds back what the daemon has no room for. The next connection resends it."""
+        if self.closing:
+            return
         stream_id = self.stream_id_of(lane)
         self._quic.send_stream_data(stream_id, frame)
         self.pipes[stream_id].sent = sequence
@@ -577,6 +580,8 @@ class Link(QuicConnectionProtocol):
 
     def finish(self, lane: Lane) -> None:
         """End the lane's QUIC stream; its number may be opened again once the daemon has ended its side."""
+        if self.closing:
+            return
         for stream_id, pipe in self.pipes.items():
             if pipe.lane is lane and not pipe.finished:
                 pipe.finished = True
@@ -622,6 +627,7 @@ class Link(QuicConnectionProtocol):
 
     def await_close(self, sentence: str) -> None:
         """Streams that the daemon resets or ends may overtake the close whose code says why; wait for that."""
+        self.closing = True
         asyncio.get_running_loop().call_later(CLOSE_GRACE_S, self.abandon, sentence)
 
     def abandon(self, sentence: str) -> None:
@@ -631,6 +637,7 @@ class Link(QuicConnectionProtocol):
             self.close(CloseCode.DONE, sentence)
 
     def end(self, closed: Closed) -> None:
+        self.closing = True
         if not self.ended.done():
             self.ended.set_result(closed)
 
