@@ -3,14 +3,20 @@
 //! 0 is success, 1 a failure while working, 2 a mistake in the command line or in the config.
 
 use std::io::stdout;
+use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{CommandFactory, Parser, Subcommand};
+use geofenced::app::demo::DemoArgs;
 use geofenced::auth::command::TokenCommand;
-use geofenced::clock::Clock;
+use geofenced::clock::{self, Clock};
 use geofenced::config::{CheckCommand, ConfigError};
 use geofenced::domain::units::UtcMs;
+use geofenced::identity::Keyring;
+use geofenced::offline::replay::args::ReplayArgs;
 use geofenced::sink::tail::{self, QueueCommand};
+use geofenced::snapshot::cli::{Host, SnapshotCommand};
 
 /// The many small buffers of connections come and go on all threads: what this allocator is good at.
 #[global_allocator]
@@ -35,13 +41,20 @@ enum Command {
         #[arg(long, env = "GEOFENCED_CONFIG")]
         config: Option<std::path::PathBuf>,
     },
+    /// Run everything in one process: a demo account, fences in Seoul, simulated devices, jobs as they fire
+    Demo(DemoArgs),
     /// Check a config file and the environment, and say everything that is wrong
     CheckConfig(CheckCommand),
+    /// Build, list, inspect, verify, compare and roll back snapshots
+    #[command(subcommand)]
+    Snapshot(SnapshotCommand),
     /// Make, list and revoke tokens
     Token(TokenCommand),
     /// Read the embedded queue of a running daemon
     #[command(subcommand)]
     Queue(QueueCommand),
+    /// Take recorded pings, or a daemon's own journal, through the engine again
+    Replay(Box<ReplayArgs>),
     /// Print a completion script for a shell, for example: geofenced completions bash
     Completions { shell: clap_complete::Shell },
 }
@@ -50,9 +63,18 @@ impl Command {
     fn run(self) -> anyhow::Result<()> {
         match self {
             Self::Serve { config } => geofenced::app::serve::serve(config.as_deref()),
+            Self::Demo(args) => args.run(&mut stdout()),
             Self::CheckConfig(command) => Ok(command.run(&mut stdout())?),
+            Self::Snapshot(command) => {
+                let open_key = |dir: &Path| Ok(Keyring::open(dir)?.installation_key());
+                let (now, out) = (Clock::start(UtcMs::MIN).now(), &mut stdout());
+                Ok(command.run(Host { now, open_key: &open_key, out })?)
+            }
             Self::Token(command) => Ok(command.run(now()?, &mut stdout())?),
             Self::Queue(command) => client(tail::run(&command, &mut stdout())),
+            Self::Replay(args) => args
+                .run(|| Duration::from_nanos(clock::process_ns()))
+                .map_err(|error| anyhow::anyhow!(error)),
             Self::Completions { shell } => {
                 clap_complete::generate(shell, &mut Cli::command(), "geofenced", &mut stdout());
                 Ok(())

@@ -292,7 +292,8 @@ fn start_shards(
             figures: shard_figures,
             failed: Arc::clone(&failed),
         };
-        worker::spawn(shard, parts, shutdown.join(Stage::Shards, format!("shard {shard}")))?;
+        let member = shutdown.join(Stage::Shards, format!("shard {shard}"));
+        worker::spawn(shard, parts, member, shutdown.clone())?;
     }
     let router = Router::new(deal, mailboxes, clock, config.policy, failed);
     Ok((router, journal, figures))

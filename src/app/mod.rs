@@ -2,12 +2,15 @@
 //!
 //! [`daemon`] is the order in which they start and end; [`recover`] brings the partitions to where the last run
 //! left them; [`publish`] puts snapshots in force; [`samplers`] shows the parts' counters to
-//! telemetry; [`serve`] waits for signals.
+//! telemetry; [`serve`] waits for signals;
+//! [`demo`] plays the whole way with simulated devices ([`walkers`]).
 
 pub mod daemon;
 mod recover;
 mod publish;
 mod samplers;
 pub mod serve;
+pub mod demo;
+mod walkers;
 
 pub use publish::SnapshotConfig;

@@ -23,9 +23,22 @@ pub fn serve(file: Option<&Path>) -> anyhow::Result<()> {
     println!("geofenced: quic {} http {}", daemon.quic, daemon.http);
     systemd::ready("serving");
     let reason = daemon.block_on(obey(&daemon, file, &config, &filter))?;
-    tracing::info!(reason, "draining");
-    daemon.shutdown.request(reason);
-    daemon.drain()
+    let (End::Asked(why) | End::Broken(why)) = &reason;
+    tracing::info!(reason = why, "draining");
+    daemon.shutdown.request(why);
+    daemon.drain()?;
+    match reason {
+        End::Asked(_) => Ok(()),
+        End::Broken(why) => Err(anyhow::anyhow!(why)),
+    }
+}
+
+/// Why the daemon ends.
+enum End {
+    /// Somebody asked for it: success.
+    Asked(String),
+    /// A part of it has broken: failure, so that the service is started again.
+    Broken(String),
 }
 
 async fn obey(
@@ -33,15 +46,15 @@ async fn obey(
     file: Option<&Path>,
     running: &Config,
     filter: &LogFilter,
-) -> std::io::Result<String> {
+) -> std::io::Result<End> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = signal(SignalKind::hangup())?;
     loop {
         tokio::select! {
-            _ = terminate.recv() => return Ok("SIGTERM".to_owned()),
-            _ = interrupt.recv() => return Ok("SIGINT".to_owned()),
-            reason = daemon.shutdown.requested() => return Ok(reason),
+            _ = terminate.recv() => return Ok(End::Asked("SIGTERM".to_owned())),
+            _ = interrupt.recv() => return Ok(End::Asked("SIGINT".to_owned())),
+            reason = daemon.shutdown.requested() => return Ok(End::Broken(reason)),
             _ = hangup.recv() => reload(daemon, file, running, filter),
         }
     }

@@ -151,6 +151,9 @@ impl Book {
         change: impl FnOnce(&mut Self) -> Result<T, BookError>,
     ) -> Result<T, BookError> {
         let lock_path = path.with_extension("lock");
+        if let Some(dir) = path.parent() {
+            std::fs::create_dir_all(dir).map_err(|reason| BookError::io(dir, reason))?;
+        }
         let lock = OpenOptions::new()
             .write(true)
             .create(true)

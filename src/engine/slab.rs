@@ -24,12 +24,12 @@ impl<T> Default for Run<T> {
 
 impl<T> Run<T> {
     /// How many records it has.
-    pub(crate) fn len(self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         usize::from(self.len)
     }
 
     /// Whether it has none.
-    pub(crate) fn is_empty(self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.len == 0
     }
 

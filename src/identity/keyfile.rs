@@ -1,7 +1,8 @@
-//! `keys.json`: written once with random keys, read at each start, rewritten only to add a master key.
+//! `keys.json`: written once with random keys, read at each start, rewritten only to add a master
+//! key.
 //!
-//! It is written as a temporary file, synced, renamed and its folder synced, under a lock, so that two
-//! processes starting at once agree on the keys and a crash leaves the old file or the new one.
+//! It is written as a temporary file, synced, renamed and its folder synced, under a lock, so that
+//! two processes starting at once agree on the keys and a crash leaves the old file or the new one.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -80,11 +81,19 @@ fn lock(dir: &Path) -> Result<File, KeyError> {
 }
 
 fn holds_files(folder: &Path) -> Result<bool, KeyError> {
-    match fs::read_dir(folder) {
-        Ok(mut entries) => Ok(entries.next().is_some()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(source) => Err(io_error("list", folder)(source)),
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(io_error("look into", folder)(error)),
+    };
+    for entry in entries {
+        let entry = entry.map_err(io_error("look into", folder))?;
+        let is_folder = entry.file_type().map_err(io_error("look into", folder))?.is_dir();
+        if !is_folder || holds_files(&entry.path())? {
+            return Ok(true);
+        }
     }
+    Ok(false)
 }
 
 fn read(path: &Path) -> Result<Keys, KeyError> {

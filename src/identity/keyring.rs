@@ -1,7 +1,7 @@
 //! The keys of this installation, and what is derived from them.
 //!
-//! Opened from the data directory at start, or made from a seed by replay and tests. Cheap to clone; nothing
-//! in it ever changes, so a rotation is a new keyring.
+//! Opened from the data directory at start, or made from a seed by replay and tests. Cheap to
+//! clone; nothing in it ever changes, so a rotation is a new keyring.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -23,8 +23,9 @@ pub struct SealedDevice {
     pub block: [u8; 16],
 }
 
-/// Eight bytes that tell one key from another and nothing about either. Files carry the check of the key
-/// that sealed them, so the wrong `keys.json` is noticed before it turns every device into another.
+/// Eight bytes that tell one key from another and nothing about either. Files carry the check of
+/// the key that sealed them, so the wrong `keys.json` is noticed before it turns every device into
+/// another.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct KeyCheck(pub [u8; 8]);
 
@@ -47,13 +48,14 @@ impl Keyring {
     /// Opens `dir/keys.json`, or creates it with random keys where there is no data yet.
     ///
     /// # Errors
-    /// [`KeyError`] if the file can't be read or created, is open to others, is malformed, or is missing
-    /// though `dir` holds data that was sealed under it.
+    /// [`KeyError`] if the file can't be read or created, is open to others, is malformed, or is
+    /// missing though `dir` holds data that was sealed under it.
     pub fn open(dir: &Path) -> Result<Self, KeyError> {
         keyfile::open_or_create(dir).map(Self::from_keys)
     }
 
-    /// Appends a new master key to `dir/keys.json`. From the next start on it seals; older ones stay readable.
+    /// Appends a new master key to `dir/keys.json`. From the next start on it seals; older ones
+    /// stay readable.
     ///
     /// # Errors
     /// As [`open`](Self::open), and [`KeyError::VersionsUsedUp`] after 65,535 rotations.
@@ -98,7 +100,8 @@ impl Keyring {
         Ok(KeyCheck([a, b, c, d, e, f, g, h]))
     }
 
-    /// Seals one device. Expands the account's key each time: whoever seals many keeps a [`Sealer`].
+    /// Seals one device. Expands the account's key each time: whoever seals many keeps a
+    /// [`Sealer`].
     #[must_use]
     pub fn seal(&self, device: DeviceKey) -> SealedDevice {
         let (key_version, master) = self.newest();
@@ -108,7 +111,8 @@ impl Keyring {
         SealedDevice { key_version, block }
     }
 
-    /// Opens one device. Expands the account's key each time: whoever opens many keeps a [`Sealer`].
+    /// Opens one device. Expands the account's key each time: whoever opens many keeps a
+    /// [`Sealer`].
     ///
     /// # Errors
     /// [`KeyError::UnknownVersion`]. A wrong account or block gives another id, not an error.
@@ -166,8 +170,8 @@ pub enum KeyError {
     },
     /// No keys, yet data.
     #[error(
-        "{path} is missing, but {data} holds data sealed under its keys; restore the file from your backup, \
-         or move the data away to start anew",
+        "{path} is missing, but {data} holds data sealed under its keys; restore the file from your \
+         backup, or move the data away to start anew",
         path = path.display(),
         data = data.display()
     )]
@@ -178,7 +182,10 @@ pub enum KeyError {
         data: PathBuf,
     },
     /// Others than the owner may touch the file.
-    #[error("{path} has mode {mode:04o}: its keys must be its owner's alone; run chmod 600 on it", path = path.display())]
+    #[error(
+        "{path} has mode {mode:04o}: its keys must be its owner's alone; run chmod 600 on it",
+        path = path.display()
+    )]
     OpenToOthers {
         /// The file.
         path: PathBuf,
@@ -186,7 +193,10 @@ pub enum KeyError {
         mode: u32,
     },
     /// Not the JSON that we write.
-    #[error("{path} is not a key file: {reason}; restore it from your backup", path = path.display())]
+    #[error(
+        "{path} is not a key file: {reason}; restore it from your backup",
+        path = path.display()
+    )]
     Malformed {
         /// The file.
         path: PathBuf,
@@ -194,7 +204,10 @@ pub enum KeyError {
         reason: String,
     },
     /// A newer release wrote it.
-    #[error("{path} has format {format}, and this release reads format {known}; run a newer release", path = path.display())]
+    #[error(
+        "{path} has format {format}, and this release reads format {known}; run a newer release",
+        path = path.display()
+    )]
     NewerFormat {
         /// The file.
         path: PathBuf,
@@ -215,7 +228,10 @@ pub enum KeyError {
         newest: u16,
     },
     /// No number is left for another master key.
-    #[error("{path} holds master key 65535, the last there can be; start a new installation", path = path.display())]
+    #[error(
+        "{path} holds master key 65535, the last there can be; start a new installation",
+        path = path.display()
+    )]
     VersionsUsedUp {
         /// The file.
         path: PathBuf,

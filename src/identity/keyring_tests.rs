@@ -106,7 +106,8 @@ fn malformed_files_are_refused_without_quoting_them() {
 
 #[test]
 fn what_is_sealed_is_a_format() {
-    // Data at rest hangs on these bytes: a change here is a change of every format that seals devices.
+    // Data at rest hangs on these bytes: a change here is a change of every format that seals
+    // devices.
     let keyring = Keyring::from_seed([7; 32]);
     let sealed = keyring.seal(device(0x0102_0304, 0xFEED_BEEF));
     let expected = SealedDevice { key_version: 1, block: GOLDEN_BLOCK };

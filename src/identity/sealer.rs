@@ -1,7 +1,7 @@
 //! Sealing and opening many devices: slices of blocks, under expanded keys that are kept.
 //!
-//! Expanding an AES key costs as much as sealing dozens of blocks, so a thread that seals on the hot path
-//! owns a [`Sealer`]: no locks, and nothing allocated once an account has been met.
+//! Expanding an AES key costs as much as sealing dozens of blocks, so a thread that seals on the
+//! hot path owns a [`Sealer`]: no locks, and nothing allocated once an account has been met.
 
 use aes::Aes256;
 use aes::cipher::{Array, BlockCipherDecrypt, BlockCipherEncrypt, KeyInit};
@@ -10,8 +10,8 @@ use hashbrown::HashMap;
 use super::keyring::{KeyError, Keyring, SealedDevice};
 use crate::domain::ids::{AccountId, DeviceId, DeviceKey};
 
-/// Accounts whose expanded key a sealer keeps: about 0.5 KB each, 2 MB in all. Past it the cache starts
-/// anew, which costs one expansion per account met.
+/// Accounts whose expanded key a sealer keeps: about 0.5 KB each, 2 MB in all. Past it the cache
+/// starts anew, which costs one expansion per account met.
 const CIPHERS_KEPT: usize = 4096;
 
 /// Seals and opens devices on one thread.

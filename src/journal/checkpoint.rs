@@ -1,8 +1,10 @@
-//! Checkpoints: the state of a partition as of one input, so that recovery need not read the log from its beginning.
+//! Checkpoints: the state of a partition as of one input, so that recovery need not read the log
+//! from its beginning.
 //!
-//! Each is one file, written under a temporary name, synced, renamed, and its folder synced: it is there wholly or
-//! not at all. The last two of each partition are kept. Should the newest be damaged, the one before serves, and
-//! for that the log is trimmed only behind the last but one. The bytes of the state are the caller's.
+//! Each is one file, written under a temporary name, synced, renamed, and its folder synced: it is
+//! there wholly or not at all. The last two of each partition are kept. Should the newest be
+//! damaged, the one before serves, and for that the log is trimmed only behind the last but one.
+//! The bytes of the state are the caller's.
 
 use std::collections::VecDeque;
 use std::io::{self, Write};
@@ -70,7 +72,8 @@ pub struct Checkpoints {
     disk: Arc<dyn Disk>,
     dir: PathBuf,
     keyring: Keyring,
-    /// By partition, what is kept, the newest last. The lock is held for looks and changes of this list alone.
+    /// By partition, what is kept, the newest last. The lock is held for looks and changes of this
+    /// list alone.
     kept: Mutex<Vec<VecDeque<CheckpointMark>>>,
 }
 
@@ -136,12 +139,14 @@ impl Checkpoints {
 
     /// Writes a checkpoint; when this returns, it is durable, and what it replaces is removed.
     ///
-    /// It may be written once three things hold: the inputs up to `mark.seq` are synced in the log, and whatever
-    /// they caused is durable in outbox and derived stores; and `mark.keep_from` was taken
-    /// ([`ShardLog::keep_from`](super::ShardLog::keep_from)) before the partition's next input was appended.
+    /// It may be written once three things hold: the inputs up to `mark.seq` are synced in the log,
+    /// and whatever they caused is durable in outbox and derived stores; and `mark.keep_from` was
+    /// taken ([`ShardLog::keep_from`](super::ShardLog::keep_from)) before the partition's next
+    /// input was appended.
     ///
     /// # Errors
-    /// [`JournalError::Io`], also for what `state` returns; the last checkpoints are untouched then, and it may be tried again.
+    /// [`JournalError::Io`], also for what `state` returns; the last checkpoints are untouched
+    /// then, and it may be tried again.
     pub fn write(
         &self,
         mark: CheckpointMark,
@@ -153,7 +158,8 @@ impl Checkpoints {
             .and_then(|()| self.disk.rename(&temporary, &path))
             .and_then(|()| self.disk.sync_dir(&self.dir));
         if let Err(error) = written {
-            // It is in nobody's way, but it may hold space that others wait for. It may be gone already.
+            // It is in nobody's way, but it may hold space that others wait for. It may be gone
+            // already.
             let _gone = self.disk.remove(&temporary);
             return Err(JournalError::io("write", &path)(error));
         }
@@ -164,8 +170,8 @@ impl Checkpoints {
         Ok(())
     }
 
-    /// From where on the log is needed, for the partitions of this daemon: the oldest position of their last
-    /// but one checkpoints, and its beginning while any has fewer than two.
+    /// From where on the log is needed, for the partitions of this daemon: the oldest position of
+    /// their last but one checkpoints, and its beginning while any has fewer than two.
     pub fn keep_from(&self, owned: impl IntoIterator<Item = PartitionId>) -> LogPosition {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let oldest_of = |partition: PartitionId| {
@@ -192,7 +198,8 @@ impl Checkpoints {
         marks.drain(..surplus).collect()
     }
 
-    /// A damaged checkpoint must not count as one of the two, and is left for whoever wants to look at it.
+    /// A damaged checkpoint must not count as one of the two, and is left for whoever wants to look
+    /// at it.
     fn set_aside(&self, mark: CheckpointMark, path: &Path) -> Result<(), JournalError> {
         let aside = path.with_extension("ckpt.damaged");
         self.disk.rename(path, &aside).map_err(JournalError::io("rename", path))?;

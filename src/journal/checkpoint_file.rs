@@ -91,7 +91,8 @@ pub(super) fn parse(bytes: Vec<u8>, keyring: &Keyring) -> Result<Checkpoint, NoC
         return Err(NoCheckpoint::Damaged("it does not begin as a checkpoint does"));
     }
     let format = fields.u16()?;
-    // Compared before the format is believed, so that a flipped bit is not taken for a newer release.
+    // Compared before the format is believed, so that a flipped bit is not taken for a newer
+    // release.
     if blake3::hash(summed) != *digest {
         return Err(NoCheckpoint::Damaged("its digest does not match"));
     }

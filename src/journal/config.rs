@@ -8,21 +8,25 @@ use super::error::JournalError;
 #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct JournalConfig {
-    /// The data directory; the log is in its `log`, checkpoints are in its `checkpoints`. Default `data`. Keep it on a
-    /// local disk: an ack waits for its sync. Not in the config file: it is the daemon's data directory.
+    /// The data directory; the log is in its `log`, checkpoints are in its `checkpoints`. Default
+    /// `data`. Keep it on a local disk: an ack waits for its sync. Not in the config file: it is
+    /// the daemon's data directory.
     #[serde(skip)]
     pub dir: PathBuf,
-    /// A segment is closed once it is this long, bytes. Default 64 MiB; 64 KiB to 1 GiB. Smaller ones free space sooner
-    /// after a checkpoint. Recovery holds one segment in memory; the file may exceed this by one group.
+    /// A segment is closed once it is this long, bytes. Default 64 MiB; 64 KiB to 1 GiB. Smaller
+    /// ones free space sooner after a checkpoint. Recovery holds one segment in memory; the file
+    /// may exceed this by one group.
     pub segment_max_bytes: u64,
-    /// What one sync carries at most, bytes, but for the buffer that crosses it. Default 4 MiB; at least 64 KiB.
-    /// Smaller bounds the wait of an ack behind others' bytes; larger carries more on a slow disk.
+    /// What one sync carries at most, bytes, but for the buffer that crosses it. Default 4 MiB; at
+    /// least 64 KiB. Smaller bounds the wait of an ack behind others' bytes; larger carries more on
+    /// a slow disk.
     pub commit_max_bytes: usize,
-    /// What a shard may hold unsynced in the buffer it fills before it takes in no more, bytes. Default 1 MiB;
-    /// at least 4 KiB. Each shard has three buffers, none longer than twice this and one batch.
+    /// What a shard may hold unsynced in the buffer it fills before it takes in no more, bytes.
+    /// Default 1 MiB; at least 4 KiB. Each shard has three buffers, none longer than twice this and
+    /// one batch.
     pub shard_buffer_bytes: usize,
-    /// Log kept behind what recovery needs, for `replay --journal` and explain, bytes. Default 0: none.
-    /// Worst case on disk: this, and what two rounds of checkpoints span.
+    /// Log kept behind what recovery needs, for `replay --journal` and explain, bytes. Default 0:
+    /// none. Worst case on disk: this, and what two rounds of checkpoints span.
     pub keep_recording_bytes: u64,
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::config::JournalConfig;
 use super::error::JournalError;
-use super::journal::Journal;
+use super::handle::Journal;
 use super::owned::OwnedInput;
 use super::position::{LogPosition, Resume};
 use super::recovery::LogReader;
@@ -78,7 +78,8 @@ fn every_flipped_byte_is_located() {
             let damaged = disk.fork();
             damaged.damage(path, |bytes| bytes[offset] ^= 1 << (offset % 8));
             if number == 1 && offset >= len - MARK_BYTES {
-                // The mark of the clean end: without it, it looks as if its write was torn. Nothing else is.
+                // The mark of the clean end: without it, it looks as if its write was torn. Nothing
+                // else is.
                 assert_eq!(recover(&damaged, Resume::from_start()).unwrap(), all);
                 continue;
             }
@@ -142,6 +143,21 @@ fn the_message_says_where_and_what_to_do() {
     let refused = read(&disk).unwrap_err().to_string();
     for part in ["00000000000", ".seg is damaged at byte", "of partition 1", "restore the file"] {
         assert!(refused.contains(part), "{refused}");
+    }
+}
+
+#[test]
+fn a_position_given_before_the_first_group_still_counts_after_a_crash() {
+    let mut disk = SimDisk::new();
+    for _ in 0..3 {
+        let recovery = open(&disk, Resume::from_start()).unwrap();
+        let (journal, logs) = recovery.into_journal(1, no_time).unwrap();
+        let mut resume = Resume::from_start();
+        resume.from = logs[0].keep_from();
+        let crashed = disk.lose_power(5);
+        drop((logs, journal));
+        assert_eq!(recover(&crashed, resume).unwrap().len(), 0);
+        disk = crashed;
     }
 }
 

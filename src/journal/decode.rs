@@ -1,7 +1,7 @@
 //! Bytes to inputs: the reverse of [`encode`](super::encode).
 //!
-//! A record's checksum was right when it comes here, yet nothing is believed: lengths, ranges and numbers are
-//! checked, and what is off is an error that names it.
+//! A record's checksum was right when it comes here, yet nothing is believed: lengths, ranges and
+//! numbers are checked, and what is off is an error that names it.
 
 use super::encode::{Context, LIMIT_CAMPAIGN, LIMIT_MONTH};
 use super::fields::{Fields, Short};

@@ -1,4 +1,5 @@
-//! The few things the journal asks of a file system, so that tests can put a failing one in its place.
+//! The few things the journal asks of a file system, so that tests can put a failing one in its
+//! place.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, IoSlice, Read, Write};
@@ -153,7 +154,8 @@ struct RealFile(File);
 
 impl DiskFile for RealFile {
     fn append(&mut self, mut parts: &mut [IoSlice<'_>]) -> io::Result<()> {
-        // Drops empty parts at the front, or a call with nothing to write would look like a full disk.
+        // Drops empty parts at the front, or a call with nothing to write would look like a full
+        // disk.
         IoSlice::advance_slices(&mut parts, 0);
         while !parts.is_empty() {
             match self.0.write_vectored(parts) {

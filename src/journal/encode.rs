@@ -1,8 +1,9 @@
 //! Inputs to bytes: device ids sealed, and what batches have in common written once.
 //!
-//! A shard's frames fall apart into small batches, one per partition, that share account, app, origin and time of
-//! receipt. These go into a *context* record before the first of them; the batches themselves are their devices'
-//! records alone. A context holds within one buffer only, so buffers can be laid one behind the other.
+//! A shard's frames fall apart into small batches, one per partition, that share account, app,
+//! origin and time of receipt. These go into a *context* record before the first of them; the
+//! batches themselves are their devices' records alone. A context holds within one buffer only, so
+//! buffers can be laid one behind the other.
 
 use super::record::{self, RecordKind};
 use crate::domain::fix::Fix;
@@ -24,7 +25,8 @@ pub(super) struct Context {
     pub(super) key_version: u16,
 }
 
-/// Devices sealed by one call: enough to fill the processor's AES pipelines, few enough to lie on the stack.
+/// Devices sealed by one call: enough to fill the processor's AES pipelines, few enough to lie on
+/// the stack.
 const SEALED_AT_ONCE: usize = 16;
 
 /// Encodes the inputs of one shard.
@@ -243,7 +245,8 @@ fn put_grant(payload: &mut Vec<u8>, grant: Grant) {
     payload.extend_from_slice(&grant.pushes.to_le_bytes());
 }
 
-/// Taken apart by name: a policy with another field does not compile here until it has a record kind of its own.
+/// Taken apart by name: a policy with another field does not compile here until it has a record
+/// kind of its own.
 fn put_policy(payload: &mut Vec<u8>, policy: &Policy) {
     let Policy {
         clock,

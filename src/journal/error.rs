@@ -31,15 +31,18 @@ pub enum JournalError {
         allowed: &'static str,
     },
     /// Another process has the log open.
-    #[error("{path} is locked: another geofenced is running on this data; stop it first", path = path.display())]
+    #[error(
+        "{path} is locked: another geofenced is running on this data; stop it first",
+        path = path.display()
+    )]
     Locked {
         /// The lock file.
         path: PathBuf,
     },
     /// Bytes that were once synced are not what they were.
     #[error(
-        "{path} is damaged at byte {offset}: {reason}{}; nothing was changed: restore the file from a copy, \
-         or move log, checkpoints and outbox away together to start anew",
+        "{path} is damaged at byte {offset}: {reason}{}; nothing was changed: restore the file from a \
+         copy, or move log, checkpoints and outbox away together to start anew",
         describe_last(*after),
         path = path.display()
     )]
@@ -54,7 +57,10 @@ pub enum JournalError {
         reason: String,
     },
     /// A newer release wrote it.
-    #[error("{path} has format {format}, and this release reads up to {known}; run the newer release", path = path.display())]
+    #[error(
+        "{path} has format {format}, and this release reads up to {known}; run the newer release",
+        path = path.display()
+    )]
     NewerFormat {
         /// The file.
         path: PathBuf,
@@ -64,7 +70,11 @@ pub enum JournalError {
         known: u16,
     },
     /// The keys are not those of this data.
-    #[error("{path} was sealed under other keys than keys.json holds; restore the keys.json that belongs to it", path = path.display())]
+    #[error(
+        "{path} was sealed under other keys than keys.json holds; restore the keys.json that \
+         belongs to it",
+        path = path.display()
+    )]
     WrongKeys {
         /// The file.
         path: PathBuf,
@@ -74,8 +84,9 @@ pub enum JournalError {
     Keys(#[from] KeyError),
     /// What lies between checkpoint and log is gone.
     #[error(
-        "the checkpoints need the log from byte {from} on, but it begins at {first}; restore the missing \
-         segments or newer checkpoints, or move log, checkpoints and outbox away together to start anew"
+        "the checkpoints need the log from byte {from} on, but it begins at {first}; restore the \
+         missing segments or newer checkpoints, or move log, checkpoints and outbox away \
+         together to start anew"
     )]
     StartsLate {
         /// Where reading has to begin.
@@ -85,8 +96,8 @@ pub enum JournalError {
     },
     /// The log's end is gone.
     #[error(
-        "the checkpoints need the log from byte {from} on, but it ends at {end}; restore the missing \
-         segments, or move log, checkpoints and outbox away together to start anew"
+        "the checkpoints need the log from byte {from} on, but it ends at {end}; restore the \
+         missing segments, or move log, checkpoints and outbox away together to start anew"
     )]
     EndsEarly {
         /// Where reading has to begin.
@@ -96,9 +107,11 @@ pub enum JournalError {
     },
     /// An input is missing.
     #[error(
-        "partition {partition} lacks input {expected}: {path} has {found} next, at byte {offset}; restore the \
-         checkpoint or the segment that is missing, or move log, checkpoints and outbox away together"
-    , path = path.display())]
+        "partition {partition} lacks input {expected}: {path} has {found} next, at byte {offset}; \
+         restore the checkpoint or the segment that is missing, or move log, checkpoints and \
+         outbox away together to start anew",
+        path = path.display()
+    )]
     Gap {
         /// The partition.
         partition: PartitionId,
@@ -113,8 +126,8 @@ pub enum JournalError {
     },
     /// The log's end is gone, seen by one partition.
     #[error(
-        "partition {partition} has a checkpoint of input {mark}, but its log ends at {last}; restore the \
-         missing segments, or move log, checkpoints and outbox away together to start anew"
+        "partition {partition} has a checkpoint of input {mark}, but its log ends at {last}; restore \
+         the missing segments, or move log, checkpoints and outbox away together to start anew"
     )]
     BehindCheckpoint {
         /// The partition.
@@ -138,9 +151,14 @@ impl JournalError {
     }
 }
 
-/// Why the journal writes no more, for good: until the daemon is restarted, nothing is acknowledged.
+/// Why the journal writes no more, for good: until the daemon is restarted, nothing is
+/// acknowledged.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("the journal has stopped for good: can't {doing} {path}: {reason}; nothing more is acknowledged, restart once the disk is well", path = path.display())]
+#[error(
+    "the journal has stopped for good: can't {doing} {path}: {reason}; nothing more is \
+     acknowledged, restart once the disk is well",
+    path = path.display()
+)]
 pub struct JournalFailure {
     /// What was tried.
     pub doing: &'static str,

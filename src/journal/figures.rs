@@ -2,7 +2,8 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// Upper bounds of the buckets in which sync times are counted, ns; a last bucket takes what is longer.
+/// Upper bounds of the buckets in which sync times are counted, ns; a last bucket takes what is
+/// longer.
 pub const SYNC_BUCKETS_NS: [u64; 12] = [
     125_000,
     250_000,
@@ -18,8 +19,8 @@ pub const SYNC_BUCKETS_NS: [u64; 12] = [
     1_000_000_000,
 ];
 
-/// Counters since the process began. Written by the writer thread alone; each is read on its own, so none
-/// orders anything (`Relaxed`).
+/// Counters since the process began. Written by the writer thread alone; each is read on its own,
+/// so none orders anything (`Relaxed`).
 #[derive(Default, Debug)]
 pub struct JournalFigures {
     groups: AtomicU64,

@@ -1,12 +1,12 @@
-//! The formats as they were released: `tests/golden/journal-v1` is a data directory that every later release must read,
-//! and that this one writes byte for byte.
+//! The formats as they were released: `tests/golden/journal-v1` is a data directory that every
+//! later release must read, and that this one writes byte for byte.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::checkpoint::{CheckpointMark, Checkpoints};
 use super::config::JournalConfig;
-use super::journal::Journal;
+use super::handle::Journal;
 use super::owned::OwnedInput;
 use super::position::{LogPosition, Resume};
 use super::recovery::LogReader;

@@ -5,7 +5,8 @@ use std::fmt;
 use super::checkpoint::CheckpointMark;
 use crate::domain::ids::{InputSeq, PARTITIONS, PartitionId};
 
-/// A place in the log: bytes since its beginning, headers of segments included. Trimming moves no position.
+/// A place in the log: bytes since its beginning, headers of segments included. Trimming moves no
+/// position.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct LogPosition(pub u64);
 
@@ -20,8 +21,8 @@ impl fmt::Display for LogPosition {
     }
 }
 
-/// The number of a hand-over from one shard to the writer, from 1; 0 is before all. Each shard counts its own,
-/// and each process anew.
+/// The number of a hand-over from one shard to the writer, from 1; 0 is before all. Each shard
+/// counts its own, and each process anew.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct CommitNo(pub u64);
 
@@ -41,8 +42,8 @@ impl Resume {
         Self { from: LogPosition::START, marks: Box::new([InputSeq(0); PARTITIONS]) }
     }
 
-    /// What these checkpoints allow to skip, given for every partition that the daemon owns. While one of them has none,
-    /// the log must reach back to its beginning.
+    /// What these checkpoints allow to skip, given for every partition that the daemon owns. While
+    /// one of them has none, the log must reach back to its beginning.
     pub fn of(owned: impl IntoIterator<Item = (PartitionId, Option<CheckpointMark>)>) -> Self {
         let mut resume = Self::from_start();
         let mut from = None;

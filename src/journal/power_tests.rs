@@ -1,11 +1,12 @@
-//! Over any number of power losses: what was reported as synced is there, in order, and nothing else is.
+//! Over any number of power losses: what was reported as synced is there, in order, and nothing
+//! else is.
 
 use std::sync::Arc;
 
 use proptest::prelude::*;
 
 use super::config::JournalConfig;
-use super::journal::Journal;
+use super::handle::Journal;
 use super::owned::OwnedInput;
 use super::position::{CommitNo, Resume};
 use super::shard_log::ShardLog;
@@ -89,7 +90,8 @@ fn open(disk: &SimDisk) -> Opened {
     (journal, logs, found, tail)
 }
 
-/// One run of the daemon, up to its end by power loss or by closing. Gives what must be there after it, and whether it was closed.
+/// One run of the daemon, up to its end by power loss or by closing. Gives what must be there after
+/// it, and whether it was closed.
 fn run(
     disk: &mut SimDisk,
     model: &mut Model,

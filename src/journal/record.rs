@@ -6,14 +6,15 @@
 //! | 4 | length of the payload |
 //! | 1 | kind, a number of [`RecordKind`] |
 //! | 1 | partition; 0 for marks and contexts |
-//! | 8 | for an input its sequence; for a group mark the group's number in its segment; for a context 0 |
+//! | 8 | an input's sequence, a mark's number in its segment, or 0 for a context |
 //! | … | payload |
 
 use super::fields::Fields;
 use super::position::LogPosition;
 use crate::domain::ids::{InputPosition, InputSeq, PartitionId};
 
-/// What a record is. The numbers are the format: none is ever reused, and a changed layout gets a new one.
+/// What a record is. The numbers are the format: none is ever reused, and a changed layout gets a
+/// new one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub(super) enum RecordKind {
@@ -66,7 +67,8 @@ impl RecordKind {
 /// Bytes before the payload.
 pub(super) const RECORD_HEADER_BYTES: usize = 18;
 
-/// The longest payload: far above what the largest frame can make, so that a damaged length is noticed.
+/// The longest payload: far above what the largest frame can make, so that a damaged length is
+/// noticed.
 pub(super) const MAX_PAYLOAD_BYTES: usize = 64 << 20;
 
 /// A record as it lies in a segment; its CRC was right.
@@ -138,8 +140,8 @@ pub(super) fn append(
     buffer[start..start + 4].copy_from_slice(&sum.to_le_bytes());
 }
 
-/// What a group mark proves itself by: where it lies and in which segment. Bytes that clients choose can't look like
-/// one, and neither can a mark of another segment.
+/// What a group mark proves itself by: where it lies and in which segment. Bytes that clients
+/// choose can't look like one, and neither can a mark of another segment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct GroupMark {
     /// Where the mark itself begins.
@@ -170,7 +172,8 @@ impl GroupMark {
         fields.is_empty().then_some(mark)
     }
 
-    /// The offset of the first mark at or after `from` that belongs where it lies in a segment which begins at `first`.
+    /// The offset of the first mark at or after `from` that belongs where it lies in a segment
+    /// which begins at `first`.
     pub(super) fn find(
         bytes: &[u8],
         from: usize,

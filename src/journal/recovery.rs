@@ -1,7 +1,8 @@
 //! From the files of the last run to a journal that may be written again.
 //!
-//! In this order: the folder is locked, the torn tail is cut and the rest of it synced, every input after the marks is
-//! read and proven, and only then does a new segment begin behind the old ones. Nothing can be acknowledged before.
+//! In this order: the folder is locked, the torn tail is cut and the rest of it synced, every input
+//! after the marks is read and proven, and only then does a new segment begin behind the old ones.
+//! Nothing can be acknowledged before.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use std::sync::Arc;
 use super::config::JournalConfig;
 use super::disk::{Disk, RealDisk};
 use super::error::JournalError;
-use super::journal::Journal;
+use super::handle::Journal;
 use super::owned::OwnedInput;
 use super::position::Resume;
 use super::scan::LogScan;
@@ -54,8 +55,8 @@ impl Recovery {
         self.tail
     }
 
-    /// The next input after the marks, in the order of the log; `None` at its end. What it is read into
-    /// is used again by the next call.
+    /// The next input after the marks, in the order of the log; `None` at its end. What it is read
+    /// into is used again by the next call.
     ///
     /// # Errors
     /// [`JournalError`] where the log is damaged or lacks an input. It can't be read on then.
@@ -63,8 +64,8 @@ impl Recovery {
         self.scan.next_input()
     }
 
-    /// Proves what is not yet read, begins a segment and starts the writer. One [`ShardLog`] a shard, in order.
-    /// `now_ns` is a monotone clock, for the figures alone.
+    /// Proves what is not yet read, begins a segment and starts the writer. One [`ShardLog`] a
+    /// shard, in order. `now_ns` is a monotone clock, for the figures alone.
     ///
     /// # Errors
     /// As [`next_input`](Self::next_input), and when the new segment can't be made.
@@ -90,7 +91,8 @@ impl LogReader {
     /// Opens the log of a data directory.
     ///
     /// # Errors
-    /// [`JournalError`] if its end is damaged, or if it doesn't reach back to where `resume` begins.
+    /// [`JournalError`] if its end is damaged, or if it doesn't reach back to where `resume`
+    /// begins.
     pub fn open(dir: &Path, keyring: &Keyring, resume: Resume) -> Result<Self, JournalError> {
         Self::open_on(Arc::new(RealDisk), dir, keyring, resume)
     }
@@ -127,9 +129,11 @@ impl LogReader {
 
 fn lock(disk: &dyn Disk, log_dir: &Path) -> Result<Box<dyn Send>, JournalError> {
     let path = log_dir.join("lock");
-    disk.lock(&path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::WouldBlock => JournalError::Locked { path: path.clone() },
-        _ => JournalError::io("lock", &path)(error),
+    disk.lock(&path).map_err(|error| {
+        if error.kind() == std::io::ErrorKind::WouldBlock {
+            return JournalError::Locked { path: path.clone() };
+        }
+        JournalError::io("lock", &path)(error)
     })
 }
 
@@ -145,8 +149,9 @@ fn examine_last(disk: &dyn Disk, segments: &mut [SegmentFile]) -> Result<Tail, J
     Ok(tail)
 }
 
-/// Makes the files what the examination found: the last segment cut, or removed if nothing in it is whole, and
-/// synced. It may hold inputs that the last run wrote and did not live to sync; they are about to take effect.
+/// Makes the files what the examination found: the last segment cut, or removed if nothing in it is
+/// whole, and synced. It may hold inputs that the last run wrote and did not live to sync; they are
+/// about to take effect.
 fn settle(
     disk: &dyn Disk,
     log_dir: &Path,

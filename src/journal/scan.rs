@@ -1,7 +1,8 @@
 //! Reading the log from a position on, record by record, proving it sound on the way.
 //!
-//! Both readers stand on this: recovery, which goes on to write, and the read-only one of replay. A segment is held in
-//! memory while it is read, so that its digest can be checked against the next one's header.
+//! Both readers stand on this: recovery, which goes on to write, and the read-only one of replay. A
+//! segment is held in memory while it is read, so that its digest can be checked against the next
+//! one's header.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -28,7 +29,8 @@ pub(super) struct LogScan {
     /// The segment at hand, and how much of it is read.
     bytes: Vec<u8>,
     offset: usize,
-    /// Its header, position and salt. The header is `None` before the first and after the last segment.
+    /// Its header, position and salt. The header is `None` before the first and after the last
+    /// segment.
     header: Option<SegmentHeader>,
     first: LogPosition,
     salt: [u8; 8],
@@ -50,8 +52,8 @@ pub(super) struct Link {
 }
 
 impl LogScan {
-    /// Starts at the segment in which the checkpoints' position lies. `segments` are all that the log has, the
-    /// last one as long as it is whole.
+    /// Starts at the segment in which the checkpoints' position lies. `segments` are all that the
+    /// log has, the last one as long as it is whole.
     pub(super) fn new(
         disk: Arc<dyn Disk>,
         keyring: &Keyring,
@@ -98,7 +100,8 @@ impl LogScan {
         Ok(None)
     }
 
-    /// Reads all that is left. Then, what the next segment has to agree with; `None` if the log is empty.
+    /// Reads all that is left. Then, what the next segment has to agree with; `None` if the log is
+    /// empty.
     pub(super) fn finish(mut self) -> Result<Option<Link>, JournalError> {
         while self.step()?.is_some() {}
         Ok(self.previous)
@@ -107,9 +110,12 @@ impl LogScan {
     /// Reads up to the next input, and into `self.input` if it lies after its mark.
     fn step(&mut self) -> Result<Option<InputPosition>, JournalError> {
         loop {
-            if self.offset == self.bytes.len() && !self.open_next()? {
-                self.check_marks()?;
-                return Ok(None);
+            // A run that wrote nothing has left a segment without records.
+            while self.offset == self.bytes.len() {
+                if !self.open_next()? {
+                    self.check_marks()?;
+                    return Ok(None);
+                }
             }
             let offset = self.offset;
             let record = record::parse(&self.bytes[offset..])
@@ -201,7 +207,8 @@ impl LogScan {
         Ok(())
     }
 
-    /// An input must be the one after the last of its partition, or at the beginning at most the one after the mark.
+    /// An input must be the one after the last of its partition, or at the beginning at most the
+    /// one after the mark.
     fn check_seq(&self, position: InputPosition, offset: usize) -> Result<(), JournalError> {
         let InputPosition { partition, seq } = position;
         let met = self.met[partition.index()];

@@ -1,9 +1,9 @@
 //! A shard's end of the journal: it encodes into a buffer of its own and hands full thoughts over.
 //!
-//! Three buffers go round between a shard and the writer: one being filled, one waiting, one being written. When the
-//! writer holds the other two, a commit is postponed and the buffer goes on growing, so that a slow
-//! sync makes groups larger instead of stopping the shard. Past `shard_buffer_bytes` the shard should take in no more,
-//! and past twice that it is made to wait.
+//! Three buffers go round between a shard and the writer: one being filled, one waiting, one being
+//! written. When the writer holds the other two, a commit is postponed and the buffer goes on
+//! growing, so that a slow sync makes groups larger instead of stopping the shard. Past
+//! `shard_buffer_bytes` the shard should take in no more, and past twice that it is made to wait.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -12,7 +12,7 @@ use crossbeam::channel::{Receiver, Sender};
 
 use super::encode::Encoder;
 use super::error::JournalFailure;
-use super::journal::Shared;
+use super::handle::Shared;
 use super::position::{CommitNo, LogPosition};
 use super::writer::{Handed, Handover};
 use crate::domain::ids::InputPosition;
@@ -25,7 +25,8 @@ pub(super) const BUFFERS_A_SHARD: usize = 3;
 pub struct ShardLog {
     shard: usize,
     encoder: Encoder,
-    /// What is encoded and not handed over. The other buffers are with the writer, in `free` or in `spares`.
+    /// What is encoded and not handed over. The other buffers are with the writer, in `free` or in
+    /// `spares`.
     pending: Vec<u8>,
     /// Buffers that never went round yet.
     spares: Vec<Vec<u8>>,
@@ -71,8 +72,9 @@ impl ShardLog {
         self.encoder.append(&mut self.pending, position, input);
     }
 
-    /// Commits all that was appended: the answer will be [`synced`](Self::synced) once it is on stable storage.
-    /// Waits for the disk only when twice `shard_buffer_bytes` are pending and the writer holds the other buffers.
+    /// Commits all that was appended: the answer will be [`synced`](Self::synced) once it is on
+    /// stable storage. Waits for the disk only when twice `shard_buffer_bytes` are pending and the
+    /// writer holds the other buffers.
     pub fn commit(&mut self) -> CommitNo {
         if self.pending.is_empty() {
             return CommitNo(self.next.0 - 1);
@@ -80,21 +82,23 @@ impl ShardLog {
         let number = self.next;
         self.postponed = true;
         self.hand_over_if_free();
-        // A caller who asked `has_room` before the batch does not come here, unless the batch alone fills a buffer.
+        // A caller who asked `has_room` before the batch does not come here, unless the batch alone
+        // fills a buffer.
         if self.postponed && self.pending.len() >= 2 * self.buffer_bytes {
             self.hand_over_waiting();
         }
         number
     }
 
-    /// All commits up to this one are on stable storage. Call it after each wake: it also hands over what a commit had to postpone.
+    /// All commits up to this one are on stable storage. Call it after each wake: it also hands
+    /// over what a commit had to postpone.
     pub fn synced(&mut self) -> CommitNo {
         self.hand_over_if_free();
         CommitNo(self.shared.shards[self.shard].synced.load(Ordering::Acquire))
     }
 
-    /// Whether another batch may be taken in: less than `shard_buffer_bytes` wait for the disk. If so, its commit will not
-    /// wait, unless the batch alone is larger than that.
+    /// Whether another batch may be taken in: less than `shard_buffer_bytes` wait for the disk. If
+    /// so, its commit will not wait, unless the batch alone is larger than that.
     pub fn has_room(&mut self) -> bool {
         self.hand_over_if_free();
         !self.postponed || self.pending.len() < self.buffer_bytes
@@ -106,15 +110,15 @@ impl ShardLog {
         self.shared.failure.get()
     }
 
-    /// Has the writer call `waker` after each sync that carried this shard's commits, and on failure. It runs on
-    /// the writer's thread and must not block. Only the first call counts.
+    /// Has the writer call `waker` after each sync that carried this shard's commits, and on
+    /// failure. It runs on the writer's thread and must not block. Only the first call counts.
     pub fn on_synced(&self, waker: impl Fn() + Send + Sync + 'static) {
         // A second waker is refused, as the documentation says.
         let _first = self.shared.shards[self.shard].waker.set(Box::new(waker));
     }
 
-    /// Where a checkpoint of a partition of this shard has to keep the log from, if all that was appended
-    /// for the partition so far is in the checkpoint.
+    /// Where a checkpoint of a partition of this shard has to keep the log from, if all that was
+    /// appended for the partition so far is in the checkpoint.
     #[must_use]
     pub fn keep_from(&self) -> LogPosition {
         LogPosition(self.shared.synced_end.load(Ordering::Acquire))
@@ -147,8 +151,8 @@ impl ShardLog {
         }
     }
 
-    /// The writer is gone: nothing can be kept, and nothing will ever be synced. It has said why in `failed`, or
-    /// the journal was shut down.
+    /// The writer is gone: nothing can be kept, and nothing will ever be synced. It has said why in
+    /// `failed`, or the journal was shut down.
     fn discard(&mut self) {
         self.pending.clear();
         self.postponed = false;

@@ -1,8 +1,10 @@
-//! A disk that fails as real ones do: it fills up, refuses the nth call, and forgets at a power loss.
+//! A disk that fails as real ones do: it fills up, refuses the nth call, and forgets at a power
+//! loss.
 //!
-//! What was written since the last sync survives a power loss sector by sector, at random: some are there, some
-//! are zeros, in any order, and the file's length is anything between. Names changed since the last sync of their
-//! folder survive up to a random point. Test support; the seed replays everything.
+//! What was written since the last sync survives a power loss sector by sector, at random: some are
+//! there, some are zeros, in any order, and the file's length is anything between. Names changed
+//! since the last sync of their folder survive up to a random point. Test support; the seed replays
+//! everything.
 
 use std::collections::BTreeMap;
 use std::io::{self, IoSlice};
@@ -75,8 +77,8 @@ impl SimDisk {
         self.state().fault = Some((call, nth, kind));
     }
 
-    /// Power is lost: what was not synced is lost, torn and reordered. Gives the disk as it is found after; this one
-    /// is dead, so that threads of the lost process can do it no more harm.
+    /// Power is lost: what was not synced is lost, torn and reordered. Gives the disk as it is
+    /// found after; this one is dead, so that threads of the lost process can do it no more harm.
     pub(crate) fn lose_power(&self, seed: u64) -> Self {
         let mut state = self.state();
         state.dead = true;

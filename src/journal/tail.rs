@@ -1,10 +1,11 @@
 //! The end of the log after a stop of any kind: what is whole, what was torn, what is damaged.
 //!
-//! Only the last segment can be torn, since a segment is begun after all before it was synced. Within it
-//! everything before the last group mark was synced before that mark was written. So a bad record with a
-//! mark of its segment behind it is damage, and is reported; one without is the end of a write that was
-//! under way, and is cut. Damage to the very last group, if no mark of a clean end follows it, can't be told from a
-//! torn write; the checkpoints' positions bound how much that could hide.
+//! Only the last segment can be torn, since a segment is begun after all before it was synced.
+//! Within it everything before the last group mark was synced before that mark was written. So a
+//! bad record with a mark of its segment behind it is damage, and is reported; one without is the
+//! end of a write that was under way, and is cut. Damage to the very last group, if no mark of a
+//! clean end follows it, can't be told from a torn write; the checkpoints' positions bound how much
+//! that could hide.
 
 use super::error::JournalError;
 use super::position::LogPosition;
@@ -24,7 +25,8 @@ pub struct Tail {
 
 /// Finds the whole part of the last segment.
 ///
-/// The tail's end is its beginning if nothing in it is whole: then the file is to be removed.
+/// The tail's end is its beginning if not even its header is whole: then the file is to be removed.
+/// A whole header without records stays, because positions behind it may have been given away.
 pub(super) fn examine(bytes: &[u8], segment: &SegmentFile) -> Result<Tail, JournalError> {
     let Some(header) = header_of(bytes, segment)? else {
         return Ok(tail(segment, 0, bytes.len(), false));
@@ -91,13 +93,9 @@ fn next_size(
     Ok((record.size(), record.kind))
 }
 
-fn tail(segment: &SegmentFile, mut keep: usize, len: usize, clean: bool) -> Tail {
-    if keep <= SEGMENT_HEADER_BYTES {
-        keep = 0;
-    }
-    let cut_bytes =
-        if len <= SEGMENT_HEADER_BYTES { 0 } else { (len - keep.max(SEGMENT_HEADER_BYTES)) as u64 };
-    Tail { clean, cut_bytes, end: LogPosition(segment.first.0 + keep as u64) }
+fn tail(segment: &SegmentFile, keep: usize, len: usize, clean: bool) -> Tail {
+    let end = LogPosition(segment.first.0 + keep as u64);
+    Tail { clean, cut_bytes: (len - keep) as u64, end }
 }
 
 /// The last input in whole records, to say where damage lies.

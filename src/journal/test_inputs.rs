@@ -57,10 +57,10 @@ pub(crate) fn tick(now: i64) -> OwnedInput {
 /// Any input.
 pub(crate) fn any_input() -> impl Strategy<Value = OwnedInput> {
     prop_oneof![
-        4 => batch(any_fix()).prop_map(|(head, records)| owned(head, &records, Input::Fixes)),
-        1 => batch(any_outcome()).prop_map(|(head, records)| owned(head, &records, Input::Outcomes)),
-        1 => batch(any_profile()).prop_map(|(head, records)| owned(head, &records, Input::Profiles)),
-        1 => batch(any_hint()).prop_map(|(head, records)| owned(head, &records, Input::Hints)),
+        4 => batch(any_fix()).prop_map(|(head, all)| owned(head, &all, Input::Fixes)),
+        1 => batch(any_outcome()).prop_map(|(head, all)| owned(head, &all, Input::Outcomes)),
+        1 => batch(any_profile()).prop_map(|(head, all)| owned(head, &all, Input::Profiles)),
+        1 => batch(any_hint()).prop_map(|(head, all)| owned(head, &all, Input::Hints)),
         1 => any::<i64>().prop_map(tick),
         1 => any::<(u64, [u8; 32])>().prop_map(|(epoch, hash)| {
             OwnedInput::from(&Input::Publication { epoch: Epoch(epoch), hash: SnapshotHash(hash) })

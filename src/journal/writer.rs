@@ -1,4 +1,5 @@
-//! The one thread that writes: it takes all that is waiting, writes it in one call, syncs, and tells.
+//! The one thread that writes: it takes all that is waiting, writes it in one call, syncs, and
+//! tells.
 //!
 //! While it syncs, shards fill their next buffers; the slower the disk, the larger the next group.
 
@@ -13,7 +14,7 @@ use crossbeam::channel::{Receiver, Sender};
 use super::config::JournalConfig;
 use super::disk::{Disk, DiskFile};
 use super::error::{JournalError, JournalFailure};
-use super::journal::Shared;
+use super::handle::Shared;
 use super::position::{CommitNo, LogPosition};
 use super::record::{GroupMark, RecordKind};
 use super::scan::Link;
@@ -99,7 +100,8 @@ impl OpenSegment {
 }
 
 impl Writer {
-    /// Begins a segment behind the log's end. On the caller's thread, so that its errors stop the start.
+    /// Begins a segment behind the log's end. On the caller's thread, so that its errors stop the
+    /// start.
     pub(super) fn begin(
         start: Start,
         shared: Arc<Shared>,
@@ -136,14 +138,15 @@ impl Writer {
                 tracing::error!(%failure, "nothing is acknowledged any more");
                 // The first failure stands; the writer comes here once.
                 let _first = self.shared.failure.set(failure);
-                self.shared.shards.iter().for_each(super::journal::ShardShared::wake);
+                self.shared.shards.iter().for_each(super::handle::ShardShared::wake);
                 self.return_buffers();
                 return self.refuse_all(open, handed);
             }
         }
     }
 
-    /// Waits for a buffer and takes what else is there, up to the bounds of a group. `false` when no more will come.
+    /// Waits for a buffer and takes what else is there, up to the bounds of a group. `false` when
+    /// no more will come.
     fn take_group(&mut self, handed: &Receiver<Handover>) -> bool {
         let mut bytes = 0;
         let mut next = handed.recv().ok();
@@ -166,7 +169,8 @@ impl Writer {
         }
     }
 
-    /// Writes and syncs the group, publishes it and returns its buffers; a last, empty one marks the end as clean.
+    /// Writes and syncs the group, publishes it and returns its buffers; a last, empty one marks
+    /// the end as clean.
     fn write_group(&mut self, open: bool) -> Result<(), JournalFailure> {
         if !self.group.is_empty() {
             if self.segment.len >= self.config.segment_max_bytes {
@@ -256,8 +260,8 @@ impl Writer {
         }
     }
 
-    /// After a failure: shards go on handing over until they are told to end. Buffers go back unwritten and
-    /// nothing is published, so nothing is acknowledged.
+    /// After a failure: shards go on handing over until they are told to end. Buffers go back
+    /// unwritten and nothing is published, so nothing is acknowledged.
     fn refuse_all(mut self, open: bool, handed: &Receiver<Handover>) {
         let mut open = open;
         while open {
@@ -318,7 +322,8 @@ struct BeginError {
     error: io::Error,
 }
 
-/// Makes a segment behind `link`, durable with its name and header before anything is written to it.
+/// Makes a segment behind `link`, durable with its name and header before anything is written to
+/// it.
 fn begin_segment(
     disk: &dyn Disk,
     config: &JournalConfig,

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::config::JournalConfig;
 use super::error::JournalError;
-use super::journal::Journal;
+use super::handle::Journal;
 use super::position::{CommitNo, LogPosition, Resume};
 use super::shard_log::ShardLog;
 use super::sim_disk::{Call, SimDisk};

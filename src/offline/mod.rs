@@ -1,8 +1,11 @@
 //! What would, or did, the engine make of recorded input? The same engine, without sockets.
 //!
 //! [`pings`] reads recorded pings; [`raw`] counts plain changes of containment, to compare with other programs;
-//! [`rerun`] takes a daemon's own journal through the engine again: recovery at start, and `replay --journal`.
+//! [`simulate`] runs pings through all rules; [`rerun`] takes a daemon's own journal through the engine again: recovery at start, and `replay --journal`;
+//! [`replay`] is the command.
 
 pub mod pings;
 pub mod raw;
+pub mod simulate;
 pub mod rerun;
+pub mod replay;

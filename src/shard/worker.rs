@@ -21,7 +21,7 @@ use crate::engine::{Outputs, Partition};
 use crate::identity::Sealer;
 use crate::journal::{CommitNo, ShardLog};
 use crate::outbox::{Outbox, Release};
-use crate::shutdown::Member;
+use crate::shutdown::{Member, Shutdown};
 use crate::snapshot::slot::Slot;
 use crate::snapshot::view::SnapshotView;
 
@@ -71,13 +71,32 @@ pub fn spawn(
     shard: usize,
     parts: ShardParts,
     member: Member,
+    shutdown: Shutdown,
 ) -> std::io::Result<std::thread::JoinHandle<()>> {
     std::thread::Builder::new().name(format!("shard-{shard}")).spawn(move || {
+        let _alarm = Alarm { shard, failed: Arc::clone(&parts.failed), shutdown };
         let mut worker = Worker::new(parts);
         worker.run(&member);
         drop(worker);
         drop(member);
     })
+}
+
+/// A shard that panics takes its devices with it: the daemon must end and recover, not serve the rest.
+struct Alarm {
+    shard: usize,
+    failed: Arc<AtomicBool>,
+    shutdown: Shutdown,
+}
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.failed.store(true, Ordering::Release);
+            self.shutdown
+                .request(format!("shard {} panicked; its state is in the journal", self.shard));
+        }
+    }
 }
 
 struct Worker {

@@ -161,7 +161,7 @@ impl Plan {
         };
         let outside = self.outside(&mut splitter)?;
         let [columns, rows] = self.root.size;
-        let slots = usize::try_from(columns * rows).map_err(|_| Full)?;
+        let slots = usize::try_from(columns * rows).map_err(|_too_many| Full)?;
         splitter.layout.block.root = vec![outside; slots];
         let mut cells = self.root_cells(&splitter);
         let mut order: Vec<usize> = cells.keys().copied().collect();

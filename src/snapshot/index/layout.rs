@@ -48,7 +48,7 @@ impl Layout {
     /// The group of these ascending lists.
     pub(super) fn group(&mut self, base: &[u32], undecided: &[u32]) -> Result<Group, Full> {
         let list = self.list(base)?;
-        let base = u32::try_from(base.len()).map_err(|_| Full)?;
+        let base = u32::try_from(base.len()).map_err(|_too_many| Full)?;
         if undecided.is_empty()
             && let Some(&offset) = self.settled.get(&list)
         {
@@ -56,7 +56,7 @@ impl Layout {
         }
         let offset = offset_below(self.block.groups.len(), GROUPS_LIMIT)?;
         self.block.groups.push(list);
-        self.block.groups.push(u32::try_from(undecided.len()).map_err(|_| Full)?);
+        self.block.groups.push(u32::try_from(undecided.len()).map_err(|_too_many| Full)?);
         self.block.groups.extend_from_slice(undecided);
         if undecided.is_empty() {
             self.settled.insert(list, offset);
@@ -130,7 +130,7 @@ impl Layout {
             return Ok(at);
         }
         let at = offset_below(lists.len(), u32::MAX)?;
-        lists.push(u32::try_from(ids.len()).map_err(|_| Full)?);
+        lists.push(u32::try_from(ids.len()).map_err(|_too_many| Full)?);
         lists.extend_from_slice(ids);
         let rehash = |&at: &u32| hasher.hash_one(stored(lists, at));
         self.lists.insert_unique(hasher.hash_one(ids), at, rehash);

@@ -67,7 +67,7 @@ fn encode_polygon(target: TargetId, rings: &[Ring]) -> Result<Vec<u32>, TooWide>
         words.push(end);
     }
     for vertex in rings.iter().flat_map(|Ring(vertices)| vertices) {
-        words.push(u32::try_from(vertex.lon - anchor).map_err(|_| too_wide())?);
+        words.push(u32::try_from(vertex.lon - anchor).map_err(|_overflow| too_wide())?);
         words.push(latitude(vertex.lat).cast_unsigned());
     }
     Ok(words)

@@ -236,8 +236,8 @@ impl Splitter<'_> {
         self.layout.leaf(Leaf {
             group: *group,
             shift: cell.shift.min(MAX_SHIFT),
-            circles: u32::try_from(undecided.circles.len()).map_err(|_| Full)?,
-            polygons: u32::try_from(undecided.pieces.len()).map_err(|_| Full)?,
+            circles: u32::try_from(undecided.circles.len()).map_err(|_too_many| Full)?,
+            polygons: u32::try_from(undecided.pieces.len()).map_err(|_too_many| Full)?,
             mask: known.mask,
             tests: &tests,
         })

@@ -19,7 +19,8 @@ use super::shard_log::{BUFFERS_A_SHARD, ShardLog};
 use super::writer::{Handover, Start, Writer};
 use crate::identity::Keyring;
 
-/// The journal, being written. Dropping it shuts the writer down, as [`shutdown`](Self::shutdown) does.
+/// The journal, being written. Dropping it shuts the writer down, as [`shutdown`](Self::shutdown)
+/// does.
 pub struct Journal {
     disk: Arc<dyn Disk>,
     config: JournalConfig,
@@ -31,12 +32,13 @@ pub struct Journal {
 /// What writer, shards and handle all see.
 pub(super) struct Shared {
     pub(super) shards: Box<[ShardShared]>,
-    /// The end of what is synced. Stored with `Release` after the sync and read with `Acquire`, so whoever
-    /// sees a position also sees what was counted and published before it.
+    /// The end of what is synced. Stored with `Release` after the sync and read with `Acquire`, so
+    /// whoever sees a position also sees what was counted and published before it.
     pub(super) synced_end: AtomicU64,
     /// Set once, by the writer, when it stops for good.
     pub(super) failure: OnceLock<JournalFailure>,
-    /// Set once, by the handle: the writer must not wait for room on the disk any longer. It orders nothing else.
+    /// Set once, by the handle: the writer must not wait for room on the disk any longer. It orders
+    /// nothing else.
     pub(super) closing: AtomicBool,
     pub(super) figures: JournalFigures,
 }
@@ -44,8 +46,8 @@ pub(super) struct Shared {
 /// What the writer tells one shard.
 #[derive(Default)]
 pub(super) struct ShardShared {
-    /// The shard's last synced commit. `Release` by the writer after the sync, `Acquire` by the shard: an
-    /// acknowledgement that follows the load also follows the sync.
+    /// The shard's last synced commit. `Release` by the writer after the sync, `Acquire` by the
+    /// shard: an acknowledgement that follows the load also follows the sync.
     pub(super) synced: AtomicU64,
     /// Wakes the shard. Set once, before its first commit.
     pub(super) waker: OnceLock<Box<dyn Fn() + Send + Sync>>,
@@ -63,7 +65,8 @@ impl Journal {
     /// Opens the log for reading back; the journal is had from the [`Recovery`] once that is done.
     ///
     /// # Errors
-    /// [`JournalError`]: locked, damaged, under other keys, or not reaching back to where `resume` begins.
+    /// [`JournalError`]: locked, damaged, under other keys, or not reaching back to where `resume`
+    /// begins.
     pub fn open(
         config: JournalConfig,
         keyring: &Keyring,
@@ -96,7 +99,8 @@ impl Journal {
             closing: AtomicBool::new(false),
             figures: JournalFigures::default(),
         });
-        // Room for every buffer there is and the closing word: handing over never blocks, lack of a buffer does.
+        // Room for every buffer there is and the closing word: handing over never blocks, lack of a
+        // buffer does.
         let (to_writer, handed) = bounded(shards * BUFFERS_A_SHARD + 1);
         let (mut logs, mut returns) = (Vec::with_capacity(shards), Vec::with_capacity(shards));
         for shard in 0..shards {
@@ -119,8 +123,8 @@ impl Journal {
         Ok((Self { disk, config, shared, to_writer, writer: Some(writer) }, logs))
     }
 
-    /// Everything before this is on stable storage. A checkpoint of a partition keeps the log from the position
-    /// that this gave before its next input was appended.
+    /// Everything before this is on stable storage. A checkpoint of a partition keeps the log from
+    /// the position that this gave before its next input was appended.
     #[must_use]
     pub fn synced_end(&self) -> LogPosition {
         LogPosition(self.shared.synced_end.load(Ordering::Acquire))
@@ -138,8 +142,8 @@ impl Journal {
         &self.shared.figures
     }
 
-    /// Removes the segments that lie wholly before `keep_from`, but for the recording that the config asks to
-    /// keep. Gives the bytes removed.
+    /// Removes the segments that lie wholly before `keep_from`, but for the recording that the
+    /// config asks to keep. Gives the bytes removed.
     ///
     /// # Errors
     /// [`JournalError::Io`]. What was not removed now will be the next time.
@@ -149,7 +153,8 @@ impl Journal {
         let log_dir = self.config.log_dir();
         let segments = segment::list(&*self.disk, &log_dir)?;
         let mut removed_bytes = 0;
-        // The oldest first: a crash on the way leaves a log without a hole. The last one is being written.
+        // The oldest first: a crash on the way leaves a log without a hole. The last one is being
+        // written.
         for pair in segments.windows(2) {
             let [old, next] = pair else { continue };
             if next.first > keep_from {
@@ -164,8 +169,8 @@ impl Journal {
         Ok(removed_bytes)
     }
 
-    /// Writes and syncs all that was handed over, marks the end as clean and ends the writer. The shards' logs
-    /// should be dropped before: what they hand over later is not written.
+    /// Writes and syncs all that was handed over, marks the end as clean and ends the writer. The
+    /// shards' logs should be dropped before: what they hand over later is not written.
     ///
     /// # Errors
     /// [`JournalError::Failed`] if the writer had failed, or the disk stayed full.

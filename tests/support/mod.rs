@@ -1,0 +1,244 @@
+//! A real daemon for a test: the binary of this build on ports that the system chooses, its files in a
+//! directory that goes with the test.
+//!
+//! Tokens of every scope are made before it starts. It can be killed, asked to end and started again on the
+//! same addresses and files, so that a client finds it again.
+#![allow(dead_code, reason = "each test binary uses its own part of it")]
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use geofenced::auth::book::Book;
+use geofenced::auth::command::NewToken;
+use geofenced::auth::grant::{Apps, Scope};
+use geofenced::client::options::draw_instance;
+use geofenced::client::{Client, ClientOptions, Credentials, Trust};
+use geofenced::domain::ids::{AccountId, Epoch};
+use geofenced::identity::Keyring;
+use geofenced::sink::http_client::HttpClient;
+use geofenced::sink::tail::offset_of;
+use geofenced::snapshot::build::{BuildOptions, Source, build};
+use geofenced::snapshot::load::Loaded;
+use geofenced::snapshot::source::{
+    FileNames, TargetDirectory, compose, parse_campaigns, parse_fences,
+};
+use geofenced::snapshot::store::Store;
+use hyper::Method;
+use jiff::civil::Date;
+use serde_json::Value;
+
+/// The account of every token.
+pub(crate) const ACCOUNT: AccountId = AccountId(1);
+
+/// The binary under test.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_geofenced");
+
+/// A page of the queue.
+const PAGE_RECORDS: usize = 1000;
+
+/// A daemon that runs, or has run and may again.
+pub(crate) struct Daemon {
+    /// Where gateways connect.
+    pub(crate) quic: SocketAddr,
+    /// Where HTTP is.
+    pub(crate) http: SocketAddr,
+    /// Its files.
+    pub(crate) data_dir: PathBuf,
+    /// The process.
+    pub(crate) child: Child,
+    tokens: Vec<(Scope, String)>,
+    overrides: Vec<(String, String)>,
+    /// Removed when the daemon is dropped.
+    _home: tempfile::TempDir,
+}
+
+impl Daemon {
+    /// Starts one. `overrides` are variables such as `("GEOFENCED__POLICY__CLOCK", "fixes")`.
+    pub(crate) fn start(overrides: &[(&str, &str)]) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let data_dir = home.path().join("data");
+        std::fs::create_dir(&data_dir).unwrap();
+        let tokens = [Scope::Ingest, Scope::Queue, Scope::Admin]
+            .map(|scope| (scope, make_token(&data_dir, scope)))
+            .into();
+        let overrides: Vec<(String, String)> =
+            overrides.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let (child, quic, http) = spawn(&data_dir, &overrides, any, any);
+        Self { quic, http, data_dir, child, tokens, overrides, _home: home }
+    }
+
+    /// Ends it without a warning, as a crash would.
+    pub(crate) fn kill9(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Asks it to drain, and waits until it has.
+    pub(crate) fn sigterm(&mut self) -> ExitStatus {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        self.child.wait().unwrap()
+    }
+
+    /// Starts it again, after [`kill9`](Self::kill9) or [`sigterm`](Self::sigterm), where it was.
+    pub(crate) fn restart(&mut self) {
+        let (child, quic, http) = spawn(&self.data_dir, &self.overrides, self.quic, self.http);
+        (self.child, self.quic, self.http) = (child, quic, http);
+    }
+
+    /// Its token for a scope.
+    pub(crate) fn token(&self, scope: Scope) -> &str {
+        let (_, token) = self.tokens.iter().find(|(one, _)| *one == scope).unwrap();
+        token
+    }
+
+    /// Its keys: lots drawn and job ids made with them are the daemon's own.
+    pub(crate) fn keyring(&self) -> Keyring {
+        Keyring::open(&self.data_dir).unwrap()
+    }
+
+    /// Builds the next snapshot, with schedules from `valid_from` on, and puts it in force. Returns it as the
+    /// daemon loads it.
+    pub(crate) async fn snapshot(
+        &self,
+        fences: &[u8],
+        campaigns: &[u8],
+        valid_from: Date,
+    ) -> Loaded {
+        let store = Store::open(&self.data_dir.join("snapshots")).unwrap();
+        let previous = store.latest().unwrap().map(|epoch| store.load(epoch, None).unwrap());
+        let previous = previous.as_ref().map(Loaded::view);
+        let source = source(fences, campaigns, TargetDirectory::of(previous));
+        let epoch = Epoch(previous.map_or(0, |view| view.epoch().0) + 1);
+        let key = self.keyring().installation_key();
+        let options = BuildOptions { epoch, valid_from, key: &key, previous };
+        store.publish(&build(&source, options).unwrap()).unwrap();
+        let mut http = self.http_client(Scope::Admin).await;
+        let path = "/v1/snapshots/reload";
+        http.send(Method::POST, path, Vec::new().into()).await.unwrap().success().unwrap();
+        store.load(epoch, None).unwrap()
+    }
+
+    /// A client of its own, authenticated.
+    pub(crate) async fn client(&self) -> Client {
+        let token = Credentials::Token(self.token(Scope::Ingest).to_owned());
+        let instance = draw_instance().unwrap();
+        let options = ClientOptions::new(self.quic, Trust::Anybody, token, instance);
+        Client::connect(options).await.unwrap()
+    }
+
+    /// An HTTP connection with the token of a scope.
+    pub(crate) async fn http_client(&self, scope: Scope) -> HttpClient {
+        HttpClient::connect(&self.http.to_string(), Some(self.token(scope))).await.unwrap()
+    }
+
+    /// Reads a consumer's records until `enough` of them are there and no more come for two seconds, or none
+    /// come for twenty. The consumer begins at the earliest record; what is read is acknowledged, so the next
+    /// call gives what comes after.
+    pub(crate) async fn read_queue(&self, name: &str, enough: usize) -> Vec<Value> {
+        let mut http = self.http_client(Scope::Queue).await;
+        let queue = format!("/v1/queues/{name}");
+        let ask = r#"{"from": "earliest"}"#;
+        http.send(Method::PUT, &queue, ask.into()).await.unwrap().success().unwrap();
+        let mut records = Vec::new();
+        loop {
+            let wait_s = if records.len() < enough { 20 } else { 2 };
+            let path = format!("{queue}/records?limit={PAGE_RECORDS}&wait_s={wait_s}");
+            let lines = http.get(&path).await.unwrap().success().unwrap();
+            let page: Vec<&[u8]> =
+                lines.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()).collect();
+            let Some(last) = page.last() else { return records };
+            let ack = format!("{{\"offset\": {}}}", offset_of(last).unwrap());
+            let path = format!("{queue}/ack");
+            http.send(Method::POST, &path, ack.into()).await.unwrap().success().unwrap();
+            records.extend(page.iter().map(|line| serde_json::from_slice::<Value>(line).unwrap()));
+        }
+    }
+
+    /// Takes the journal of the ended daemon through the engine again, which must give its outbox byte for
+    /// byte. Returns the figures of the comparison.
+    pub(crate) fn replay_journal(&self) -> Value {
+        let output = Command::new(PROGRAM)
+            .args(["replay", "--journal"])
+            .arg(&self.data_dir)
+            .output()
+            .unwrap();
+        let (said, complaints) =
+            (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "{said}{complaints}");
+        serde_json::from_str(said.lines().last().unwrap()).unwrap()
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ended = self.child.kill();
+        let _reaped = self.child.wait();
+        if std::thread::panicking() {
+            let log = std::fs::read_to_string(self.data_dir.join("stderr.log")).unwrap_or_default();
+            eprintln!("the daemon's log:\n{log}");
+        }
+    }
+}
+
+/// Specs from a GeoJSON text and a campaign file.
+pub(crate) fn source(fences: &[u8], campaigns: &[u8], directory: TargetDirectory<'_>) -> Source {
+    let names = FileNames { fences: "fences", campaigns: "campaigns" };
+    let file = parse_campaigns(names.campaigns, campaigns).unwrap();
+    let fences = parse_fences(names.fences, fences, file.sole_account()).unwrap();
+    compose(names, fences, file, directory).unwrap()
+}
+
+fn make_token(data_dir: &std::path::Path, scope: Scope) -> String {
+    let name = format!("{scope}");
+    let wanted = NewToken { name: &name, account: ACCOUNT, apps: Apps::All, scopes: &[scope] };
+    let book = data_dir.join("tokens.json");
+    let made = Book::change(&book, |book| wanted.add_to(book, jiff::Timestamp::UNIX_EPOCH));
+    made.unwrap().reveal()
+}
+
+/// Starts the process and waits until it says where it serves.
+fn spawn(
+    data_dir: &std::path::Path,
+    overrides: &[(String, String)],
+    quic: SocketAddr,
+    http: SocketAddr,
+) -> (Child, SocketAddr, SocketAddr) {
+    let log = File::options().create(true).append(true).open(data_dir.join("stderr.log")).unwrap();
+    let mut child = Command::new(PROGRAM)
+        .arg("serve")
+        .env("GEOFENCED__DAEMON__DATA_DIR", data_dir)
+        .env("GEOFENCED__INGEST__LISTEN", quic.to_string())
+        .env("GEOFENCED__ADMIN__LISTEN", http.to_string())
+        .env("GEOFENCED__JOURNAL__KEEP_RECORDING_BYTES", (1u64 << 40).to_string())
+        .envs(overrides.iter().map(|(key, value)| (key, value)))
+        .stdout(Stdio::piped())
+        .stderr(log)
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let Some((quic, http)) = lines.by_ref().map_while(Result::ok).find_map(|line| ready(&line))
+    else {
+        let _reaped = child.wait();
+        let log = std::fs::read_to_string(data_dir.join("stderr.log")).unwrap_or_default();
+        panic!("the daemon did not start:\n{log}");
+    };
+    // Whatever else it prints must find a reader.
+    std::thread::spawn(move || lines.for_each(drop));
+    (child, quic, http)
+}
+
+/// Reads `geofenced: quic ADDR http ADDR`.
+fn ready(line: &str) -> Option<(SocketAddr, SocketAddr)> {
+    let (quic, http) = line.strip_prefix("geofenced: quic ")?.split_once(" http ")?;
+    Some((quic.parse().ok()?, http.trim().parse().ok()?))
+}
+
+/// How long a test that talks to a daemon may take before it has hung.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
