@@ -117,12 +117,15 @@ pub struct RollbackArgs {
     epoch: u64,
 }
 
+/// Opens a key directory. Its errors are only shown.
+pub type OpenKey = dyn Fn(&Path) -> Result<InstallationKey, Box<dyn Error + Send + Sync>>;
+
 /// What commands need from whoever runs them.
 pub struct Host<'h> {
     /// The time.
     pub now: UtcMs,
     /// Opens the installation key of a key directory.
-    pub open_key: &'h dyn Fn(&Path) -> Result<InstallationKey, Box<dyn Error + Send + Sync>>,
+    pub open_key: &'h OpenKey,
     /// Where results go.
     pub out: &'h mut dyn Write,
 }

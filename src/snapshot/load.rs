@@ -189,7 +189,9 @@ pub(super) fn assemble(
     let mut fetch = Fetch { blocks, shelf: &mut shelf };
     let mut accounts = Vec::with_capacity(manifest.get().accounts.len());
     for entry in manifest.get().accounts.iter() {
-        let stands = standing.get().accounts.iter().find(|one| one.id == entry.id);
+        let rows = &standing.get().accounts;
+        let at = rows.binary_search_by_key(&entry.id.to_native(), |one| one.id.to_native());
+        let stands = at.ok().and_then(|at| rows.get(at));
         let missing =
             LoadError::Standing { account: AccountId(entry.id.to_native()), what: "the row" };
         accounts.push(fetch.account(entry, stands.ok_or(missing)?)?);
@@ -248,6 +250,10 @@ impl Fetch<'_> {
             audiences: account.audiences.len(),
         };
         joins(joined).map_err(|reason| LoadError::Join { account: id, reason })?;
+        let last = account.targets.get().rows.last().map_or(0, |row| row.id.to_native());
+        if last >= account.next_target_id {
+            return Err(LoadError::Standing { account: id, what: "a next target id beyond those" });
+        }
         Ok(account)
     }
 }

@@ -40,6 +40,10 @@ mod cli_tests;
 #[cfg(test)]
 mod diff_tests;
 #[cfg(test)]
+mod forged_tests;
+#[cfg(test)]
+mod golden_tests;
+#[cfg(test)]
 mod slot_tests;
 #[cfg(test)]
 pub(crate) mod samples;

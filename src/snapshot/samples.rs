@@ -58,7 +58,7 @@ pub(crate) fn circle(account: u32, id: u32) -> TargetSpec {
         account: AccountId(account),
         key: format!("key-{id}"),
         name: format!("펜스 {id}"),
-        place: (id % 2 == 0).then_some((PlaceId(id / 2 + 1), PlaceArea::Signal)),
+        place: id.is_multiple_of(2).then_some((PlaceId(id / 2 + 1), PlaceArea::Signal)),
         shape: Shape::Circle { center, radius_m: 150.0 },
     }
 }

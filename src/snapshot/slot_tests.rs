@@ -37,7 +37,7 @@ fn a_pinned_snapshot_outlives_its_successor() {
 
 #[test]
 fn readers_see_whole_snapshots_while_others_are_published() {
-    const LAST: u64 = 200;
+    const LAST: u64 = 60;
     let slot = Slot::new();
     slot.publish(Arc::new(loaded(&source(), 1, None))).unwrap();
     let done = AtomicBool::new(false);

@@ -35,10 +35,10 @@ fn parse(file: &Value) -> Result<super::CampaignFile, String> {
 fn refused(pointer: &str, value: Value) -> String {
     let mut file = file();
     let (parent, name) = pointer.rsplit_once('/').unwrap();
-    match file.pointer_mut(parent).unwrap() {
-        Value::Object(map) => drop(map.insert(name.to_owned(), value)),
-        Value::Array(list) => list[name.parse::<usize>().unwrap()] = value,
-        other => panic!("{other} has no fields"),
+    let parent = file.pointer_mut(parent).unwrap();
+    match name.parse::<usize>() {
+        Ok(at) => parent[at] = value,
+        Err(_) => parent[name] = value,
     }
     parse(&file).unwrap_err()
 }
@@ -76,7 +76,6 @@ fn target_choices() {
 fn findings_name_campaign_field_value_and_what_is_allowed() {
     let text = refused("/campaigns/0/holdout_pct", json!(60));
     assert_eq!(text, "C.json: campaigns[0] (id 5): holdout_pct is 60; allowed: 0 to 50 per cent");
-    let long = "가".repeat(27);
     let cases = [
         (
             "mode",
@@ -98,6 +97,18 @@ fn findings_name_campaign_field_value_and_what_is_allowed() {
         ("trigger", json!({"on": "stay"}), "trigger.on: unknown variant `stay`"),
         ("start", json!("2026-13-01"), "start is \"2026-13-01\"; allowed: a day such as"),
         ("end", json!("2026-11-01"), "end is 2026-11-01; allowed: the day of start or a later one"),
+    ];
+    each_is_named(&cases);
+    let zone = refused("/accounts/0/time_zone", json!("Asia/Seul"));
+    assert!(zone.contains("accounts[0] (id 1): time_zone is \"Asia/Seul\""), "{zone}");
+    let platform = refused("/accounts/0/apps/0/platform", json!("symbian"));
+    assert!(platform.contains("apps[0].platform"), "{platform}");
+}
+
+#[test]
+fn findings_in_windows_limits_and_messages_are_named_too() {
+    let long = "가".repeat(27);
+    let cases = [
         ("windows", json!([]), "windows is empty"),
         (
             "windows",
@@ -139,17 +150,18 @@ fn findings_name_campaign_field_value_and_what_is_allowed() {
             "messages is 3; allowed: none, one, or two",
         ),
     ];
+    each_is_named(&cases);
+}
+
+/// Each field, set to its value, gives a finding with this text.
+fn each_is_named(cases: &[(&str, Value, &str)]) {
     for (field, value, expected) in cases {
-        let text = refused(&format!("/campaigns/0/{field}"), value);
+        let text = refused(&format!("/campaigns/0/{field}"), value.clone());
         assert!(
             text.contains(expected) && text.starts_with("C.json: campaigns[0] (id 5): "),
             "{text}\nlacks {expected}"
         );
     }
-    let zone = refused("/accounts/0/time_zone", json!("Asia/Seul"));
-    assert!(zone.contains("accounts[0] (id 1): time_zone is \"Asia/Seul\""), "{zone}");
-    let platform = refused("/accounts/0/apps/0/platform", json!("symbian"));
-    assert!(platform.contains("apps[0].platform"), "{platform}");
 }
 
 #[test]

@@ -332,9 +332,11 @@ impl Store {
 
     fn standing_bytes(&self, epoch: Epoch) -> Result<PrivateBytes, StoreError> {
         let path = self.epoch_path(epoch);
-        read_private(&path).map_err(|reason| match reason.kind() {
-            ErrorKind::NotFound => StoreError::NoSuchEpoch { dir: self.dir.clone(), epoch },
-            _ => StoreError::Io { path, reason },
+        read_private(&path).map_err(|reason| {
+            if reason.kind() == ErrorKind::NotFound {
+                return StoreError::NoSuchEpoch { dir: self.dir.clone(), epoch };
+            }
+            StoreError::Io { path, reason }
         })
     }
 }

@@ -1,0 +1,117 @@
+//! Snapshots: reading fences, building, loading, swapping, each beside a plain baseline.
+//!
+//! `GEOFENCED_FENCES=F.geojson` measures that file in place of 20,000 circles.
+
+use std::hint::black_box;
+use std::sync::{Arc, RwLock};
+
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use geofenced::domain::ids::{AccountId, Epoch};
+use geofenced::domain::lots::InstallationKey;
+use geofenced::snapshot::build::{BuildOptions, Source, build};
+use geofenced::snapshot::load::Loaded;
+use geofenced::snapshot::slot::Slot;
+use geofenced::snapshot::source::{TargetDirectory, fences_alone, parse_fences};
+use geofenced::snapshot::view::SnapshotView;
+
+const KEY: InstallationKey = InstallationKey([1; 32]);
+
+fn fences() -> Vec<u8> {
+    if let Ok(path) = std::env::var("GEOFENCED_FENCES") {
+        return std::fs::read(path).expect("GEOFENCED_FENCES names a file");
+    }
+    let feature = |id: u32| {
+        let (lon, lat) =
+            (f64::from(id % 500).mul_add(0.002, 126.5), f64::from(id / 500).mul_add(0.005, 37.3));
+        format!(
+            r#"{{"type":"Feature","properties":{{"id":{id},"radius_m":150.0}},"geometry":{{"type":"Point","coordinates":[{lon:.7},{lat:.7}]}}}}"#
+        )
+    };
+    let features: Vec<String> = (0..20_000).map(feature).collect();
+    format!(r#"{{"type":"FeatureCollection","features":[{}]}}"#, features.join(",\n")).into_bytes()
+}
+
+fn source(json: &[u8]) -> Source {
+    let fences = parse_fences("F", json, Some(AccountId(1))).expect("sound fences");
+    fences_alone("F", fences, TargetDirectory::of(None)).expect("ids that differ")
+}
+
+fn options(epoch: u64, previous: Option<SnapshotView<'_>>) -> BuildOptions<'_> {
+    BuildOptions {
+        epoch: Epoch(epoch),
+        valid_from: jiff::civil::date(2026, 11, 23),
+        key: &KEY,
+        previous,
+    }
+}
+
+fn loaded(source: &Source, epoch: u64, previous: Option<SnapshotView<'_>>) -> Loaded {
+    build(source, options(epoch, previous))
+        .expect("sound specs")
+        .load_in_memory()
+        .expect("sound blocks")
+}
+
+fn reading(c: &mut Criterion) {
+    let json = fences();
+    let mut group = c.benchmark_group("fences");
+    group.sample_size(10).throughput(Throughput::Bytes(json.len() as u64));
+    group.bench_function("parse", |b| {
+        b.iter(|| parse_fences("F", black_box(&json), Some(AccountId(1))).map(|list| list.len()));
+    });
+    group.bench_function("baseline: geojson", |b| {
+        b.iter(|| {
+            let text = std::str::from_utf8(black_box(&json)).expect("UTF-8");
+            text.parse::<geojson::FeatureCollection>().map(|list| list.features.len())
+        });
+    });
+    group.finish();
+}
+
+fn building(c: &mut Criterion) {
+    let source = source(&fences());
+    let before = loaded(&source, 1, None);
+    let mut group = c.benchmark_group("snapshot");
+    group.sample_size(10).throughput(Throughput::Elements(source.targets.len() as u64));
+    group.bench_function("build", |b| {
+        b.iter(|| build(black_box(&source), options(1, None)).map(|built| built.hash()));
+    });
+    group.bench_function("build, index unchanged", |b| {
+        b.iter(|| {
+            build(black_box(&source), options(2, Some(before.view()))).map(|built| built.hash())
+        });
+    });
+    group.bench_function("load", |b| {
+        let build = || build(&source, options(1, None)).expect("sound specs");
+        b.iter_batched(
+            build,
+            |built| built.load_in_memory().map(|one| one.view().hash()),
+            BatchSize::PerIteration,
+        );
+    });
+    group.bench_function("load, all shared", |b| {
+        let build = || build(&source, options(2, Some(before.view()))).expect("sound specs");
+        b.iter_batched(
+            build,
+            |built| built.load_in_memory().map(|one| one.view().hash()),
+            BatchSize::PerIteration,
+        );
+    });
+    group.finish();
+}
+
+fn swapping(c: &mut Criterion) {
+    let source = source(br#"{"type":"FeatureCollection","features":[]}"#);
+    let slot = Slot::new();
+    slot.publish(Arc::new(loaded(&source, 1, None))).expect("the first epoch");
+    let locked = RwLock::new(Arc::new(loaded(&source, 1, None)));
+    let mut group = c.benchmark_group("swap");
+    group.bench_function("pin", |b| b.iter(|| slot.pin().map(|pin| pin.view().epoch())));
+    group.bench_function("baseline: RwLock<Arc>", |b| {
+        b.iter(|| Arc::clone(&locked.read().expect("nobody panics")).view().epoch());
+    });
+    group.finish();
+}
+
+criterion_group!(benches, reading, building, swapping);
+criterion_main!(benches);

@@ -1,0 +1,227 @@
+//! A forger's snapshot: digests that fit, content that does not. It is refused, or every question to it has an
+//! answer; nothing panics and nothing reads out of bounds.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::LazyLock;
+
+use proptest::prelude::*;
+use rkyv::util::AlignedVec;
+
+use super::block::{BlockHash, HEADER_LEN, encode};
+use super::blocks::{
+    BlockKind, Manifest, ManifestAccount, Standing, StandingAccount, StandingCampaign,
+};
+use super::build::build;
+use super::diff::diff;
+use super::load::{BlockSource, Loaded, Shelf, assemble};
+use super::memory::PrivateBytes;
+use super::samples::{KEY, account, campaign, circle, device, options, source};
+use super::view::{AccountView, CampaignView, SnapshotView, TargetView};
+use crate::domain::campaign::{AudienceSpec, Variant};
+use crate::domain::ids::{AccountId, AppId, CampaignId, PlaceId, TargetId};
+use crate::domain::units::{PointE7, UtcMs};
+
+/// Blocks by name, with the one that was changed under its new name.
+#[derive(Clone)]
+struct Forgery {
+    blocks: HashMap<BlockHash, Vec<u8>>,
+    manifest: Manifest,
+    standing: Standing,
+}
+
+impl BlockSource for &Forgery {
+    fn read(&mut self, _kind: BlockKind, hash: BlockHash) -> io::Result<PrivateBytes> {
+        let bytes = self.blocks.get(&hash).ok_or(io::ErrorKind::NotFound)?;
+        Ok(private(bytes))
+    }
+}
+
+impl Forgery {
+    /// A sound snapshot, still.
+    fn new() -> Self {
+        let mut specs = source();
+        specs.targets.push(circle(1, 4));
+        specs.campaigns[0].targets.push(TargetId(4));
+        specs.campaigns[0].audience = AudienceSpec::Devices((0..70).map(device).collect());
+        specs.accounts.push(account(5));
+        specs.targets.push(circle(5, 2));
+        specs.campaigns.push(campaign(5, 1, &[2]));
+        let built = build(&specs, options(1, None)).unwrap();
+        let blocks = built.fresh().iter().map(|block| (block.hash, block.bytes.to_vec())).collect();
+        let loaded = built.load_in_memory().unwrap();
+        let parts = loaded.view().parts();
+        let entry = |account: &super::parts::AccountParts| ManifestAccount {
+            id: account.id.0,
+            index: account.index.hash().0,
+            index_source: account.index_source,
+            targets: account.targets.hash().0,
+            watch: account.watch.hash().0,
+            campaigns: account.campaigns.hash().0,
+            calendar: account.calendar.hash().0,
+            schedule: account.schedule.hash().0,
+            audiences: account.audiences.iter().map(|block| block.hash().0).collect(),
+        };
+        let stands = |account: AccountView<'_>| StandingAccount {
+            id: account.id().0,
+            changed_in: 1,
+            next_target_id: 9,
+            campaigns: account
+                .campaigns()
+                .map(|one| StandingCampaign {
+                    id: one.id().0,
+                    mode: one.mode() as u8,
+                    run_since: 1,
+                })
+                .collect(),
+        };
+        Self {
+            blocks,
+            manifest: Manifest {
+                valid_from_day: 20_780,
+                key_check: None,
+                accounts: parts.accounts.iter().map(entry).collect(),
+            },
+            standing: Standing {
+                epoch: 1,
+                snapshot: [0; 32],
+                rollback_of: 0,
+                accounts: loaded.view().accounts().map(stands).collect(),
+            },
+        }
+    }
+
+    /// Changes bytes of one block and gives it, and whoever names it, digests that fit.
+    fn change(&mut self, which: usize, changes: &[(usize, u8)]) {
+        let mut names: Vec<BlockHash> = self.blocks.keys().copied().collect();
+        names.sort_unstable();
+        let old = names[which % names.len()];
+        let mut bytes = self.blocks.remove(&old).unwrap();
+        for (at, value) in changes {
+            let archive = bytes.len() - HEADER_LEN;
+            bytes[HEADER_LEN + at % archive] = *value;
+        }
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&bytes[..32]).update(&bytes[HEADER_LEN..]);
+        let new = *hasher.finalize().as_bytes();
+        bytes[32..HEADER_LEN].copy_from_slice(&new);
+        self.blocks.insert(BlockHash(new), bytes);
+        let renamed = |name: &mut [u8; 32]| {
+            if *name == old.0 {
+                *name = new;
+            }
+        };
+        for account in &mut self.manifest.accounts {
+            let ManifestAccount {
+                index,
+                targets,
+                watch,
+                campaigns,
+                calendar,
+                schedule,
+                audiences,
+                ..
+            } = account;
+            let names = [index, targets, watch, campaigns, calendar, schedule];
+            names.into_iter().chain(audiences).for_each(renamed);
+        }
+    }
+
+    fn load(&self) -> Option<Loaded> {
+        let (hash, manifest) = encode(&self.manifest).unwrap();
+        let standing = Standing { snapshot: hash.0, ..self.standing.clone() };
+        let (_, standing) = encode(&standing).unwrap();
+        let mut blocks = self;
+        assemble(private(&manifest), private(&standing), &mut blocks, Shelf::default()).ok()
+    }
+}
+
+/// Built once: only what is done to it differs from case to case.
+static SOUND: LazyLock<Forgery> = LazyLock::new(Forgery::new);
+
+fn private(bytes: &[u8]) -> PrivateBytes {
+    let mut copy = AlignedVec::new();
+    copy.extend_from_slice(bytes);
+    PrivateBytes::from_heap(copy)
+}
+
+/// Asks everything there is to ask.
+fn ask(view: SnapshotView<'_>) {
+    let _answers = (view.epoch(), view.hash(), view.valid_from(), view.made_for(&KEY));
+    for account in view.accounts().chain(view.account(AccountId(1))) {
+        ask_account(account);
+        account.targets().chain(account.target(TargetId(3))).for_each(ask_target);
+        account.targets_of_place(PlaceId(2)).for_each(ask_target);
+        account.campaigns().chain(account.campaign(CampaignId(20))).for_each(ask_campaign);
+    }
+    let _difference = diff(view, view);
+}
+
+fn ask_account(account: AccountView<'_>) {
+    for at in [i64::MIN, 0, 1_795_402_800_000, 1_800_000_000_000, i64::MAX].map(UtcMs) {
+        let _day = (account.local_day(at), account.local_day_ends_at(at));
+        let _month = (account.local_month(at), account.local_month_ends_at(at));
+        let _night = account.night_rule_applies(at);
+    }
+    let _texts = (account.name(), account.tz_name(), account.apps().count(), account.app(AppId(2)));
+    let _limits = (account.daily_cap(), account.monthly_limit(), account.measures_visits());
+    let _keys = account.all_keys().map(|(key, _)| key.len()).sum::<usize>();
+    for member in [0, 1, u64::MAX, KEY.member(device(900))] {
+        let _listed = (account.blacklist_has(member), account.blacklist_has_echo(member));
+    }
+}
+
+fn ask_target(target: TargetView<'_>) {
+    let _what = (target.id(), target.key(), target.name(), target.place(), target.size_m());
+    let _shape = target.shape();
+    let _campaigns = target.campaigns().map(|one| one.id().0).max();
+    for (lat, lon) in
+        [(375_665_000, 1_269_780_000), (-900_000_000, -1_800_000_000), (0, 1_799_999_999)]
+    {
+        let _distance = target.distance_m(PointE7::new(lat, lon).unwrap());
+    }
+}
+
+fn ask_campaign(campaign: CampaignView<'_>) {
+    let _state =
+        (campaign.id(), campaign.mode(), campaign.run_since(), campaign.period(), campaign.days());
+    let _asks =
+        (campaign.condition(), campaign.frequency(), campaign.priority(), campaign.holdout_pct());
+    let _limits = (campaign.total_limit(), campaign.max_accuracy_m(), campaign.push_ttl_s());
+    let _texts = (campaign.name(), campaign.client_code(), campaign.has_ab());
+    let _message = (campaign.message(Variant::A), campaign.message(Variant::B));
+    let _lists = (campaign.targets().count(), campaign.apps().count(), campaign.windows().count());
+    let _app = (
+        campaign.apps_has(AppId(1)),
+        campaign.app_package(AppId(1)),
+        campaign.app_platform(AppId(9)),
+    );
+    for at in [i64::MIN, 0, 1_795_402_800_000, i64::MAX].map(UtcMs) {
+        let _when =
+            (campaign.in_period(at), campaign.in_window(at), campaign.window_opens_after(at));
+    }
+    for member in [0, u64::MAX, KEY.member(device(3))] {
+        let _whom = (campaign.audience_has(member), campaign.is_test_device(member));
+    }
+}
+
+#[test]
+fn the_sound_one_loads() {
+    ask(SOUND.load().unwrap().view());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn a_forged_snapshot_is_refused_or_has_an_answer_to_everything(
+        which in 0_usize..32,
+        changes in prop::collection::vec((any::<usize>(), any::<u8>()), 1..4),
+    ) {
+        let mut forgery = SOUND.clone();
+        forgery.change(which, &changes);
+        if let Some(loaded) = forgery.load() {
+            ask(loaded.view());
+        }
+    }
+}
