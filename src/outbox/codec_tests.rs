@@ -46,7 +46,11 @@ fn the_bytes_of_a_job_are_pinned() {
     assert_eq!(bytes[..expected.len()], expected);
     assert_eq!(bytes.len(), 312, "the layout is durable: a change needs a new version");
     let digest = blake3::hash(&bytes).to_hex();
-    assert_eq!(&digest[..16], "8c7c53b193513e9b", "the layout is durable: a change needs a new version");
+    assert_eq!(
+        &digest[..16],
+        "8c7c53b193513e9b",
+        "the layout is durable: a change needs a new version"
+    );
 }
 
 #[test]

@@ -49,9 +49,7 @@ pub(super) fn run(data: &Path, snapshots: Option<&Path>) -> Result<(), ReplayErr
     }
     let mut found = Comparison::default();
     let mut log = LogReader::open(data, &keyring, Resume::from_start())?;
-    let mut find = |epoch| {
-        store.load(epoch, None).map(Arc::new).map_err(|error| error.to_string())
-    };
+    let mut find = |epoch| store.load(epoch, None).map(Arc::new).map_err(|error| error.to_string());
     let key = keyring.installation_key();
     let mut rerun = Rerun::new(Vec::new(), key, keyring.sealer(), &mut find)?;
     let mut bytes = Vec::new();
@@ -62,8 +60,8 @@ pub(super) fn run(data: &Path, snapshots: Option<&Path>) -> Result<(), ReplayErr
             encode(&record, &mut bytes);
             found.records += 1;
             let place = (position.partition.0, position.seq.0, record.ordinal);
-            let removed = first_offset > 1
-                && InputSeq(oldest[position.partition.index()]) > position.seq;
+            let removed =
+                first_offset > 1 && InputSeq(oldest[position.partition.index()]) > position.seq;
             match stored.remove(&place) {
                 Some(kept) if kept == bytes => found.equal += 1,
                 Some(_) => found.different += 1,
@@ -92,7 +90,9 @@ fn outbox_of(data: &Path) -> Result<(BTreeMap<Place, Vec<u8>>, u64), ReplayError
                 let place = (record.position.partition.0, record.position.seq.0, record.ordinal);
                 stored.insert(place, bytes.to_vec());
             }
-            Err(error) => damaged = damaged.take().or(Some(format!("outbox record {offset}: {error}"))),
+            Err(error) => {
+                damaged = damaged.take().or(Some(format!("outbox record {offset}: {error}")))
+            }
         }
     })?;
     match damaged {

@@ -153,10 +153,7 @@ fn first_day(recorded: &Recorded<Fix>) -> Date {
     day.yesterday().unwrap_or(day)
 }
 
-fn account_of(
-    view: SnapshotView<'_>,
-    asked: Option<u32>,
-) -> Result<AccountView<'_>, ReplayError> {
+fn account_of(view: SnapshotView<'_>, asked: Option<u32>) -> Result<AccountView<'_>, ReplayError> {
     let mut accounts = view.accounts();
     match (asked, accounts.len()) {
         (Some(id), _) => view
@@ -164,7 +161,8 @@ fn account_of(
             .ok_or_else(|| format!("--account {id}: no such account in the files").into()),
         (None, 1) => accounts.next().ok_or_else(|| "the files have no account".into()),
         (None, count) => {
-            Err(format!("the files have {count} accounts; say whose the pings are with --account").into())
+            Err(format!("the files have {count} accounts; say whose the pings are with --account")
+                .into())
         }
     }
 }
@@ -181,7 +179,8 @@ fn app_of(account: AccountView<'_>, asked: Option<u32>) -> Result<AppId, ReplayE
 /// Shows itself on a terminal only.
 fn bar(pings: usize) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(Some(pings as u64), ProgressDrawTarget::stderr());
-    let template = "{bar:40} {percent:>3} %  {human_pos} of {human_len} pings  {per_sec}  {eta} left";
+    let template =
+        "{bar:40} {percent:>3} %  {human_pos} of {human_len} pings  {per_sec}  {eta} left";
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style);
     }

@@ -28,7 +28,8 @@ impl Figures {
         let mut rejected = Map::new();
         for reason in RejectReason::ALL {
             let engine = self.counts.rejected[usize::from(reason.number())];
-            let read = self.rejected.iter().find(|(known, _)| known == reason).map_or(0, |(_, n)| *n);
+            let read =
+                self.rejected.iter().find(|(known, _)| known == reason).map_or(0, |(_, n)| *n);
             if engine + read > 0 {
                 rejected.insert(reason.label().to_owned(), json!(engine + read));
             }
@@ -82,7 +83,8 @@ impl Lines {
     /// Opens the file, if one is named.
     pub(super) fn open(path: Option<&Path>) -> Result<Self, ReplayError> {
         let create = |path: &Path| {
-            File::create(path).map_err(|reason| format!("cannot write {}: {reason}", path.display()))
+            File::create(path)
+                .map_err(|reason| format!("cannot write {}: {reason}", path.display()))
         };
         Ok(Self(path.map(create).transpose()?.map(BufWriter::new)))
     }

@@ -28,8 +28,8 @@ pub use block::{ArchivedIndexBlock, IndexBlock};
 pub use build::{IndexError, build};
 pub use changes::Change;
 pub use contained::{Contained, Spot};
-pub use verify::{BadIndex, verify};
 pub(crate) use prefetch::prefetch;
+pub use verify::{BadIndex, verify};
 pub use view::IndexView;
 
 #[cfg(test)]
