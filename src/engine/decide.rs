@@ -91,7 +91,7 @@ impl<'s> Turn<'_, 's> {
     fn may_try(&self, trigger: &Trigger, attempt: Attempt) -> bool {
         let wanted = attempt == Attempt::Every || trigger.stopped_by.is_none();
         let inside = trigger.transition == Transition::Exit
-            || self.stay_at(trigger.target).is_some_and(|stay| stay.inside());
+            || self.stay_at(trigger.target).is_some_and(|stay| stay.inside);
         trigger.phase == Phase::Open && wanted && inside
     }
 
@@ -259,7 +259,7 @@ impl<'s> Turn<'_, 's> {
         let keep_until = span_ends.plus_s(policy.max_push_age_s.max(policy.stale_after_s));
         let (account, now) = (self.account, self.moment.now.max(at));
         self.table.buckets.retain(&mut self.annex.buckets, |used| {
-            used.keep_until >= now || is_extended(account.campaign(used.campaign), used, now)
+            used.keep_until >= now || is_prolonged(account.campaign(used.campaign), used, now)
         });
         let used = UsedBucket { campaign: campaign.id(), bucket, keep_until };
         self.table.buckets.push(&mut self.annex.buckets, used);
@@ -270,7 +270,11 @@ impl<'s> Turn<'_, 's> {
 const DAY_MS: i64 = 25 * 3_600_000;
 
 /// A campaign's period may be prolonged after its bucket was used: the bucket then lasts as long.
-fn is_extended(campaign: Option<CampaignView<'_>>, used: &UsedBucket, now: UtcMs) -> bool {
+pub(super) fn is_prolonged(
+    campaign: Option<CampaignView<'_>>,
+    used: &UsedBucket,
+    now: UtcMs,
+) -> bool {
     used.bucket.mode == RunMode::Running
         && campaign.is_some_and(|campaign| {
             campaign.frequency() == Frequency::OncePerPeriod && now <= campaign.period().1

@@ -88,14 +88,16 @@ pub(crate) struct Stay {
     pub(crate) entered_at: UtcMs,
     /// The next dwell time that comes true here, s; `u32::MAX` when no campaign waits for one.
     pub(crate) next_dwell_s: u32,
-    /// Fixes outside in a row, 0 while inside.
+    /// Fine fixes outside in a row.
     pub(crate) outside: u8,
+    /// Whether the last fix was inside. A coarse fix outside is neither that nor one of those in a row.
+    pub(crate) inside: bool,
 }
 
 impl Stay {
-    /// Whether the last fix was inside.
-    pub(crate) fn inside(&self) -> bool {
-        self.outside == 0
+    /// When the next dwell time comes true, if a campaign waits for one.
+    pub(crate) fn deadline(&self) -> Option<UtcMs> {
+        (self.next_dwell_s != u32::MAX).then(|| self.entered_at.plus_s(self.next_dwell_s))
     }
 }
 
@@ -109,6 +111,8 @@ pub(crate) enum Phase {
     Armed = 1,
     /// The condition has come true; it waits for the gates.
     Open = 2,
+    /// Its campaign started after the stay began and wants a dwell: opens at `due_at` if the stay lasts.
+    Dwelling = 3,
 }
 
 /// A campaign's condition on its way to a job, for one device.
@@ -126,10 +130,25 @@ pub(crate) struct Trigger {
     pub(crate) transition: Transition,
     /// The gate that stopped it last.
     pub(crate) stopped_by: Option<SuppressReason>,
-    /// For [`Phase::Armed`] when it opens.
+    /// For [`Phase::Armed`] and [`Phase::Dwelling`] when it opens.
     pub(crate) due_at: UtcMs,
     /// When the stay began as this campaign sees it: the bucket of a test.
     pub(crate) since: UtcMs,
+}
+
+impl Trigger {
+    /// Whether its condition has not come true yet.
+    pub(crate) fn is_pending(&self) -> bool {
+        matches!(self.phase, Phase::AwaitsInside | Phase::Dwelling)
+    }
+
+    /// When it opens by timer, if it waits for that.
+    pub(crate) fn deadline(&self) -> Option<UtcMs> {
+        match self.phase {
+            Phase::Armed | Phase::Dwelling => Some(self.due_at),
+            Phase::AwaitsInside | Phase::Open => None,
+        }
+    }
 }
 
 /// A bucket that has had its job.

@@ -59,7 +59,7 @@ pub(crate) const GATES: &[Gate] = &[
     }),
     (SuppressReason::Accuracy, |case| case.is_accurate()),
     (SuppressReason::Age, |case| {
-        case.moment.now.since(case.moment.at) <= i64::from(case.policy.max_push_age_s) * 1000
+        case.moment.now.since(case.moment.seen_at) <= i64::from(case.policy.max_push_age_s) * 1000
     }),
     (SuppressReason::Frequency, |case| !case.is_bucket_used()),
     (SuppressReason::DailyCap, |case| case.is_test() || case.is_below_daily_cap()),

@@ -27,8 +27,9 @@ impl Grants {
     pub(crate) fn lease(&mut self, grant: Grant) {
         match self.states.binary_search_by_key(&grant.limit, |state| state.limit) {
             Ok(at) => {
-                self.states[at].granted += grant.pushes;
-                self.states[at].left += grant.pushes;
+                let state = &mut self.states[at];
+                state.granted = state.granted.saturating_add(grant.pushes);
+                state.left = state.left.saturating_add(grant.pushes);
             }
             Err(at) => {
                 let state =

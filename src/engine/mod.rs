@@ -10,6 +10,7 @@ pub mod partition;
 mod arrival;
 mod turn;
 mod stays;
+mod hints;
 mod triggers;
 mod gates;
 mod decide;
@@ -19,6 +20,7 @@ mod device;
 mod table;
 mod slab;
 mod timers;
+mod tick;
 pub mod grants;
 mod origins;
 pub mod state;
@@ -33,3 +35,17 @@ mod raw_tests;
 mod slab_tests;
 #[cfg(test)]
 mod table_tests;
+#[cfg(test)]
+mod testkit;
+#[cfg(test)]
+mod arrival_tests;
+#[cfg(test)]
+mod frequency_tests;
+#[cfg(test)]
+mod gates_tests;
+#[cfg(test)]
+mod stays_tests;
+#[cfg(test)]
+mod timers_tests;
+#[cfg(test)]
+mod triggers_tests;

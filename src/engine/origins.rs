@@ -56,10 +56,11 @@ impl Origins {
     /// Restores one entry; call in the order of use.
     pub(crate) fn insert(&mut self, sender: Sender, seq: FrameSeq) {
         self.uses += 1;
-        let applied = Applied { seq, used: self.uses };
-        if self.last.len() >= self.capacity && !self.last.contains_key(&sender) {
+        let known = self.last.get(&sender).map(|applied| applied.seq);
+        while known.is_none() && !self.last.is_empty() && self.last.len() >= self.capacity {
             self.forget_least_recently_used();
         }
+        let applied = Applied { seq: known.map_or(seq, |known| known.max(seq)), used: self.uses };
         self.last.insert(sender, applied);
     }
 

@@ -5,25 +5,25 @@
 
 use crate::domain::fix::Fix;
 use crate::domain::ids::{
-    AccountId, AppId, DeviceKey, Epoch, InputPosition, InputSeq, Origin, PartitionId, SnapshotHash,
+    AppId, DeviceId, DeviceKey, Epoch, InputPosition, InputSeq, Origin, PartitionId, SnapshotHash,
 };
 use crate::domain::input::{Batch, Input};
 use crate::domain::lots::InstallationKey;
 use crate::domain::ping::PingFlags;
 use crate::domain::policy::{ClockMode, Policy};
 use crate::domain::reasons::RejectReason;
-use crate::domain::report::{Outcome, PlaceHint, Profile};
+use crate::domain::report::{Outcome, Profile};
 use crate::domain::units::UtcMs;
 use crate::snapshot::view::{AccountView, SnapshotView};
 
 use super::arrival::{Arrival, judge};
-use super::decide::Attempt;
-use super::device::{Anchor, ProfileNote, Row};
+use super::decide::{Attempt, is_prolonged};
+use super::device::{Anchor, Annex, ProfileNote, Row};
 use super::grants::{GrantState, Grants};
 use super::origins::Origins;
 use super::outputs::Outputs;
 use super::reported;
-use super::table::{DeviceTable, RowId};
+use super::table::{DeviceTable, Eviction, RowId};
 use super::timers::Timers;
 use super::triggers::low_32;
 use super::turn::{Moment, Rules, Scratch, Turn};
@@ -50,10 +50,11 @@ pub struct Partition {
 
 /// What the inputs of one batch share, for the device turns it makes.
 #[derive(Clone, Copy)]
-struct Common<'s> {
-    account: AccountView<'s>,
-    app: AppId,
-    received_at: UtcMs,
+pub(super) struct Common<'s> {
+    view: SnapshotView<'s>,
+    pub(super) account: AccountView<'s>,
+    pub(super) app: AppId,
+    pub(super) received_at: UtcMs,
 }
 
 impl Partition {
@@ -166,14 +167,13 @@ impl Partition {
     pub fn step(&mut self, input: &Input<'_>, view: Option<SnapshotView<'_>>, out: &mut Outputs) {
         self.seq.0 += 1;
         debug_assert!(
-            matches!(input, Input::Publication { .. } | Input::Policy(_) | Input::Grant(_))
-                || view.is_none_or(|view| view.epoch() == self.epoch),
-            "a partition decides by the snapshot of its last publication"
+            !decides(input) || view.is_none_or(|view| view.epoch() == self.epoch),
+            "decides by its own epoch"
         );
         out.begin(InputPosition { partition: self.id, seq: self.seq }, self.epoch, self.hash);
         match input {
             Input::Fixes(batch) => self.each(batch, view, out, Self::fix),
-            Input::Outcomes(batch) => self.outcomes(batch, view.is_some(), out),
+            Input::Outcomes(batch) => self.each(batch, view, out, Self::outcome),
             Input::Profiles(batch) => self.each(batch, view, out, Self::profile),
             Input::Hints(batch) => self.each(batch, view, out, Self::hint),
             Input::Tick { now } => self.tick(*now, view, out),
@@ -184,10 +184,16 @@ impl Partition {
             Input::Grant(grant) => self.grants.lease(*grant),
             Input::Policy(policy) => self.adopt(policy),
         }
+        if self.timers.are_many() {
+            self.reset_timers();
+        }
     }
 
     fn adopt(&mut self, policy: &Policy) {
-        self.policy = *policy;
+        let clock = std::mem::replace(&mut self.policy, *policy).clock;
+        if clock != policy.clock {
+            self.reset_timers();
+        }
         self.table.set_capacity(policy.devices_per_partition);
         self.origins.set_capacity(policy.origins_per_partition);
     }
@@ -201,15 +207,15 @@ impl Partition {
         act: fn(&mut Self, &Common<'s>, &T, &mut Outputs),
     ) {
         self.note_batch(batch);
-        let refusal = match view {
-            None => RejectReason::Unavailable,
-            Some(_) => RejectReason::UnknownAccount,
-        };
-        let Some(account) = view.and_then(|view| view.account(batch.account)) else {
-            batch.records.iter().for_each(|_| out.reject(refusal));
+        let Some(view) = view else {
+            batch.records.iter().for_each(|_| out.reject(RejectReason::Unavailable));
             return;
         };
-        let common = Common { account, app: batch.app, received_at: batch.received_at };
+        let Some(account) = view.account(batch.account) else {
+            batch.records.iter().for_each(|_| out.reject(RejectReason::UnknownAccount));
+            return;
+        };
+        let common = Common { view, account, app: batch.app, received_at: batch.received_at };
         for record in batch.records {
             act(self, &common, record, out);
         }
@@ -226,7 +232,7 @@ impl Partition {
 
     fn fix(&mut self, common: &Common<'_>, fix: &Fix, out: &mut Outputs) {
         let now = self.now(common.received_at, fix.fixed_at);
-        let Some(id) = self.row_for(common.account.id(), fix.device, out) else { return };
+        let Some(id) = self.row_for(common, fix.device, out) else { return };
         let annex = self.table.annex(id);
         match judge(self.table.row(id), annex.anchor.as_ref(), fix, &self.policy) {
             Arrival::Refused(reason) => out.reject(reason),
@@ -234,7 +240,7 @@ impl Partition {
                 out.reject(RejectReason::Jump);
                 let anchor =
                     Anchor { at: fix.at, fixed_at: fix.fixed_at, accuracy_m: fix.accuracy_m };
-                self.table.set_annex(id, super::device::Annex { anchor: Some(anchor), ..annex });
+                self.table.set_annex(id, Annex { anchor: Some(anchor), ..annex });
             }
             Arrival::Late => {
                 out.counts.evaluated += 1;
@@ -242,22 +248,30 @@ impl Partition {
             }
             Arrival::Next => self.follow(id, common, fix, now, out),
             Arrival::Anew => {
-                self.end_visit(id, common, now, out);
+                self.end_visit(id, common, fix.fixed_at, now, out);
                 self.follow(id, common, fix, now, out);
             }
         }
     }
 
-    /// A gap or a confirmed jump: every stay ends where and when the device was last seen.
-    fn end_visit(&mut self, id: RowId, common: &Common<'_>, now: UtcMs, out: &mut Outputs) {
+    /// A gap or a confirmed jump: every stay ends where and when the device was last seen, but for those that
+    /// a hint still in force at `until` holds.
+    pub(super) fn end_visit(
+        &mut self,
+        id: RowId,
+        common: &Common<'_>,
+        until: UtcMs,
+        now: UtcMs,
+        out: &mut Outputs,
+    ) {
         let row = self.table.row(id);
         if row.stays.is_empty() {
             return;
         }
-        let moment = last_known(row, row.fixed_at, now);
+        let moment = last_known(row, row.fixed_at, now, self.clock);
         let mut turn = self.turn(id, common.account, moment, out);
         turn.reconcile();
-        turn.end_all_stays();
+        turn.end_silent_stays(until);
         turn.decide(Attempt::Every);
         turn.finish();
     }
@@ -266,7 +280,9 @@ impl Partition {
         out.counts.evaluated += 1;
         let moment = Moment {
             at: fix.fixed_at,
+            seen_at: fix.fixed_at,
             now,
+            clock: self.clock,
             app: common.app,
             accuracy_m: fix.accuracy_m,
             flags: fix.flags,
@@ -282,39 +298,13 @@ impl Partition {
         turn.row.set_flags(fix.flags);
         turn.follow_fix();
         turn.run_dwells(fix.fixed_at);
-        turn.run_due_triggers(fix.fixed_at);
-        turn.decide(Attempt::Every);
-        turn.finish();
-    }
-
-    fn hint(&mut self, common: &Common<'_>, hint: &PlaceHint, out: &mut Outputs) {
-        let now = self.now(common.received_at, hint.fixed_at);
-        let Some(id) = self.row_for(common.account.id(), hint.device, out) else { return };
-        out.counts.evaluated += 1;
-        let row = self.table.row(id);
-        // Hints and fixes come by different ways: one that is a little behind the last fix speaks of now.
-        let behind_ms = row.fixed_at.since(hint.fixed_at);
-        if row.fixed_at != UtcMs::MIN && behind_ms > i64::from(self.policy.max_push_age_s) * 1000 {
-            out.counts.late += 1;
-            return;
-        }
-        let at = hint.fixed_at.max(row.fixed_at);
-        let moment = Moment { app: common.app, accuracy_m: 0, ..last_known(row, at, now) };
-        let mut turn = self.turn(id, common.account, moment, out);
-        turn.reconcile();
-        if !turn.row.placed() {
-            turn.row.fixed_at = at;
-            turn.row.app = common.app;
-        }
-        turn.follow_hint(hint);
-        turn.run_dwells(at);
-        turn.run_due_triggers(at);
+        turn.run_due_triggers(fix.fixed_at, Attempt::Every);
         turn.decide(Attempt::Every);
         turn.finish();
     }
 
     fn profile(&mut self, common: &Common<'_>, profile: &Profile, out: &mut Outputs) {
-        let Some(id) = self.row_for(common.account.id(), profile.device, out) else { return };
+        let Some(id) = self.row_for(common, profile.device, out) else { return };
         out.counts.evaluated += 1;
         let note = ProfileNote {
             echo: (profile.echo != [0; 16]).then(|| self.key.echo_member(profile.echo)),
@@ -323,66 +313,47 @@ impl Partition {
             night_consent: profile.night_consent,
         };
         let annex = self.table.annex(id);
-        self.table.set_annex(id, super::device::Annex { profile: Some(note), ..annex });
+        self.table.set_annex(id, Annex { profile: Some(note), ..annex });
     }
 
-    fn outcomes(&mut self, batch: &Batch<'_, Outcome>, ready: bool, out: &mut Outputs) {
-        self.note_batch(batch);
-        for outcome in batch.records {
-            if !ready {
-                out.reject(RejectReason::Unavailable);
-                continue;
-            }
-            out.counts.evaluated += 1;
-            out.emit(reported::outcome(batch.account, outcome));
-        }
-    }
-
-    fn tick(&mut self, now: UtcMs, view: Option<SnapshotView<'_>>, out: &mut Outputs) {
-        self.clock = self.clock.max(now);
-        while let Some((deadline, device)) = self.timers.pop_due(now) {
-            let Some(account) = view.and_then(|view| view.account(device.account)) else {
-                continue;
-            };
-            let Some(id) = self.table.find(device) else { continue };
-            let row = self.table.row(id);
-            if deadline.since(row.fixed_at) > i64::from(self.policy.stale_after_s) * 1000 {
-                continue;
-            }
-            let moment = last_known(row, deadline, now);
-            let mut turn = self.turn(id, account, moment, out);
-            turn.reconcile();
-            turn.run_dwells(deadline);
-            turn.run_due_triggers(deadline);
-            turn.decide(Attempt::Fresh);
-            turn.finish();
-        }
+    fn outcome(&mut self, common: &Common<'_>, outcome: &Outcome, out: &mut Outputs) {
+        out.counts.evaluated += 1;
+        out.emit(reported::outcome(common.account.id(), outcome));
     }
 
     /// The row of a device, made if there is room or somebody may go.
-    fn row_for(
+    pub(super) fn row_for(
         &mut self,
-        account: AccountId,
-        device: crate::domain::ids::DeviceId,
+        common: &Common<'_>,
+        device: DeviceId,
         out: &mut Outputs,
     ) -> Option<RowId> {
-        let key = DeviceKey { account, device };
+        let key = DeviceKey { account: common.account.id(), device };
         if let Some(id) = self.table.find(key) {
             return Some(id);
         }
-        if !self.table.has_room() {
-            let evicted = self.table.evict(self.clock);
-            out.counts.evicted += evicted as u64;
-            if evicted == 0 {
-                out.reject(RejectReason::DeviceTableFull);
-                return None;
-            }
+        if !self.table.has_room() && self.evict(common.view, out) == 0 {
+            out.reject(RejectReason::DeviceTableFull);
+            return None;
         }
         Some(self.table.insert(Row::new(key, low_32(self.epoch.0))))
     }
 
+    fn evict(&mut self, view: SnapshotView<'_>, out: &mut Outputs) -> usize {
+        let rule = Eviction {
+            now: self.clock,
+            gap_ms: i64::from(self.policy.gap_s) * 1000,
+            is_prolonged: &|device, used| {
+                let account = view.account(device.account);
+                let campaign = account.and_then(|account| account.campaign(used.campaign));
+                is_prolonged(campaign, used, self.clock)
+            },
+        };
+        self.table.evict(&rule, out)
+    }
+
     /// The clock of the policy: ours, or the device's own newest fix.
-    fn now(&mut self, received_at: UtcMs, fixed_at: UtcMs) -> UtcMs {
+    pub(super) fn now(&mut self, received_at: UtcMs, fixed_at: UtcMs) -> UtcMs {
         match self.policy.clock {
             ClockMode::System => received_at,
             ClockMode::Fixes => {
@@ -392,7 +363,8 @@ impl Partition {
         }
     }
 
-    fn turn<'a, 's>(
+    /// Takes a device out for its turn.
+    pub(super) fn turn<'a, 's>(
         &'a mut self,
         id: RowId,
         account: AccountView<'s>,
@@ -416,11 +388,25 @@ impl Partition {
     }
 }
 
+/// Whether an input asks the snapshot; the others may come before the publication they go with.
+fn decides(input: &Input<'_>) -> bool {
+    match input {
+        Input::Fixes(_)
+        | Input::Outcomes(_)
+        | Input::Profiles(_)
+        | Input::Hints(_)
+        | Input::Tick { .. } => true,
+        Input::Publication { .. } | Input::Grant(_) | Input::Policy(_) => false,
+    }
+}
+
 /// A moment without a fix of its own: the device as it was last seen.
-fn last_known(row: &Row, at: UtcMs, now: UtcMs) -> Moment {
+pub(super) fn last_known(row: &Row, at: UtcMs, now: UtcMs, clock: UtcMs) -> Moment {
     Moment {
         at,
+        seen_at: row.fixed_at,
         now,
+        clock,
         app: row.app,
         accuracy_m: row.accuracy_m,
         flags: if row.placed() { row.ping_flags() } else { PingFlags(0) },

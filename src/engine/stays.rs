@@ -1,24 +1,28 @@
 //! Where a device is inside: enters, exits and dwells, with the policy that tells them from noise.
 //!
-//! The exact containment of a fix comes from the snapshot's index; place hints overrule it for their place;
+//! The exact containment of a fix comes from the snapshot's index; [`hints`](super::hints) overrule it for their place;
 //! this file merges it with the open stays and reports each change to [`triggers`](super::triggers).
 
-use crate::domain::ids::{PlaceId, TargetId};
-use crate::domain::report::{HintVerdict, PlaceHint};
-use crate::domain::target::PlaceArea;
+use crate::domain::ids::TargetId;
 use crate::domain::units::UtcMs;
-use crate::snapshot::view::TargetView;
 
-use super::device::{Hint, Stay};
+use super::device::Stay;
+use super::slab::Run;
 use super::turn::Turn;
 
 impl Turn<'_, '_> {
-    /// Ends every stay, as of the device's last fix.
-    pub(crate) fn end_all_stays(&mut self) {
+    /// Ends every stay as of the device's last fix, but for those that a hint in force at `until` holds.
+    pub(crate) fn end_silent_stays(&mut self, until: UtcMs) {
         self.scratch.ended.clear();
-        self.scratch.ended.extend_from_slice(self.table.stays.get(self.row.stays));
-        self.table.stays.clear(&mut self.row.stays);
-        self.table.hints.clear(&mut self.annex.hints);
+        self.scratch.stays.clear();
+        for number in 0..self.row.stays.len() {
+            let stay = self.stays()[number];
+            let target = self.account.target(stay.target);
+            let held = target.is_some_and(|target| self.hint_for(&target, until) == Some(true));
+            let list = if held { &mut self.scratch.stays } else { &mut self.scratch.ended };
+            list.push(stay);
+        }
+        self.replace_stays();
         self.report_ended();
     }
 
@@ -53,60 +57,26 @@ impl Turn<'_, '_> {
         self.report_entered();
     }
 
-    /// Takes a place hint in: it decides the place's targets, and nothing else.
-    pub(crate) fn follow_hint(&mut self, hint: &PlaceHint) {
-        self.remember_hint(hint);
-        self.scratch.ended.clear();
-        self.scratch.entered.clear();
-        self.scratch.stays.clear();
-        self.scratch.stays.extend_from_slice(self.table.stays.get(self.row.stays));
-        for target in self.account.targets_of_place(hint.place) {
-            let inside =
-                target.place().is_some_and(|(_, area)| hint_puts_inside(hint.verdict, area));
-            match (
-                self.scratch.stays.binary_search_by_key(&target.id(), |stay| stay.target),
-                inside,
-            ) {
-                (Ok(at), true) => self.scratch.stays[at].outside = 0,
-                (Err(at), true) => {
-                    let stay = self.fresh_stay(target.id());
-                    self.scratch.stays.insert(at, stay);
-                    self.scratch.entered.push(target.id());
-                }
-                (Ok(at), false) => {
-                    let stay = self.scratch.stays.remove(at);
-                    self.scratch.ended.push(stay);
-                }
-                (Err(_), false) => {}
-            }
-        }
-        self.replace_stays();
-        self.report_ended();
-        self.report_entered();
-    }
-
     /// Lets dwell times come true that have passed by `at`, at every stay the device is inside.
-    ///
-    /// Returns whether one did.
-    pub(crate) fn run_dwells(&mut self, at: UtcMs) -> bool {
-        let mut came_true = false;
+    pub(crate) fn run_dwells(&mut self, at: UtcMs) {
         for number in 0..self.row.stays.len() {
             let stay = self.stays()[number];
             let elapsed_s = whole_seconds(at.since(stay.entered_at));
-            if !stay.inside() || stay.next_dwell_s > elapsed_s {
+            if let Some(deadline) = stay.deadline() {
+                self.renew_timer(deadline);
+            }
+            if !stay.inside || stay.next_dwell_s > elapsed_s {
                 continue;
             }
             let mut next = stay.next_dwell_s;
             while next <= elapsed_s {
                 self.out.counts.dwells += 1;
                 self.dwell_came_true(&stay, next);
-                next = self.next_dwell_s(stay.target, next);
+                next = self.next_dwell_s(stay.target, stay.began, next);
             }
             self.table.stays.get_mut(self.row.stays)[number].next_dwell_s = next;
             self.set_dwell_timer(&Stay { next_dwell_s: next, ..stay });
-            came_true = true;
         }
-        came_true
     }
 
     /// Merges the targets that contain the fix with the open stays, both ascending, into `scratch.stays`.
@@ -121,7 +91,7 @@ impl Turn<'_, '_> {
                 self.enter_if_credible(target);
             }
             if inside.next_if_eq(&stay.target).is_some() {
-                self.scratch.stays.push(Stay { outside: 0, ..stay });
+                self.scratch.stays.push(Stay { outside: 0, inside: true, ..stay });
             } else if let Some(stay) = self.still_staying(stay) {
                 self.scratch.stays.push(stay);
             } else {
@@ -135,7 +105,7 @@ impl Turn<'_, '_> {
 
     /// Enter: contained, and the fix is at least as fine as the policy's limit or as the target is large.
     fn enter_if_credible(&mut self, target: TargetId) {
-        if !self.is_fine_enough_for(target) {
+        if !self.is_fine_enough_for(target) || !self.has_room_for_stay() {
             return;
         }
         let stay = self.fresh_stay(target);
@@ -147,7 +117,7 @@ impl Turn<'_, '_> {
     /// enough to count; or so far out that no accuracy can explain it. `None` is an exit.
     fn still_staying(&self, stay: Stay) -> Option<Stay> {
         let target = self.account.target(stay.target)?;
-        if self.hint_for(&target) == Some(false) {
+        if self.hint_for(&target, self.moment.at) == Some(false) {
             return None;
         }
         let policy = self.rules.policy;
@@ -157,12 +127,12 @@ impl Turn<'_, '_> {
             return None;
         }
         if !self.is_fine_enough_for(stay.target) {
-            return Some(stay);
+            return Some(Stay { inside: false, ..stay });
         }
         let outside = stay.outside.saturating_add(1);
         let left = away_m > accuracy_m.max(f64::from(policy.exit_margin_m))
             || outside >= policy.exit_confirmations;
-        (!left).then_some(Stay { outside, ..stay })
+        (!left).then_some(Stay { outside, inside: false, ..stay })
     }
 
     fn is_fine_enough_for(&self, target: TargetId) -> bool {
@@ -174,18 +144,24 @@ impl Turn<'_, '_> {
                 .is_some_and(|target| f64::from(accuracy_m) <= f64::from(target.size_m()))
     }
 
-    fn fresh_stay(&self, target: TargetId) -> Stay {
+    /// Whether a run can hold one stay more, should none of the present ones end.
+    pub(super) fn has_room_for_stay(&self) -> bool {
+        self.row.stays.len() + self.scratch.entered.len() < Run::<Stay>::MAX_LEN
+    }
+
+    pub(super) fn fresh_stay(&self, target: TargetId) -> Stay {
         Stay {
             target,
             began: self.rules.epoch,
             entered_at: self.moment.at,
-            next_dwell_s: self.next_dwell_s(target, 0),
+            next_dwell_s: self.next_dwell_s(target, self.rules.epoch, 0),
             outside: 0,
+            inside: true,
         }
     }
 
     /// Writes `scratch.stays` over the device's stays, in place where the number is the same.
-    fn replace_stays(&mut self) {
+    pub(super) fn replace_stays(&mut self) {
         let stays = &self.scratch.stays;
         if stays.len() == self.row.stays.len() {
             self.table.stays.get_mut(self.row.stays).copy_from_slice(stays);
@@ -193,14 +169,12 @@ impl Turn<'_, '_> {
         }
         self.table.stays.clear(&mut self.row.stays);
         for stay in stays {
-            // A device inside more targets than a run can hold keeps those with the lowest ids.
-            if !self.table.stays.push(&mut self.row.stays, *stay) {
-                break;
-            }
+            let kept = self.table.stays.push(&mut self.row.stays, *stay);
+            debug_assert!(kept, "has_room_for_stay has seen to it");
         }
     }
 
-    fn report_ended(&mut self) {
+    pub(super) fn report_ended(&mut self) {
         let ended = std::mem::take(&mut self.scratch.ended);
         self.out.counts.exits += ended.len() as u64;
         for stay in &ended {
@@ -209,7 +183,7 @@ impl Turn<'_, '_> {
         self.scratch.ended = ended;
     }
 
-    fn report_entered(&mut self) {
+    pub(super) fn report_entered(&mut self) {
         let entered = std::mem::take(&mut self.scratch.entered);
         self.out.counts.enters += entered.len() as u64;
         for target in &entered {
@@ -221,67 +195,25 @@ impl Turn<'_, '_> {
         self.scratch.entered = entered;
     }
 
-    pub(crate) fn set_dwell_timer(&mut self, stay: &Stay) {
-        if stay.next_dwell_s != u32::MAX {
-            self.set_timer(stay.entered_at.plus_s(stay.next_dwell_s));
+    fn set_dwell_timer(&mut self, stay: &Stay) {
+        if let Some(deadline) = stay.deadline() {
+            self.set_timer(deadline);
         }
     }
 
-    /// What the hint in force for the target's place says, if there is one.
-    fn hint_for(&self, target: &TargetView<'_>) -> Option<bool> {
-        if self.annex.hints.is_empty() {
-            return None;
-        }
-        let (place, area) = target.place()?;
-        let hint = self.hint_in_force(place)?;
-        Some(hint_puts_inside(hint.verdict, area))
-    }
-
-    fn hint_in_force(&self, place: PlaceId) -> Option<Hint> {
-        let until_ms = i64::from(self.rules.policy.gap_s) * 1000;
-        self.table
-            .hints
-            .get(self.annex.hints)
-            .iter()
-            .find(|hint| hint.place == place && self.moment.at.since(hint.fixed_at) <= until_ms)
-            .copied()
-    }
-
-    fn overrule_by_hints(&self, contained: &mut Vec<TargetId>) {
-        for hint in self.table.hints.get(self.annex.hints) {
-            if self.hint_in_force(hint.place).is_none() {
-                continue;
-            }
-            for target in self.account.targets_of_place(hint.place) {
-                let inside = self.hint_for(&target) == Some(true);
-                match (contained.binary_search(&target.id()), inside) {
-                    (Err(at), true) => contained.insert(at, target.id()),
-                    (Ok(at), false) => {
-                        contained.remove(at);
-                    }
-                    (Ok(_), true) | (Err(_), false) => {}
-                }
+    /// Dwell times may have been edited: those that came true so far have, the others are looked up anew.
+    pub(crate) fn renew_dwells(&mut self) {
+        for number in 0..self.row.stays.len() {
+            let stay = self.stays()[number];
+            let elapsed_s = whole_seconds(self.row.fixed_at.since(stay.entered_at));
+            let passed_s = elapsed_s.min(stay.next_dwell_s.saturating_sub(1));
+            let next_dwell_s = self.next_dwell_s(stay.target, stay.began, passed_s);
+            if next_dwell_s != stay.next_dwell_s {
+                let renewed = Stay { next_dwell_s, ..stay };
+                self.table.stays.get_mut(self.row.stays)[number] = renewed;
+                self.set_dwell_timer(&renewed);
             }
         }
-    }
-
-    fn remember_hint(&mut self, hint: &PlaceHint) {
-        let until_ms = i64::from(self.rules.policy.gap_s) * 1000;
-        let at = self.moment.at;
-        self.table.hints.retain(&mut self.annex.hints, |old| {
-            old.place != hint.place && at.since(old.fixed_at) <= until_ms
-        });
-        let note = Hint { place: hint.place, verdict: hint.verdict, fixed_at: hint.fixed_at };
-        self.table.hints.push(&mut self.annex.hints, note);
-    }
-}
-
-fn hint_puts_inside(verdict: HintVerdict, area: PlaceArea) -> bool {
-    match (verdict, area) {
-        (HintVerdict::Enter, PlaceArea::Signal | PlaceArea::Inside)
-        | (HintVerdict::Nearby, PlaceArea::Signal) => true,
-        (HintVerdict::Nearby, PlaceArea::Inside)
-        | (HintVerdict::Leave, PlaceArea::Signal | PlaceArea::Inside) => false,
     }
 }
 

@@ -1,7 +1,7 @@
 //! The devices of a partition: rows, the index that finds them, their annexes and lists; and who may go.
 //!
-//! Capacity is fixed by the policy. A device without an open stay, an open trigger or a live bucket may be
-//! evicted, oldest first; evictions come in batches, because finding the oldest costs a walk over all rows.
+//! Capacity is fixed by the policy. A device without an open stay or a live bucket may be evicted, oldest
+//! first; evictions come in batches, because finding the oldest costs a walk over all rows.
 
 use std::hash::BuildHasher;
 use std::num::NonZeroU32;
@@ -9,14 +9,26 @@ use std::num::NonZeroU32;
 use hashbrown::HashTable;
 
 use crate::domain::ids::DeviceKey;
+use crate::domain::reasons::SuppressReason;
 use crate::domain::units::UtcMs;
 
 use super::device::{Annex, AnnexId, Hint, Phase, Row, Stay, Trigger, UsedBucket};
-use super::slab::{Run, Slab};
+use super::outputs::Outputs;
+use super::slab::Slab;
 
 /// A row's place in the table, valid until the next insertion.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct RowId(u32);
+
+/// When a device may be evicted.
+pub(crate) struct Eviction<'a> {
+    /// The partition's clock.
+    pub(crate) now: UtcMs,
+    /// Silence longer than this has ended every stay.
+    pub(crate) gap_ms: i64,
+    /// Whether a used bucket lasts longer than was thought when it was used.
+    pub(crate) is_prolonged: &'a dyn Fn(DeviceKey, &UsedBucket) -> bool,
+}
 
 /// All devices of one partition.
 #[derive(Clone, Debug)]
@@ -137,6 +149,31 @@ impl DeviceTable {
         self.rows.iter().map(of_row).sum()
     }
 
+    /// Every deadline that a stay or a trigger waits for.
+    pub(crate) fn deadlines(&self) -> impl Iterator<Item = (UtcMs, DeviceKey)> {
+        self.rows.iter().flat_map(|row| {
+            let stays = self.stays.get(row.stays).iter().filter_map(Stay::deadline);
+            let triggers = self.triggers.get(self.annex_of(row).triggers).iter();
+            let deadlines = stays.chain(triggers.filter_map(Trigger::deadline));
+            deadlines.map(|deadline| (deadline, row.key))
+        })
+    }
+
+    /// Whether something of a device comes true at `deadline` if it is still inside.
+    pub(crate) fn awaits(&self, id: RowId, deadline: UtcMs) -> bool {
+        let row = self.row(id);
+        let stays = self.stays.get(row.stays);
+        let is_inside = |trigger: &Trigger| {
+            stays.iter().any(|stay| stay.target == trigger.target && stay.inside)
+        };
+        stays.iter().any(|stay| stay.inside && stay.deadline() == Some(deadline))
+            || self
+                .triggers
+                .get(self.annex_of(row).triggers)
+                .iter()
+                .any(|trigger| trigger.deadline() == Some(deadline) && is_inside(trigger))
+    }
+
     /// The annex of a row, blank if it has none.
     pub(crate) fn annex(&self, id: RowId) -> Annex {
         self.annex_of(self.row(id))
@@ -173,38 +210,64 @@ impl DeviceTable {
         AnnexId(NonZeroU32::new(number).expect("one was just pushed"))
     }
 
-    /// Evicts the oldest devices that may go: without an open stay, a trigger, or a bucket kept beyond `now`.
+    /// Evicts the oldest devices that may go by `rule`; returns how many went.
     ///
-    /// Returns how many went. After a walk that found nobody, further calls return 0 at once until
-    /// `now` has moved on by [`SWEEP_PAUSE_MS`].
-    pub(crate) fn evict(&mut self, now: UtcMs) -> usize {
-        if now < self.sweep_after {
+    /// After a walk that found nobody, further calls return 0 at once until the rule's `now` has moved on by
+    /// [`SWEEP_PAUSE_MS`].
+    pub(crate) fn evict(&mut self, rule: &Eviction<'_>, out: &mut Outputs) -> usize {
+        if rule.now < self.sweep_after {
             return 0;
         }
         let mut oldest = std::mem::take(&mut self.oldest);
         oldest.clear();
-        oldest.extend(
-            self.rows.iter().filter(|row| self.may_go(row, now)).map(|row| (row.fixed_at, row.key)),
-        );
+        let leaving = self.rows.iter().filter(|row| self.may_go(row, rule));
+        oldest.extend(leaving.map(|row| (row.fixed_at, row.key)));
         let share = (self.rows.len() / EVICTION_SHARE).max(1).min(oldest.len());
         if share == 0 {
-            self.sweep_after = now + SWEEP_PAUSE_MS;
+            self.sweep_after = rule.now + SWEEP_PAUSE_MS;
         } else if share < oldest.len() {
             oldest.select_nth_unstable(share - 1);
         }
         for &(_, key) in &oldest[..share] {
-            self.remove(key);
+            if let Some(id) = self.find(key) {
+                self.end_stays(id, out);
+                self.remove(key);
+            }
         }
         self.oldest = oldest;
+        out.counts.evicted += share as u64;
         share
     }
 
-    fn may_go(&self, row: &Row, now: UtcMs) -> bool {
-        let Some(annex) = row.annex else { return row.stays.is_empty() };
-        let annex = &self.annexes[annex.0.get() as usize - 1];
-        row.stays.is_empty()
-            && annex.triggers.is_empty()
-            && self.buckets.get(annex.buckets).iter().all(|used| used.keep_until < now)
+    /// Ends the stays of a device without a snapshot at hand: its triggers close under what stopped them
+    /// last, and no exit is looked for.
+    pub(crate) fn end_stays(&mut self, id: RowId, out: &mut Outputs) {
+        let mut stays = std::mem::take(&mut self.row_mut(id).stays);
+        out.counts.exits += stays.len() as u64;
+        self.stays.clear(&mut stays);
+        let mut annex = self.annex(id);
+        for trigger in self.triggers.get(annex.triggers) {
+            if trigger.phase == Phase::Open {
+                out.suppress(trigger.stopped_by.unwrap_or(SuppressReason::State));
+            }
+        }
+        self.triggers.clear(&mut annex.triggers);
+        self.set_annex(id, annex);
+    }
+
+    /// Stays and triggers hold a device while they last, which is not beyond a gap.
+    fn may_go(&self, row: &Row, rule: &Eviction<'_>) -> bool {
+        let annex = self.annex_of(row);
+        let is_over = |seen_at: UtcMs| rule.now.since(seen_at) > rule.gap_ms;
+        let idle = row.stays.is_empty() && annex.triggers.is_empty();
+        let silent = is_over(row.fixed_at)
+            && self.hints.get(annex.hints).iter().all(|hint| is_over(hint.fixed_at));
+        (idle || silent)
+            && self
+                .buckets
+                .get(annex.buckets)
+                .iter()
+                .all(|used| used.keep_until < rule.now && !(rule.is_prolonged)(row.key, used))
     }
 
     fn remove(&mut self, key: DeviceKey) {
@@ -227,12 +290,8 @@ impl DeviceTable {
 
     fn release_lists(&mut self, id: RowId) {
         let mut annex = self.annex(id);
-        self.triggers.clear(&mut annex.triggers);
         self.buckets.clear(&mut annex.buckets);
         self.hints.clear(&mut annex.hints);
         self.set_annex(id, Annex::default());
-        let mut stays = std::mem::take(&mut self.row_mut(id).stays);
-        self.stays.clear(&mut stays);
-        self.row_mut(id).stays = Run::default();
     }
 }

@@ -6,7 +6,8 @@ use crate::domain::ids::{AccountId, CampaignId, DeviceId, DeviceKey, TargetId};
 use crate::domain::units::UtcMs;
 
 use super::device::{Row, Stay, UsedBucket};
-use super::table::DeviceTable;
+use super::outputs::Outputs;
+use super::table::{DeviceTable, Eviction};
 
 fn key(n: u128) -> DeviceKey {
     DeviceKey { account: AccountId(1), device: DeviceId(n.to_be_bytes()) }
@@ -24,6 +25,12 @@ fn full_table(capacity: u32) -> DeviceTable {
     table
 }
 
+/// Evicts where no silence ends a stay and no bucket is prolonged.
+fn evict(table: &mut DeviceTable, now: i64) -> usize {
+    let rule = Eviction { now: UtcMs(now), gap_ms: i64::MAX, is_prolonged: &|_, _| false };
+    table.evict(&rule, &mut Outputs::default())
+}
+
 #[test]
 fn devices_are_found_by_account_and_id() {
     let table = full_table(1000);
@@ -39,7 +46,7 @@ fn devices_are_found_by_account_and_id() {
 fn the_oldest_go_first_and_the_rest_stay_findable() {
     let mut table = full_table(640);
     assert!(!table.has_room());
-    assert_eq!(table.evict(UtcMs(10_000)), 10);
+    assert_eq!(evict(&mut table, 10_000), 10);
     for n in 0..640 {
         assert_eq!(table.find(key(n)).is_some(), n >= 10, "device {n}");
     }
@@ -55,6 +62,7 @@ fn open_stays_and_live_buckets_hold_a_device() {
         entered_at: UtcMs(0),
         next_dwell_s: u32::MAX,
         outside: 0,
+        inside: true,
     };
     let mut stays = table.row(staying).stays;
     table.stays.push(&mut stays, stay);
@@ -69,9 +77,9 @@ fn open_stays_and_live_buckets_hold_a_device() {
     table.buckets.push(&mut annex.buckets, used);
     table.set_annex(pushed, annex);
 
-    assert_eq!(table.evict(UtcMs(5000)), 0, "one stays, the other's bucket is live to the last ms");
-    assert_eq!(table.evict(UtcMs(5001)), 0, "no second walk within the pause");
-    assert_eq!(table.evict(UtcMs(6000)), 1);
+    assert_eq!(evict(&mut table, 5000), 0, "one stays, the other's bucket is live to the last ms");
+    assert_eq!(evict(&mut table, 5001), 0, "no second walk within the pause");
+    assert_eq!(evict(&mut table, 6000), 1);
     assert!(table.find(key(1)).is_none());
     assert!(table.find(key(0)).is_some());
 }

@@ -1,8 +1,8 @@
 //! Deadlines of a partition: dwell times and pauses between resends, in the order of deadline, then device.
 //!
-//! Entries are never taken back: one that has lost its reason finds nothing to do when it comes up. So the
-//! heap is bounded by the stays and armed triggers there have been since it was last empty, and a
-//! checkpoint need not keep it: it is rebuilt from them.
+//! Entries are never taken back: one that has lost its reason is passed over when it comes up, and swept
+//! out when such entries grow many. So what a timer does hangs on the devices alone, and a checkpoint need
+//! not keep the heap: it is filled anew from them.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -14,12 +14,35 @@ use crate::domain::units::UtcMs;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Timers {
     heap: BinaryHeap<Reverse<(UtcMs, DeviceKey)>>,
+    /// How many entries had a reason when last swept.
+    kept: usize,
 }
+
+/// Sweeping starts at so many entries, so that a small partition never does.
+const FEW: usize = 1024;
 
 impl Timers {
     /// Asks for the device to be looked at once `deadline` has passed.
     pub(crate) fn add(&mut self, deadline: UtcMs, device: DeviceKey) {
         self.heap.push(Reverse((deadline, device)));
+    }
+
+    /// Whether more than half of the entries must have lost their reason since the last sweep.
+    pub(crate) fn are_many(&self) -> bool {
+        self.heap.len() > FEW.max(2 * self.kept)
+    }
+
+    /// Forgets all entries and takes these.
+    pub(crate) fn reset(&mut self, deadlines: impl Iterator<Item = (UtcMs, DeviceKey)>) {
+        self.heap.clear();
+        self.heap.extend(deadlines.map(Reverse));
+        self.kept = self.heap.len();
+    }
+
+    /// How many entries wait.
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.heap.len()
     }
 
     /// The next deadline, if there is one.

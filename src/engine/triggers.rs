@@ -11,6 +11,7 @@ use crate::domain::reasons::SuppressReason;
 use crate::domain::units::UtcMs;
 use crate::snapshot::view::CampaignView;
 
+use super::decide::Attempt;
 use super::device::{Phase, Stay, Trigger};
 use super::turn::Turn;
 
@@ -25,6 +26,7 @@ impl<'s> Turn<'_, 's> {
             self.end_removed_stays();
             self.drop_outdated_triggers();
             self.await_started_campaigns(seen);
+            self.renew_dwells();
         }
         self.row.epoch = self.rules.epoch;
     }
@@ -39,7 +41,7 @@ impl<'s> Turn<'_, 's> {
     }
 
     /// A dwell time came true at a stay: triggers of the campaigns that asked for it open, but for those
-    /// that started after the stay: they wait on their own.
+    /// that started after the stay, which wait on their own.
     pub(crate) fn dwell_came_true(&mut self, stay: &Stay, dwell_s: u32) {
         self.for_each_campaign(stay.target, |turn, campaign| {
             if campaign.condition() == (Condition::Dwell { dwell_s })
@@ -57,9 +59,8 @@ impl<'s> Turn<'_, 's> {
             let trigger = self.table.triggers.get(self.annex.triggers)[at];
             if trigger.target != stay.target || trigger.transition == Transition::Exit {
                 at += 1;
-            } else if let Some(other) = self.other_stay_for(&trigger) {
-                let moved = &mut self.table.triggers.get_mut(self.annex.triggers)[at];
-                moved.target = other.target;
+            } else if let Some(moved) = self.moved(&trigger) {
+                self.table.triggers.get_mut(self.annex.triggers)[at] = moved;
                 at += 1;
             } else {
                 self.close(at, None);
@@ -72,40 +73,46 @@ impl<'s> Turn<'_, 's> {
         });
     }
 
-    /// At an inside fix: campaigns that started meanwhile take their stay as entered now, and what is armed
-    /// and due opens.
-    pub(crate) fn run_due_triggers(&mut self, at: UtcMs) {
+    /// What is due opens at the stays that the device is inside. At a fix or hint, campaigns that started
+    /// meanwhile take their stay as entered now; a timer is no inside fix.
+    pub(crate) fn run_due_triggers(&mut self, at: UtcMs, attempt: Attempt) {
         for number in 0..self.annex.triggers.len() {
             let trigger = self.table.triggers.get(self.annex.triggers)[number];
-            if trigger.phase == Phase::Open
-                || !self.stay_at(trigger.target).is_some_and(|stay| stay.inside())
-            {
+            if let Some(deadline) = trigger.deadline() {
+                self.renew_timer(deadline);
+            }
+            if !self.stay_at(trigger.target).is_some_and(|stay| stay.inside) {
                 continue;
             }
-            let Some(campaign) = self.account.campaign(trigger.campaign) else { continue };
-            let next = match (trigger.phase, campaign.condition()) {
-                (Phase::AwaitsInside, Condition::Dwell { dwell_s }) => {
-                    let due_at = at.plus_s(dwell_s);
-                    self.set_timer(due_at);
-                    Trigger { phase: Phase::Armed, due_at, since: at, ..trigger }
-                }
-                (Phase::AwaitsInside, Condition::Enter | Condition::Exit) => {
-                    self.out.counts.triggers += 1;
-                    self.out.counts.open += 1;
-                    Trigger { phase: Phase::Open, since: at, ..trigger }
-                }
-                (Phase::Armed, _) if trigger.due_at <= at => {
-                    self.out.counts.triggers += 1;
-                    self.out.counts.open += 1;
+            let next = match trigger.phase {
+                Phase::AwaitsInside if attempt == Attempt::Every => self.taken_as_entered(&trigger),
+                Phase::Armed | Phase::Dwelling if trigger.due_at <= at => {
                     Trigger { phase: Phase::Open, ..trigger }
                 }
-                (Phase::Armed | Phase::Open, _) => continue,
+                Phase::AwaitsInside | Phase::Armed | Phase::Dwelling | Phase::Open => continue,
             };
+            if next.phase == Phase::Open {
+                self.out.counts.triggers += 1;
+                self.out.counts.open += 1;
+            }
             self.table.triggers.get_mut(self.annex.triggers)[number] = next;
         }
     }
 
-    /// Opens a trigger unless the campaign already has one for this device.
+    /// A stay that is older than its campaign, as if it were entered now: an enter has come true, a dwell
+    /// begins.
+    fn taken_as_entered(&mut self, trigger: &Trigger) -> Trigger {
+        let since = self.moment.at;
+        let condition = self.account.campaign(trigger.campaign).map(CampaignView::condition);
+        let Some(Condition::Dwell { dwell_s }) = condition else {
+            return Trigger { phase: Phase::Open, since, ..*trigger };
+        };
+        let due_at = since.plus_s(dwell_s);
+        self.set_timer(due_at);
+        Trigger { phase: Phase::Dwelling, due_at, since, ..*trigger }
+    }
+
+    /// Opens a trigger unless the campaign already has one for this device that has come true.
     fn open(
         &mut self,
         campaign: &CampaignView<'s>,
@@ -140,10 +147,15 @@ impl<'s> Turn<'_, 's> {
         }
     }
 
-    /// Inserts in the order of campaigns; `false` if the campaign has a trigger already.
+    /// Inserts in the order of campaigns, or over one that only waits for its condition; `false` if the
+    /// campaign has a trigger already.
     fn add(&mut self, trigger: Trigger) -> bool {
         let triggers = self.table.triggers.get(self.annex.triggers);
         match triggers.binary_search_by_key(&trigger.campaign, |other| other.campaign) {
+            Ok(at) if triggers[at].is_pending() && !trigger.is_pending() => {
+                self.table.triggers.get_mut(self.annex.triggers)[at] = trigger;
+                true
+            }
             Ok(_) => false,
             Err(at) => self.table.triggers.insert(&mut self.annex.triggers, at, trigger),
         }
@@ -177,23 +189,21 @@ impl<'s> Turn<'_, 's> {
         }
     }
 
-    /// Another stay at one of the trigger's campaign's targets where its condition has come true as well.
-    fn other_stay_for(&self, trigger: &Trigger) -> Option<Stay> {
+    /// The trigger at another stay of its campaign, if there is one: an open or armed one where the condition
+    /// has come true as well, a pending one where the stay is older than the campaign too.
+    fn moved(&self, trigger: &Trigger) -> Option<Trigger> {
         let campaign = self.account.campaign(trigger.campaign)?;
-        self.stays()
-            .iter()
-            .find(|stay| self.keeps_alive(stay, trigger, campaign.condition()))
-            .copied()
-    }
-
-    fn keeps_alive(&self, stay: &Stay, trigger: &Trigger, condition: Condition) -> bool {
-        let came_true = match condition {
-            Condition::Dwell { dwell_s } => {
-                trigger.phase != Phase::Open || stay.next_dwell_s > dwell_s
-            }
-            Condition::Enter | Condition::Exit => true,
+        let goes_on = |stay: &&Stay| {
+            let fits = if trigger.is_pending() {
+                low_32(campaign.run_since().0) > stay.began
+            } else {
+                has_come_true(campaign.condition(), stay)
+            };
+            fits && stay.target != trigger.target && self.watches(trigger.campaign, stay.target)
         };
-        stay.target != trigger.target && came_true && self.watches(trigger.campaign, stay.target)
+        let target = self.stays().iter().find(goes_on)?.target;
+        let phase = if trigger.is_pending() { Phase::AwaitsInside } else { trigger.phase };
+        Some(Trigger { target, phase, ..*trigger })
     }
 
     fn watches(&self, campaign: CampaignId, target: TargetId) -> bool {
@@ -247,6 +257,14 @@ impl<'s> Turn<'_, 's> {
         for campaign in target.campaigns() {
             act(self, &campaign);
         }
+    }
+}
+
+/// Whether a stay has met a condition. A resend's pause is judged by its trigger's `due_at`.
+fn has_come_true(condition: Condition, stay: &Stay) -> bool {
+    match condition {
+        Condition::Dwell { dwell_s } => stay.next_dwell_s > dwell_s,
+        Condition::Enter | Condition::Exit => true,
     }
 }
 

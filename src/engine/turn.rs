@@ -8,7 +8,7 @@ use crate::domain::campaign::Condition;
 use crate::domain::ids::{AppId, TargetId};
 use crate::domain::lots::InstallationKey;
 use crate::domain::ping::PingFlags;
-use crate::domain::policy::Policy;
+use crate::domain::policy::{ClockMode, Policy};
 use crate::domain::units::{PointE7, UtcMs};
 use crate::snapshot::view::AccountView;
 
@@ -17,6 +17,7 @@ use super::grants::Grants;
 use super::outputs::Outputs;
 use super::table::{DeviceTable, RowId};
 use super::timers::Timers;
+use super::triggers::low_32;
 
 /// What holds for every device of a step.
 #[derive(Clone, Copy)]
@@ -34,8 +35,12 @@ pub(crate) struct Rules<'a> {
 pub(crate) struct Moment {
     /// The instant of the fix or hint, or the deadline of the timer.
     pub(crate) at: UtcMs,
+    /// The instant of the fix or hint that it rests on: before `at` for a timer.
+    pub(crate) seen_at: UtcMs,
     /// What the clock of the policy says.
     pub(crate) now: UtcMs,
+    /// The latest instant the partition has seen: timers due by then may have come up already.
+    pub(crate) clock: UtcMs,
     /// The app that the fix came through.
     pub(crate) app: AppId,
     /// The accuracy of the fix, m.
@@ -92,11 +97,13 @@ impl Turn<'_, '_> {
         stays.binary_search_by_key(&target, |stay| stay.target).ok().map(|at| stays[at])
     }
 
-    /// The least dwell time above `than_s` that a campaign of `target` asks for; `u32::MAX` if none does.
-    pub(crate) fn next_dwell_s(&self, target: TargetId, than_s: u32) -> u32 {
+    /// The least dwell time above `than_s` that a campaign of `target` asks for in stays that began in epoch
+    /// `began`; `u32::MAX` if none does. Campaigns that started later count for themselves.
+    pub(crate) fn next_dwell_s(&self, target: TargetId, began: u32, than_s: u32) -> u32 {
         let Some(target) = self.account.target(target) else { return u32::MAX };
         target
             .campaigns()
+            .filter(|campaign| low_32(campaign.run_since().0) <= began)
             .filter_map(|campaign| match campaign.condition() {
                 Condition::Dwell { dwell_s } if dwell_s > than_s => Some(dwell_s),
                 Condition::Dwell { .. } | Condition::Enter | Condition::Exit => None,
@@ -105,9 +112,17 @@ impl Turn<'_, '_> {
             .unwrap_or(u32::MAX)
     }
 
+    /// Asks again for a deadline that is to come for the device, but was passed by the partition's clock: a
+    /// tick may have found the device too long unseen, before this fix arrived.
+    pub(crate) fn renew_timer(&mut self, deadline: UtcMs) {
+        if deadline > self.moment.at && deadline <= self.moment.clock {
+            self.set_timer(deadline);
+        }
+    }
+
     /// Asks for a look at this device at `deadline`, where there are ticks to bring it up.
     pub(crate) fn set_timer(&mut self, deadline: UtcMs) {
-        if self.rules.policy.clock == crate::domain::policy::ClockMode::System {
+        if self.rules.policy.clock == ClockMode::System {
             self.timers.add(deadline, self.row.key);
         }
     }

@@ -2,9 +2,7 @@
 
 use crate::domain::ids::{AppId, DeviceKey};
 use crate::domain::units::{PointE7, UtcMs};
-use crate::engine::device::{
-    Anchor, Annex, Hint, Phase, ProfileNote, Row, Stay, Trigger, UsedBucket,
-};
+use crate::engine::device::{Anchor, Annex, Hint, ProfileNote, Row, Stay, Trigger, UsedBucket};
 use crate::engine::slab::{Run, Slab};
 use crate::engine::table::DeviceTable;
 
@@ -48,21 +46,6 @@ impl DeviceEntry {
             pushes_day: annex.pushes_day,
             pushes: annex.pushes,
         }
-    }
-
-    /// The deadlines its stays and armed triggers wait for.
-    pub(super) fn deadlines(&self) -> impl Iterator<Item = UtcMs> {
-        let dwells = self
-            .stays
-            .iter()
-            .filter(|stay| stay.next_dwell_s != u32::MAX)
-            .map(|stay| stay.entered_at.plus_s(stay.next_dwell_s));
-        let armed = self
-            .triggers
-            .iter()
-            .filter(|trigger| trigger.phase == Phase::Armed)
-            .map(|trigger| trigger.due_at);
-        dwells.chain(armed)
     }
 
     /// Puts the device into the table, where it is not yet.

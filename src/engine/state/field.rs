@@ -131,7 +131,7 @@ macro_rules! record {
 record! {
     PointE7 { lat, lon }
     Bucket { mode, span }
-    Stay { target, began, entered_at, next_dwell_s, outside }
+    Stay { target, began, entered_at, next_dwell_s, outside, inside }
     Trigger { campaign, target, made_in, phase, transition, stopped_by, due_at, since }
     UsedBucket { campaign, bucket, keep_until }
     Hint { place, verdict, fixed_at }
@@ -158,7 +158,7 @@ macro_rules! numbered {
 numbered! {
     RunMode { Testing = 1, Running = 2 }
     Transition { Enter = 1, Dwell = 2, Exit = 3 }
-    Phase { AwaitsInside = 0, Armed = 1, Open = 2 }
+    Phase { AwaitsInside = 0, Armed = 1, Open = 2, Dwelling = 3 }
     HintVerdict { Enter = 1, Leave = 2, Nearby = 3 }
     Platform { Unknown = 0, Android = 1, Ios = 2 }
 }

@@ -90,6 +90,7 @@ impl Partition {
             partition.read_device(seal, &mut reader)?;
         }
         reader.finish()?;
+        partition.reset_timers();
         Ok(partition)
     }
 
@@ -109,11 +110,6 @@ impl Partition {
             return Err(reader.damaged("a device of this partition, once"));
         }
         let entry = DeviceEntry::take(reader)?;
-        for deadline in entry.deadlines() {
-            if self.policy.clock == crate::domain::policy::ClockMode::System {
-                self.timers.add(deadline, key);
-            }
-        }
         entry.restore(key, &mut self.table);
         Ok(())
     }

@@ -1,0 +1,130 @@
+//! One job a bucket: by period, by local day, by pause; and the ids that come of it.
+
+use super::testkit::{ACCOUNT, NONE, World, at, campaign, device, fence, leaving, local, seen};
+use crate::domain::campaign::{CampaignSpec, Frequency, RunMode};
+use crate::domain::decision::Bucket;
+use crate::domain::ids::{CampaignId, DeviceKey};
+use crate::domain::reasons::SuppressReason;
+use crate::snapshot::samples::KEY;
+
+fn world_of(frequency: Frequency) -> World {
+    let spec = CampaignSpec { frequency, ..campaign(10, &[1]) };
+    World::new(vec![fence(1, 0.0, 100.0)], vec![spec])
+}
+
+/// In at each time, out a minute later; what each brought.
+fn visits(world: &mut World, times_s: &[i64]) -> Vec<bool> {
+    let mut pushed = Vec::new();
+    for time_s in times_s {
+        pushed.push(!world.walk(&[(*time_s, 0.0)]).pushed().is_empty());
+        world.walk(&[(*time_s + 60, 900.0)]);
+    }
+    pushed
+}
+
+#[test]
+fn once_in_the_period() {
+    let mut world = world_of(Frequency::OncePerPeriod);
+    let days = [local(24, 12, 0), local(24, 15, 0), local(25, 12, 0), local(61, 23, 0)];
+    assert_eq!(visits(&mut world, &days), [true, false, false, false]);
+    let suppressed = world.out.counts.suppressed;
+    assert_eq!(suppressed[usize::from(SuppressReason::Frequency.number())], 3);
+}
+
+#[test]
+fn a_prolonged_period_keeps_its_bucket() {
+    let mut world = world_of(Frequency::OncePerPeriod);
+    world.source.campaigns[0].end = jiff::civil::date(2026, 11, 24);
+    world.publish(|_| {});
+    assert_eq!(visits(&mut world, &[0]), [true]);
+    world.publish(|source| source.campaigns[0].end = jiff::civil::date(2026, 12, 31));
+    world.publish(|source| source.campaigns.push(campaign(11, &[1])));
+    assert_eq!(world.walk(&[(local(26, 12, 0), 0.0)]).pushed(), [11], "not 10 again");
+    world.walk(&[(local(26, 12, 1), 900.0)]);
+    assert_eq!(visits(&mut world, &[local(27, 12, 0)]), [false]);
+}
+
+#[test]
+fn once_a_local_day() {
+    let mut world = world_of(Frequency::OncePerDay);
+    let times = [local(24, 0, 10), local(24, 23, 50), local(25, 0, 0), local(25, 23, 50)];
+    assert_eq!(visits(&mut world, &times), [true, false, true, false]);
+}
+
+#[test]
+fn a_days_bucket_is_the_day_of_the_fix_not_of_its_arrival() {
+    let mut world = world_of(Frequency::OncePerDay);
+    let before = seen(1, local(25, 0, 0) - 10, 0.0).late_by(20);
+    let job = world.see(before).job();
+    assert_eq!(job.bucket.span, 20_781, "24 November");
+    world.walk(&[(local(25, 0, 1), 900.0)]);
+    assert_eq!(world.walk(&[(local(25, 0, 2), 0.0)]).job().bucket.span, 20_782);
+}
+
+#[test]
+fn a_late_fix_of_yesterday_finds_yesterdays_bucket() {
+    let mut world = world_of(Frequency::OncePerDay);
+    assert_eq!(visits(&mut world, &[local(24, 0, 1)]), [true]);
+    let got = world.see(seen(1, local(25, 0, 0) - 1, 0.0).late_by(299));
+    assert_eq!(got.suppressed(), [SuppressReason::Frequency]);
+}
+
+#[test]
+fn staying_over_midnight_is_no_new_enter() {
+    let mut world = world_of(Frequency::OncePerDay);
+    world.walk(&[(local(24, 23, 50), 0.0)]);
+    assert_eq!(world.walk(&[(local(25, 0, 10), 0.0)]).pushed(), NONE);
+}
+
+#[test]
+fn resend_suppresses_a_re_entry_within_the_pause() {
+    let mut world = world_of(Frequency::Resend { after_s: 600 });
+    assert_eq!(visits(&mut world, &[0, 300, 599, 1199]), [true, false, false, true]);
+    let mut world = world_of(Frequency::Resend { after_s: 600 });
+    assert_eq!(visits(&mut world, &[0, 600]), [true, true], "the pause has passed to the ms");
+}
+
+#[test]
+fn resend_holds_for_exits_too() {
+    let spec = CampaignSpec { frequency: Frequency::Resend { after_s: 600 }, ..leaving(10, &[1]) };
+    let mut world = World::new(vec![fence(1, 0.0, 100.0)], vec![spec]);
+    assert_eq!(world.walk(&[(0, 0.0), (60, 900.0)]).pushed(), [10]);
+    let got = world.walk(&[(120, 0.0), (180, 900.0)]);
+    assert_eq!(got.suppressed(), [SuppressReason::Frequency]);
+    assert_eq!(world.tick(700).pushed(), NONE, "nothing is armed by an exit");
+    assert_eq!(world.walk(&[(720, 0.0), (780, 900.0)]).pushed(), [10]);
+}
+
+#[test]
+fn the_job_id_is_the_hash_of_campaign_device_and_bucket() {
+    let buckets = [
+        (Frequency::OncePerPeriod, 0),
+        (Frequency::OncePerDay, 20_781),
+        (Frequency::Resend { after_s: 900 }, at(5).0),
+    ];
+    for (frequency, span) in buckets {
+        let job = world_of(frequency).walk(&[(5, 0.0)]).job();
+        let bucket = Bucket { mode: RunMode::Running, span };
+        let key = DeviceKey { account: ACCOUNT, device: device(1) };
+        assert_eq!((job.bucket, job.device), (bucket, key));
+        assert_eq!(job.id, KEY.job_id(CampaignId(10), key, bucket));
+    }
+}
+
+#[test]
+fn devices_and_campaigns_have_buckets_of_their_own() {
+    let campaigns = vec![campaign(10, &[1]), campaign(11, &[2])];
+    let mut world = World::new(vec![fence(1, 0.0, 100.0), fence(2, 900.0, 100.0)], campaigns);
+    assert_eq!(world.walk(&[(0, 0.0)]).pushed(), [10]);
+    assert_eq!(world.see(seen(2, 0, 0.0)).pushed(), [10]);
+    assert_eq!(world.walk(&[(60, 900.0)]).pushed(), [11]);
+}
+
+#[test]
+fn a_jobless_bucket_is_not_used() {
+    let mut spec = campaign(10, &[1]);
+    spec.windows[0].start_min = 13 * 60;
+    let mut world = World::new(vec![fence(1, 0.0, 100.0)], vec![spec]);
+    world.walk(&[(0, 0.0), (60, 900.0)]);
+    assert_eq!(world.walk(&[(local(24, 13, 0), 0.0)]).pushed(), [10]);
+}

@@ -1,0 +1,45 @@
+//! Time passes: what waited for it comes true, in the order of deadline, then device.
+//!
+//! A timer acts only for a device that something is due for at that very instant, so it does not matter to
+//! any output which entries that lost their reason are still about.
+
+use crate::domain::policy::ClockMode;
+use crate::domain::units::UtcMs;
+use crate::snapshot::view::SnapshotView;
+
+use super::decide::Attempt;
+use super::outputs::Outputs;
+use super::partition::{Partition, last_known};
+
+impl Partition {
+    /// Runs what is due by `now`.
+    pub(super) fn tick(&mut self, now: UtcMs, view: Option<SnapshotView<'_>>, out: &mut Outputs) {
+        self.clock = self.clock.max(now);
+        while let Some((deadline, device)) = self.timers.pop_due(now) {
+            let Some(id) = self.table.find(device) else { continue };
+            let unseen_ms = deadline.since(self.table.row(id).fixed_at);
+            let is_stale = unseen_ms >= i64::from(self.policy.stale_after_s) * 1000;
+            if is_stale || !self.table.awaits(id, deadline) {
+                continue;
+            }
+            let Some(account) = view.and_then(|view| view.account(device.account)) else {
+                // The account has left the snapshot, and with it every target.
+                self.table.end_stays(id, out);
+                continue;
+            };
+            let moment = last_known(self.table.row(id), deadline, now, self.clock);
+            let mut turn = self.turn(id, account, moment, out);
+            turn.reconcile();
+            turn.run_dwells(deadline);
+            turn.run_due_triggers(deadline, Attempt::Fresh);
+            turn.decide(Attempt::Fresh);
+            turn.finish();
+        }
+    }
+
+    /// Fills the timers anew from the devices; under the clock of the fixes there are none.
+    pub(super) fn reset_timers(&mut self) {
+        let ticking = self.policy.clock == ClockMode::System;
+        self.timers.reset(self.table.deadlines().filter(|_| ticking));
+    }
+}
