@@ -33,6 +33,21 @@ fn a_square_holds_its_west_and_south_sides_only() {
 }
 
 #[test]
+fn a_point_on_a_slanting_edge_is_in_one_of_its_two_neighbours() {
+    let (low, high) = ((1_269_669_356, 375_724_489), (1_269_670_535, 375_725_668));
+    let west = [ring(&[low, high, (1_269_660_000, 375_725_000)])];
+    let east = [ring(&[high, low, (1_269_680_000, 375_725_000)])];
+    let mut sides = [0, 0];
+    for step in 0..1_179 {
+        let p = at(1_269_669_356 + step, 375_724_489 + step);
+        let held = [contains(&west, p), contains(&east, p)];
+        assert!(held[0] != held[1], "{p:?} is in {held:?}");
+        sides[usize::from(held[1])] += 1;
+    }
+    assert!(sides.iter().all(|&side| side > 0), "degrees put points on both sides: {sides:?}");
+}
+
+#[test]
 fn holes_and_parts_count_by_parity() {
     let rings = [
         ring(&[(0, 0), (100, 0), (100, 100), (0, 100)]),

@@ -5,6 +5,7 @@
 //! that end and the point; such an edge meets the cell. So a [`Piece`] keeps the edges that meet its cell,
 //! the parity at the south-west corner, and the rows at which the parity flips along the west border. All of
 //! it is exact: whether an edge crosses a row at or west of a border is a range of rows, found in integers.
+//! (A border is only where counting starts: an edge through a point of it counts as west of that point.)
 
 use super::grid::{Cell, WIDTH};
 use crate::domain::target::Ring;

@@ -176,6 +176,26 @@ fn hundreds_of_identical_and_nearly_identical_fences() {
 }
 
 #[test]
+fn points_on_slanting_edges() {
+    let (lon, lat) = (1_269_669_356, 375_724_489);
+    let diamond = |x: i64, y: i64, half: i64| {
+        rings(vec![vec![(x - half, y), (x, y - half), (x + half, y), (x, y + half)]])
+    };
+    let mut shapes = vec![diamond(lon, lat, 90), diamond(lon + 90, lat + 90, 90)];
+    shapes.extend((0..20).map(|n| diamond(lon + n, lat - 700, 300 + n)));
+    shapes.push(diamond(1_800_000_000, lat, 5_000));
+    let mut points = Vec::new();
+    for along in 0..=90 {
+        points.push(at(375_724_489 + along, 1_269_669_356 + 90 - along));
+        points.push(at(375_724_489 - along, 1_269_669_356 - 90 + along));
+        points.push(at(375_724_489 - 700 + along, 1_269_669_356 - 300 + along));
+        points.push(at(375_724_489 + along, -1_800_000_000 + 5_000 - along));
+        points.push(at(375_724_489 - along, 1_800_000_000 - 5_000 + along));
+    }
+    check(&numbered(shapes), &points);
+}
+
+#[test]
 fn the_same_target_twice_is_refused() {
     let shape = Shape::Everywhere;
     let twice = [(TargetId(4), &shape), (TargetId(4), &shape)];
