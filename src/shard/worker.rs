@@ -93,7 +93,8 @@ impl Drop for Alarm {
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.failed.store(true, Ordering::Release);
-            self.shutdown.request(format!("shard {} panicked; its state is in the journal", self.shard));
+            self.shutdown
+                .request(format!("shard {} panicked; its state is in the journal", self.shard));
         }
     }
 }
