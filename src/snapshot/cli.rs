@@ -191,7 +191,7 @@ impl SnapshotCommand {
             Self::Diff(args) => differences(&args, host.out),
             Self::List(args) => list(&args, host.out),
             Self::Rollback(args) => {
-                let epoch = Store::open(&args.dir)?.roll_back(Epoch(args.epoch))?;
+                let epoch = Store::existing(&args.dir)?.roll_back(Epoch(args.epoch))?;
                 Ok(writeln!(host.out, "epoch {epoch} has the content of epoch {}", args.epoch)?)
             }
         }
@@ -276,7 +276,7 @@ fn verify(args: &EpochArgs, out: &mut dyn Write) -> Result<(), CommandError> {
 }
 
 fn open(args: &EpochArgs) -> Result<(Store, Loaded), CommandError> {
-    let store = Store::open(&args.dir)?;
+    let store = Store::existing(&args.dir)?;
     let epoch = match args.epoch {
         Some(number) => Epoch(number),
         None => newest(&store)?,
@@ -290,7 +290,7 @@ fn newest(store: &Store) -> Result<Epoch, CommandError> {
 }
 
 fn list(args: &StoreArgs, out: &mut dyn Write) -> Result<(), CommandError> {
-    let store = Store::open(&args.dir)?;
+    let store = Store::existing(&args.dir)?;
     for epoch in store.epochs()? {
         let listing = store.listing(epoch)?;
         if args.json {
@@ -303,7 +303,7 @@ fn list(args: &StoreArgs, out: &mut dyn Write) -> Result<(), CommandError> {
 }
 
 fn differences(args: &DiffArgs, out: &mut dyn Write) -> Result<(), CommandError> {
-    let store = Store::open(&args.dir)?;
+    let store = Store::existing(&args.dir)?;
     let before = store.load(Epoch(args.from), None)?;
     let to = match args.to {
         Some(number) => Epoch(number),

@@ -89,9 +89,11 @@ fn inspect_shows_accounts_and_campaigns() {
 fn what_goes_wrong_is_said() {
     let dir = tempfile::tempdir().unwrap();
     let store = dir.path().display().to_string();
+    assert!(run(&["inspect", &store]).unwrap_err().contains("is no snapshot store"));
+    assert!(std::fs::read_dir(dir.path()).unwrap().next().is_none(), "looking makes no store");
+    assert!(build(&store, "nowhere.json").unwrap_err().contains("nowhere.json can't be read"));
     assert!(run(&["inspect", &store]).unwrap_err().contains("holds no snapshot"));
     assert!(run(&["verify", &store, "4"]).unwrap_err().contains("no epoch 4"));
-    assert!(build(&store, "nowhere.json").unwrap_err().contains("nowhere.json can't be read"));
     let (fences, campaigns) = (example("fences.geojson"), example("campaigns.json"));
     let keyless = run(&["build", "--fences", &fences, "--campaigns", &campaigns, "-o", &store]);
     assert!(keyless.unwrap_err().contains("--keys"));

@@ -61,6 +61,12 @@ pub enum StoreError {
         /// Why.
         reason: io::Error,
     },
+    /// The directory is no store.
+    #[error("{dir} is no snapshot store; `geofenced snapshot build` makes one")]
+    NoStore {
+        /// The directory.
+        dir: PathBuf,
+    },
     /// There is no such epoch.
     #[error("{dir} has no epoch {epoch}; `geofenced snapshot list` shows those it has")]
     NoSuchEpoch {
@@ -132,6 +138,16 @@ impl Store {
             fs::create_dir_all(&part).map_err(at(&part))?;
         }
         Ok(store)
+    }
+
+    /// The store in this directory, which must be there: looking at a store makes none.
+    ///
+    /// # Errors
+    /// [`StoreError::NoStore`].
+    pub fn existing(dir: &Path) -> Result<Self, StoreError> {
+        let store = Self { dir: dir.to_owned(), max_bytes: DEFAULT_MAX_BYTES };
+        let there = store.blocks_dir().is_dir() && store.epochs_dir().is_dir();
+        there.then_some(store).ok_or_else(|| StoreError::NoStore { dir: dir.to_owned() })
     }
 
     /// The same store with another limit on the bytes of its files.
