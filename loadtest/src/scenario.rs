@@ -22,7 +22,7 @@ pub(crate) struct Scenario {
     pub(crate) fences: Option<PathBuf>,
     /// Recorded pings, CSV `device_id,ts_ms,lat,lon,accuracy_m`, may be gzipped. Left out: `paths`.
     pub(crate) pings: Option<PathBuf>,
-    /// The first days of snapshots, ascending. Schedules reach 400 days, so pings further apart need several;
+    /// The first days of snapshots, each a text `"2026-03-02"`, ascending. Schedules reach 400 days, so pings further apart need several;
     /// each is put in force, by a hot swap, for the pings from its day to the next one. A device may have
     /// pings in the span of one only.
     pub(crate) valid_from: Vec<Date>,
