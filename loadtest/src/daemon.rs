@@ -1,0 +1,229 @@
+//! The daemon under test: started here, from this build and with files of its own, or found where it runs.
+//!
+//! Snapshots go into its store and are put in force over HTTP; its processor time and memory come from `/proc`.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use geofenced::auth::book::{Book, BookError};
+use geofenced::auth::command::NewToken;
+use geofenced::auth::grant::{Apps, Scope};
+use geofenced::domain::ids::{AccountId, Epoch};
+use geofenced::identity::{KeyError, Keyring};
+use geofenced::sink::http_client::{HttpClient, HttpError};
+use geofenced::snapshot::build::{BuildError, BuildOptions, build};
+use geofenced::snapshot::load::Loaded;
+use geofenced::snapshot::source::{
+    CampaignFile, FenceSpec, FileNames, SourceErrors, TargetDirectory, compose,
+};
+use geofenced::snapshot::store::{Store, StoreError};
+use hyper::Method;
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+/// A daemon and what is needed to talk to it.
+pub(crate) struct Daemon {
+    /// Where gateways connect.
+    pub(crate) quic: SocketAddr,
+    /// Where HTTP is.
+    pub(crate) http: String,
+    /// A token with every scope.
+    pub(crate) token: String,
+    /// Its files.
+    pub(crate) data_dir: PathBuf,
+    pid: Option<u32>,
+    /// The process, where we started it.
+    child: Option<Child>,
+    /// Removed at the end.
+    _home: Option<tempfile::TempDir>,
+}
+
+/// Where a daemon runs that is to be used as it is.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Found {
+    /// Use the daemon with this QUIC address instead of starting one. It must run with policy.clock = "fixes" on
+    /// this machine; the scenario's snapshot becomes its next one, and its journal is not replayed
+    #[arg(long, value_name = "ADDR", requires_all = ["http", "token", "data_dir"])]
+    pub(crate) addr: Option<SocketAddr>,
+    /// Its HTTP address
+    #[arg(long, value_name = "ADDR", requires = "addr")]
+    pub(crate) http: Option<String>,
+    /// A token of it with the scopes ingest, queue and admin, for the account of the campaign file
+    #[arg(long, env = "GEOFENCED_TOKEN", hide_env_values = true)]
+    pub(crate) token: Option<String>,
+    /// Its data directory
+    #[arg(long, value_name = "DIR", requires = "addr")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Its process id, for processor time and memory
+    #[arg(long, requires = "addr")]
+    pub(crate) pid: Option<u32>,
+}
+
+/// What can go wrong with a daemon.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DaemonError {
+    #[error("the daemon's process: {0}")]
+    Process(#[from] std::io::Error),
+    #[error("the daemon did not start; its log:\n{log}")]
+    NotStarted { log: String },
+    #[error("the daemon ended with {status}; its log:\n{log}")]
+    EndedBadly { status: String, log: String },
+    #[error("its keys: {0}")]
+    Keys(#[from] KeyError),
+    #[error("its tokens: {0}")]
+    Tokens(#[from] BookError),
+    #[error("its snapshots: {0}")]
+    Store(#[from] StoreError),
+    #[error("the snapshot: {0}")]
+    Build(#[from] BuildError),
+    #[error(transparent)]
+    Source(#[from] SourceErrors),
+    #[error(transparent)]
+    Http(#[from] HttpError),
+}
+
+/// What a process has used, as `/proc` tells.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Usage {
+    /// Processor time, s.
+    pub(crate) cpu_s: f64,
+    /// The most memory it has held, MB.
+    pub(crate) peak_rss_mb: f64,
+}
+
+impl Daemon {
+    /// Starts one on free ports. `program` is a `geofenced` binary; without it, this build serves.
+    pub(crate) fn start(
+        program: Option<&Path>,
+        variables: &[(String, String)],
+        account: AccountId,
+        now: Timestamp,
+    ) -> Result<Self, DaemonError> {
+        let home = tempfile::tempdir()?;
+        let data_dir = home.path().join("data");
+        fs::create_dir(&data_dir)?;
+        let scopes = &[Scope::Ingest, Scope::Queue, Scope::Admin];
+        let wanted = NewToken { name: "loadtest", account, apps: Apps::All, scopes };
+        let book = data_dir.join("tokens.json");
+        let token = Book::change(&book, |book| wanted.add_to(book, now))?.reveal();
+        let program = match program {
+            Some(program) => program.to_owned(),
+            None => std::env::current_exe()?,
+        };
+        let mut child = Command::new(program)
+            .arg("serve")
+            .env("GEOFENCED__DAEMON__DATA_DIR", &data_dir)
+            .env("GEOFENCED__INGEST__LISTEN", "127.0.0.1:0")
+            .env("GEOFENCED__ADMIN__LISTEN", "127.0.0.1:0")
+            .envs(variables.iter().map(|(name, value)| (name, value)))
+            .stdout(Stdio::piped())
+            .stderr(fs::File::create(data_dir.join("stderr.log"))?)
+            .spawn()?;
+        let pid = Some(child.id());
+        let said = child.stdout.take().map(BufReader::new);
+        let mut lines = said.into_iter().flat_map(BufRead::lines).map_while(Result::ok);
+        let Some((quic, http)) = lines.find_map(|line| ready(&line)) else {
+            let _reaped = child.wait();
+            return Err(DaemonError::NotStarted { log: log_of(&data_dir) });
+        };
+        let child = Some(child);
+        Ok(Self { quic, http, token, data_dir, pid, child, _home: Some(home) })
+    }
+
+    /// Takes one that runs; `None` where none is named.
+    pub(crate) fn find(found: Found) -> Option<Self> {
+        let Found { addr, http, token, data_dir, pid } = found;
+        let (quic, http, token, data_dir) = (addr?, http?, token?, data_dir?);
+        Some(Self { quic, http, token, data_dir, pid, child: None, _home: None })
+    }
+
+    /// Its keys.
+    pub(crate) fn keyring(&self) -> Result<Keyring, DaemonError> {
+        Ok(Keyring::open(&self.data_dir)?)
+    }
+
+    /// Builds the next snapshot, with schedules from `valid_from` on, and puts it in force.
+    pub(crate) async fn publish(
+        &self,
+        names: FileNames<'_>,
+        (fences, file): (Vec<FenceSpec>, CampaignFile),
+        valid_from: Date,
+    ) -> Result<Loaded, DaemonError> {
+        let key = self.keyring()?.installation_key();
+        let store = Store::open(&self.data_dir.join("snapshots"))?;
+        let previous = store.latest()?.map(|epoch| store.load(epoch, None)).transpose()?;
+        let previous = previous.as_ref().map(Loaded::view);
+        let source = compose(names, fences, file, TargetDirectory::of(previous))?;
+        let epoch = Epoch(previous.map_or(0, |view| view.epoch().0) + 1);
+        let options = BuildOptions { epoch, valid_from, key: &key, previous };
+        store.publish(&build(&source, options)?)?;
+        let mut http = self.connect().await?;
+        http.send(Method::POST, "/v1/snapshots/reload", Vec::new().into()).await?.success()?;
+        Ok(store.load(epoch, None)?)
+    }
+
+    /// An HTTP connection.
+    pub(crate) async fn connect(&self) -> Result<HttpClient, HttpError> {
+        HttpClient::connect(&self.http, Some(&self.token)).await
+    }
+
+    /// What it has used so far; `None` where its process is not known.
+    pub(crate) fn usage(&self) -> Option<Usage> {
+        let of = |file: &str| fs::read_to_string(format!("/proc/{}/{file}", self.pid?)).ok();
+        let (stat, status) = (of("stat")?, of("status")?);
+        // The name in parentheses may hold anything; user and system time are fields 14 and 15.
+        let (_, fields) = stat.rsplit_once(')')?;
+        let ticks: f64 = fields
+            .split_whitespace()
+            .skip(11)
+            .take(2)
+            .filter_map(|text| text.parse::<f64>().ok())
+            .sum();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        let kilobytes: f64 = line.split_whitespace().next()?.parse().ok()?;
+        Some(Usage { cpu_s: ticks / TICKS_PER_S, peak_rss_mb: kilobytes / 1000.0 })
+    }
+
+    /// Whether it is ours to end.
+    pub(crate) fn is_ours(&self) -> bool {
+        self.child.is_some()
+    }
+
+    /// Asks it to drain and waits; one that was found is left alone.
+    pub(crate) fn stop(&mut self) -> Result<(), DaemonError> {
+        let Some(mut child) = self.child.take() else { return Ok(()) };
+        let pid = child.id().to_string();
+        Command::new("kill").args(["-TERM", &pid]).status()?;
+        let status = child.wait()?;
+        if status.success() {
+            return Ok(());
+        }
+        Err(DaemonError::EndedBadly { status: status.to_string(), log: log_of(&self.data_dir) })
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            // It may have ended already.
+            let _ended = child.kill();
+            let _reaped = child.wait();
+        }
+    }
+}
+
+/// The unit of processor time in `/proc`: the same on every Linux that Rust runs on (`USER_HZ`).
+const TICKS_PER_S: f64 = 100.0;
+
+fn log_of(data_dir: &Path) -> String {
+    fs::read_to_string(data_dir.join("stderr.log")).unwrap_or_default()
+}
+
+/// Reads `geofenced: quic ADDR http ADDR`.
+fn ready(line: &str) -> Option<(SocketAddr, String)> {
+    let (quic, http) = line.strip_prefix("geofenced: quic ")?.split_once(" http ")?;
+    Some((quic.parse().ok()?, http.trim().to_owned()))
+}

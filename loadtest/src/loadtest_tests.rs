@@ -1,0 +1,71 @@
+//! Scenarios that are shipped can be read, mistakes are named, paths are the same for the same seed, and the
+//! comparison finds what it is there for.
+
+use std::path::{Path, PathBuf};
+
+use crate::check::{Expected, JobFacts, JobKey, Verdict};
+use crate::paths::{fences, fixes};
+use crate::scenario::{Paths, Scenario, Town};
+
+fn shipped(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios").join(name)
+}
+
+#[test]
+fn every_shipped_scenario_can_be_read() {
+    for name in ["smoke.toml", "real.toml", "seoul.toml"] {
+        let scenario = Scenario::read(&shipped(name)).unwrap();
+        assert!(scenario.campaigns.exists(), "{name}");
+    }
+}
+
+#[test]
+fn a_mistake_names_the_key_and_what_is_allowed() {
+    let smoke = std::fs::read_to_string(shipped("smoke.toml")).unwrap();
+    let wrong = |from: &str, to: &str| {
+        assert!(smoke.contains(from), "{from}");
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("wrong.toml");
+        std::fs::write(&path, smoke.replace(from, to)).unwrap();
+        Scenario::read(&path).unwrap_err().to_string()
+    };
+    let said = wrong("streams = 4", "streams = 9");
+    assert!(said.contains("drive.streams is 9; allowed: 1 to 8"), "{said}");
+    let said = wrong("streams = 4", "steams = 4");
+    assert!(said.contains("unknown field `steams`") && said.contains("`frame_pings`"), "{said}");
+    let said = wrong("shards = 2", "shards = 300");
+    assert!(said.contains("shard.shards") && said.contains("256"), "{said}");
+}
+
+#[test]
+fn a_seed_gives_the_same_town_and_paths() {
+    let town =
+        Town { seed: 4, lat: 37.5, lon: 127.0, spread_m: 5000.0, hubs: 5, fences_per_hub: 6 };
+    let paths = Paths { seed: 9, devices: 20, minutes: 10, start: jiff::Timestamp::UNIX_EPOCH };
+    assert_eq!(fences(&town), fences(&town));
+    let once = fixes(&town, &paths, |_| {});
+    assert_eq!(once, fixes(&town, &paths, |_| {}));
+    // Six still, eight walking, six driving.
+    assert_eq!(once.len(), 6 * 10 + 8 * 20 + 6 * 60);
+    assert!(once.is_sorted_by_key(|fix| fix.fixed_at));
+}
+
+#[test]
+fn the_comparison_counts_each_fault_once() {
+    let facts = |id: &str| JobFacts::sample(id);
+    let key = |device: &str| -> JobKey { (device.to_owned(), 1, 0) };
+    let mut expected = Expected::default();
+    for device in ["a", "b", "c"] {
+        expected.jobs.insert(key(device), facts(device));
+    }
+    let clean: Vec<_> = ["a", "b", "c"].map(|device| (key(device), facts(device))).into();
+    assert!(expected.compare(&clean).is_clean());
+    let seen = [
+        (key("a"), facts("a")),
+        (key("a"), facts("a")),
+        (key("b"), facts("another")),
+        (key("d"), facts("d")),
+    ];
+    let found = Verdict { jobs: 4, missing: 1, repeated: 1, unexpected: 2 };
+    assert_eq!(expected.compare(&seen), found);
+}

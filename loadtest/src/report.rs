@@ -1,0 +1,116 @@
+//! What a run says: progress on a terminal, figures for people, or one line of JSON.
+
+use hdrhistogram::Histogram;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::{Value, json};
+
+use crate::check::Verdict;
+use crate::daemon::Usage;
+use crate::drive::Measured;
+
+/// All that a run has measured.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Report {
+    sent: u64,
+    acked: u64,
+    rejected: u64,
+    elapsed_s: f64,
+    latency_us: Option<Histogram<u64>>,
+    /// Processor time and memory of the daemon, where its process is known.
+    pub(crate) usage: Option<Usage>,
+    /// What the checks found.
+    pub(crate) verdict: Verdict,
+}
+
+impl Report {
+    /// Adds a drive.
+    pub(crate) fn add(&mut self, measured: Measured) {
+        self.sent += measured.sent;
+        self.acked += measured.acked;
+        self.rejected += measured.rejected;
+        self.elapsed_s += seconds(measured.elapsed_ns);
+        self.latency_us = Some(match self.latency_us.take() {
+            Some(mut all) => {
+                // Both have the same bounds.
+                let _fits = all.add(&measured.latency_us);
+                all
+            }
+            None => measured.latency_us,
+        });
+    }
+
+    /// Pings that the daemon has refused.
+    pub(crate) fn rejected(&self) -> u64 {
+        self.rejected
+    }
+
+    /// Whether every ping was acknowledged and every job was right.
+    pub(crate) fn is_clean(&self) -> bool {
+        self.acked == self.sent && self.verdict.is_clean()
+    }
+
+    /// One line.
+    pub(crate) fn json(&self) -> Value {
+        json!({
+            "pings_sent": self.sent,
+            "pings_acked": self.acked,
+            "pings_per_s": self.rate().round(),
+            "ack_p50_ms": self.ack_ms(50.0),
+            "ack_p99_ms": self.ack_ms(99.0),
+            "ack_p9999_ms": self.ack_ms(99.99),
+            "jobs": self.verdict.jobs,
+            "missing": self.verdict.missing,
+            "repeated": self.verdict.repeated,
+            "unexpected": self.verdict.unexpected,
+            "daemon_cpu_s": self.usage.map(|usage| usage.cpu_s),
+            "daemon_rss_mb": self.usage.map(|usage| usage.peak_rss_mb),
+        })
+    }
+
+    /// For people.
+    pub(crate) fn print(&self) {
+        let rate = self.rate();
+        println!(
+            "pings    {} sent, {} acked, {} of them refused",
+            self.sent, self.acked, self.rejected
+        );
+        println!("rate     {rate:.0} pings/s over {:.2} s", self.elapsed_s);
+        let quantiles = [50.0, 90.0, 99.0, 99.9, 99.99];
+        let latencies = quantiles.map(|at| format!("p{at} {:.2} ms", self.ack_ms(at)));
+        println!("acks     {}", latencies.join(", "));
+        if let Some(Usage { cpu_s, peak_rss_mb }) = self.usage {
+            println!("daemon   {cpu_s:.2} s of processor time, {peak_rss_mb:.0} MB at most");
+        }
+        let Verdict { jobs, missing, repeated, unexpected } = self.verdict;
+        println!(
+            "jobs     {jobs}: {missing} missing, {repeated} repeated, {unexpected} unexpected"
+        );
+    }
+
+    fn rate(&self) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+        let acked = self.acked as f64;
+        if self.elapsed_s > 0.0 { acked / self.elapsed_s } else { 0.0 }
+    }
+
+    fn ack_ms(&self, percentile: f64) -> f64 {
+        let us = self.latency_us.as_ref().map_or(0, |all| all.value_at_percentile(percentile));
+        f64::from(u32::try_from(us).unwrap_or(u32::MAX)) / 1000.0
+    }
+}
+
+fn seconds(ns: u64) -> f64 {
+    std::time::Duration::from_nanos(ns).as_secs_f64()
+}
+
+/// A bar, which shows itself on a terminal only.
+pub(crate) fn bar(total: usize, what: &'static str) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(total as u64), ProgressDrawTarget::stderr());
+    let template =
+        "{msg:20} {bar:40} {percent:>3} %  {human_pos} of {human_len}  {per_sec}  {eta} left";
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    bar.set_message(what);
+    bar
+}
