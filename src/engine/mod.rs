@@ -44,6 +44,12 @@ mod frequency_tests;
 #[cfg(test)]
 mod gates_tests;
 #[cfg(test)]
+mod hints_tests;
+#[cfg(test)]
+mod limits_tests;
+#[cfg(test)]
+mod publication_tests;
+#[cfg(test)]
 mod stays_tests;
 #[cfg(test)]
 mod timers_tests;
