@@ -44,6 +44,18 @@ mod frequency_tests;
 #[cfg(test)]
 mod gates_tests;
 #[cfg(test)]
+mod hints_tests;
+#[cfg(test)]
+mod limits_tests;
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod oracle_tests;
+#[cfg(test)]
+mod publication_tests;
+#[cfg(test)]
+mod state_tests;
+#[cfg(test)]
 mod stays_tests;
 #[cfg(test)]
 mod timers_tests;

@@ -37,6 +37,8 @@ pub struct Partition {
     /// The snapshot that decides.
     pub(crate) epoch: Epoch,
     pub(crate) hash: SnapshotHash,
+    /// The partition's clock when that snapshot was published.
+    pub(crate) published_at: UtcMs,
     /// The latest instant seen: of a batch, a tick, or under the fixes' clock of a fix.
     pub(crate) clock: UtcMs,
     pub(crate) policy: Policy,
@@ -68,6 +70,7 @@ impl Partition {
             seq: InputSeq(0),
             epoch: Epoch(0),
             hash: SnapshotHash::default(),
+            published_at: UtcMs::MIN,
             clock: UtcMs::MIN,
             policy,
             key,
@@ -180,6 +183,7 @@ impl Partition {
             Input::Publication { epoch, hash } => {
                 self.epoch = *epoch;
                 self.hash = *hash;
+                self.published_at = self.clock;
             }
             Input::Grant(grant) => self.grants.lease(*grant),
             Input::Policy(policy) => self.adopt(policy),
@@ -371,7 +375,12 @@ impl Partition {
         moment: Moment,
         out: &'a mut Outputs,
     ) -> Turn<'a, 's> {
-        let rules = Rules { policy: &self.policy, key: &self.key, epoch: low_32(self.epoch.0) };
+        let rules = Rules {
+            policy: &self.policy,
+            key: &self.key,
+            published_at: self.published_at,
+            epoch: low_32(self.epoch.0),
+        };
         Turn {
             account,
             rules,

@@ -194,10 +194,11 @@ impl<'s> Turn<'_, 's> {
     fn moved(&self, trigger: &Trigger) -> Option<Trigger> {
         let campaign = self.account.campaign(trigger.campaign)?;
         let goes_on = |stay: &&Stay| {
-            let fits = if trigger.is_pending() {
-                low_32(campaign.run_since().0) > stay.began
-            } else {
-                has_come_true(campaign.condition(), stay)
+            let is_older = low_32(campaign.run_since().0) > stay.began;
+            let fits = match (trigger.is_pending(), campaign.condition()) {
+                (true, _) => is_older,
+                (false, Condition::Dwell { dwell_s }) => !is_older && stay.next_dwell_s > dwell_s,
+                (false, Condition::Enter | Condition::Exit) => true,
             };
             fits && stay.target != trigger.target && self.watches(trigger.campaign, stay.target)
         };
@@ -257,14 +258,6 @@ impl<'s> Turn<'_, 's> {
         for campaign in target.campaigns() {
             act(self, &campaign);
         }
-    }
-}
-
-/// Whether a stay has met a condition. A resend's pause is judged by its trigger's `due_at`.
-fn has_come_true(condition: Condition, stay: &Stay) -> bool {
-    match condition {
-        Condition::Dwell { dwell_s } => stay.next_dwell_s > dwell_s,
-        Condition::Enter | Condition::Exit => true,
     }
 }
 

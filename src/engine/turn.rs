@@ -26,6 +26,8 @@ pub(crate) struct Rules<'a> {
     pub(crate) policy: &'a Policy,
     /// What lots are drawn with.
     pub(crate) key: &'a InstallationKey,
+    /// What the partition's clock said when the snapshot was published.
+    pub(crate) published_at: UtcMs,
     /// The low 32 bits of the snapshot's epoch.
     pub(crate) epoch: u32,
 }

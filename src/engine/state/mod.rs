@@ -38,6 +38,7 @@ impl Partition {
         self.seq.0.put(out);
         self.epoch.0.put(out);
         self.hash.0.put(out);
+        self.published_at.put(out);
         self.clock.0.put(out);
         self.table.sweep_after.0.put(out);
         let policy = serde_json::to_vec(&self.policy).expect("a policy is plain numbers");
@@ -72,12 +73,13 @@ impl Partition {
             return Err(reader.damaged("a format version that this release reads (1)"));
         }
         let (seq, epoch, hash) = Field::take(&mut reader)?;
-        let (clock, sweep_after) = Field::take(&mut reader)?;
+        let (published_at, clock, sweep_after) = Field::take(&mut reader)?;
         let policy_len = reader.len(1)?;
         let policy: Policy = serde_json::from_slice(reader.bytes(policy_len)?)
             .map_err(|reason| reader.damaged(&format!("a policy ({reason})")))?;
         let mut partition = Self::new(id, key, policy);
         (partition.seq, partition.epoch, partition.hash) = (seq, epoch, hash);
+        partition.published_at = published_at;
         (partition.clock, partition.table.sweep_after) = (clock, sweep_after);
         for _ in 0..reader.len(32)? {
             let (sender, seq) = Field::take(&mut reader)?;
