@@ -6,7 +6,7 @@
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -216,7 +216,7 @@ fn server_identity(config: &Config) -> anyhow::Result<ServerIdentity> {
 fn ground(config: &Config, data: &Path, store: &Store, shards: usize) -> anyhow::Result<Ground> {
     let keyring = Keyring::open(data)?;
     let checkpoints = Checkpoints::open(data, &keyring)?;
-    let clock_cell = Arc::new(std::sync::OnceLock::<Clock>::new());
+    let clock_cell = Arc::new(OnceLock::<Clock>::new());
     let outbox = Outbox::open(
         &data.join("outbox"),
         config.outbox.clone(),
@@ -235,10 +235,12 @@ fn ground(config: &Config, data: &Path, store: &Store, shards: usize) -> anyhow:
     Ok(Ground { keyring, outbox, checkpoints, partitions, journal, logs, clock })
 }
 
-/// The outbox opens before the clock has its floor, which recovery finds; until then time stands still.
-fn outbox_clocks(mode: ClockMode, cell: &Arc<std::sync::OnceLock<Clock>>) -> Clocks {
+/// The outbox opens before recovery has found the floor of the daemon's clock; until then it goes by one
+/// without a floor. It must not stand still: what it writes meanwhile would look too old to keep.
+fn outbox_clocks(mode: ClockMode, cell: &Arc<OnceLock<Clock>>) -> Clocks {
     let cell = Arc::clone(cell);
-    let mut clocks = Clocks::both(Arc::new(move || cell.get().map_or(UtcMs::MIN, Clock::now)));
+    let early = Clock::start(UtcMs::MIN);
+    let mut clocks = Clocks::both(Arc::new(move || cell.get().unwrap_or(&early).now()));
     if mode == ClockMode::Fixes {
         clocks.expiry = Arc::new(|| UtcMs::MIN);
     }
