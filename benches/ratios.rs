@@ -3,6 +3,7 @@
 //! `cargo bench --bench ratios -- [w1 w2 w3 real]`. Prints a row per set: build time, index bytes, pings a second
 //! of both and their ratio, and the counts, which must be equal. `real` is run over and over, with the table
 //! of devices kept, so that a pass of 28,356 pings can be timed.
+#![expect(clippy::cast_precision_loss, reason = "rates for people")]
 
 #[path = "support/mod.rs"]
 mod support;

@@ -1,7 +1,7 @@
 //! The Rust client of the wire protocol: streams of frames out, acks in, over as many connections as it takes.
 //!
-//! A gateway makes one [`Client`](session::Client) per daemon and opens streams on it. Each
-//! [`ClientStream`](stream::ClientStream) keeps its frames, as bytes, until they are acknowledged; when the
+//! A gateway makes one [`Client`] per daemon and opens streams on it. Each
+//! [`ClientStream`] keeps its frames, as bytes, until they are acknowledged; when the
 //! connection is lost, a new one is made and they are sent again, in order. What is kept is bounded: a
 //! stream whose window is full makes its sender wait. The load generator and the tests use this client.
 //!

@@ -2,6 +2,13 @@
 //!
 //! Everything is a list that is searched from its start, nothing is ever forgotten, and space has one
 //! dimension. It shares no code with the engine but the words of the domain.
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    clippy::too_many_arguments,
+    clippy::excessive_nesting,
+    clippy::cast_precision_loss,
+    reason = "an oracle is written as plainly as the rules read, not to be changed or to be fast"
+)]
 
 use crate::domain::campaign::{CampaignSpec, Condition, Frequency, RunMode};
 use crate::domain::decision::Transition;

@@ -1,6 +1,6 @@
 //! From specs to blocks.
 //!
-//! [`compile()`] sorts the specs by account ([`group`]), holds them against the [`rules`], and
+//! [`compile`](mod@compile) sorts the specs by account ([`group`]), holds them against the [`rules`], and
 //! makes each account's blocks ([`targets`], [`campaigns`], [`members`]). Texts are measured in [`text`]. What stands beside the manifest is
 //! worked out last ([`standing`]). Given the previous snapshot, an index is built only where its input changed,
 //! and only blocks that are new are handed on ([`built`]).

@@ -2,7 +2,7 @@
 //!
 //! Everything refers to everything else by its offset in one of these arrays, in words of 32 bits, so a block
 //! can be read where it was loaded. The constants here are the format; [`layout`](super::layout) writes it,
-//! [`view`](super::view) reads it, [`verify`](super::verify) checks it.
+//! [`view`](super::view) reads it, [`verify`](mod@super::verify) checks it.
 //!
 //! - **Entry** (in `root` and `nodes`): the low two bits are 0 for a leaf, whose offset in `cells` is the rest
 //!   times [`LEAF_UNIT`]; else they give the node's fan ([`fan_bits`]) and the rest times [`NODE_UNIT`] is its

@@ -6,8 +6,8 @@
 //! crosses it. Cells of a neighbourhood form a *group* that names at most 64 undecided targets, so that what
 //! contains a point is a group and a 64-bit mask ([`contained`]), and moving within the group changes bits.
 //!
-//! [`build`] makes a block from shapes ([`split`], [`clip`], [`leaf`] and [`layout`] do the work). A block is flat arrays
-//! ([`block`]) that are archived and read in place: [`verify`] checks every offset once, after which
+//! [`build`](mod@build) makes a block from shapes ([`split`], [`clip`], [`leaf`] and [`layout`] do the work). A block is flat arrays
+//! ([`block`]) that are archived and read in place: [`verify`](mod@verify) checks every offset once, after which
 //! [`view`] looks points up without allocating. [`shapes`] keeps the exact geometry beside the cells.
 
 pub mod grid;

@@ -43,7 +43,7 @@ pub struct Hit {
 }
 
 impl<'s> IndexView<'s> {
-    /// Reads a block that [`verify`](super::verify) has accepted. On any other, answers are arbitrary and a
+    /// Reads a block that [`verify`](fn@super::verify) has accepted. On any other, answers are arbitrary and a
     /// look-up may panic, but memory stays safe.
     #[must_use]
     pub fn of(block: &'s ArchivedIndexBlock) -> Self {
