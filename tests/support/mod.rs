@@ -4,6 +4,7 @@
 //! Tokens of every scope are made before it starts. It can be killed, asked to end and started again on the
 //! same addresses and files, so that a client finds it again.
 #![allow(dead_code, reason = "each test binary uses its own part of it")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends at the first surprise")]
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
