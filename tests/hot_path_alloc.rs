@@ -1,5 +1,6 @@
 //! The hot path allocates nothing: a counting allocator watches warm devices being stepped, and frames
 //! being decoded.
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
