@@ -103,7 +103,12 @@ impl Daemon {
         let metrics = Metrics::new(FORMAT)?;
         let slot = Arc::new(Slot::new());
         let ready = readiness.condition("snapshot", "no snapshot is in force yet");
-        let publisher = Arc::new(Publisher::new(store, Arc::clone(&slot), ready));
+        let publisher = Arc::new(Publisher::new(
+            store,
+            Arc::clone(&slot),
+            ground.keyring.installation_key(),
+            ready,
+        ));
         // Without one the daemon runs, unready, until one appears.
         let _first = crate::admin::snapshots::SnapshotControl::reload(&*publisher);
         let watcher = shutdown.join(Stage::Intake, "snapshot watcher");

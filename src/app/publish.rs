@@ -11,6 +11,7 @@ use std::time::Duration;
 use crate::admin::readiness::Condition;
 use crate::admin::snapshots::{Reloaded, SnapshotControl, SnapshotState};
 use crate::domain::ids::Epoch;
+use crate::domain::lots::InstallationKey;
 use crate::shutdown::Member;
 use crate::snapshot::load::Loaded;
 use crate::snapshot::slot::Slot;
@@ -50,6 +51,8 @@ impl SnapshotConfig {
 pub(super) struct Publisher {
     store: Store,
     slot: Arc<Slot>,
+    /// What the snapshot's lists of devices must be hashed with.
+    key: InstallationKey,
     /// Set once a snapshot is in force.
     ready: Condition,
     /// One publication at a time, and the last failure, so that a broken snapshot is reported once.
@@ -63,9 +66,14 @@ pub(super) const OUTCOMES: [&str; 3] = ["published", "unchanged", "failed"];
 
 impl Publisher {
     /// Over a store and the slot that shards read.
-    pub(super) fn new(store: Store, slot: Arc<Slot>, ready: Condition) -> Self {
+    pub(super) fn new(
+        store: Store,
+        slot: Arc<Slot>,
+        key: InstallationKey,
+        ready: Condition,
+    ) -> Self {
         let outcomes = [const { AtomicU64::new(0) }; 3];
-        Self { store, slot, ready, last_failure: Mutex::new(None), outcomes }
+        Self { store, slot, key, ready, last_failure: Mutex::new(None), outcomes }
     }
 
     /// Publications asked for, by [`OUTCOMES`].
@@ -92,6 +100,12 @@ impl Publisher {
         }
         let loaded = self.store.load(newest, current.as_deref());
         let loaded = Arc::new(loaded.map_err(|error| error.to_string())?);
+        if !loaded.view().made_for(&self.key) {
+            return Err(format!(
+                "snapshot {newest} lists devices under another installation's key; build it with \
+                 --keys naming this daemon's data directory"
+            ));
+        }
         let hash = loaded.view().hash();
         self.slot.publish(loaded).map_err(|error| error.to_string())?;
         self.ready.set();

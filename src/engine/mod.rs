@@ -9,11 +9,11 @@
 pub mod partition;
 mod arrival;
 mod turn;
-mod stays;
+pub mod stays;
 mod hints;
-mod triggers;
-mod gates;
-mod decide;
+pub mod triggers;
+pub mod gates;
+pub mod decide;
 mod reported;
 pub mod outputs;
 mod device;

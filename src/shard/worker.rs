@@ -193,7 +193,7 @@ impl Worker {
         self.plan_publication(view);
         self.plan_leases();
         self.plan_ticks();
-        self.plan_parcels();
+        self.plan_parcels(view.is_some());
         if self.steps.is_empty() {
             self.release_parcels();
             return;
@@ -249,7 +249,10 @@ impl Worker {
     }
 
     /// Plans every part that is new; what was applied before is counted and left out.
-    fn plan_parcels(&mut self) {
+    ///
+    /// Before the first snapshot nothing can be decided: records are refused without a trace, so that they are
+    /// new when they are sent again.
+    fn plan_parcels(&mut self, ready: bool) {
         for (number, (parcel, ticket)) in self.parcels.iter().zip(&self.tickets).enumerate() {
             let mut start = 0;
             for (partition, count) in &parcel.parts {
@@ -259,6 +262,10 @@ impl Worker {
                     ticket.count(RejectReason::PartitionNotOwned, *count);
                     continue;
                 };
+                if !ready {
+                    ticket.count(RejectReason::Unavailable, *count);
+                    continue;
+                }
                 let partition_state = &mut self.parts.partitions[place];
                 if parcel.origin.is_none_or(|origin| partition_state.admit(&origin)) {
                     let what = What::Part { parcel: number, records };
