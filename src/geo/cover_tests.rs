@@ -43,7 +43,7 @@ proptest! {
         let west = i64::from(lon) + near(offset.0, (bounds.east - bounds.west) / 2);
         let south = i64::from(lat) + near(offset.1, (bounds.north - bounds.south) / 2);
         let rect = Rect { west, east: west + size, south, north: south + size };
-        let cover = cover.classify(rect);
+        let cover = cover.classify(rect, CosRange::over(rect.south, rect.north));
         for point in shares.into_iter().filter_map(|share| point_of(rect, share)) {
             let inside = contains(center, radius_m, point);
             prop_assert!(cover != Cover::Inside || inside, "{point:?}");
