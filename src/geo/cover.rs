@@ -100,7 +100,10 @@ impl CircleCover {
     /// Bounds of the three terms over the rectangle.
     #[must_use]
     pub fn terms(&self, rect: Rect, CosRange { low, high }: CosRange) -> Terms {
-        let (south, north) = (rect.south - self.lat(), rect.north - self.lat());
+        // Beyond a pole there are no points, and past 180° a chord would shrink again.
+        let pole = i64::from(QUARTER_TURN_E7);
+        let [south, north] =
+            [rect.south, rect.north].map(|lat| lat.clamp(-pole, pole) - self.lat());
         let near_lat = if south <= 0 && north >= 0 { 0 } else { south.abs().min(north.abs()) };
         let far_lat = south.abs().max(north.abs());
         let (near_lon, far_lon) = turn_range(rect.west - self.lon(), rect.east - self.lon());
