@@ -59,7 +59,7 @@ async fn nothing_is_lost_and_nothing_doubled() {
         for reason in RejectReason::ALL {
             let count = ack.rejects[usize::from(reason.number())];
             if count > 0 {
-                *tally.entry(reason.to_string()).or_default() += u64::from(count);
+                *tally.entry(reason.to_string()).or_default() += count;
             }
         }
     });

@@ -3,7 +3,7 @@
 //!
 //! The input lies beside the project, in `../shared/data`; where it is absent the test says so and passes. The
 //! made-up town of the second test is always there.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends at the first surprise")]
+#![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 mod support;
 

@@ -34,8 +34,9 @@ use crate::shard::checkpoints::CheckpointThread;
 use crate::shard::figures::ShardFigures;
 use crate::shard::ledger::Ledger;
 use crate::shard::mailbox::{Inbox, mailbox};
+use crate::shard::parts::ShardParts;
 use crate::shard::router::{Deal, Router};
-use crate::shard::worker::{self, ShardParts};
+use crate::shard::worker;
 use crate::shutdown::{Shutdown, Stage};
 use crate::sink::queue::{self, QueueService};
 use crate::snapshot::slot::Slot;
@@ -215,16 +216,14 @@ fn server_identity(config: &Config) -> anyhow::Result<ServerIdentity> {
 /// Keys, outbox, checkpoints, log: everything durable, brought to where the last run left it.
 fn ground(config: &Config, data: &Path, store: &Store, shards: usize) -> anyhow::Result<Ground> {
     let keyring = Keyring::open(data)?;
-    let checkpoints = Checkpoints::open(data, &keyring)?;
+    let checkpoints = Checkpoints::open(&config.journal.dir, &keyring)?;
     let clock_cell = Arc::new(OnceLock::<Clock>::new());
     let outbox = Outbox::open(
         &data.join("outbox"),
         config.outbox.clone(),
         outbox_clocks(config.policy.clock, &clock_cell),
     )?;
-    let journal_config =
-        crate::journal::JournalConfig { dir: data.into(), ..config.journal.clone() };
-    let recovered = recover(journal_config, &keyring, &outbox, &checkpoints, |epoch| {
+    let recovered = recover(config.journal.clone(), &keyring, &outbox, &checkpoints, |epoch| {
         Publisher::find(store, epoch)
     })?;
     tracing::info!(inputs = recovered.inputs, "the log was gone through again");

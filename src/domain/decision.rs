@@ -22,20 +22,6 @@ pub enum Transition {
     Exit = 3,
 }
 
-/// Why a stay ended.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-#[repr(u8)]
-pub enum ExitReason {
-    /// Outside by more than the margin, or often enough.
-    Left = 1,
-    /// Silence: the stay ended at the last fix.
-    Gap = 2,
-    /// The target is no longer watched.
-    FenceRemoved = 3,
-    /// A place hint said so.
-    Hint = 4,
-}
-
 /// The span in which a device gets one job of a campaign.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Bucket {

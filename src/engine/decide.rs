@@ -234,6 +234,10 @@ impl<'s> Turn<'_, 's> {
             self.annex.pushes = 0;
         }
         self.annex.pushes = self.annex.pushes.saturating_add(1);
+        self.annex.pushes_until = match self.account.daily_cap() {
+            Some(_) => self.outlived(self.moment.at + DAY_MS),
+            None => self.moment.at,
+        };
     }
 
     fn charge_grants(&mut self, campaign: &CampaignView<'s>) {
@@ -244,25 +248,25 @@ impl<'s> Turn<'_, 's> {
 
     /// Keeps the bucket for its span and for as long as a fix or timer of that span may still come.
     fn remember_bucket(&mut self, campaign: &CampaignView<'s>, bucket: Bucket) {
-        let policy = self.rules.policy;
         let at = self.moment.at;
         let span_ends = match (campaign.mode(), campaign.frequency()) {
             (RunMode::Running, Frequency::OncePerPeriod) => campaign.period().1,
             (RunMode::Running, Frequency::Resend { after_s }) => at.plus_s(after_s),
             (RunMode::Running, Frequency::OncePerDay) | (RunMode::Testing, _) => at + DAY_MS,
         };
-        // A live bucket keeps the device from eviction, and with it the day's count of its pushes.
-        let span_ends = match self.account.daily_cap() {
-            Some(_) => span_ends.max(at + DAY_MS),
-            None => span_ends,
-        };
-        let keep_until = span_ends.plus_s(policy.max_push_age_s.max(policy.stale_after_s));
+        let keep_until = self.outlived(span_ends);
         let (account, now) = (self.account, self.moment.now.max(at));
         self.table.buckets.retain(&mut self.annex.buckets, |used| {
             used.keep_until >= now || is_prolonged(account.campaign(used.campaign), used, now)
         });
         let used = UsedBucket { campaign: campaign.id(), bucket, keep_until };
         self.table.buckets.push(&mut self.annex.buckets, used);
+    }
+
+    /// The end of a span, and as long again as a fix or a timer of it may still come.
+    fn outlived(&self, span_ends: UtcMs) -> UtcMs {
+        let policy = self.rules.policy;
+        span_ends.plus_s(policy.max_push_age_s.max(policy.stale_after_s))
     }
 }
 

@@ -201,6 +201,8 @@ pub(crate) struct Annex {
     pub(crate) pushes_day: i64,
     /// Jobs of that day, from all campaigns.
     pub(crate) pushes: u16,
+    /// Until when that count may matter: the device is not evicted before.
+    pub(crate) pushes_until: UtcMs,
 }
 
 impl Annex {

@@ -245,6 +245,18 @@ fn a_bucket_is_kept_for_its_span_and_the_longer_of_age_and_staleness() {
 }
 
 #[test]
+fn the_days_count_of_pushes_holds_its_device() {
+    let capped = AccountSpec { daily_cap: Some(1), ..account(1) };
+    let spec = CampaignSpec { frequency: Frequency::Resend { after_s: 600 }, ..campaign(10, &[1]) };
+    let mut world = two(capped, spec, campaign(11, &[2]));
+    world.policy(|policy| policy.devices_per_partition = 1);
+    world.walk(&[(0, 0.0), (60, 500.0)]);
+    let late = local(24, 23, 59);
+    assert_eq!(world.see(seen(2, late, 500.0)).rejected(), [RejectReason::DeviceTableFull]);
+    assert_eq!(world.see(seen(2, local(25, 14, 0), 500.0)).counts.evicted, 1);
+}
+
+#[test]
 fn a_prolonged_period_holds_its_device() {
     let mut world = World::new(vec![fence(1, 0.0, 100.0)], vec![campaign(10, &[1])]);
     world.policy(|policy| policy.devices_per_partition = 1);

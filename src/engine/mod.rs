@@ -54,6 +54,8 @@ mod oracle_tests;
 #[cfg(test)]
 mod publication_tests;
 #[cfg(test)]
+mod reported_tests;
+#[cfg(test)]
 mod state_tests;
 #[cfg(test)]
 mod stays_tests;

@@ -12,17 +12,15 @@ use crate::domain::lots::InstallationKey;
 use crate::domain::ping::PingFlags;
 use crate::domain::policy::{ClockMode, Policy};
 use crate::domain::reasons::RejectReason;
-use crate::domain::report::{Outcome, Profile};
 use crate::domain::units::UtcMs;
 use crate::snapshot::view::{AccountView, SnapshotView};
 
 use super::arrival::{Arrival, judge};
 use super::decide::{Attempt, is_prolonged};
-use super::device::{Anchor, Annex, ProfileNote, Row};
+use super::device::{Anchor, Annex, Row};
 use super::grants::{GrantState, Grants};
 use super::origins::Origins;
 use super::outputs::Outputs;
-use super::reported;
 use super::table::{DeviceTable, Eviction, RowId};
 use super::timers::Timers;
 use super::triggers::low_32;
@@ -305,24 +303,6 @@ impl Partition {
         turn.run_due_triggers(fix.fixed_at, Attempt::Every);
         turn.decide(Attempt::Every);
         turn.finish();
-    }
-
-    fn profile(&mut self, common: &Common<'_>, profile: &Profile, out: &mut Outputs) {
-        let Some(id) = self.row_for(common, profile.device, out) else { return };
-        out.counts.evaluated += 1;
-        let note = ProfileNote {
-            echo: (profile.echo != [0; 16]).then(|| self.key.echo_member(profile.echo)),
-            platform: profile.platform,
-            ads_consent: profile.ads_consent,
-            night_consent: profile.night_consent,
-        };
-        let annex = self.table.annex(id);
-        self.table.set_annex(id, Annex { profile: Some(note), ..annex });
-    }
-
-    fn outcome(&mut self, common: &Common<'_>, outcome: &Outcome, out: &mut Outputs) {
-        out.counts.evaluated += 1;
-        out.emit(reported::outcome(common.account.id(), outcome));
     }
 
     /// The row of a device, made if there is room or somebody may go.

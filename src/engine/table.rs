@@ -263,6 +263,7 @@ impl DeviceTable {
         let silent = is_over(row.fixed_at)
             && self.hints.get(annex.hints).iter().all(|hint| is_over(hint.fixed_at));
         (idle || silent)
+            && (annex.pushes == 0 || annex.pushes_until < rule.now)
             && self
                 .buckets
                 .get(annex.buckets)

@@ -9,9 +9,8 @@ use super::error::JournalError;
 #[serde(default, deny_unknown_fields)]
 pub struct JournalConfig {
     /// The data directory; the log is in its `log`, checkpoints are in its `checkpoints`. Default
-    /// `data`. Keep it on a local disk: an ack waits for its sync. Not in the config file: it is
-    /// the daemon's data directory.
-    #[serde(skip)]
+    /// `data`. Keep it on a local disk: an ack waits for its sync. In the config
+    /// file it follows `daemon.data_dir` unless it is set.
     pub dir: PathBuf,
     /// A segment is closed once it is this long, bytes. Default 64 MiB; 64 KiB to 1 GiB. Smaller
     /// ones free space sooner after a checkpoint. Recovery holds one segment in memory; the file

@@ -11,6 +11,7 @@ pub mod ticket;
 pub mod mailbox;
 pub mod router;
 mod batch;
+pub mod parts;
 pub mod worker;
 pub mod checkpoints;
 pub mod ledger;

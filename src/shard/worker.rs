@@ -5,63 +5,29 @@
 //! sync failed nothing is acknowledged any more, and the thread ends.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use crossbeam::channel::{self, Receiver, Sender};
+use crossbeam::channel::{self, Receiver};
 
-use crate::clock::Clock;
 use crate::domain::ids::{Epoch, InputPosition, InputSeq, PARTITIONS, PartitionId};
 use crate::domain::input::Grant;
-use crate::domain::policy::{ClockMode, Policy};
+use crate::domain::policy::ClockMode;
 use crate::domain::reasons::{RejectCounts, RejectReason};
 use crate::domain::submission::Lost;
 use crate::engine::{Outputs, Partition};
-use crate::identity::Sealer;
-use crate::journal::{CommitNo, ShardLog};
-use crate::outbox::{Outbox, Release};
+use crate::journal::CommitNo;
+use crate::outbox::Release;
 use crate::shutdown::{Member, Shutdown};
-use crate::snapshot::slot::Slot;
 use crate::snapshot::view::SnapshotView;
 
 use super::batch::{Step, What};
 use super::checkpoints::{CheckpointOrder, Rota};
-use super::config::ShardConfig;
-use super::figures::{ShardFigures, ShardSample};
-use super::ledger::Ledger;
-use super::mailbox::{Delivery, Inbox, Parcel};
+use super::figures::ShardSample;
+use super::mailbox::{Delivery, Parcel};
+use super::parts::{Alarm, ShardParts};
 use super::ticket::TicketPart;
-
-/// What a shard is built from.
-pub struct ShardParts {
-    /// Its partitions, recovered.
-    pub partitions: Vec<Partition>,
-    /// Where parcels arrive.
-    pub inbox: Inbox,
-    /// Its end of the journal.
-    pub log: ShardLog,
-    /// The snapshot in force.
-    pub slot: Arc<Slot>,
-    /// Where outputs go.
-    pub outbox: Outbox,
-    /// Seals devices in outputs and checkpoints.
-    pub sealer: Sealer,
-    /// Stamps ticks.
-    pub clock: Clock,
-    /// Leases what is left of limits across partitions.
-    pub ledger: Arc<Mutex<Ledger>>,
-    /// The engine's numbers from the config.
-    pub policy: Policy,
-    /// Its knobs.
-    pub config: ShardConfig,
-    /// Where checkpoints go.
-    pub checkpoints: Sender<CheckpointOrder>,
-    /// Its figures.
-    pub figures: Arc<ShardFigures>,
-    /// Set when a sync has failed: the router takes nothing more.
-    pub failed: Arc<AtomicBool>,
-}
 
 /// Starts the thread. It ends when `member` is asked to and the inbox is empty, or when the journal fails.
 ///
@@ -80,23 +46,6 @@ pub fn spawn(
         drop(worker);
         drop(member);
     })
-}
-
-/// A shard that panics takes its devices with it: the daemon must end and recover, not serve the rest.
-struct Alarm {
-    shard: usize,
-    failed: Arc<AtomicBool>,
-    shutdown: Shutdown,
-}
-
-impl Drop for Alarm {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.failed.store(true, Ordering::Release);
-            self.shutdown
-                .request(format!("shard {} panicked; its state is in the journal", self.shard));
-        }
-    }
 }
 
 struct Worker {

@@ -24,6 +24,7 @@ pub(super) struct DeviceEntry {
     profile: Option<ProfileNote>,
     pushes_day: i64,
     pushes: u16,
+    pushes_until: UtcMs,
 }
 
 impl DeviceEntry {
@@ -45,6 +46,7 @@ impl DeviceEntry {
             profile: annex.profile,
             pushes_day: annex.pushes_day,
             pushes: annex.pushes,
+            pushes_until: annex.pushes_until,
         }
     }
 
@@ -59,6 +61,7 @@ impl DeviceEntry {
             profile: self.profile,
             pushes_day: self.pushes_day,
             pushes: self.pushes,
+            pushes_until: self.pushes_until,
         };
         let id = table.insert(Row {
             app: self.app,
@@ -93,7 +96,7 @@ impl Field for DeviceEntry {
         self.hints.put(out);
         self.anchor.put(out);
         self.profile.put(out);
-        (self.pushes_day, self.pushes).put(out);
+        (self.pushes_day, self.pushes, self.pushes_until).put(out);
     }
 
     fn take(reader: &mut Reader<'_>) -> Result<Self, Damaged> {
@@ -112,6 +115,7 @@ impl Field for DeviceEntry {
             profile: Field::take(reader)?,
             pushes_day: Field::take(reader)?,
             pushes: Field::take(reader)?,
+            pushes_until: Field::take(reader)?,
         })
     }
 }

@@ -1,0 +1,383 @@
+//! Where devices are: fixes, silence, time and publications, taken one after the other.
+
+use crate::domain::campaign::{CampaignSpec, Condition, RunMode};
+use crate::domain::decision::Transition;
+use crate::domain::reasons::SuppressReason::{self, State};
+
+/// A fence on the line; the infinite one contains everything.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::engine) struct Line {
+    pub(in crate::engine) id: u32,
+    pub(in crate::engine) center_m: f64,
+    pub(in crate::engine) radius_m: f64,
+}
+
+impl Line {
+    fn away_m(&self, at_m: f64) -> f64 {
+        ((at_m - self.center_m).abs() - self.radius_m).max(0.0)
+    }
+}
+
+/// A campaign that runs, and since which epoch.
+#[derive(Clone, Debug)]
+pub(in crate::engine) struct Run {
+    pub(in crate::engine) spec: CampaignSpec,
+    pub(in crate::engine) since: u64,
+}
+
+/// A fix as the model needs it. Times are ms after noon.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(in crate::engine) struct Spot {
+    pub(in crate::engine) at: i64,
+    pub(in crate::engine) north_m: f64,
+    pub(in crate::engine) accuracy_m: u16,
+    pub(in crate::engine) app: u32,
+}
+
+/// A job: device, campaign, fence, instant, what of the bucket.
+pub(in crate::engine) type Job = (u32, u32, u32, i64, i64);
+
+/// What one step of the model came to.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(in crate::engine) struct Brought {
+    pub(in crate::engine) jobs: Vec<Job>,
+    pub(in crate::engine) enters: u64,
+    pub(in crate::engine) exits: u64,
+    pub(in crate::engine) dwells: u64,
+    pub(in crate::engine) triggers: u64,
+    pub(in crate::engine) suppressed: Vec<SuppressReason>,
+    pub(in crate::engine) rejected: u64,
+    pub(in crate::engine) late: u64,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Stay {
+    pub(super) fence: u32,
+    pub(super) began: u64,
+    pub(super) entered_at: i64,
+    /// Dwell times to come, s.
+    pub(super) pending: Vec<u32>,
+    pub(super) met: Vec<u32>,
+    pub(super) outside: u8,
+    pub(super) inside: bool,
+}
+
+impl Stay {
+    pub(super) fn deadline(&self) -> Option<i64> {
+        self.pending.iter().min().map(|dwell_s| self.entered_at + i64::from(*dwell_s) * 1000)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Phase {
+    AwaitsInside,
+    Dwelling(i64),
+    Armed(i64),
+    Open,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Trigger {
+    pub(super) campaign: u32,
+    pub(super) run: u64,
+    pub(super) fence: u32,
+    pub(super) phase: Phase,
+    pub(super) kind: Transition,
+    pub(super) since: i64,
+    pub(super) stopped: Option<SuppressReason>,
+}
+
+impl Trigger {
+    pub(super) fn of(run: &Run, fence: u32, kind: Transition, since: i64) -> Self {
+        let (campaign, phase) = (run.spec.id.0, Phase::Open);
+        Self { campaign, run: 0, fence, phase, kind, since, stopped: None }
+    }
+
+    pub(super) fn is_pending(&self) -> bool {
+        matches!(self.phase, Phase::AwaitsInside | Phase::Dwelling(_))
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Device {
+    pub(super) number: u32,
+    pub(super) last: Option<Spot>,
+    pub(super) jumped: Option<Spot>,
+    pub(super) epoch: u64,
+    pub(super) stays: Vec<Stay>,
+    pub(super) triggers: Vec<Trigger>,
+    /// Campaign, mode, span, instant of every job there ever was.
+    pub(super) used: Vec<(u32, RunMode, i64, i64)>,
+}
+
+/// The instant a turn is about.
+#[derive(Clone, Copy)]
+pub(super) struct Moment {
+    pub(super) at: i64,
+    pub(super) seen_at: i64,
+    pub(super) now: i64,
+    pub(super) accuracy_m: u16,
+    pub(super) app: u32,
+    /// Whether a fix has come; a timer tries only what was never tried.
+    pub(super) fix: bool,
+}
+
+/// All of it.
+#[derive(Clone, Debug)]
+pub(in crate::engine) struct Model {
+    pub(in crate::engine) fences: Vec<Line>,
+    pub(in crate::engine) runs: Vec<Run>,
+    pub(in crate::engine) epoch: u64,
+    /// The epoch in which campaigns last changed.
+    pub(in crate::engine) changed: u64,
+    pub(in crate::engine) daily_cap: Option<u16>,
+    devices: Vec<Device>,
+}
+
+const GAP: i64 = 1_800_000;
+const STALE: i64 = 300_000;
+
+impl Model {
+    pub(in crate::engine) fn new(
+        fences: Vec<Line>,
+        runs: Vec<Run>,
+        daily_cap: Option<u16>,
+    ) -> Self {
+        Self { fences, runs, epoch: 1, changed: 1, daily_cap, devices: Vec::new() }
+    }
+
+    pub(in crate::engine) fn fix(&mut self, number: u32, spot: Spot, now: i64) -> Brought {
+        let mut brought = Brought::default();
+        let known = self.devices.iter().position(|device| device.number == number);
+        let mut device = match known {
+            Some(at) => self.devices.remove(at),
+            None => self.fresh(number),
+        };
+        if let Some(last) = device.last {
+            let elapsed = spot.at - last.at;
+            let jumps = |from: Spot| {
+                let elapsed_s = f64::from(u32::try_from((spot.at - from.at) / 1000).unwrap());
+                let reach_m = 1000.0 / 3.6 * elapsed_s
+                    + f64::from(from.accuracy_m)
+                    + f64::from(spot.accuracy_m);
+                (spot.north_m - from.north_m).abs() > reach_m
+            };
+            let agrees = device.jumped.is_some_and(|old| spot.at > old.at && !jumps(old));
+            if elapsed == 0 || elapsed < -86_400_000 {
+                brought.rejected += 1;
+            } else if elapsed < 0 {
+                brought.late += 1;
+            } else if elapsed <= GAP && jumps(last) && !agrees {
+                device.jumped = Some(spot);
+                brought.rejected += 1;
+            } else {
+                if elapsed > GAP || jumps(last) {
+                    self.silence(&mut device, last, now, &mut brought);
+                }
+                self.follow(&mut device, spot, now, &mut brought);
+            }
+        } else {
+            self.follow(&mut device, spot, now, &mut brought);
+        }
+        self.devices.push(device);
+        self.devices.sort_by_key(|device| device.number);
+        brought
+    }
+
+    /// Everything due by `now`, the earliest first.
+    pub(in crate::engine) fn tick(&mut self, now: i64) -> Brought {
+        let mut brought = Brought::default();
+        let mut done = (i64::MIN, 0);
+        loop {
+            let due = self.devices.iter().flat_map(|device| {
+                let last = device.last.map_or(i64::MIN, |last| last.at);
+                let fresh = move |deadline: &i64| *deadline <= now && deadline - last < STALE;
+                deadlines(device).into_iter().filter(fresh).map(|at| (at, device.number))
+            });
+            let Some(next) = due.filter(|due| *due > done).min() else { return brought };
+            done = next;
+            let at = self.devices.iter().position(|device| device.number == next.1).unwrap();
+            let mut device = self.devices.remove(at);
+            let last = device.last.unwrap();
+            let moment = Moment {
+                at: next.0,
+                seen_at: last.at,
+                now,
+                accuracy_m: last.accuracy_m,
+                app: last.app,
+                fix: false,
+            };
+            self.reconcile(&mut device, &moment, &mut brought);
+            self.come_true(&mut device, &moment, &mut brought);
+            self.decide(&mut device, &moment, &mut brought);
+            self.devices.insert(at, device);
+        }
+    }
+
+    /// How many triggers are open.
+    pub(in crate::engine) fn open_triggers(&self) -> u64 {
+        let triggers = self.devices.iter().flat_map(|device| &device.triggers);
+        triggers.filter(|trigger| trigger.phase == Phase::Open).count() as u64
+    }
+
+    fn fresh(&self, number: u32) -> Device {
+        Device {
+            number,
+            last: None,
+            jumped: None,
+            epoch: self.epoch,
+            stays: Vec::new(),
+            triggers: Vec::new(),
+            used: Vec::new(),
+        }
+    }
+
+    fn silence(&self, device: &mut Device, last: Spot, now: i64, brought: &mut Brought) {
+        if device.stays.is_empty() {
+            return;
+        }
+        let moment = Moment {
+            at: last.at,
+            seen_at: last.at,
+            now,
+            accuracy_m: last.accuracy_m,
+            app: last.app,
+            fix: true,
+        };
+        self.reconcile(device, &moment, brought);
+        let ended = std::mem::take(&mut device.stays);
+        for stay in ended {
+            self.ended(device, &stay, brought);
+        }
+        self.decide(device, &moment, brought);
+    }
+
+    fn follow(&self, device: &mut Device, spot: Spot, now: i64, brought: &mut Brought) {
+        let Spot { at, accuracy_m, app, .. } = spot;
+        let moment = Moment { at, seen_at: at, now, accuracy_m, app, fix: true };
+        self.reconcile(device, &moment, brought);
+        device.jumped = None;
+        device.last = Some(spot);
+        let (mut ended, mut entered) = (Vec::new(), Vec::new());
+        for fence in self.fences.iter().filter(|fence| self.is_watched(fence.id)) {
+            let place = device.stays.iter().position(|stay| stay.fence == fence.id);
+            let away_m = fence.away_m(spot.north_m);
+            let fine = accuracy_m <= 100 || f64::from(accuracy_m) <= fence.radius_m;
+            match (place, away_m == 0.0) {
+                (None, true) if fine => entered.push(fence.id),
+                (None, _) => {}
+                (Some(place), true) => {
+                    device.stays[place].outside = 0;
+                    device.stays[place].inside = true;
+                }
+                (Some(place), false) => {
+                    let stay = &mut device.stays[place];
+                    stay.inside = false;
+                    stay.outside += u8::from(fine);
+                    let left =
+                        fine && (away_m > f64::from(accuracy_m.max(25)) || stay.outside == 2);
+                    if left || away_m > 1000.0 + f64::from(accuracy_m) {
+                        ended.push(device.stays.remove(place));
+                    }
+                }
+            }
+        }
+        for fence in &entered {
+            device.stays.push(Stay {
+                fence: *fence,
+                began: self.epoch,
+                entered_at: at,
+                pending: self.dwells_at(*fence, self.epoch),
+                met: Vec::new(),
+                outside: 0,
+                inside: true,
+            });
+        }
+        device.stays.sort_by_key(|stay| stay.fence);
+        for stay in ended {
+            self.ended(device, &stay, brought);
+        }
+        brought.enters += entered.len() as u64;
+        for fence in entered {
+            for run in self.watchers(fence) {
+                if run.spec.condition == Condition::Enter {
+                    self.open(device, Trigger::of(run, fence, Transition::Enter, at), brought);
+                }
+            }
+        }
+        self.come_true(device, &moment, brought);
+        self.decide(device, &moment, brought);
+    }
+
+    /// Publications since the device's last turn.
+    fn reconcile(&self, device: &mut Device, _moment: &Moment, brought: &mut Brought) {
+        let seen = std::mem::replace(&mut device.epoch, self.epoch);
+        if self.changed <= seen {
+            return;
+        }
+        let (kept, ended): (Vec<_>, Vec<_>) =
+            device.stays.drain(..).partition(|stay| self.is_watched(stay.fence));
+        device.stays = kept;
+        for stay in ended {
+            self.ended(device, &stay, brought);
+        }
+        device.triggers.retain(|trigger| {
+            let lives = self
+                .watchers(trigger.fence)
+                .iter()
+                .any(|run| run.spec.id.0 == trigger.campaign && run.since <= trigger.run);
+            if !lives && trigger.phase == Phase::Open {
+                brought.suppressed.push(State);
+            }
+            lives
+        });
+        for place in 0..device.stays.len() {
+            let fence = device.stays[place].fence;
+            for run in self.watchers(fence).into_iter().filter(|run| run.since > seen) {
+                let kind = match run.spec.condition {
+                    Condition::Enter => Transition::Enter,
+                    Condition::Dwell { .. } => Transition::Dwell,
+                    Condition::Exit => continue,
+                };
+                let phase = Phase::AwaitsInside;
+                self.add(device, Trigger { phase, ..Trigger::of(run, fence, kind, 0) });
+            }
+            let stay = &mut device.stays[place];
+            stay.pending = self.dwells_at(fence, stay.began);
+            stay.pending.retain(|dwell_s| !stay.met.contains(dwell_s));
+        }
+    }
+
+    pub(super) fn watchers(&self, fence: u32) -> Vec<&Run> {
+        let watches = |run: &&Run| run.spec.targets.iter().any(|target| target.0 == fence);
+        self.runs.iter().filter(watches).collect()
+    }
+
+    fn is_watched(&self, fence: u32) -> bool {
+        !self.watchers(fence).is_empty()
+    }
+
+    fn dwells_at(&self, fence: u32, began: u64) -> Vec<u32> {
+        let mut dwells = Vec::new();
+        for run in self.watchers(fence) {
+            if let Condition::Dwell { dwell_s } = run.spec.condition
+                && run.since <= began
+                && !dwells.contains(&dwell_s)
+            {
+                dwells.push(dwell_s);
+            }
+        }
+        dwells
+    }
+}
+
+/// The next instants at which something of a device may come true.
+fn deadlines(device: &Device) -> Vec<i64> {
+    let inside = |fence| device.stays.iter().any(|stay| stay.inside && stay.fence == fence);
+    let stays = device.stays.iter().filter(|stay| stay.inside).filter_map(Stay::deadline);
+    let triggers = device.triggers.iter().filter_map(|trigger| match trigger.phase {
+        Phase::Dwelling(due) | Phase::Armed(due) if inside(trigger.fence) => Some(due),
+        Phase::Dwelling(_) | Phase::Armed(_) | Phase::AwaitsInside | Phase::Open => None,
+    });
+    stays.chain(triggers).collect()
+}
