@@ -43,6 +43,11 @@ impl Baseline {
         Self { tree: RTree::bulk_load(boxes), shapes, inside: HashMap::new() }
     }
 
+    /// The same matcher with no device known.
+    pub(crate) fn forgetful(self) -> Self {
+        Self { inside: HashMap::new(), ..self }
+    }
+
     /// How many boxes hold the point.
     pub(crate) fn candidates(&self, at: PointE7) -> usize {
         self.tree.locate_all_at_point(&[at.lon_deg(), at.lat_deg()]).count()

@@ -1,7 +1,10 @@
 //! Enter, exit and dwell, each number at its edge.
 
-use super::testkit::{NONE, World, campaign, dwelling, fence, leaving, seen, store};
+use super::device::Stay;
+use super::slab::Run;
+use super::testkit::{NONE, World, at, batch, campaign, dwelling, fence, leaving, seen, store};
 use crate::domain::ids::TargetId;
+use crate::domain::input::Input;
 use crate::domain::target::PlaceArea;
 
 /// A fence of 100 m at the origin, and nobody interested but in enters.
@@ -160,7 +163,7 @@ fn an_exit_pushes_from_the_fix_that_shows_it() {
     let mut world = World::new(vec![fence(1, 0.0, 100.0)], vec![leaving(10, &[1])]);
     world.walk(&[(0, 0.0)]);
     let job = world.walk(&[(60, 300.0)]).job();
-    assert_eq!((job.at, job.target), (super::testkit::at(60), TargetId(1)));
+    assert_eq!((job.at, job.target), (at(60), TargetId(1)));
 }
 
 #[test]
@@ -171,4 +174,21 @@ fn a_target_that_only_visits_are_measured_at_has_stays_too() {
     let mut world = World::with(account, vec![shop], vec![]);
     assert_eq!(world.walk(&[(0, 0.0)]).moves(), (1, 0, 0));
     assert_eq!(world.walk(&[(60, 400.0)]).moves(), (0, 1, 0));
+}
+
+#[test]
+#[ignore = "builds an index of 32,770 fences at one point, which takes 12 s unoptimised"]
+fn a_device_has_as_many_stays_as_a_run_can_hold() {
+    let most = u32::try_from(Run::<Stay>::MAX_LEN).unwrap();
+    let targets = (1..=most + 2).map(|id| fence(id, 0.0, 100.0)).collect();
+    let mut world = World::new(targets, vec![campaign(10, &(1..=most + 2).collect::<Vec<_>>())]);
+    let mut stays_after = |time_s, north_m| {
+        let fixes = [seen(1, time_s, north_m).fix];
+        world.step_alone(&Input::Fixes(batch(at(time_s), &fixes)));
+        (world.out.counts.enters, world.out.counts.exits)
+    };
+    let most = u64::from(most);
+    assert_eq!(stays_after(0, 0.0), (most, 0));
+    assert_eq!(stays_after(60, 0.0), (most, 0), "the others wait for room");
+    assert_eq!(stays_after(120, 900.0), (most, most));
 }

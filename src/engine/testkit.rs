@@ -297,6 +297,11 @@ impl World {
         Got { decisions, counts: added(&before, &self.out.counts) }
     }
 
+    /// Steps without the shadow, which would write and read a large state.
+    pub(super) fn step_alone(&mut self, input: &Input<'_>) {
+        self.partition.step(input, Some(self.loaded.view()), &mut self.out);
+    }
+
     pub(super) fn see(&mut self, seen: Seen) -> Got {
         self.step(&Input::Fixes(Batch {
             account: seen.account,

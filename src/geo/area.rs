@@ -18,26 +18,43 @@ pub fn size_m(shape: &Shape) -> f64 {
 /// outer ring, parts of a multi-polygon add up. Rings are taken not to cross each other.
 #[must_use]
 pub fn area_m2(rings: &[Ring]) -> f64 {
+    let boxes: Vec<RingBox> = rings.iter().map(RingBox::around).collect();
     let signed = rings.iter().enumerate().map(|(nth, ring)| {
-        let is_hole = depth(rings, nth) % 2 == 1;
+        let is_hole = depth(rings, &boxes, nth) % 2 == 1;
         if is_hole { -ring_area_m2(ring) } else { ring_area_m2(ring) }
     });
     signed.sum::<f64>().max(0.0)
 }
 
 /// How many of the other rings surround this one.
-fn depth(rings: &[Ring], nth: usize) -> usize {
+fn depth(rings: &[Ring], boxes: &[RingBox], nth: usize) -> usize {
     let Some(probe) = rings.get(nth).and_then(|Ring(vertices)| vertices.first().copied()) else {
         return 0;
     };
-    let others = rings.iter().enumerate().filter(|&(other, _)| other != nth);
-    others.filter(|(_, ring)| may_hold(ring, probe) && is_odd(edges(ring), probe)).count()
+    let others = rings.iter().zip(boxes).enumerate().filter(|&(other, _)| other != nth);
+    others.filter(|(_, (ring, around))| around.holds(probe) && is_odd(edges(ring), probe)).count()
 }
 
-/// Whether the ring's range of latitudes leaves it possible that it holds the vertex.
-fn may_hold(Ring(vertices): &Ring, probe: Vertex) -> bool {
-    let below = vertices.iter().any(|vertex| vertex.lat <= probe.lat);
-    below && vertices.iter().any(|vertex| vertex.lat > probe.lat)
+/// The bounds of a ring: (least, greatest) latitude and longitude.
+struct RingBox {
+    lat: (i64, i64),
+    lon: (i64, i64),
+}
+
+impl RingBox {
+    fn around(Ring(vertices): &Ring) -> Self {
+        let none = (i64::MAX, i64::MIN);
+        let wider = |(low, high): (i64, i64), at: i64| (low.min(at), high.max(at));
+        vertices.iter().fold(Self { lat: none, lon: none }, |all, vertex| Self {
+            lat: wider(all.lat, vertex.lat),
+            lon: wider(all.lon, vertex.lon),
+        })
+    }
+
+    fn holds(&self, at: Vertex) -> bool {
+        let within = |(low, high): (i64, i64), at: i64| low <= at && at <= high;
+        within(self.lat, at.lat) && within(self.lon, at.lon)
+    }
 }
 
 /// The area that one ring encloses: R² · |∮ sin φ dλ|, each edge integrated in closed form. Along an edge

@@ -33,6 +33,13 @@ pub struct Rect {
     pub north: i64,
 }
 
+/// The range of cos φ over a range of latitudes: what cells of one row share.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct CosRange {
+    low: f64,
+    high: f64,
+}
+
 /// A circle made ready for many rectangles.
 #[derive(Clone, Copy, Debug)]
 pub struct CircleCover {
@@ -76,10 +83,10 @@ impl CircleCover {
         Some(Self { center, cos_lat, limit })
     }
 
-    /// How the circle and the rectangle lie to each other.
+    /// How the circle and the rectangle, with the range of its cosines, lie to each other.
     #[must_use]
-    pub fn classify(&self, rect: Rect) -> Cover {
-        let Terms { a, b, k } = self.terms(rect);
+    pub fn classify(&self, rect: Rect, cos: CosRange) -> Cover {
+        let Terms { a, b, k } = self.terms(rect, cos);
         let slack = RELATIVE * self.limit + ABSOLUTE;
         if a.0 + k.0 * b.0 > self.limit + slack {
             Cover::Outside
@@ -92,12 +99,14 @@ impl CircleCover {
 
     /// Bounds of the three terms over the rectangle.
     #[must_use]
-    pub fn terms(&self, rect: Rect) -> Terms {
-        let (south, north) = (rect.south - self.lat(), rect.north - self.lat());
+    pub fn terms(&self, rect: Rect, CosRange { low, high }: CosRange) -> Terms {
+        // Beyond a pole there are no points, and past 180° a chord would shrink again.
+        let pole = i64::from(QUARTER_TURN_E7);
+        let [south, north] =
+            [rect.south, rect.north].map(|lat| lat.clamp(-pole, pole) - self.lat());
         let near_lat = if south <= 0 && north >= 0 { 0 } else { south.abs().min(north.abs()) };
         let far_lat = south.abs().max(north.abs());
         let (near_lon, far_lon) = turn_range(rect.west - self.lon(), rect.east - self.lon());
-        let (low, high) = cos_range(rect.south, rect.north);
         Terms {
             a: (chord_low(near_lat), chord_high(far_lat)),
             b: (chord_low(near_lon), chord_high(far_lon)),
@@ -148,12 +157,15 @@ fn turn_range(from: i64, to: i64) -> (i64, i64) {
     (near, far)
 }
 
-/// The range of cos φ over the latitudes `south ..= north`, cut to the poles.
-fn cos_range(south: i64, north: i64) -> (f64, f64) {
-    let cos = |lat: i64| libm::cos(radians(lat.abs().min(i64::from(QUARTER_TURN_E7)))).max(0.0);
-    let (a, b) = (cos(south), cos(north));
-    let high = if south <= 0 && north >= 0 { 1.0 } else { a.max(b) };
-    (a.min(b), high)
+impl CosRange {
+    /// The range over the latitudes `south ..= north`, cut to the poles.
+    #[must_use]
+    pub fn over(south: i64, north: i64) -> Self {
+        let cos = |lat: i64| libm::cos(radians(lat.abs().min(i64::from(QUARTER_TURN_E7)))).max(0.0);
+        let (a, b) = (cos(south), cos(north));
+        let high = if south <= 0 && north >= 0 { 1.0 } else { a.max(b) };
+        Self { low: a.min(b), high }
+    }
 }
 
 /// Angles below this (0.1 rad) take t² and t²(1 − t²/12), which enclose 4 sin²(t/2), and save the sine.

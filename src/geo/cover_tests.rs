@@ -19,6 +19,15 @@ fn point_of(rect: Rect, shares: (f64, f64)) -> Option<PointE7> {
     PointE7::new(i32::try_from(lat).ok()?, i32::try_from(lon).ok()?)
 }
 
+#[test]
+fn a_rectangle_past_the_far_pole_is_not_taken_for_near() {
+    let center = PointE7 { lat: 899_000_000, lon: 0 };
+    let cover = CircleCover::new(center, 18_827_477.5).expect("a circle");
+    let rect = Rect { west: 0, east: 1 << 29, south: -1_390_000_000, north: -860_000_000 };
+    let proof = cover.classify(rect, CosRange::over(rect.south, rect.north));
+    assert_eq!(proof, Cover::Outside, "the circle ends at 79° south");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
     #[test]
@@ -43,7 +52,7 @@ proptest! {
         let west = i64::from(lon) + near(offset.0, (bounds.east - bounds.west) / 2);
         let south = i64::from(lat) + near(offset.1, (bounds.north - bounds.south) / 2);
         let rect = Rect { west, east: west + size, south, north: south + size };
-        let cover = cover.classify(rect);
+        let cover = cover.classify(rect, CosRange::over(rect.south, rect.north));
         for point in shares.into_iter().filter_map(|share| point_of(rect, share)) {
             let inside = contains(center, radius_m, point);
             prop_assert!(cover != Cover::Inside || inside, "{point:?}");

@@ -9,3 +9,6 @@ pub mod raw;
 pub mod simulate;
 pub mod rerun;
 pub mod replay;
+
+#[cfg(test)]
+mod pings_tests;

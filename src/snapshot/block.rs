@@ -130,7 +130,7 @@ pub trait Content: Archive {
 /// Archives `content` behind its header.
 ///
 /// # Errors
-/// When it is too large for an archive's 32-bit offsets.
+/// When memory for it is refused.
 pub fn encode<T>(content: &T) -> Result<(BlockHash, AlignedVec<64>), TooLarge>
 where
     T: Content + for<'a> Serialize<HighSerializer<AlignedVec<64>, ArenaHandle<'a>, ArchiveError>>,
@@ -151,10 +151,10 @@ where
     Ok((hash, bytes))
 }
 
-/// A content too large for one block.
+/// A content that can't be archived.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error(
-    "the {kind} block is too large: {reason}; split the account's targets over several accounts"
+    "the {kind} block can't be archived: {reason}; split the account's targets over several accounts"
 )]
 pub struct TooLarge {
     /// The kind of block.

@@ -61,9 +61,9 @@ pub fn build(targets: &[(TargetId, &Shape)]) -> Result<IndexBlock, IndexError> {
     Ok(block)
 }
 
-const FINE: Fineness = Fineness { leaf_cost: 2.5, least_shift: 9, crowded_shift: 9 };
-const MEDIUM: Fineness = Fineness { leaf_cost: 8.0, least_shift: 13, crowded_shift: 13 };
-const COARSE: Fineness = Fineness { leaf_cost: 16.0, least_shift: 17, crowded_shift: 19 };
+const FINE: Fineness = Fineness { leaf_cost: 5.0, least_shift: 9, crowded_shift: 9 };
+const MEDIUM: Fineness = Fineness { leaf_cost: 12.0, least_shift: 13, crowded_shift: 13 };
+const COARSE: Fineness = Fineness { leaf_cost: 32.0, least_shift: 17, crowded_shift: 19 };
 
 /// What an index may take before it is built coarser: 64 MiB, 8 KiB a target, 256 bytes a vertex.
 const BUDGET_WORDS: usize = 1 << 24;
@@ -274,12 +274,12 @@ impl Root {
 
     fn cell(&self, slot: usize) -> Cell {
         let slot = i64::try_from(slot).unwrap_or_default();
-        let (column, row) = (slot % self.size[0], slot / self.size[0]);
-        Cell {
-            x: (self.at[0] + column) << self.shift,
-            y: (self.at[1] + row) << self.shift,
-            shift: self.shift,
-        }
+        self.at(self.at[0] + slot % self.size[0], self.at[1] + slot / self.size[0])
+    }
+
+    /// The root cell in this column and row of the grid.
+    fn at(&self, column: i64, row: i64) -> Cell {
+        Cell { x: column << self.shift, y: row << self.shift, shift: self.shift }
     }
 
     /// The slot of the root cell in this column and row of the grid.
@@ -298,9 +298,11 @@ impl Root {
         let (from, to) = clamped(&part.bounds, self.shift);
         let alone = Undecided { circles: vec![part.target], pieces: Vec::new() };
         for row in from[1]..=to[1] {
+            let cosines = self.at(from[0], row).cosines();
             for column in from[0]..=to[0] {
                 let Some(slot) = self.slot(column, row) else { continue };
-                let (rest, found) = splitter.narrow(self.cell(slot), &alone, &[]);
+                let cell = self.at(column, row);
+                let (rest, found) = splitter.narrow((cell, cosines), &alone, &[]);
                 if rest.circles.is_empty() && found.is_empty() {
                     continue;
                 }

@@ -4,7 +4,7 @@
 //! them. A unit of y is 11 mm, so shift 11 is 23 m and shift 20 is 12 km.
 
 use crate::domain::units::{HALF_TURN_E7, PointE7, QUARTER_TURN_E7};
-use crate::geo::cover::Rect;
+use crate::geo::cover::{CosRange, Rect};
 
 /// How many values x takes: 360°.
 pub const WIDTH: i64 = 2 * HALF_TURN_E7 as i64;
@@ -60,6 +60,13 @@ impl Cell {
     pub const fn child(self, bits: u32, column: i64, row: i64) -> Self {
         let shift = self.shift - bits;
         Self { x: self.x + (column << shift), y: self.y + (row << shift), shift }
+    }
+
+    /// The cosines of its latitudes.
+    #[must_use]
+    pub fn cosines(self) -> CosRange {
+        let rect = self.rect();
+        CosRange::over(rect.south, rect.north)
     }
 
     /// The points of the cell as a closed rectangle of coordinates.

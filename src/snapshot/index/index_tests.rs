@@ -257,7 +257,7 @@ fn shapes_anywhere() -> impl Strategy<Value = Vec<(TargetId, Shape)>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(10))]
     #[test]
     fn answers_are_the_naive_ones(shapes in shapes_anywhere(), seed in any::<u64>()) {
         let mut points = telling_points(&shapes);

@@ -54,7 +54,7 @@ const FARTHEST: f64 = 0.01;
 #[expect(clippy::cast_possible_truncation, reason = "ROUNDING covers the loss")]
 #[expect(clippy::cast_precision_loss, reason = "offsets are below 2^24")]
 fn fast_circle(center: PointE7, cover: &CircleCover, cell: Cell) -> Option<FastCircle> {
-    let terms = cover.terms(cell.rect());
+    let terms = cover.terms(cell.rect(), cell.cosines());
     let x = (i64::from(center.lon) + i64::from(HALF_TURN_E7) - cell.x + WIDTH / 2)
         .rem_euclid(WIDTH)
         - WIDTH / 2;

@@ -34,3 +34,5 @@ pub use view::IndexView;
 
 #[cfg(test)]
 mod index_tests;
+#[cfg(test)]
+mod verify_tests;

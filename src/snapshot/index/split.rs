@@ -10,7 +10,7 @@ use super::grid::Cell;
 use super::layout::{Full, Group, Layout, Leaf};
 use super::leaf::{circle_test, is_fast, push_polygon_test};
 use crate::domain::units::PointE7;
-use crate::geo::cover::{CircleCover, Cover};
+use crate::geo::cover::{CircleCover, CosRange, Cover};
 
 /// How far to split; a finer index has fewer tests in a look-up and more words.
 #[derive(Clone, Copy, Debug)]
@@ -24,15 +24,15 @@ pub(super) struct Fineness {
 }
 
 impl Fineness {
-    /// The cost that makes a leaf of a cell: it doubles with every fourth of the width below 90 m, since a
-    /// smaller cell sees fewer points and takes as many words to split.
+    /// The cost that makes a leaf of a cell: it doubles with every quartering of the width below 360 m, since
+    /// a smaller cell sees fewer points and takes as many words to split.
     fn enough(self, shift: u32) -> f32 {
         let halvings = FULL_PRICE_SHIFT.saturating_sub(shift);
         self.leaf_cost * libm::exp2f(0.5 * f32::from(u8::try_from(halvings).unwrap_or(u8::MAX)))
     }
 }
 
-const FULL_PRICE_SHIFT: u32 = 13;
+const FULL_PRICE_SHIFT: u32 = 15;
 
 /// A target's number in the ascending order of all target ids.
 pub(super) type Ordinal = u32;
@@ -135,13 +135,15 @@ impl Splitter<'_> {
         let kind = kind.min(cell.shift.saturating_sub(1)).max(1);
         let bits = fan_bits(kind);
         let entry = self.layout.node(kind)?;
+        let cosines: Vec<CosRange> =
+            (0..1 << bits).map(|row| cell.child(bits, 0, row).cosines()).collect();
         let mut borders = Column::new();
         for column in 0..1 << bits {
             let x = cell.child(bits, column, 0).x;
             fill_borders(&undecided.pieces, Frame::of(cell), x, &mut borders);
-            for row in 0..1 << bits {
+            for (row, &cosines) in (0..).zip(&cosines) {
                 let child = cell.child(bits, column, row);
-                let (rest, found) = self.narrow(child, undecided, &borders);
+                let (rest, found) = self.narrow((child, cosines), undecided, &borders);
                 let below = self.below(child, &rest, known, found)?;
                 let place = usize::try_from(row << bits | column).unwrap_or_default();
                 self.layout.set_child(entry, place, below);
@@ -173,7 +175,7 @@ impl Splitter<'_> {
     /// What is still undecided in a child, and what contains it.
     pub(super) fn narrow(
         &self,
-        child: Cell,
+        (child, cosines): (Cell, CosRange),
         undecided: &Undecided,
         borders: &[Vec<i64>],
     ) -> (Undecided, Vec<Ordinal>) {
@@ -182,7 +184,7 @@ impl Splitter<'_> {
         let rect = child.rect();
         for &target in &undecided.circles {
             let Some((_, cover)) = self.circle(target) else { continue };
-            match cover.classify(rect) {
+            match cover.classify(rect, cosines) {
                 Cover::Inside => found.push(target),
                 Cover::Outside => {}
                 Cover::Boundary => rest.circles.push(target),

@@ -13,8 +13,8 @@ use crate::snapshot::build::{BuildError, Built, Encoded, roll_back};
 use crate::snapshot::load::{BlockSource, LoadError, Loaded, Shelf, assemble};
 use crate::snapshot::memory::PrivateBytes;
 
-/// A block's offsets have 32 bits with a sign: no sound block is larger.
-const MAX_BLOCK_BYTES: u64 = (1 << 31) + HEADER_LEN as u64;
+/// The largest block that is read. An index counts 4-byte words in 32 bits, and nothing else comes near it.
+const MAX_BLOCK_BYTES: u64 = (16 << 30) + HEADER_LEN as u64;
 
 /// How large the store may grow if nothing else is said: 32 GiB.
 pub const DEFAULT_MAX_BYTES: u64 = 32 << 30;
