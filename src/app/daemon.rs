@@ -116,11 +116,7 @@ impl Daemon {
 
         let authority = Arc::new(Authority::open(data.join("tokens.json"))?);
         let identity = server_identity(config)?;
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(usize::from(config.daemon.io_threads))
-            .thread_name("io")
-            .enable_all()
-            .build()?;
+        let runtime = io_runtime(config)?;
         let (clock, keyring, outbox) =
             (ground.clock.clone(), ground.keyring.clone(), ground.outbox.clone());
         let (router, journal, figures) = start_shards(config, ground, &slot, &shutdown)?;
@@ -192,6 +188,15 @@ impl Daemon {
         }
         Ok(())
     }
+}
+
+/// The threads of sockets, HTTP intake and relays.
+fn io_runtime(config: &Config) -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(usize::from(config.daemon.io_threads))
+        .thread_name("io")
+        .enable_all()
+        .build()
 }
 
 fn processors() -> usize {
