@@ -16,7 +16,12 @@ PYTHON_NEEDS := $(wildcard docs/examples/requirements.txt)
 CRASH_TESTS := $(patsubst tests/%.rs,--test %,$(wildcard tests/crash*.rs))
 FUZZ_TARGETS := $(patsubst fuzz/fuzz_targets/%.rs,%,$(wildcard fuzz/fuzz_targets/*.rs))
 
-.PHONY: help demo test lint bench torture fuzz tools python
+# The generated sets of points and fences with known answers; what needs them passes without where the generator
+# is absent.
+SETS := target/sets
+SETS_FROM := $(wildcard ../shared/data/gen/gen.rs)
+
+.PHONY: help demo test lint exactness bench torture fuzz tools python sets
 
 help: ## This list
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -24,7 +29,7 @@ help: ## This list
 demo: ## A daemon with simulated devices; prints jobs as they fire
 	cargo run --release --locked -- demo
 
-test: tools python ## Everything that must hold, on real sockets and files
+test: tools python $(if $(SETS_FROM),$(SETS)/w1/done $(SETS)/w2/done) ## Everything that must hold, on real sockets and files
 	export GEOFENCED_PYTHON="$(CURDIR)/$(VENV)/bin/python"; \
 	if cargo nextest --version >/dev/null 2>&1; then \
 		cargo nextest run --workspace --locked --no-fail-fast; \
@@ -37,6 +42,9 @@ lint: tools ## Format, clippy, documentation links
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked
+
+exactness: sets ## Hits, enters and exits of all reference sets, at every count of shards and batch size
+	cargo test --release --locked --test exactness -- --include-ignored --nocapture --test-threads 1
 
 bench: ## Benchmarks, each beside its baseline
 	cargo bench --locked
@@ -61,6 +69,16 @@ tools:
 
 # The second implementation of the protocol runs in an environment of its own.
 python: $(if $(PYTHON_NEEDS),$(VENV)/ready)
+
+sets: $(if $(SETS_FROM),$(SETS)/w1/done $(SETS)/w2/done $(SETS)/w3/done)
+
+$(SETS)/gen: $(SETS_FROM)
+	mkdir -p $(SETS)
+	rustc -O $(SETS_FROM) -o $@
+
+$(SETS)/%/done: $(SETS)/gen
+	GEN_DIR=$(dir $(SETS_FROM)) $(SETS)/gen $* $(SETS)/$*
+	touch $@
 
 # Debian packages only where the machine lacks them.
 $(VENV)/ready: $(PYTHON_NEEDS)

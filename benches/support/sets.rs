@@ -1,8 +1,8 @@
 //! The data sets of `../shared/data`, where they are present: `w1`, `w2` and `w3` as the generator wrote them
-//! to `$GEOFENCED_SETS/<name>` (default `/tmp/geodata`), and `real`.
+//! to `$GEOFENCED_SETS/<name>` (default `target/sets`, where `make sets` puts them), and `real`.
 
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
@@ -10,7 +10,7 @@ use geofenced::domain::ids::TargetId;
 use geofenced::domain::target::{Ring, Shape, Vertex};
 use geofenced::domain::units::PointE7;
 use geofenced::engine::raw::RawPing;
-use geofenced::offline::pings::read_pings;
+use geofenced::offline::pings::{read_pings, read_pings_from};
 use serde::Deserialize;
 
 /// Fences and pings.
@@ -28,9 +28,23 @@ pub(crate) fn read(name: &'static str, limit: usize) -> Result<Set, String> {
     let (fences, pings) = paths(name);
     let file = File::open(&fences).map_err(|error| format!("{}: {error}", fences.display()))?;
     let targets = read_targets(&fences, file)?;
-    let mut pings = read_pings(&pings).map_err(|error| error.to_string())?.pings;
-    pings.truncate(limit);
+    let recorded = if limit == usize::MAX {
+        read_pings(&pings)
+    } else {
+        read_pings_from(&head(&pings, limit).map_err(|error| error.to_string())?[..], &pings)
+    };
+    let pings = recorded.map_err(|error| error.to_string())?.pings;
     Ok(Set { name, targets, pings })
+}
+
+/// The title and the first `rows` rows of a plain CSV.
+fn head(path: &Path, rows: usize) -> std::io::Result<Vec<u8>> {
+    let mut file = BufReader::new(File::open(path)?);
+    let mut text = Vec::new();
+    for _ in 0..=rows {
+        file.read_until(b'\n', &mut text)?;
+    }
+    Ok(text)
 }
 
 /// Where a set's fences and pings are.
@@ -39,8 +53,8 @@ pub(crate) fn paths(name: &str) -> (PathBuf, PathBuf) {
         let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
         return (shared.join("real_fences.geojson.gz"), shared.join("real_pings.csv.gz"));
     }
-    let sets =
-        std::env::var_os("GEOFENCED_SETS").map_or_else(|| "/tmp/geodata".into(), PathBuf::from);
+    let made = || Path::new(env!("CARGO_MANIFEST_DIR")).join("target/sets");
+    let sets = std::env::var_os("GEOFENCED_SETS").map_or_else(made, PathBuf::from);
     (sets.join(name).join("fences.geojson"), sets.join(name).join("pings.csv"))
 }
 

@@ -87,7 +87,15 @@ impl<T> Recorded<T> {
 /// # Errors
 /// [`PingsError`] with file, line and field.
 pub fn read_pings(path: &Path) -> Result<Recorded<RawPing>, PingsError> {
-    read_as(path, |fix| RawPing { device: fix.device, at: fix.at })
+    read_pings_from(open(path)?, path)
+}
+
+/// Reads pings for raw evaluation from any source; errors call it `path`.
+///
+/// # Errors
+/// [`PingsError`] with file, line and field.
+pub fn read_pings_from(source: impl Read, path: &Path) -> Result<Recorded<RawPing>, PingsError> {
+    read_as(source, path, |fix| RawPing { device: fix.device, at: fix.at })
 }
 
 /// Reads pings as fixes.
@@ -95,11 +103,15 @@ pub fn read_pings(path: &Path) -> Result<Recorded<RawPing>, PingsError> {
 /// # Errors
 /// [`PingsError`] with file, line and field.
 pub fn read_fixes(path: &Path) -> Result<Recorded<Fix>, PingsError> {
-    read_as(path, |fix| fix)
+    read_as(open(path)?, path, |fix| fix)
 }
 
-fn read_as<T>(path: &Path, keep: impl Fn(Fix) -> T) -> Result<Recorded<T>, PingsError> {
-    let mut rows = csv::Reader::from_reader(open(path)?);
+fn read_as<T>(
+    source: impl Read,
+    path: &Path,
+    keep: impl Fn(Fix) -> T,
+) -> Result<Recorded<T>, PingsError> {
+    let mut rows = csv::Reader::from_reader(source);
     let columns = columns(path, &mut rows)?;
     let mut recorded = Recorded { pings: Vec::new(), rejected: Vec::new() };
     let mut record = ByteRecord::new();
@@ -126,7 +138,7 @@ fn open(path: &Path) -> Result<Box<dyn Read>, PingsError> {
 }
 
 /// Where each of [`COLUMNS`] is.
-fn columns(path: &Path, rows: &mut csv::Reader<Box<dyn Read>>) -> Result<[usize; 5], PingsError> {
+fn columns(path: &Path, rows: &mut csv::Reader<impl Read>) -> Result<[usize; 5], PingsError> {
     let not_csv = |reason| PingsError::NotCsv { path: path.to_owned(), line: 1, reason };
     let header = rows.headers().map_err(not_csv)?;
     let mut at = [0; 5];
