@@ -1,7 +1,7 @@
 //! Whether the daemon may be sent work: a latch of named conditions, all of which must hold.
 //!
-//! A part that must come up first, or that may fall out (a snapshot, the journal, room on the disk, the
-//! clock), takes a [`Condition`] and sets it; `/readyz` names those that do not hold, and why.
+//! A part that must come up first takes a [`Condition`] and sets it. What may fall out and come back (the clock,
+//! the journal, room on the disk) is asked at each look. `/readyz` names those that do not hold, and why.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -13,8 +13,22 @@ pub struct Readiness {
 
 struct State {
     name: &'static str,
-    /// Why it does not hold; `None` while it does.
-    missing: Option<String>,
+    holds: Holds,
+}
+
+/// How a condition is known; a reason means that it does not hold.
+enum Holds {
+    Latched(Option<String>),
+    Asked(Box<dyn Fn() -> Option<String> + Send>),
+}
+
+impl State {
+    fn missing(&self) -> Option<String> {
+        match &self.holds {
+            Holds::Latched(missing) => missing.clone(),
+            Holds::Asked(missing) => missing(),
+        }
+    }
 }
 
 /// A condition that does not hold.
@@ -37,8 +51,14 @@ impl Readiness {
     #[must_use = "only the condition can set itself"]
     pub fn condition(&self, name: &'static str, reason: impl Into<String>) -> Condition {
         let mut conditions = self.conditions();
-        conditions.push(State { name, missing: Some(reason.into()) });
+        conditions.push(State { name, holds: Holds::Latched(Some(reason.into())) });
         Condition { index: conditions.len() - 1, latch: self.clone() }
+    }
+
+    /// Adds a condition that is asked at each look: `missing` says why it does not hold, or nothing. It must
+    /// not block.
+    pub fn ask(&self, name: &'static str, missing: impl Fn() -> Option<String> + Send + 'static) {
+        self.conditions().push(State { name, holds: Holds::Asked(Box::new(missing)) });
     }
 
     /// The conditions that do not hold, in the order in which they were added.
@@ -46,7 +66,7 @@ impl Readiness {
     pub fn missing(&self) -> Vec<Missing> {
         let conditions = self.conditions();
         let missing = conditions.iter().filter_map(|state| {
-            let reason = state.missing.clone()?;
+            let reason = state.missing()?;
             Some(Missing { condition: state.name, reason })
         });
         missing.collect()
@@ -55,7 +75,7 @@ impl Readiness {
     /// Whether every condition holds.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.conditions().iter().all(|state| state.missing.is_none())
+        self.conditions().iter().all(|state| state.missing().is_none())
     }
 
     fn conditions(&self) -> MutexGuard<'_, Vec<State>> {
@@ -83,7 +103,7 @@ impl Condition {
 
     fn put(&self, missing: Option<String>) {
         if let Some(state) = self.latch.conditions().get_mut(self.index) {
-            state.missing = missing;
+            state.holds = Holds::Latched(missing);
         }
     }
 }

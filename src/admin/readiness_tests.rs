@@ -1,5 +1,8 @@
 //! The latch: all must hold, each may fall out again.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::readiness::Readiness;
 
 #[test]
@@ -25,5 +28,19 @@ fn a_condition_may_fall_out_again() {
     disk.clear("12 MiB are left, 64 are needed");
     assert_eq!(readiness.missing()[0].reason, "12 MiB are left, 64 are needed");
     disk.set();
+    assert!(readiness.is_ready());
+}
+
+#[test]
+fn what_is_asked_holds_as_long_as_nothing_is_missing() {
+    let readiness = Readiness::new();
+    let stepped = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&stepped);
+    readiness.ask("clock", move || seen.load(Ordering::Relaxed).then(|| "it stepped".to_owned()));
+    assert!(readiness.is_ready());
+    stepped.store(true, Ordering::Relaxed);
+    assert!(!readiness.is_ready());
+    assert_eq!(readiness.missing()[0].reason, "it stepped");
+    stepped.store(false, Ordering::Relaxed);
     assert!(readiness.is_ready());
 }

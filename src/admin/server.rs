@@ -125,6 +125,8 @@ pub async fn run(config: AdminConfig, listener: TcpListener, router: Router, mut
     }
     drop(listener);
     while connections.join_next().await.is_some() {}
+    // The routes hold parts of the daemon: they go before the member says that this has ended.
+    drop(router);
 }
 
 /// After a failed accept, mostly for want of file descriptors, which come back as connections end.

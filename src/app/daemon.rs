@@ -41,12 +41,13 @@ use crate::shutdown::{Shutdown, Stage};
 use crate::sink::queue::{self, QueueService};
 use crate::snapshot::slot::Slot;
 use crate::snapshot::store::Store;
-use crate::telemetry::sampler::Metrics;
+use crate::telemetry::sampler::{Metrics, keep_up};
 use crate::telemetry::{process, systemd};
 
 use super::publish::Publisher;
 use super::recover::{latest_instant, recover};
 use super::samplers;
+use super::vitals::Watched;
 
 /// The newest durable format that is written.
 const FORMAT: u16 = 1;
@@ -122,12 +123,22 @@ impl Daemon {
         let (router, journal, figures) = start_shards(config, ground, &slot, &shutdown)?;
 
         let intake_figures = Arc::new(IngestFigures::default());
+        let watched = Watched {
+            shutdown: shutdown.clone(),
+            clock: clock.clone(),
+            journal: Arc::downgrade(&journal),
+            outbox: outbox.clone(),
+            shards: figures,
+        };
+        watched.conditions(&readiness);
+        watched.signs_of_life(&runtime);
+        samplers::shards(&metrics, watched.shards, router.clone());
         samplers::intake(&metrics, Arc::clone(&intake_figures));
-        samplers::shards(&metrics, figures, router.clone());
         samplers::stores(&metrics, Arc::clone(&journal), outbox.clone());
         samplers::state(&metrics, slot, readiness.clone(), clock.clone());
         samplers::publications(&metrics, Arc::clone(&publisher));
         metrics.register(process::sample);
+        keep_histograms_up(config, &runtime, &metrics, &shutdown);
 
         let intake = Arc::new(router.clone());
         let quic = start_quic(
@@ -146,11 +157,7 @@ impl Daemon {
             .mount(Scope::Queue, poll, queue::routes(service))
             .mount_open(config.admin.request_limit(), http::routes(http_intake))
             .into_router();
-        let listener = TcpListener::bind(config.admin.listen)
-            .with_context(|| format!("admin.listen {}", config.admin.listen))?;
-        let http = listener.local_addr()?;
-        let member = shutdown.join(Stage::Admin, "admin");
-        crate::admin::server::spawn(config.admin.clone(), listener, routes, member)?;
+        let http = start_http(config, routes, &shutdown)?;
         Ok(Self {
             quic,
             http,
@@ -308,6 +315,31 @@ fn start_shards(
     }
     let router = Router::new(deal, mailboxes, clock, config.policy, failed);
     Ok((router, journal, figures))
+}
+
+/// Histograms fold their samples away on a timer, whether or not anybody scrapes.
+fn keep_histograms_up(
+    config: &Config,
+    runtime: &tokio::runtime::Runtime,
+    metrics: &Metrics,
+    shutdown: &Shutdown,
+) {
+    let period = Duration::from_secs(u64::from(config.telemetry.upkeep_s));
+    let member = shutdown.join(Stage::Admin, "histogram upkeep");
+    runtime.spawn(keep_up(metrics.clone(), period, member));
+}
+
+fn start_http(
+    config: &Config,
+    routes: axum::Router,
+    shutdown: &Shutdown,
+) -> anyhow::Result<SocketAddr> {
+    let listener = TcpListener::bind(config.admin.listen)
+        .with_context(|| format!("admin.listen {}", config.admin.listen))?;
+    let addr = listener.local_addr()?;
+    let member = shutdown.join(Stage::Admin, "admin");
+    crate::admin::server::spawn(config.admin.clone(), listener, routes, member)?;
+    Ok(addr)
 }
 
 fn start_quic(

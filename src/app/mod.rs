@@ -2,15 +2,19 @@
 //!
 //! [`daemon`] is the order in which they start and end; [`recover`] brings the partitions to where the last run
 //! left them; [`publish`] puts snapshots in force; [`samplers`] shows the parts' counters to
-//! telemetry; [`serve`] waits for signals;
+//! telemetry, and [`vitals`] to `/readyz` and systemd how they are; [`serve`] waits for signals;
 //! [`demo`] plays the whole way with simulated devices ([`walkers`]).
 
 pub mod daemon;
 mod recover;
 mod publish;
 mod samplers;
+mod vitals;
 pub mod serve;
 pub mod demo;
 mod walkers;
 
 pub use publish::SnapshotConfig;
+
+#[cfg(test)]
+mod vitals_tests;

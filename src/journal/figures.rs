@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use crate::telemetry::pulse::Pulse;
+
 /// Upper bounds of the buckets in which sync times are counted, ns; a last bucket takes what is
 /// longer.
 pub const SYNC_BUCKETS_NS: [u64; 12] = [
@@ -32,6 +34,8 @@ pub struct JournalFigures {
     sync_buckets: [AtomicU64; SYNC_BUCKETS_NS.len() + 1],
     full_waits: AtomicU64,
     disk_full: AtomicBool,
+    /// The writer's, for the watchdog.
+    pub pulse: Pulse,
 }
 
 /// The counters at one moment.

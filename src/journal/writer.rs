@@ -143,13 +143,14 @@ impl Writer {
                 return self.refuse_all(open, handed);
             }
         }
+        self.shared.figures.pulse.rests();
     }
 
     /// Waits for a buffer and takes what else is there, up to the bounds of a group. `false` when
     /// no more will come.
     fn take_group(&mut self, handed: &Receiver<Handover>) -> bool {
         let mut bytes = 0;
-        let mut next = handed.recv().ok();
+        let mut next = self.shared.figures.pulse.resting(|| handed.recv()).ok();
         loop {
             match next {
                 None | Some(Handover::Close) => return false,
@@ -268,6 +269,7 @@ impl Writer {
             open = self.take_group(handed);
             self.return_buffers();
         }
+        self.shared.figures.pulse.rests();
     }
 }
 
@@ -303,7 +305,7 @@ impl FullWait {
         shared.figures.count_full_wait();
         let wait = FULL_WAIT.saturating_mul(1 << self.waits.min(8)).min(FULL_WAIT_MAX);
         self.waits = self.waits.saturating_add(1);
-        std::thread::park_timeout(wait);
+        shared.figures.pulse.resting(|| std::thread::park_timeout(wait));
         true
     }
 

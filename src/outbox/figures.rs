@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::record::RecordKind;
+use crate::telemetry::pulse::Pulse;
 
 /// Counters since start, and gauges of now. All relaxed: each stands alone.
 #[derive(Debug, Default)]
@@ -23,6 +24,8 @@ pub struct OutboxFigures {
     pub removed: AtomicU64,
     /// Bytes of records held now.
     pub held_bytes: AtomicU64,
+    /// The writer's, for the watchdog.
+    pub pulse: Pulse,
 }
 
 impl OutboxFigures {

@@ -92,6 +92,7 @@ impl Writer {
         } else {
             self.shared.failed.get_or_init(|| OutboxError::Closed);
         }
+        self.shared.figures.pulse.rests();
         // Wakes readers, who then find out that nothing more will come.
         self.shared.visible.send_modify(|_| {});
     }
@@ -116,6 +117,7 @@ impl Writer {
         let takes_more = self.waiting.is_empty();
         let releases = if takes_more { &self.releases } else { &nothing };
         if !self.is_closing {
+            self.shared.figures.pulse.rests();
             select! {
                 recv(releases) -> release => match release {
                     Ok(release) => self.waiting.push(release),
@@ -128,6 +130,7 @@ impl Writer {
                 default(WAKE_EVERY) => {}
             }
         }
+        self.shared.figures.pulse.works();
         orders.extend(self.orders.try_iter().take(GROUP_ORDERS));
         self.is_closing |= orders.iter().any(|order| matches!(order, Order::Close));
         let mut records: usize = self.waiting.iter().map(|release| release.records.len()).sum();

@@ -3,6 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use crate::engine::Counts;
+use crate::telemetry::pulse::Pulse;
 
 /// One shard's figures. The worker writes after each batch, telemetry reads at a scrape.
 #[derive(Debug, Default)]
@@ -10,6 +11,8 @@ pub struct ShardFigures {
     /// All of them change together, so that the identities hold at every scrape. The worker only tries the
     /// lock: when a scrape holds it, the next batch brings the figures up to date.
     latest: Mutex<ShardSample>,
+    /// The worker's, for the watchdog.
+    pub pulse: Pulse,
 }
 
 /// A shard's figures at one moment.

@@ -116,21 +116,28 @@ impl Worker {
         self.adopt_policy();
         loop {
             let ending = member.is_asked();
+            self.rest();
             self.gather(ending);
+            self.parts.figures.pulse.works();
             let idle = self.parcels.is_empty();
             self.step_batch();
             self.settle_synced();
             if self.parts.log.failed().is_some() {
                 self.fail();
-                return;
+                return self.rest();
             }
             self.offer_checkpoint();
             if ending && idle && self.unsynced.is_empty() && self.parts.inbox.receiver.is_empty() {
                 self.final_checkpoints();
                 self.parts.figures.settle(&self.sample);
-                return;
+                return self.rest();
             }
         }
+    }
+
+    /// From here on it waits: who lets it wait has a pulse of its own.
+    fn rest(&self) {
+        self.parts.figures.pulse.rests();
     }
 
     /// Numbers that changed with the config are an input like any other.
@@ -205,7 +212,7 @@ impl Worker {
             let position = InputPosition { partition: step.partition, seq: self.appended[place] };
             self.parts.log.append(position, &step.input(&self.parcels));
         }
-        let commit = self.parts.log.commit();
+        let commit = self.parts.figures.pulse.resting(|| self.parts.log.commit());
         let release = self.evaluate(view);
         self.unsynced.push_back(Unsynced { commit, release, tickets: Vec::new() });
         self.release_parcels();
@@ -322,7 +329,9 @@ impl Worker {
         let synced = self.parts.log.synced();
         while self.unsynced.front().is_some_and(|batch| batch.commit <= synced) {
             let Some(batch) = self.unsynced.pop_front() else { return };
-            if let Err(error) = self.parts.outbox.release_through(batch.release) {
+            let pulse = &self.parts.figures.pulse;
+            let released = pulse.resting(|| self.parts.outbox.release_through(batch.release));
+            if let Err(error) = released {
                 tracing::error!(%error, "the outbox takes no more; restart the daemon once its disk is sound");
                 self.parts.failed.store(true, Ordering::Release);
             }
@@ -387,7 +396,8 @@ impl Worker {
     fn final_checkpoints(&mut self) {
         for place in 0..self.parts.partitions.len() {
             let order = self.checkpoint(place);
-            if self.parts.checkpoints.send(order).is_err() {
+            let pulse = &self.parts.figures.pulse;
+            if pulse.resting(|| self.parts.checkpoints.send(order)).is_err() {
                 return;
             }
         }

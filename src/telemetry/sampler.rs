@@ -102,9 +102,11 @@ pub async fn keep_up(metrics: Metrics, period: Duration, mut member: Member) {
     loop {
         tokio::select! {
             _ = ticks.tick() => metrics.upkeep(),
-            () = member.asked() => return,
+            () = member.asked() => break,
         }
     }
+    // The samplers hold parts of the daemon: they go before the member says that this has ended.
+    drop(metrics);
 }
 
 /// A histogram whose part counts into buckets of its own: each scrape passes on what has been added.

@@ -1,7 +1,7 @@
 //! Word to systemd: ready, reloading, stopping, alive. Without systemd each of these does nothing.
 //!
 //! The unit is `Type=notify` with a watchdog. "Alive" is not a timer that always fires: `app` passes a check
-//! that asks every shard and writer for a sign of progress, and the watchdog's word is withheld while it fails, so
+//! that looks at the [`pulse`](super::pulse) of every shard and writer, and the watchdog's word is withheld while it fails, so
 //! that systemd restarts a daemon that hangs.
 
 use std::time::Duration;
@@ -40,7 +40,7 @@ pub fn watchdog_period() -> Option<Duration> {
 /// Gives signs of life every `period` while `alive` says so, until asked to end.
 pub async fn watchdog(
     period: Duration,
-    alive: impl Fn() -> Result<(), Hung> + Send,
+    mut alive: impl FnMut() -> Result<(), Hung> + Send,
     mut member: Member,
 ) {
     let mut ticks = tokio::time::interval(period);

@@ -81,9 +81,15 @@ impl Daemon {
 
     /// Asks it to drain, and waits until it has.
     pub(crate) fn sigterm(&mut self) -> ExitStatus {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        self.signal("TERM");
         self.child.wait().unwrap()
+    }
+
+    /// Sends it a signal, by its name without `SIG`.
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args([&format!("-{name}"), &pid]).status().unwrap();
+        assert!(sent.success());
     }
 
     /// Starts it again, after [`kill9`](Self::kill9) or [`sigterm`](Self::sigterm), where it was.

@@ -1,0 +1,46 @@
+//! The table of conditions: each falls out for its own cause and no other, and says what to do.
+
+use super::vitals::{CONDITIONS, Standing};
+use crate::outbox::OutboxError;
+
+/// The conditions that do not hold, with their reasons.
+fn missing(now: &Standing) -> Vec<(&'static str, String)> {
+    let rows = CONDITIONS.iter();
+    rows.filter_map(|(name, missing)| Some((*name, missing(now)?))).collect()
+}
+
+#[test]
+fn all_hold_while_nothing_is_wrong() {
+    assert_eq!(missing(&Standing::default()), []);
+}
+
+#[test]
+fn each_falls_out_for_its_own_cause_and_says_why() {
+    let failed = OutboxError::Failed { reason: "the disk is gone".into() };
+    for (now, name, says) in [
+        (Standing { draining: true, ..Standing::default() }, "draining", "ending"),
+        (
+            Standing { stepped_ms: Some(-3_600_000), ..Standing::default() },
+            "clock",
+            "stepped by -3600 s",
+        ),
+        (
+            Standing { journal_failed: Some("can't sync".to_owned()), ..Standing::default() },
+            "journal",
+            "can't sync",
+        ),
+        (Standing { disk_full: true, ..Standing::default() }, "disk", "make room"),
+        (Standing { outbox_full: true, ..Standing::default() }, "outbox", "outbox_max_bytes"),
+        (
+            // A failed outbox calls itself full, too: the failure is what to tell.
+            Standing { outbox_full: true, outbox_ended: Some(failed), ..Standing::default() },
+            "outbox",
+            "the disk is gone",
+        ),
+    ] {
+        let found = missing(&now);
+        assert_eq!(found.len(), 1, "{name}: {found:?}");
+        assert_eq!(found[0].0, name);
+        assert!(found[0].1.contains(says), "{found:?}");
+    }
+}
