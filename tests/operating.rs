@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use geofenced::auth::grant::Scope;
 use geofenced::sink::http_client::HttpClient;
+use hyper::Method;
 use jiff::civil::date;
 use serde_json::Value;
 
@@ -29,26 +30,27 @@ fn systemd_hears_that_the_daemon_is_ready_alive_and_stopping() {
     let home = tempfile::tempdir().expect("a directory");
     let path = home.path().join("notify");
     let systemd = UnixDatagram::bind(&path).expect("binds");
-    systemd.set_read_timeout(Some(PATIENCE)).expect("it takes a timeout");
+    // Read to the end, as systemd does: a socket that is full would hold the daemon up.
+    let (said, heard) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let mut bytes = [0; 4096];
+        while let Ok(len) = systemd.recv(&mut bytes) {
+            let words = String::from_utf8_lossy(&bytes[..len]).into_owned();
+            words.lines().for_each(|word| drop(said.send(word.to_owned())));
+        }
+    });
     let mut daemon = Daemon::start(&[
         ("NOTIFY_SOCKET", path.to_str().expect("UTF-8")),
         ("WATCHDOG_USEC", "200000"),
     ]);
-    let hear = |word: &str| {
-        let mut bytes = [0; 4096];
-        loop {
-            let len = systemd.recv(&mut bytes).unwrap_or_else(|_| panic!("{word} was never said"));
-            let said = String::from_utf8_lossy(&bytes[..len]).into_owned();
-            if said.lines().any(|line| line == word) {
-                return;
-            }
-        }
+    let hear = |wanted: &str| {
+        let next = || heard.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("no {wanted}"));
+        while next() != wanted {}
     };
     hear("READY=1");
     (0..5).for_each(|_| hear("WATCHDOG=1"));
-    let ended = std::thread::spawn(move || daemon.sigterm());
+    assert!(daemon.sigterm().success());
     hear("STOPPING=1");
-    assert!(ended.join().expect("it ends").success());
 }
 
 #[tokio::test]
@@ -72,6 +74,58 @@ async fn a_draining_daemon_is_not_ready() {
         tokio::time::sleep(Duration::from_millis(1)).await;
     };
     assert_eq!((status, missing), (503, vec!["draining".to_owned()]));
+}
+
+#[tokio::test]
+async fn a_reload_takes_up_policy_tokens_and_nothing_of_a_bad_config() {
+    let home = tempfile::tempdir().expect("a directory");
+    let file = home.path().join("geofenced.toml");
+    let write = |text: &str| std::fs::write(&file, text).expect("written");
+    write("[policy]\nclock = \"fixes\"\n");
+    let mut daemon =
+        Daemon::start(&[("GEOFENCED_CONFIG", file.to_str().expect("UTF-8")), QUIET_RESERVE]);
+    daemon.snapshot(FENCES, CAMPAIGNS, date(2026, 1, 1)).await;
+    assert_eq!(coarse_ping(&daemon, daemon.token(Scope::Ingest), 1).await, 200);
+
+    let late = daemon.new_token("late", Scope::Ingest);
+    write("[policy]\nclock = \"fixes\"\nmax_accuracy_m = 0\n[shard]\ntick_ms = 50\n");
+    daemon.signal("HUP");
+    daemon.log_says("policy.max_accuracy_m").await;
+    daemon.log_says("nothing was taken up").await;
+    assert_eq!(coarse_ping(&daemon, &late, 2).await, 401);
+    assert_eq!(coarse_ping(&daemon, daemon.token(Scope::Ingest), 2).await, 200);
+
+    write("[policy]\nclock = \"system\"\nmax_accuracy_m = 1000\n[shard]\ntick_ms = 50\n");
+    daemon.signal("HUP");
+    daemon.log_says(r#"taken_up=["policy.max_accuracy_m"]"#).await;
+    daemon.log_says(r#"waiting=["policy.clock", "shard.tick_ms"]"#).await;
+    // The policy is an input of its own, and comes no later than what is sent from now on.
+    assert_eq!(coarse_ping(&daemon, &late, 3).await, 200);
+
+    let records = daemon.read_queue("reload", 2).await;
+    let jobs: Vec<_> =
+        records.iter().filter(|record| record["type"] == "geofenced.push_job.v1").collect();
+    assert_eq!(jobs.len(), 1, "{records:?}");
+    assert_eq!(jobs[0]["data"]["device_id"], device(3));
+    assert!(daemon.sigterm().success());
+    daemon.replay_journal();
+}
+
+/// Test machines have small disks.
+const QUIET_RESERVE: (&str, &str) = ("GEOFENCED__OUTBOX__DISK_RESERVE_BYTES", "1000000");
+
+fn device(number: u32) -> String {
+    format!("00000000-0000-4000-8000-{number:012}")
+}
+
+/// Sends one ping at the centre of the square, coarser than the square is large, and gives the answer's status.
+async fn coarse_ping(daemon: &Daemon, token: &str, number: u32) -> u16 {
+    let body = serde_json::json!({ "app": 1, "pings": [{ "device": device(number), "lat": 37.5663,
+        "lon": 126.978, "accuracy_m": 900, "platform": "android", "at": 1_768_219_200_000_i64 }] });
+    let mut http =
+        HttpClient::connect(&daemon.http.to_string(), Some(token)).await.expect("it connects");
+    let answer = http.send(Method::POST, "/v1/pings", body.to_string().into()).await;
+    answer.expect("it answers").status.as_u16()
 }
 
 /// The status of `/readyz` and the conditions that it misses.

@@ -35,6 +35,7 @@ use crate::shard::figures::ShardFigures;
 use crate::shard::ledger::Ledger;
 use crate::shard::mailbox::{Inbox, mailbox};
 use crate::shard::parts::ShardParts;
+use crate::shard::policy::PolicyInForce;
 use crate::shard::router::{Deal, Router};
 use crate::shard::worker;
 use crate::shutdown::{Shutdown, Stage};
@@ -70,6 +71,7 @@ pub struct Daemon {
     pub shutdown: Shutdown,
     pub(super) publisher: Arc<Publisher>,
     pub(super) authority: Arc<Authority>,
+    pub(super) policy: PolicyInForce,
     router: Router,
     outbox: Outbox,
     journal: Option<Arc<Journal>>,
@@ -120,7 +122,8 @@ impl Daemon {
         let runtime = io_runtime(config)?;
         let (clock, keyring, outbox) =
             (ground.clock.clone(), ground.keyring.clone(), ground.outbox.clone());
-        let (router, journal, figures) = start_shards(config, ground, &slot, &shutdown)?;
+        let policy = PolicyInForce::new(config.policy);
+        let (router, journal, figures) = start_shards(config, &policy, ground, &slot, &shutdown)?;
 
         let intake_figures = Arc::new(IngestFigures::default());
         let watched = Watched {
@@ -165,6 +168,7 @@ impl Daemon {
             shutdown,
             publisher,
             authority,
+            policy,
             router,
             outbox,
             journal: Some(journal),
@@ -267,6 +271,7 @@ type Running = (Router, Arc<Journal>, Vec<Arc<ShardFigures>>);
 
 fn start_shards(
     config: &Config,
+    policy: &PolicyInForce,
     ground: Ground,
     slot: &Arc<Slot>,
     shutdown: &Shutdown,
@@ -304,7 +309,7 @@ fn start_shards(
             sealer: keyring.sealer(),
             clock: clock.clone(),
             ledger: Arc::clone(&ledger),
-            policy: config.policy,
+            policy: policy.clone(),
             config: config.shard,
             checkpoints: orders.clone(),
             figures: shard_figures,
@@ -313,7 +318,7 @@ fn start_shards(
         let member = shutdown.join(Stage::Shards, format!("shard {shard}"));
         worker::spawn(shard, parts, member, shutdown.clone())?;
     }
-    let router = Router::new(deal, mailboxes, clock, config.policy, failed);
+    let router = Router::new(deal, mailboxes, clock, policy.clone(), failed);
     Ok((router, journal, figures))
 }
 

@@ -6,6 +6,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::admin::snapshots::SnapshotControl;
 use crate::config::Config;
+use crate::domain::policy::Policy;
 use crate::telemetry::logging::{self, LogFilter};
 use crate::telemetry::systemd;
 
@@ -60,31 +61,39 @@ async fn obey(
     }
 }
 
-/// Takes over what can change while running: tokens, the log filter, the newest snapshot. A config with a
-/// mistake changes nothing.
-fn reload(daemon: &Daemon, file: Option<&Path>, running: &Config, filter: &LogFilter) {
+/// Takes up what can change while running. A config with a mistake changes nothing at all.
+fn reload(daemon: &Daemon, file: Option<&Path>, started: &Config, filter: &LogFilter) {
     systemd::reloading();
     match Config::load(file) {
-        Ok(config) => adopt(&config, running, filter),
-        Err(error) => {
-            tracing::error!(%error, "the config has mistakes; the old one stays in force")
-        }
+        Ok(config) => adopt(daemon, &config, started, filter),
+        Err(error) => tracing::error!(
+            %error,
+            "the config has mistakes: nothing was taken up, not the tokens and snapshots either"
+        ),
+    }
+    systemd::ready("serving");
+}
+
+fn adopt(daemon: &Daemon, config: &Config, started: &Config, filter: &LogFilter) {
+    // Which clock decides can't change under the outbox and recovery, which began with the other.
+    daemon.policy.adopt(Policy { clock: started.policy.clock, ..config.policy });
+    if let Err(error) = filter.set(&config.telemetry.log_filter) {
+        tracing::error!(%error, "the log filter has a mistake; the old one stays in force");
     }
     if let Err(error) = daemon.authority.reload() {
         tracing::error!(%error, "the tokens have mistakes; the old ones stay in force");
     }
     // A failure is logged where it happens.
     let _outcome = daemon.publisher.reload();
-    systemd::ready("serving");
+    let (taken_up, waiting): (Vec<_>, Vec<_>) =
+        started.changed_keys(config).into_iter().partition(|key| is_reloadable(key));
+    tracing::info!(?taken_up, "reloaded; the keys that differ from the start's are in force");
+    if !waiting.is_empty() {
+        tracing::warn!(?waiting, "these changed keys take effect at the next start");
+    }
 }
 
-fn adopt(config: &Config, running: &Config, filter: &LogFilter) {
-    let changed = running.changed_keys(config);
-    if let Err(error) = filter.set(&config.telemetry.log_filter) {
-        tracing::error!(%error, "the log filter has a mistake; the old one stays in force");
-    }
-    let waits: Vec<_> = changed.iter().filter(|key| *key != "telemetry.log_filter").collect();
-    if !waits.is_empty() {
-        tracing::warn!(keys = ?waits, "these keys take effect at the next start");
-    }
+/// Whether a changed key takes effect without a restart.
+fn is_reloadable(key: &str) -> bool {
+    key == "telemetry.log_filter" || (key.starts_with("policy.") && key != "policy.clock")
 }

@@ -3,13 +3,15 @@
 //! [`router`] deals the records of a submission to partitions and puts them into the [`mailbox`]es of the
 //! shards that own them, which wait when they are full. A [`worker`] is one OS thread that owns the state of
 //! its partitions outright: it appends a batch to the journal, steps it while the sync is under way, and when
-//! the sync is done releases the outputs and resolves the [`ticket`]s. The [`ledger`] leases what is
+//! the sync is done releases the outputs and resolves the [`ticket`]s. A changed [`policy`] goes to every
+//! partition as an input. The [`ledger`] leases what is
 //! left of limits that span partitions.
 
 pub mod config;
 pub mod ticket;
 pub mod mailbox;
 pub mod router;
+pub mod policy;
 mod batch;
 pub mod parts;
 pub mod worker;

@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex};
 use crossbeam::channel::Sender;
 
 use crate::clock::Clock;
-use crate::domain::policy::Policy;
 use crate::engine::Partition;
 use crate::identity::Sealer;
 use crate::journal::ShardLog;
@@ -19,6 +18,7 @@ use super::config::ShardConfig;
 use super::figures::ShardFigures;
 use super::ledger::Ledger;
 use super::mailbox::Inbox;
+use super::policy::PolicyInForce;
 
 /// What a shard is built from.
 pub struct ShardParts {
@@ -38,8 +38,8 @@ pub struct ShardParts {
     pub clock: Clock,
     /// Leases what is left of limits across partitions.
     pub ledger: Arc<Mutex<Ledger>>,
-    /// The engine's numbers from the config.
-    pub policy: Policy,
+    /// The engine's numbers from the config; a reload changes them.
+    pub policy: PolicyInForce,
     /// Its knobs.
     pub config: ShardConfig,
     /// Where checkpoints go.

@@ -6,12 +6,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::clock::Clock;
 use crate::domain::fix::{Fix, FutureRule};
 use crate::domain::ids::{AccountId, DeviceId, DeviceKey, PARTITIONS, PartitionId};
-use crate::domain::policy::{ClockMode, Policy};
+use crate::domain::policy::ClockMode;
 use crate::domain::report::{Outcome, PlaceHint, Profile};
 use crate::domain::submission::{Records, Submission, SubmitError};
 use crate::domain::units::UtcMs;
 
 use super::mailbox::{Delivery, Mailbox, Parcel};
+use super::policy::PolicyInForce;
 use super::ticket::{AckTicket, ticket};
 
 /// Which shard owns which partition; fixed at start.
@@ -60,7 +61,7 @@ struct Shared {
     deal: Deal,
     mailboxes: Vec<Mailbox>,
     clock: Clock,
-    policy: Policy,
+    policy: PolicyInForce,
     draining: AtomicBool,
     /// Set once a sync has failed; nothing is taken any more.
     failed: Arc<AtomicBool>,
@@ -74,7 +75,7 @@ impl Router {
         deal: Deal,
         mailboxes: Vec<Mailbox>,
         clock: Clock,
-        policy: Policy,
+        policy: PolicyInForce,
         failed: Arc<AtomicBool>,
     ) -> Self {
         debug_assert_eq!(deal.shards(), mailboxes.len());
@@ -91,11 +92,12 @@ impl Router {
     /// How far ahead a fix may lie that is taken in at `received_at`.
     #[must_use]
     pub fn future_rule(&self, received_at: UtcMs) -> FutureRule {
-        match self.shared.policy.clock {
+        let policy = self.shared.policy.now();
+        match policy.clock {
             ClockMode::Fixes => FutureRule::Off,
             ClockMode::System => FutureRule::AtMost {
                 received_at,
-                max_future_ms: i64::from(self.shared.policy.max_future_s) * 1000,
+                max_future_ms: i64::from(policy.max_future_s) * 1000,
             },
         }
     }

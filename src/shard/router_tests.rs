@@ -13,6 +13,7 @@ use crate::domain::submission::{Lost, Records, Submission, SubmitError};
 use crate::domain::units::{PointE7, UtcMs};
 
 use super::mailbox::{Delivery, Inbox, mailbox};
+use super::policy::PolicyInForce;
 use super::router::{Deal, Router};
 
 fn fix(device: u128, ms: i64) -> Fix {
@@ -40,7 +41,7 @@ fn router(shards: usize, capacity: u32) -> (Router, Vec<Inbox>) {
     let (boxes, inboxes) = (0..shards).map(|_| mailbox(capacity)).unzip();
     let (clock, _hands) = Clock::manual(UtcMs(0));
     let failed = Arc::new(AtomicBool::new(false));
-    (Router::new(deal, boxes, clock, Policy::default(), failed), inboxes)
+    (Router::new(deal, boxes, clock, PolicyInForce::new(Policy::default()), failed), inboxes)
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use crossbeam::channel::{self, Receiver};
 
 use crate::domain::ids::{Epoch, InputPosition, InputSeq, PARTITIONS, PartitionId};
 use crate::domain::input::Grant;
-use crate::domain::policy::ClockMode;
+use crate::domain::policy::{ClockMode, Policy};
 use crate::domain::reasons::{RejectCounts, RejectReason};
 use crate::domain::submission::Lost;
 use crate::engine::{Outputs, Partition};
@@ -63,6 +63,8 @@ struct Worker {
     unsynced: VecDeque<Unsynced>,
     out: Outputs,
     epoch: Epoch,
+    /// The numbers that the partitions were last told; `None` before the first round.
+    policy: Option<Policy>,
     sample: ShardSample,
     /// Ticks when the journal has synced something of ours.
     synced: Receiver<()>,
@@ -104,6 +106,7 @@ impl Worker {
             unsynced: VecDeque::new(),
             out,
             epoch: Epoch(0),
+            policy: None,
             sample: ShardSample::default(),
             synced,
             next_tick_ns: 0,
@@ -113,7 +116,6 @@ impl Worker {
     }
 
     fn run(&mut self, member: &Member) {
-        self.adopt_policy();
         loop {
             let ending = member.is_asked();
             self.rest();
@@ -140,18 +142,10 @@ impl Worker {
         self.parts.figures.pulse.rests();
     }
 
-    /// Numbers that changed with the config are an input like any other.
-    fn adopt_policy(&mut self) {
-        let policy = self.parts.policy;
-        for partition in self.parts.partitions.iter().filter(|one| *one.policy() != policy) {
-            self.steps.push(Step { partition: partition.id(), what: What::Policy(policy) });
-        }
-    }
-
     /// Waits for parcels, a sync or the next tick, and takes what there is for one batch.
     fn gather(&mut self, ending: bool) {
         let may_take = self.may_take();
-        let pause = if ending || !self.leases.is_empty() || !self.steps.is_empty() {
+        let pause = if ending || !self.leases.is_empty() {
             Duration::from_millis(1)
         } else {
             Duration::from_millis(u64::from(self.parts.config.tick_ms))
@@ -197,6 +191,7 @@ impl Worker {
         let slot = Arc::clone(&self.parts.slot);
         let pinned = slot.pin();
         let view = pinned.as_ref().map(|loaded| loaded.view());
+        self.plan_policy();
         self.plan_publication(view);
         self.plan_leases();
         self.plan_ticks();
@@ -218,6 +213,18 @@ impl Worker {
         self.release_parcels();
         self.lease_wanted(view);
         self.publish_figures();
+    }
+
+    /// Numbers that changed with the config are an input like any other. What was sent after a reload comes
+    /// after them.
+    fn plan_policy(&mut self) {
+        let policy = self.parts.policy.now();
+        if self.policy.replace(policy) == Some(policy) {
+            return;
+        }
+        for partition in self.parts.partitions.iter().filter(|one| *one.policy() != policy) {
+            self.steps.push(Step { partition: partition.id(), what: What::Policy(policy) });
+        }
     }
 
     fn plan_publication(&mut self, view: Option<SnapshotView<'_>>) {
@@ -242,7 +249,8 @@ impl Worker {
     fn plan_ticks(&mut self) {
         let clock = &self.parts.clock;
         let now_ns = clock.monotonic_ns();
-        let ticking = self.parts.policy.clock == ClockMode::System && clock.stepped().is_none();
+        let is_system = self.policy.is_some_and(|policy| policy.clock == ClockMode::System);
+        let ticking = is_system && clock.stepped().is_none();
         if !ticking || now_ns < self.next_tick_ns {
             return;
         }

@@ -64,7 +64,7 @@ impl Daemon {
         let data_dir = home.path().join("data");
         std::fs::create_dir(&data_dir).unwrap();
         let tokens = [Scope::Ingest, Scope::Queue, Scope::Admin]
-            .map(|scope| (scope, make_token(&data_dir, scope)))
+            .map(|scope| (scope, make_token(&data_dir, &scope.to_string(), scope)))
             .into();
         let overrides: Vec<(String, String)> =
             overrides.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();
@@ -102,6 +102,24 @@ impl Daemon {
     pub(crate) fn token(&self, scope: Scope) -> &str {
         let (_, token) = self.tokens.iter().find(|(one, _)| *one == scope).unwrap();
         token
+    }
+
+    /// Makes another token; the daemon knows it from its next reload on.
+    pub(crate) fn new_token(&self, name: &str, scope: Scope) -> String {
+        make_token(&self.data_dir, name, scope)
+    }
+
+    /// Waits until the daemon's log says something.
+    pub(crate) async fn log_says(&self, words: &str) {
+        let log = self.data_dir.join("stderr.log");
+        let says = async {
+            while !std::fs::read_to_string(&log).unwrap_or_default().contains(words) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, says)
+            .await
+            .unwrap_or_else(|_| panic!("{words}: never said"));
     }
 
     /// Its keys: lots drawn and job ids made with them are the daemon's own.
@@ -202,9 +220,8 @@ pub(crate) fn source(fences: &[u8], campaigns: &[u8], directory: TargetDirectory
     compose(names, fences, file, directory).unwrap()
 }
 
-fn make_token(data_dir: &std::path::Path, scope: Scope) -> String {
-    let name = format!("{scope}");
-    let wanted = NewToken { name: &name, account: ACCOUNT, apps: Apps::All, scopes: &[scope] };
+fn make_token(data_dir: &std::path::Path, name: &str, scope: Scope) -> String {
+    let wanted = NewToken { name, account: ACCOUNT, apps: Apps::All, scopes: &[scope] };
     let book = data_dir.join("tokens.json");
     let made = Book::change(&book, |book| wanted.add_to(book, jiff::Timestamp::UNIX_EPOCH));
     made.unwrap().reveal()
