@@ -53,5 +53,3 @@ pub mod app;
 mod clock_tests;
 #[cfg(test)]
 mod shutdown_tests;
-#[cfg(test)]
-mod config_tests;

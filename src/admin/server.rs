@@ -14,6 +14,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::domain::knobs::BadKnobs;
 use crate::shutdown::Member;
 
 /// The HTTP server's settings.
@@ -46,25 +47,15 @@ impl Default for AdminConfig {
 }
 
 impl AdminConfig {
-    /// Checks what the types can't.
-    ///
-    /// # Errors
-    /// The key, and a sentence with its value and what is allowed.
-    pub fn check(&self) -> Result<(), (&'static str, String)> {
-        let bytes = u64::try_from(self.max_body_bytes).unwrap_or(u64::MAX);
-        let bounds = [
-            ("max_connections", u64::from(self.max_connections), 1..=65_536),
-            ("max_body_bytes", bytes, 1024..=64 << 20),
-            ("header_s", u64::from(self.header_s), 1..=600),
-            ("request_s", u64::from(self.request_s), 1..=600),
-        ];
-        for (key, value, allowed) in bounds {
-            if !allowed.contains(&value) {
-                let (low, high) = allowed.into_inner();
-                return Err((key, format!("{value} is not allowed; write {low} to {high}")));
-            }
-        }
-        Ok(())
+    /// Every knob that is out of its range.
+    #[must_use]
+    pub fn check(&self) -> BadKnobs {
+        let mut bad = BadKnobs::new();
+        bad.within("max_connections", self.max_connections, (1, 65_536), "connections");
+        bad.within("max_body_bytes", self.max_body_bytes, (1024, 64 << 20), "bytes");
+        bad.within("header_s", self.header_s, (1, 600), "s");
+        bad.within("request_s", self.request_s, (1, 600), "s");
+        bad
     }
 
     /// How long an answer may take.

@@ -11,6 +11,7 @@ use std::time::Duration;
 use crate::admin::readiness::Condition;
 use crate::admin::snapshots::{Reloaded, SnapshotControl, SnapshotState};
 use crate::domain::ids::Epoch;
+use crate::domain::knobs::BadKnobs;
 use crate::domain::lots::InstallationKey;
 use crate::shutdown::Member;
 use crate::snapshot::load::Loaded;
@@ -35,15 +36,12 @@ impl Default for SnapshotConfig {
 }
 
 impl SnapshotConfig {
-    /// Says which key is out of range.
-    ///
-    /// # Errors
-    /// The key and what is allowed.
-    pub fn check(&self) -> Result<(), (&'static str, String)> {
-        if self.watch_s > 3600 {
-            return Err(("watch_s", "0 (off) to 3,600".to_owned()));
-        }
-        Ok(())
+    /// Every knob that is out of its range.
+    #[must_use]
+    pub fn check(&self) -> BadKnobs {
+        let mut bad = BadKnobs::new();
+        bad.within("watch_s", self.watch_s, (0, 3600), "s; 0 is only when asked to");
+        bad
     }
 }
 

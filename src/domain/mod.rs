@@ -4,7 +4,7 @@
 //! carried over a wire, kept in a file or shown to a person. Read in the order below it follows one ping:
 //! who sent it ([`ids`]), where and when ([`units`]), the report as it came ([`ping`]), the report as we
 //! believe it ([`fix`]), what else a device may tell us ([`report`]), what intake hands on ([`submission`]),
-//! what is journalled ([`input`]), what campaigns ask for ([`target`], [`campaign`], [`policy`]), the keyed
+//! what is journalled ([`input`]), what campaigns ask for ([`target`], [`campaign`], [`policy`], and the [`knobs`] that are out of range), the keyed
 //! hashes that draw lots ([`lots`]), what comes out ([`decision`]), and why something did not ([`reasons`]).
 
 pub mod ids;
@@ -16,6 +16,7 @@ pub mod submission;
 pub mod input;
 pub mod target;
 pub mod campaign;
+pub mod knobs;
 pub mod policy;
 pub mod lots;
 pub mod decision;

@@ -3,6 +3,8 @@
 //! A policy comes from the config and is journalled whenever it changes, because it is part of the input:
 //! the same journal under another policy would give other output.
 
+use super::knobs::BadKnobs;
+
 /// What tells the engine the time.
 #[derive(
     Clone, Copy, PartialEq, Eq, Hash, Debug, Default, serde::Serialize, serde::Deserialize,
@@ -66,5 +68,34 @@ impl Default for Policy {
             devices_per_partition: 65_536,
             origins_per_partition: 4096,
         }
+    }
+}
+
+/// Local days are at most this long in every rule that counts seconds.
+const DAY_S: u32 = 86_400;
+
+impl Policy {
+    /// Every number outside the bounds within which the engine's arithmetic and its memory are known to hold.
+    #[must_use]
+    pub fn check(&self) -> BadKnobs {
+        let mut bad = BadKnobs::new();
+        bad.within("max_accuracy_m", self.max_accuracy_m, (1, 10_000), "m");
+        bad.within("exit_margin_m", self.exit_margin_m, (0, 1000), "m");
+        bad.within("exit_confirmations", self.exit_confirmations, (1, 15), "fixes");
+        bad.within("exit_settle_m", self.exit_settle_m, (100, 60_000), "m");
+        bad.within("gap_s", self.gap_s, (60, DAY_S), "s");
+        bad.within("stale_after_s", self.stale_after_s, (1, DAY_S), "s");
+        bad.within("lateness_s", self.lateness_s, (0, 30 * DAY_S), "s");
+        bad.within("max_push_age_s", self.max_push_age_s, (1, DAY_S), "s");
+        bad.within("max_future_s", self.max_future_s, (0, 3600), "s");
+        bad.within("max_speed_kmh", self.max_speed_kmh, (100, 60_000), "km/h");
+        bad.within("devices_per_partition", self.devices_per_partition, (16, 1 << 24), "devices");
+        bad.within("origins_per_partition", self.origins_per_partition, (16, 1 << 20), "streams");
+        if !bad.has("stale_after_s") && !bad.has("gap_s") {
+            let allowed = format!("1 to gap_s, {} (s): a stay past its gap has ended", self.gap_s);
+            let fine = self.stale_after_s <= self.gap_s;
+            bad.unless(fine, "stale_after_s", &self.stale_after_s, allowed);
+        }
+        bad
     }
 }

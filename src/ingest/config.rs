@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::domain::knobs::BadKnobs;
 use crate::wire::limits::{FrameLimits, MAX_FRAME_RECORDS};
 
 /// How gateways are taken in.
@@ -77,34 +78,36 @@ const CONNECTION_STATE_BYTES: u64 = 64 << 10;
 const BELIEVED_BYTES: u64 = 56;
 
 impl IngestConfig {
-    /// Checks every knob.
-    ///
-    /// # Errors
-    /// [`ConfigError`] naming the first that is out of range.
-    pub fn check(&self) -> Result<(), ConfigError> {
+    /// Every knob that is out of its range.
+    #[must_use]
+    pub fn check(&self) -> BadKnobs {
         let most_records = u32::try_from(MAX_FRAME_RECORDS).unwrap_or(u32::MAX);
         let frame = u32::try_from(self.frame_limits().max_frame_bytes()).unwrap_or(u32::MAX);
-        for (knob, value, min, max) in [
-            ("max_connections", self.max_connections, 1, 100_000),
-            ("max_connections_per_account", self.max_connections_per_account, 1, 100_000),
-            ("max_handshakes", self.max_handshakes, 1, 10_000),
-            ("retry_above_handshakes", self.retry_above_handshakes, 0, 10_000),
-            ("max_streams", self.max_streams, 1, 1024),
-            ("max_frame_records", self.max_frame_records, 1, most_records),
-            ("max_unacked_frames", self.max_unacked_frames, 1, 65_536),
-            ("stream_window_bytes", self.stream_window_bytes, frame, 1 << 30),
-            ("connection_window_bytes", self.connection_window_bytes, frame, 1 << 30),
-            ("send_window_bytes", self.send_window_bytes, 4096, 1 << 30),
-            ("idle_timeout_s", self.idle_timeout_s, 1, 3600),
-            ("hello_timeout_s", self.hello_timeout_s, 1, 600),
-            ("frame_timeout_s", self.frame_timeout_s, 1, 600),
-            ("drain_timeout_s", self.drain_timeout_s, 0, 600),
+        let mut bad = BadKnobs::new();
+        for (knob, value, range, unit) in [
+            ("max_connections", self.max_connections, (1, 100_000), "connections"),
+            (
+                "max_connections_per_account",
+                self.max_connections_per_account,
+                (1, 100_000),
+                "connections",
+            ),
+            ("max_handshakes", self.max_handshakes, (1, 10_000), "handshakes"),
+            ("retry_above_handshakes", self.retry_above_handshakes, (0, 10_000), "handshakes"),
+            ("max_streams", self.max_streams, (1, 1024), "streams"),
+            ("max_frame_records", self.max_frame_records, (1, most_records), "records"),
+            ("max_unacked_frames", self.max_unacked_frames, (1, 65_536), "frames"),
+            ("stream_window_bytes", self.stream_window_bytes, (frame, 1 << 30), "bytes"),
+            ("connection_window_bytes", self.connection_window_bytes, (frame, 1 << 30), "bytes"),
+            ("send_window_bytes", self.send_window_bytes, (4096, 1 << 30), "bytes"),
+            ("idle_timeout_s", self.idle_timeout_s, (1, 3600), "s"),
+            ("hello_timeout_s", self.hello_timeout_s, (1, 600), "s"),
+            ("frame_timeout_s", self.frame_timeout_s, (1, 600), "s"),
+            ("drain_timeout_s", self.drain_timeout_s, (0, 600), "s"),
         ] {
-            if !(min..=max).contains(&value) {
-                return Err(ConfigError { knob, value, min, max });
-            }
+            bad.within(knob, value, range, unit);
         }
-        Ok(())
+        bad
     }
 
     /// What a frame may hold.
@@ -143,18 +146,4 @@ impl IngestConfig {
     pub(super) fn drain_timeout(&self) -> Duration {
         Duration::from_secs(u64::from(self.drain_timeout_s))
     }
-}
-
-/// A knob out of range.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("ingest.{knob} is {value}; it must be {min} to {max}")]
-pub struct ConfigError {
-    /// Which.
-    pub knob: &'static str,
-    /// What it is.
-    pub value: u32,
-    /// The least it may be.
-    pub min: u32,
-    /// The most it may be.
-    pub max: u32,
 }

@@ -12,12 +12,13 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::admission::Admission;
-use super::config::{ConfigError, IngestConfig};
+use super::config::IngestConfig;
 use super::connection;
 use super::figures::IngestFigures;
 use super::intake::Intake;
 use crate::auth::authority::Authority;
 use crate::auth::tls::{ServerIdentity, TlsError};
+use crate::domain::knobs::BadKnob;
 use crate::wire::close::CloseCode;
 use crate::wire::limits::{ALPN, FrameLimits};
 
@@ -64,7 +65,7 @@ impl<I: Intake> Endpoint<I> {
         figures: Arc<IngestFigures>,
         stop: watch::Receiver<bool>,
     ) -> Result<Self, IngestError> {
-        config.check()?;
+        config.check().first().map_err(IngestError::Config)?;
         let server = server_config(&config, identity)?;
         let listen = config.listen;
         let failed = |reason| IngestError::Bind { listen, reason };
@@ -193,8 +194,8 @@ fn transport(config: &IngestConfig) -> TransportConfig {
 #[derive(Debug, thiserror::Error)]
 pub enum IngestError {
     /// A knob out of range.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
+    #[error("ingest.{0}")]
+    Config(BadKnob),
     /// Certificates or keys.
     #[error(transparent)]
     Tls(#[from] TlsError),

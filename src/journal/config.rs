@@ -2,15 +2,15 @@
 
 use std::path::PathBuf;
 
-use super::error::JournalError;
+use crate::domain::knobs::BadKnobs;
 
 /// The journal's knobs: unit, default and worst case each.
 #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct JournalConfig {
-    /// The data directory; the log is in its `log`, checkpoints are in its `checkpoints`. Default
-    /// `data`. Keep it on a local disk: an ack waits for its sync. In the config
-    /// file it follows `daemon.data_dir` unless it is set.
+    /// The data directory; the log is in its `log`, checkpoints are in its `checkpoints`. Default:
+    /// `daemon.data_dir`, which the config puts in; `geofenced-data` without a config. Keep it on a local disk: an ack waits
+    /// for its sync.
     pub dir: PathBuf,
     /// A segment is closed once it is this long, bytes. Default 64 MiB; 64 KiB to 1 GiB. Smaller
     /// ones free space sooner after a checkpoint. Recovery holds one segment in memory; the file
@@ -32,7 +32,7 @@ pub struct JournalConfig {
 impl Default for JournalConfig {
     fn default() -> Self {
         Self {
-            dir: PathBuf::from("data"),
+            dir: PathBuf::from("geofenced-data"),
             segment_max_bytes: 64 << 20,
             commit_max_bytes: 4 << 20,
             shard_buffer_bytes: 1 << 20,
@@ -42,22 +42,14 @@ impl Default for JournalConfig {
 }
 
 impl JournalConfig {
-    /// Checks the ranges.
-    ///
-    /// # Errors
-    /// [`JournalError::Config`] naming the knob, its value and what is allowed.
-    pub fn check(&self) -> Result<(), JournalError> {
-        let refuse = |knob, value: u64, allowed| Err(JournalError::Config { knob, value, allowed });
-        if !(64 << 10..=1 << 30).contains(&self.segment_max_bytes) {
-            return refuse("segment_max_bytes", self.segment_max_bytes, "65536 to 1073741824");
-        }
-        if self.commit_max_bytes < 64 << 10 {
-            return refuse("commit_max_bytes", self.commit_max_bytes as u64, "at least 65536");
-        }
-        if self.shard_buffer_bytes < 4 << 10 {
-            return refuse("shard_buffer_bytes", self.shard_buffer_bytes as u64, "at least 4096");
-        }
-        Ok(())
+    /// Every knob that is out of its range.
+    #[must_use]
+    pub fn check(&self) -> BadKnobs {
+        let mut bad = BadKnobs::new();
+        bad.within("segment_max_bytes", self.segment_max_bytes, (64 << 10, 1 << 30), "bytes");
+        bad.within("commit_max_bytes", self.commit_max_bytes, (64 << 10, 1 << 30), "bytes");
+        bad.within("shard_buffer_bytes", self.shard_buffer_bytes, (4 << 10, 1 << 30), "bytes");
+        bad
     }
 
     /// Where segments lie.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::position::LogPosition;
 use crate::domain::ids::{InputPosition, InputSeq, PartitionId};
+use crate::domain::knobs::BadKnob;
 use crate::identity::KeyError;
 
 /// Why the journal can't be opened, read or trimmed.
@@ -21,15 +22,8 @@ pub enum JournalError {
         source: io::Error,
     },
     /// A knob is out of its range.
-    #[error("{knob} = {value} is out of range; allowed: {allowed}")]
-    Config {
-        /// The knob.
-        knob: &'static str,
-        /// Its value.
-        value: u64,
-        /// What is allowed.
-        allowed: &'static str,
-    },
+    #[error("journal.{0}")]
+    Config(BadKnob),
     /// Another process has the log open.
     #[error(
         "{path} is locked: another geofenced is running on this data; stop it first",

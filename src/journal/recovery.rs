@@ -38,7 +38,7 @@ impl Recovery {
         keyring: &Keyring,
         resume: Resume,
     ) -> Result<Self, JournalError> {
-        config.check()?;
+        config.check().first().map_err(JournalError::Config)?;
         let log_dir = config.log_dir();
         disk.create_dir(&log_dir).map_err(JournalError::io("create", &log_dir))?;
         let lock = lock(&*disk, &log_dir)?;

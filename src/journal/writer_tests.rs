@@ -232,6 +232,6 @@ fn one_process_at_a_time() {
 #[test]
 fn knobs_out_of_range_are_refused() {
     let config = JournalConfig { segment_max_bytes: 1, ..JournalConfig::default() };
-    let refused = config.check().unwrap_err().to_string();
-    assert_eq!(refused, "segment_max_bytes = 1 is out of range; allowed: 65536 to 1073741824");
+    let refused = config.check().first().unwrap_err().to_string();
+    assert_eq!(refused, "segment_max_bytes is 1; allowed is 65536 to 1073741824 (bytes)");
 }

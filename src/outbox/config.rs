@@ -1,5 +1,6 @@
 //! The outbox's knobs.
 
+use crate::domain::knobs::BadKnobs;
 use crate::domain::units::UtcMs;
 use std::sync::Arc;
 
@@ -42,6 +43,21 @@ impl Default for OutboxConfig {
             handoff_releases: 256,
             cache_bytes: 32 << 20,
         }
+    }
+}
+
+impl OutboxConfig {
+    /// Every knob that is out of its range.
+    #[must_use]
+    pub fn check(&self) -> BadKnobs {
+        let mut bad = BadKnobs::new();
+        bad.within("outbox_max_bytes", self.outbox_max_bytes, (1 << 20, 1 << 50), "bytes");
+        bad.within("disk_reserve_bytes", self.disk_reserve_bytes, (0, 1 << 50), "bytes");
+        bad.within("consumer_ttl_s", self.consumer_ttl_s, (60, 10 * 365 * 86_400), "s");
+        bad.within("consumers_per_account", self.consumers_per_account, (1, 1000), "consumers");
+        bad.within("handoff_releases", self.handoff_releases, (1, 65_536), "releases");
+        bad.within("cache_bytes", self.cache_bytes, (1 << 20, 1 << 40), "bytes");
+        bad
     }
 }
 

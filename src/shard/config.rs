@@ -1,5 +1,7 @@
 //! The shards' knobs.
 
+use crate::domain::knobs::BadKnobs;
+
 /// The shards' knobs. Each is in the unit its name ends in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -34,23 +36,17 @@ impl Default for ShardConfig {
 }
 
 impl ShardConfig {
-    /// Says which key is out of range, and what is allowed.
-    ///
-    /// # Errors
-    /// The key and its range.
-    pub fn check(&self) -> Result<(), (&'static str, String)> {
-        let checks = [
-            ("shards", self.shards <= 256, "0 (by processors) to 256"),
-            ("mailbox_records", self.mailbox_records >= 1024, "1,024 or more"),
-            ("batch_records", (1..=1_000_000).contains(&self.batch_records), "1 to 1,000,000"),
-            ("unsynced_batches", self.unsynced_batches >= 1, "1 or more"),
-            ("tick_ms", (1..=10_000).contains(&self.tick_ms), "1 to 10,000"),
-            ("checkpoint_every_s", self.checkpoint_every_s >= 1, "1 or more"),
-        ];
-        checks
-            .iter()
-            .find(|(_, fine, _)| !fine)
-            .map_or(Ok(()), |(key, _, allowed)| Err((*key, (*allowed).to_owned())))
+    /// Every knob that is out of its range.
+    #[must_use]
+    pub fn check(&self) -> BadKnobs {
+        let mut bad = BadKnobs::new();
+        bad.within("shards", self.shards, (0, 256), "shards; 0 goes by processors");
+        bad.within("mailbox_records", self.mailbox_records, (1024, 1 << 24), "records");
+        bad.within("batch_records", self.batch_records, (1, 1_000_000), "records");
+        bad.within("unsynced_batches", self.unsynced_batches, (1, 1024), "batches");
+        bad.within("tick_ms", self.tick_ms, (1, 10_000), "ms");
+        bad.within("checkpoint_every_s", self.checkpoint_every_s, (1, 86_400), "s");
+        bad
     }
 
     /// How many shards to start on a machine with `processors`.

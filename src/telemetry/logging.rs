@@ -9,6 +9,8 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry, fmt, reload};
 
+use crate::domain::knobs::BadKnobs;
+
 /// Logs and metrics: what file and environment say.
 #[derive(Clone, PartialEq, Eq, Debug, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -39,28 +41,30 @@ impl Default for TelemetryConfig {
 }
 
 impl TelemetryConfig {
-    /// Checks what the types can't.
-    ///
-    /// # Errors
-    /// The key, and a sentence with its value and what is allowed.
-    pub fn check(&self) -> Result<(), (&'static str, String)> {
-        parse(&self.log_filter).map_err(|bad| ("log_filter", bad.to_string()))?;
-        if !(1..=60).contains(&self.upkeep_s) {
-            return Err(("upkeep_s", format!("{} is not allowed; write 1 to 60", self.upkeep_s)));
+    /// Every knob that is out of its range.
+    #[must_use]
+    pub fn check(&self) -> BadKnobs {
+        let mut bad = BadKnobs::new();
+        if let Err(filter) = parse(&self.log_filter) {
+            let allowed = format!("{}; it is no filter: {}", BadFilter::ALLOWED, filter.reason);
+            bad.unless(false, "log_filter", &self.log_filter, allowed);
         }
-        Ok(())
+        bad.within("upkeep_s", self.upkeep_s, (1, 60), "s");
+        bad
     }
 }
 
 /// A log filter that means nothing.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "{filter:?} is no log filter ({reason}); write error, warn, info, debug or trace, or pairs like \
-     info,geofenced::ingest=debug"
-)]
+#[error("{filter:?} is no log filter ({reason}); write {}", Self::ALLOWED)]
 pub struct BadFilter {
     filter: String,
     reason: String,
+}
+
+impl BadFilter {
+    const ALLOWED: &str =
+        "error, warn, info, debug or trace, or pairs like info,geofenced::ingest=debug";
 }
 
 /// Logging is on for the process already.

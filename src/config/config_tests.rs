@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::config::{Config, ConfigError, SECTIONS, Wrong};
+use super::{Config, ConfigError, SECTIONS, Wrong};
 
 fn file(text: &str) -> (tempfile::TempDir, PathBuf) {
     let dir = tempfile::tempdir().unwrap();
@@ -60,12 +60,12 @@ fn the_shipped_file_is_the_defaults() {
 
 #[test]
 fn the_shipped_file_shows_every_key_of_every_section() {
-    let text = include_str!("../configs/geofenced.toml");
+    let text = include_str!("../../configs/geofenced.toml");
     let shown: toml::Table = text.parse().unwrap();
     for section in SECTIONS {
         let variable = format!("GEOFENCED__{}__NO_SUCH_KEY", section.to_uppercase());
         let found = wrong("", &[(&variable, "1")]);
-        let (_, keys) = found[0].problem.split_once("expected").unwrap();
+        let (_, keys) = found[0].problem.split_once("allowed are").unwrap();
         for key in keys.split('`').skip(1).step_by(2) {
             let table = shown.get(*section).and_then(toml::Value::as_table);
             let commented = text.contains(&format!("\n# {key} = "));
@@ -73,6 +73,24 @@ fn the_shipped_file_shows_every_key_of_every_section() {
             assert!(there, "configs/geofenced.toml does not show {section}.{key}");
         }
     }
+}
+
+/// Every knob stands behind a comment that tells its unit or kind, and what it costs at worst.
+#[test]
+fn the_shipped_file_tells_the_worst_case_of_every_key() {
+    let (mut comment, mut keys) = (String::new(), 0);
+    for line in include_str!("../../configs/geofenced.toml").lines() {
+        let key = line.trim_start_matches("# ").split_once(" = ").map(|(key, _)| key);
+        match key.filter(|key| key.chars().all(|one| one.is_ascii_lowercase() || one == '_')) {
+            Some(key) => {
+                keys += 1;
+                assert!(comment.contains("Worst case"), "{key} has no worst case: {comment}");
+            }
+            None if line.starts_with('#') => comment.push_str(line),
+            None => comment.clear(),
+        }
+    }
+    assert!(keys > 50, "{keys}");
 }
 
 #[test]
@@ -86,10 +104,14 @@ fn unknown_sections_and_keys_are_refused_where_they_stand() {
         (found[0].key.as_str(), found[0].place.as_str()),
         ("policy.gap_x", "geofenced.toml")
     );
-    assert!(found[0].problem.contains("`gap_x`, expected one of"), "{}", found[0]);
+    assert!(
+        found[0].problem.contains("is no key of [policy]; allowed are `clock`, `max_accuracy_m`"),
+        "{}",
+        found[0]
+    );
 
     let found = wrong("", &[("GEOFENCED__POLICY__GAP_X", "1")]);
-    assert!(found[0].problem.contains("gap_x"), "{}", found[0]);
+    assert_eq!(found[0].key, "policy.gap_x");
     assert_eq!(found[0].place, "GEOFENCED__POLICY__GAP_X");
 }
 
@@ -100,15 +122,14 @@ fn a_value_of_the_wrong_kind_is_named_with_what_is_allowed() {
         (found[0].key.as_str(), found[0].place.as_str()),
         ("policy.gap_s", "geofenced.toml")
     );
-    assert!(found[0].problem.contains("\"soon\" is not allowed"), "{}", found[0]);
+    assert_eq!(found[0].problem, "is \"soon\"; allowed is an integer");
 
     let found = wrong("", &[("GEOFENCED__ADMIN__LISTEN", "everywhere")]);
     assert_eq!(found[0].place, "GEOFENCED__ADMIN__LISTEN");
     assert_eq!(found[0].key, "admin.listen");
 
     let found = wrong("[policy]\ngap_s = 900\n", &[("GEOFENCED__POLICY__CLOCK", "sundial")]);
-    assert!(found[0].problem.contains("sundial"), "{}", found[0]);
-    assert!(found[0].problem.contains("`system` or `fixes`"), "{}", found[0]);
+    assert_eq!(found[0].problem, "is \"sundial\"; allowed is `system` or `fixes`");
 }
 
 #[test]
@@ -125,7 +146,7 @@ fn values_out_of_bounds_are_reported_all_at_once() {
     assert_eq!(keys, expected);
     assert_eq!(
         found[1].to_string(),
-        "geofenced.toml: policy.exit_confirmations: 0 is not allowed; write 1 to 15"
+        "geofenced.toml: policy.exit_confirmations is 0; allowed is 1 to 15 (fixes)"
     );
     assert_eq!(found[2].place, "default");
     assert_eq!(found[3].place, "GEOFENCED__ADMIN__HEADER_S");
@@ -146,6 +167,49 @@ fn the_parts_own_checks_are_asked() {
         "telemetry.upkeep_s",
     ];
     assert_eq!(keys, expected);
+}
+
+/// One fault of every kind in one file, several in a section: each is told.
+#[test]
+fn no_fault_hides_another() {
+    let text = "[daemon]\ndrain_s = 0\nio_threads = -1\n\
+                [policy]\ngap_s = \"soon\"\nexit_confirmations = 0\nmax_speed_kmh = 99999\nclocks = 1\n\
+                [ingest]\nmax_streams = 0\nidle_timeout_s = 0\nlisten = 5\n\
+                [shard]\ntick_ms = 0\nbatch_records = 0\n\
+                [journal]\ncommit_max_bytes = 1\nsegment_max_bytes = 1\n\
+                [admin]\nheader_s = 0\nrequest_s = 0\n\
+                [telemetry]\nlog_filter = \"\"\nupkeep_s = 0\nlog_format = \"yaml\"\n[polcy]\na = 1\n";
+    let found = wrong(text, &[("GEOFENCED__OUTBOX__CONSUMER_TTL_S", "-5")]);
+    let told: Vec<_> =
+        found.iter().map(|wrong| format!("{} {}", wrong.key, wrong.problem)).collect();
+    let known = ["daemon", "policy", "ingest", "shard", "journal", "outbox", "snapshots", "admin"];
+    for expected in [
+        format!("polcy is no section; allowed are {}, telemetry", known.join(", ")),
+        "daemon.io_threads is -1; allowed is 1 to 64 (threads)".to_owned(),
+        "daemon.drain_s is 0; allowed is 1 to 3600 (s)".to_owned(),
+        "policy.gap_s is \"soon\"; allowed is an integer".to_owned(),
+        "policy.max_speed_kmh is 99999; allowed is 100 to 60000 (km/h)".to_owned(),
+        "policy.exit_confirmations is 0; allowed is 1 to 15 (fixes)".to_owned(),
+        "ingest.max_streams is 0; allowed is 1 to 1024 (streams)".to_owned(),
+        "ingest.idle_timeout_s is 0; allowed is 1 to 3600 (s)".to_owned(),
+        "shard.batch_records is 0; allowed is 1 to 1000000 (records)".to_owned(),
+        "shard.tick_ms is 0; allowed is 1 to 10000 (ms)".to_owned(),
+        "journal.segment_max_bytes is 1; allowed is 65536 to 1073741824 (bytes)".to_owned(),
+        "journal.commit_max_bytes is 1; allowed is 65536 to 1073741824 (bytes)".to_owned(),
+        "outbox.consumer_ttl_s is \"-5\"; allowed is 60 to 315360000 (s)".to_owned(),
+        "admin.header_s is 0; allowed is 1 to 600 (s)".to_owned(),
+        "admin.request_s is 0; allowed is 1 to 600 (s)".to_owned(),
+        "telemetry.log_format is \"yaml\"; allowed is `text` or `json`".to_owned(),
+        "telemetry.upkeep_s is 0; allowed is 1 to 60 (s)".to_owned(),
+    ] {
+        assert!(told.contains(&expected), "{expected:?} is not among {told:#?}");
+    }
+    assert_eq!(told.len(), 20, "{told:#?}");
+    for begun in
+        ["policy.clocks is no key of [policy]", "ingest.listen is 5", "telemetry.log_filter"]
+    {
+        assert!(told.iter().any(|told| told.starts_with(begun)), "{begun}: {told:#?}");
+    }
 }
 
 #[test]
