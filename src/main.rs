@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use geofenced::app::demo::DemoArgs;
+use geofenced::app::failure;
 use geofenced::auth::command::TokenCommand;
 use geofenced::clock::{self, Clock};
-use geofenced::config::{CheckCommand, ConfigError};
+use geofenced::config::CheckCommand;
 use geofenced::domain::units::UtcMs;
 use geofenced::identity::Keyring;
 use geofenced::offline::replay::args::ReplayArgs;
@@ -35,7 +36,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run the daemon until SIGTERM or SIGINT; SIGHUP reads tokens, snapshots and the log filter again
+    /// Run the daemon until SIGTERM or SIGINT; SIGHUP reads policy, tokens, snapshots and log filter again
     Serve {
         /// The config file; without one, defaults and the environment
         #[arg(long, env = "GEOFENCED_CONFIG")]
@@ -66,15 +67,18 @@ impl Command {
             Self::Demo(args) => args.run(&mut stdout()),
             Self::CheckConfig(command) => Ok(command.run(&mut stdout())?),
             Self::Snapshot(command) => {
-                let open_key = |dir: &Path| Ok(Keyring::open(dir)?.installation_key());
+                let open_key = |dir: &Path| Ok(Keyring::existing(dir)?.installation_key());
                 let (now, out) = (Clock::start(UtcMs::MIN).now(), &mut stdout());
                 Ok(command.run(Host { now, open_key: &open_key, out })?)
             }
             Self::Token(command) => Ok(command.run(now()?, &mut stdout())?),
-            Self::Queue(command) => client(tail::run(&command, &mut stdout())),
-            Self::Replay(args) => args
-                .run(|| Duration::from_nanos(clock::process_ns()))
-                .map_err(|error| anyhow::anyhow!(error)),
+            Self::Queue(command) => {
+                let one = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+                Ok(one.block_on(tail::run(&command, &mut stdout()))?)
+            }
+            Self::Replay(args) => {
+                args.run(|| Duration::from_nanos(clock::process_ns())).map_err(failure::of_replay)
+            }
             Self::Completions { shell } => {
                 clap_complete::generate(shell, &mut Cli::command(), "geofenced", &mut stdout());
                 Ok(())
@@ -86,21 +90,8 @@ impl Command {
 fn main() -> ExitCode {
     match Cli::parse().command.run() {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("geofenced: {error:#}");
-            let misconfigured = error.chain().any(|cause| cause.is::<ConfigError>());
-            ExitCode::from(if misconfigured { 2 } else { 1 })
-        }
+        Err(error) => failure::tell(&error),
     }
-}
-
-/// Runs a client's command; one thread is plenty for one connection.
-fn client<E>(work: impl Future<Output = Result<(), E>>) -> anyhow::Result<()>
-where
-    E: std::error::Error + Send + Sync + 'static,
-{
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    Ok(runtime.block_on(work)?)
 }
 
 fn now() -> anyhow::Result<jiff::Timestamp> {

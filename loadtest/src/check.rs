@@ -88,7 +88,7 @@ impl Expected {
             let facts = JobFacts {
                 id: job.id.to_string(),
                 target: job.target.0,
-                variant: format!("{:?}", job.variant).to_lowercase(),
+                variant: job.variant.label().to_owned(),
                 at_ms: job.at.0,
                 expires_at_ms: job.expires_at.0,
                 epoch: decision.epoch.0,

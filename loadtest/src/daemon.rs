@@ -20,6 +20,7 @@ use geofenced::snapshot::source::{
     CampaignFile, FenceSpec, FileNames, SourceErrors, TargetDirectory, compose,
 };
 use geofenced::snapshot::store::{Store, StoreError};
+use geofenced::telemetry::process::{Usage, usage_of};
 use hyper::Method;
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -45,7 +46,8 @@ pub(crate) struct Daemon {
 #[derive(Debug, clap::Args)]
 pub(crate) struct Found {
     /// Use the daemon with this QUIC address instead of starting one. It must run with policy.clock = "fixes" on
-    /// this machine; the scenario's snapshot becomes its next one, and its journal is not replayed
+    /// this machine; the scenario's snapshot becomes its next one. Its journal is not replayed while it runs, and the
+    /// figures say so
     #[arg(long, value_name = "ADDR", requires_all = ["http", "token", "data_dir"])]
     pub(crate) addr: Option<SocketAddr>,
     /// Its HTTP address
@@ -83,15 +85,6 @@ pub(crate) enum DaemonError {
     Source(#[from] SourceErrors),
     #[error(transparent)]
     Http(#[from] HttpError),
-}
-
-/// What a process has used, as `/proc` tells.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Usage {
-    /// Processor time, s.
-    pub(crate) cpu_s: f64,
-    /// The most memory it has held, MB.
-    pub(crate) peak_rss_mb: f64,
 }
 
 impl Daemon {
@@ -142,7 +135,7 @@ impl Daemon {
 
     /// Its keys.
     pub(crate) fn keyring(&self) -> Result<Keyring, DaemonError> {
-        Ok(Keyring::open(&self.data_dir)?)
+        Ok(Keyring::existing(&self.data_dir)?)
     }
 
     /// Builds the next snapshot, with schedules from `valid_from` on, and puts it in force.
@@ -172,19 +165,7 @@ impl Daemon {
 
     /// What it has used so far; `None` where its process is not known.
     pub(crate) fn usage(&self) -> Option<Usage> {
-        let of = |file: &str| fs::read_to_string(format!("/proc/{}/{file}", self.pid?)).ok();
-        let (stat, status) = (of("stat")?, of("status")?);
-        // The name in parentheses may hold anything; user and system time are fields 14 and 15.
-        let (_, fields) = stat.rsplit_once(')')?;
-        let ticks: f64 = fields
-            .split_whitespace()
-            .skip(11)
-            .take(2)
-            .filter_map(|text| text.parse::<f64>().ok())
-            .sum();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-        let kilobytes: f64 = line.split_whitespace().next()?.parse().ok()?;
-        Some(Usage { cpu_s: ticks / TICKS_PER_S, peak_rss_mb: kilobytes / 1000.0 })
+        usage_of(&self.pid?.to_string())
     }
 
     /// Whether it is ours to end.
@@ -214,9 +195,6 @@ impl Drop for Daemon {
         }
     }
 }
-
-/// The unit of processor time in `/proc`: the same on every Linux that Rust runs on (`USER_HZ`).
-const TICKS_PER_S: f64 = 100.0;
 
 fn log_of(data_dir: &Path) -> String {
     fs::read_to_string(data_dir.join("stderr.log")).unwrap_or_default()

@@ -26,6 +26,7 @@ use geofenced::domain::fix::Fix;
 use geofenced::domain::ids::{AccountId, AppId};
 use geofenced::domain::units::UtcMs;
 use geofenced::offline::pings::read_fixes;
+use geofenced::offline::progress::bar;
 use geofenced::offline::replay::args::ReplayArgs;
 use geofenced::offline::simulate::{Simulation, simulate};
 use geofenced::snapshot::load::Loaded;
@@ -37,7 +38,7 @@ use geofenced::snapshot::store::read_input;
 use check::Expected;
 use daemon::{Daemon, Found};
 use drive::Sender;
-use report::{Report, bar};
+use report::Report;
 use scenario::Scenario;
 
 /// What the daemon has too: it may be this very program.
@@ -125,6 +126,13 @@ fn run(cli: Cli) -> anyhow::Result<bool> {
             "the journal gives fewer records than jobs"
         );
         report.verdict.add_replay(&replayed);
+        report.journal_checked = true;
+    } else {
+        eprintln!(
+            "the journal was not checked: the daemon still writes it; stop it, then run \
+             geofenced replay --journal {}",
+            daemon.data_dir.display()
+        );
     }
     if cli.json {
         println!("{}", report.json());
@@ -165,7 +173,6 @@ impl Input {
     async fn drive_and_check(&self, daemon: &Daemon) -> anyhow::Result<Report> {
         let mut report = Report::default();
         let mut expected = Expected::default();
-        let mut cpu_s = 0.0;
         check::subscribe(daemon).await?;
         for (at, first_day) in self.scenario.valid_from.iter().enumerate() {
             let share = self.share(at)?;
@@ -179,10 +186,8 @@ impl Input {
             report.add(drive::drive(sender, &share, &bar).await?);
             bar.finish_and_clear();
             report.usage = daemon.usage();
-            cpu_s += report.usage.unwrap_or_default().cpu_s - before.unwrap_or_default().cpu_s;
-        }
-        if let Some(usage) = &mut report.usage {
-            usage.cpu_s = cpu_s;
+            report.cpu_s +=
+                report.usage.unwrap_or_default().cpu_s() - before.unwrap_or_default().cpu_s();
         }
         let bar = bar(expected.jobs.len(), "reading jobs");
         let jobs = check::read_jobs(daemon, expected.jobs.len(), &bar).await?;

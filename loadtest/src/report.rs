@@ -1,11 +1,10 @@
-//! What a run says: progress on a terminal, figures for people, or one line of JSON.
+//! What a run says: figures for people, or one line of JSON.
 
+use geofenced::telemetry::process::Usage;
 use hdrhistogram::Histogram;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
 
 use crate::check::Verdict;
-use crate::daemon::Usage;
 use crate::drive::Measured;
 
 /// All that a run has measured.
@@ -18,6 +17,10 @@ pub(crate) struct Report {
     latency_us: Option<Histogram<u64>>,
     /// Processor time and memory of the daemon, where its process is known.
     pub(crate) usage: Option<Usage>,
+    /// Its processor time while it was driven, s.
+    pub(crate) cpu_s: f64,
+    /// Whether the daemon's journal was replayed and held against its outbox.
+    pub(crate) journal_checked: bool,
     /// What the checks found.
     pub(crate) verdict: Verdict,
 }
@@ -62,8 +65,9 @@ impl Report {
             "missing": self.verdict.missing,
             "repeated": self.verdict.repeated,
             "unexpected": self.verdict.unexpected,
-            "daemon_cpu_s": self.usage.map(|usage| usage.cpu_s),
-            "daemon_rss_mb": self.usage.map(|usage| usage.peak_rss_mb),
+            "daemon_cpu_s": self.usage.map(|_known| self.cpu_s),
+            "daemon_rss_mb": self.usage.map(Usage::peak_rss_mb),
+            "journal_checked": self.journal_checked,
         })
     }
 
@@ -78,13 +82,16 @@ impl Report {
         let quantiles = [50.0, 90.0, 99.0, 99.9, 99.99];
         let latencies = quantiles.map(|at| format!("p{at} {:.2} ms", self.ack_ms(at)));
         println!("acks     {}", latencies.join(", "));
-        if let Some(Usage { cpu_s, peak_rss_mb }) = self.usage {
-            println!("daemon   {cpu_s:.2} s of processor time, {peak_rss_mb:.0} MB at most");
+        if let Some(usage) = self.usage {
+            let (cpu_s, peak_mb) = (self.cpu_s, usage.peak_rss_mb());
+            println!("daemon   {cpu_s:.2} s of processor time, {peak_mb:.0} MB at most");
         }
         let Verdict { jobs, missing, repeated, unexpected } = self.verdict;
         println!(
             "jobs     {jobs}: {missing} missing, {repeated} repeated, {unexpected} unexpected"
         );
+        let checked = if self.journal_checked { "replayed and checked" } else { "not checked" };
+        println!("journal  {checked}");
     }
 
     fn rate(&self) -> f64 {
@@ -101,16 +108,4 @@ impl Report {
 
 fn seconds(ns: u64) -> f64 {
     std::time::Duration::from_nanos(ns).as_secs_f64()
-}
-
-/// A bar, which shows itself on a terminal only.
-pub(crate) fn bar(total: usize, what: &'static str) -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(Some(total as u64), ProgressDrawTarget::stderr());
-    let template =
-        "{msg:20} {bar:40} {percent:>3} %  {human_pos} of {human_len}  {per_sec}  {eta} left";
-    if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style);
-    }
-    bar.set_message(what);
-    bar
 }

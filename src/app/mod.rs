@@ -3,7 +3,7 @@
 //! [`daemon`] is the order in which they start and end; [`recover`] brings the partitions to where the last run
 //! left them; [`publish`] puts snapshots in force; [`samplers`] shows the parts' counters to
 //! telemetry, and [`vitals`] to `/readyz` and systemd how they are; [`serve`] waits for signals;
-//! [`demo`] plays the whole way with simulated devices ([`walkers`]).
+//! [`failure`] says why a command ended badly. [`demo`] plays the whole way with simulated devices ([`walkers`]).
 
 pub mod daemon;
 mod recover;
@@ -11,10 +11,13 @@ mod publish;
 mod samplers;
 mod vitals;
 pub mod serve;
+pub mod failure;
 pub mod demo;
 mod walkers;
 
 pub use publish::SnapshotConfig;
 
+#[cfg(test)]
+mod failure_tests;
 #[cfg(test)]
 mod vitals_tests;

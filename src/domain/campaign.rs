@@ -59,6 +59,17 @@ pub enum Variant {
     B = 1,
 }
 
+impl Variant {
+    /// As consumers read it.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::A => "a",
+            Self::B => "b",
+        }
+    }
+}
+
 /// Whom a campaign addresses.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum AudienceSpec {

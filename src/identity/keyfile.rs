@@ -54,6 +54,15 @@ pub(super) fn open_or_create(dir: &Path) -> Result<Keys, KeyError> {
     Ok(keys)
 }
 
+/// Reads the keys in `dir` and creates nothing.
+pub(super) fn existing(dir: &Path) -> Result<Keys, KeyError> {
+    let path = dir.join("keys.json");
+    if !path.try_exists().map_err(io_error("look for", &path))? {
+        return Err(KeyError::Absent { path });
+    }
+    read(&path)
+}
+
 /// Adds a random master key to the file in `dir`.
 pub(super) fn append_master(dir: &Path) -> Result<Keys, KeyError> {
     let _lock = lock(dir)?;

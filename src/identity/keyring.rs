@@ -54,6 +54,14 @@ impl Keyring {
         keyfile::open_or_create(dir).map(Self::from_keys)
     }
 
+    /// Opens `dir/keys.json` and creates nothing: for whoever only looks at a daemon's data.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and [`KeyError::Absent`].
+    pub fn existing(dir: &Path) -> Result<Self, KeyError> {
+        keyfile::existing(dir).map(Self::from_keys)
+    }
+
     /// Appends a new master key to `dir/keys.json`. From the next start on it seals; older ones
     /// stay readable.
     ///
@@ -167,6 +175,15 @@ pub enum KeyError {
         path: PathBuf,
         /// What the system said.
         source: io::Error,
+    },
+    /// No keys, where there should be some.
+    #[error(
+        "{path} is not there; name the data directory of a daemon that has run",
+        path = path.display()
+    )]
+    Absent {
+        /// Where the file should be.
+        path: PathBuf,
     },
     /// No keys, yet data.
     #[error(

@@ -124,3 +124,15 @@ fn a_debug_print_shows_no_key() {
     let shown = format!("{:?}", Keyring::from_seed([7; 32]));
     assert_eq!(shown, "Keyring(master key 1, …)");
 }
+
+#[test]
+fn looking_at_keys_makes_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let typo = dir.path().join("typo");
+    assert!(matches!(Keyring::existing(&typo), Err(KeyError::Absent { .. })));
+    assert!(!typo.exists());
+    assert!(matches!(Keyring::existing(dir.path()), Err(KeyError::Absent { .. })));
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+    let made = Keyring::open(dir.path()).unwrap().installation_key();
+    assert_eq!(Keyring::existing(dir.path()).unwrap().installation_key(), made);
+}

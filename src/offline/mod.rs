@@ -2,13 +2,14 @@
 //!
 //! [`pings`] reads recorded pings; [`raw`] counts plain changes of containment, to compare with other programs;
 //! [`simulate`] runs pings through all rules; [`rerun`] takes a daemon's own journal through the engine again: recovery at start, and `replay --journal`;
-//! [`replay`] is the command.
+//! [`replay`] is the command; [`progress`] shows how far it is.
 
 pub mod pings;
 pub mod raw;
 pub mod simulate;
 pub mod rerun;
 pub mod replay;
+pub mod progress;
 
 #[cfg(test)]
 mod pings_tests;

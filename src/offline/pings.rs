@@ -69,11 +69,18 @@ pub enum PingsError {
 pub struct Recorded<T> {
     /// The good ones, in file order.
     pub pings: Vec<T>,
-    /// How many were refused, by [`RejectReason::number`].
+    /// How many were refused, by reason.
     pub rejected: Vec<(RejectReason, u64)>,
 }
 
 impl<T> Recorded<T> {
+    /// The rows of the file, refused ones included.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        let refused: u64 = self.rejected.iter().map(|(_, count)| count).sum();
+        self.pings.len() as u64 + refused
+    }
+
     fn reject(&mut self, reason: RejectReason) {
         match self.rejected.iter_mut().find(|(known, _)| *known == reason) {
             Some((_, count)) => *count += 1,
@@ -162,11 +169,14 @@ impl Row<'_> {
         let fixed_at = UtcMs(self.number(1)?);
         let (lat, lon): (f64, f64) = (self.number(2)?, self.number(3)?);
         let accuracy_m: f64 = self.number(4)?;
+        if !(0.0..f64::INFINITY).contains(&accuracy_m) {
+            return Err(self.bad(4));
+        }
         let on_earth = lat.abs() <= 90.0 && lon.abs() <= 180.0;
         #[expect(clippy::cast_possible_truncation, reason = "checked to be degrees")]
         let e7 = |degrees: f64| libm::round(degrees * E7) as i32;
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped")]
-        let accuracy_m = libm::ceil(accuracy_m).clamp(0.0, f64::from(u16::MAX)) as u16;
+        let accuracy_m = libm::ceil(accuracy_m).min(f64::from(u16::MAX)) as u16;
         Ok(on_earth.then(|| Ping {
             device: device(self.field(0)),
             lat_e7: e7(lat),
@@ -180,12 +190,16 @@ impl Row<'_> {
     fn number<T: std::str::FromStr>(&self, column: usize) -> Result<T, PingsError> {
         let text = self.field(column);
         let parsed = std::str::from_utf8(text).ok().and_then(|text| text.trim().parse().ok());
-        parsed.ok_or_else(|| PingsError::BadField {
+        parsed.ok_or_else(|| self.bad(column))
+    }
+
+    fn bad(&self, column: usize) -> PingsError {
+        PingsError::BadField {
             path: self.path.to_owned(),
             line: self.record.position().map_or(0, csv::Position::line),
             column: COLUMNS[column],
-            text: String::from_utf8_lossy(text).into_owned(),
-        })
+            text: String::from_utf8_lossy(self.field(column)).into_owned(),
+        }
     }
 
     fn field(&self, column: usize) -> &[u8] {

@@ -45,7 +45,7 @@ fn what_no_device_can_have_is_counted() {
     let text = format!("{HEADER}1,5,91,0,3\n1,5,0,181,3\n{nil},5,0,0,3\n1,5,0,0,3\n");
     let (_dir, path) = written("p.csv", text.as_bytes());
     let read = read_pings(&path).expect("reads");
-    assert_eq!(read.pings.len(), 1);
+    assert_eq!((read.pings.len(), read.rows()), (1, 4));
     let expected = [(RejectReason::BadCoordinates, 2), (RejectReason::NilDevice, 1)];
     assert_eq!(read.rejected, expected);
 }
@@ -57,6 +57,9 @@ fn errors_name_line_and_field() {
         (format!("{HEADER}1,x,0,0,3\n"), ["line 2, ts_ms", "\"x\""]),
         ("device_id,ts_ms,lat,lon\n".to_owned(), ["line 1", "no column accuracy_m"]),
         (format!("{HEADER}1,5,0\n"), ["line 2", "fields"]),
+        (format!("{HEADER}1,5,0,0,NaN\n"), ["line 2, accuracy_m", "\"NaN\""]),
+        (format!("{HEADER}1,5,0,0,-1\n"), ["line 2, accuracy_m", "\"-1\""]),
+        (format!("{HEADER}1,5,0,0,inf\n"), ["line 2, accuracy_m", "\"inf\""]),
     ] {
         let (_dir, path) = written("p.csv", text.as_bytes());
         let error = read_pings(&path).expect_err("refused").to_string();

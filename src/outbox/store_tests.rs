@@ -242,3 +242,12 @@ async fn speed() {
     println!("read, rendered and acked in {read_s:.2} s: {:.0}/s", 200_000.0 / read_s);
     outbox.close().expect("closed");
 }
+
+#[tokio::test]
+async fn a_store_that_is_open_elsewhere_says_so() {
+    let dir = tempdir().expect("a folder");
+    let outbox = World::new().open(dir.path(), OutboxConfig::default());
+    let refused = stored_records(dir.path(), |_, _| {}).expect_err("it is open").to_string();
+    assert!(refused.contains("another geofenced is running on this data"), "{refused}");
+    drop(outbox);
+}

@@ -37,6 +37,12 @@ pub enum StoreError {
         /// What it said.
         source: fjall::Error,
     },
+    /// Another process has it open.
+    #[error("{path} is locked: another geofenced is running on this data; stop it first", path = path.display())]
+    Locked {
+        /// Where.
+        path: PathBuf,
+    },
     /// A release with another format wrote it.
     #[error(
         "the outbox in {path} has format {found}, and this release reads format {STORE_VERSION}; \
@@ -103,7 +109,10 @@ pub(super) struct Tables {
 
 impl Tables {
     pub(super) fn open(path: &Path, cache_bytes: u64) -> Result<Self, StoreError> {
-        let refused = |source| StoreError::Storage { doing: "opened", path: path.into(), source };
+        let refused = |source| match source {
+            fjall::Error::Locked => StoreError::Locked { path: path.into() },
+            source => StoreError::Storage { doing: "opened", path: path.into(), source },
+        };
         let database = Database::builder(path)
             .cache_size(cache_bytes)
             .max_journaling_size(STORE_LOG_BYTES)

@@ -6,7 +6,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::domain::campaign::{RunMode, Variant};
+use crate::domain::campaign::RunMode;
 use crate::domain::decision::Transition;
 use crate::domain::fix::TIME_RANGE_MS;
 use crate::domain::ids::DeviceId;
@@ -169,7 +169,7 @@ impl<'r> Payload<'r> {
             account: record.account.0,
             device_id: device.to_string(),
             mode: mode_name(record.mode),
-            variant: variant_name(record.variant),
+            variant: record.variant.label(),
             campaign: record.campaign.as_ref().map(|campaign| CampaignPart {
                 id: campaign.id.0,
                 name: &campaign.name,
@@ -255,13 +255,6 @@ fn mode_name(mode: RunMode) -> &'static str {
     match mode {
         RunMode::Testing => "testing",
         RunMode::Running => "running",
-    }
-}
-
-fn variant_name(variant: Variant) -> &'static str {
-    match variant {
-        Variant::A => "a",
-        Variant::B => "b",
     }
 }
 

@@ -1,4 +1,5 @@
-//! What the kernel says about this process, read from `/proc/self` at each scrape.
+//! What the kernel says about a process, read from `/proc`: about this one at each scrape, about a daemon under test
+//! when its figures are taken.
 //!
 //! A machine without `/proc` simply has none of these metrics.
 
@@ -27,6 +28,42 @@ pub fn sample(scrape: &Scrape<'_>) {
         let open = open.count().saturating_sub(1);
         scrape.gauge(&table::PROCESS_OPEN_FDS, u64::try_from(open).unwrap_or(u64::MAX));
     }
+}
+
+/// What a process has used.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Usage {
+    /// Processor time, user and system, in ticks of a hundredth of a second.
+    cpu_ticks: u64,
+    /// The most memory that was resident, KiB.
+    peak_kib: u64,
+}
+
+impl Usage {
+    /// Processor time, s.
+    #[must_use]
+    pub fn cpu_s(self) -> f64 {
+        to_f64(self.cpu_ticks) / to_f64(USER_HZ)
+    }
+
+    /// The most memory that was resident, MB, to a tenth.
+    #[must_use]
+    pub fn peak_rss_mb(self) -> f64 {
+        (to_f64(self.peak_kib) * 1.024 / 100.0).round() / 10.0
+    }
+}
+
+/// What a process, by its number or `self`, has used so far; `None` where the system does not tell.
+#[must_use]
+pub fn usage_of(process: &str) -> Option<Usage> {
+    let status = read(&format!("/proc/{process}/status"))?;
+    let cpu_ticks = cpu_ticks(&read(&format!("/proc/{process}/stat"))?)?;
+    Some(Usage { cpu_ticks, peak_kib: field(&status, "VmHWM:")? })
+}
+
+#[expect(clippy::cast_precision_loss, reason = "figures for people")]
+fn to_f64(value: u64) -> f64 {
+    value as f64
 }
 
 /// User and system time out of `/proc/self/stat`, fields 14 and 15; the name in field 2 may hold spaces.

@@ -39,7 +39,7 @@ pub struct ReplayArgs {
     /// Take the keys of this data directory, so that job ids are those of its daemon
     #[arg(long, conflicts_with = "journal")]
     pub keys: Option<PathBuf>,
-    /// The account that the pings are for, if the campaign file has several
+    /// The account that the pings are for, if the files have several
     #[arg(long, conflicts_with = "journal")]
     pub account: Option<u32>,
     /// The app that the pings come through, if the account has several
@@ -62,8 +62,19 @@ impl ReplayArgs {
         match (&self.journal, &self.fences, &self.pings) {
             (Some(dir), ..) => journal::run(dir, self.snapshots.as_deref()),
             (None, Some(fences), Some(pings)) => pings::run(self, fences, pings, now),
-            (None, ..) => Err("give --fences and --pings, or --journal".into()),
+            (None, ..) => Err(UsageError::new("give --fences and --pings, or --journal").into()),
         }
+    }
+}
+
+/// A mistake in the command line that shows only when the files are read.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct UsageError(String);
+
+impl UsageError {
+    pub(super) fn new(why: impl Into<String>) -> Self {
+        Self(why.into())
     }
 }
 

@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde_json::json;
@@ -14,6 +13,7 @@ use crate::domain::policy::Policy;
 use crate::engine::Counts;
 use crate::identity::Keyring;
 use crate::offline::pings::{Recorded, read_fixes, read_pings};
+use crate::offline::progress::bar;
 use crate::offline::raw::{RawIndex, RawRun, run_raw};
 use crate::offline::simulate::{Simulation, simulate};
 use crate::snapshot::build::{BuildOptions, Source, build};
@@ -24,7 +24,7 @@ use crate::snapshot::source::{
 use crate::snapshot::store::read_input;
 use crate::snapshot::view::{AccountView, SnapshotView};
 
-use super::args::{ReplayArgs, ReplayError};
+use super::args::{ReplayArgs, ReplayError, UsageError};
 use super::report::{Figures, Lines, line};
 
 /// The account of fences that name none, where there is no campaign file to say.
@@ -48,11 +48,13 @@ fn raw(
     pings: &Path,
     now: impl Fn() -> Duration,
 ) -> Result<(), ReplayError> {
-    let source = read_source(fences, None)?;
+    let mut source = read_source(fences, None)?;
+    let account = raw_account(&source, args.account)?;
+    source.targets.retain(|target| target.account == account);
     let index = RawIndex::build(source.targets.iter().map(|target| (target.id, &target.shape)))?;
     let recorded = read_pings(pings)?;
     let mut lines = Lines::open(args.out.as_deref())?;
-    let bar = bar(recorded.pings.len());
+    let bar = bar(recorded.pings.len(), "evaluating");
     let run =
         RawRun { shards: args.shards.into(), batch: args.batch as usize, keep: lines.wanted() };
     let figures = run_raw(index.view()?, &recorded.pings, run, now, |done| bar.inc(done));
@@ -73,9 +75,28 @@ fn raw(
         exits: figures.counts.exits,
         ..Counts::default()
     };
-    let pings = recorded.pings.len() as u64;
-    Figures { pings, rejected: recorded.rejected, counts, evaluate: figures.evaluate }.print();
+    Figures::of(recorded, counts, figures.evaluate).print();
     Ok(())
+}
+
+/// Whose fences the pings are held against: target ids are dealt per account, and a ping meets one account's.
+fn raw_account(source: &Source, asked: Option<u32>) -> Result<AccountId, UsageError> {
+    let ids: Vec<AccountId> = source.accounts.iter().map(|account| account.id).collect();
+    match (asked.map(AccountId), &ids[..]) {
+        (Some(id), _) if ids.contains(&id) => Ok(id),
+        (Some(id), _) => {
+            Err(UsageError::new(format!("--account {id}: no fence is of this account")))
+        }
+        (None, [only]) => Ok(*only),
+        (None, []) => Ok(SOLE_ACCOUNT),
+        (None, several) => Err(several_accounts(several.len())),
+    }
+}
+
+fn several_accounts(count: usize) -> UsageError {
+    UsageError::new(format!(
+        "the files have {count} accounts; say whose the pings are with --account"
+    ))
 }
 
 fn key_of(source: &Source, id: crate::domain::ids::TargetId) -> Option<&str> {
@@ -92,7 +113,7 @@ fn with_rules(
     let source = read_source(fences, args.campaigns.as_deref())?;
     let recorded = read_fixes(pings)?;
     let keyring = match &args.keys {
-        Some(dir) => Keyring::open(dir)?,
+        Some(dir) => Keyring::existing(dir)?,
         None => Keyring::from_seed(REPLAY_SEED),
     };
     let valid_from = match args.valid_from {
@@ -113,16 +134,14 @@ fn with_rules(
         batch: args.batch as usize,
     };
     let mut lines = Lines::open(args.out.as_deref())?;
-    let bar = bar(recorded.pings.len());
+    let bar = bar(recorded.pings.len(), "evaluating");
     let simulated = simulate(simulation, &recorded.pings, now, |done| bar.inc(done));
     bar.finish_and_clear();
     for (ping, decision) in &simulated.decisions {
         lines.write(&line(*ping, decision, account))?;
     }
     lines.finish()?;
-    let pings = recorded.pings.len() as u64;
-    let Recorded { rejected, .. } = recorded;
-    Figures { pings, rejected, counts: simulated.counts, evaluate: simulated.evaluate }.print();
+    Figures::of(recorded, simulated.counts, simulated.evaluate).print();
     Ok(())
 }
 
@@ -153,36 +172,25 @@ fn first_day(recorded: &Recorded<Fix>) -> Date {
     day.yesterday().unwrap_or(day)
 }
 
-fn account_of(view: SnapshotView<'_>, asked: Option<u32>) -> Result<AccountView<'_>, ReplayError> {
+fn account_of(view: SnapshotView<'_>, asked: Option<u32>) -> Result<AccountView<'_>, UsageError> {
     let mut accounts = view.accounts();
     match (asked, accounts.len()) {
-        (Some(id), _) => view
-            .account(AccountId(id))
-            .ok_or_else(|| format!("--account {id}: no such account in the files").into()),
-        (None, 1) => accounts.next().ok_or_else(|| "the files have no account".into()),
-        (None, count) => {
-            Err(format!("the files have {count} accounts; say whose the pings are with --account")
-                .into())
-        }
+        (Some(id), _) => view.account(AccountId(id)).ok_or_else(|| {
+            UsageError::new(format!("--account {id}: no such account in the files"))
+        }),
+        (None, 1) => accounts.next().ok_or_else(|| UsageError::new("the files have no account")),
+        (None, count) => Err(several_accounts(count)),
     }
 }
 
-fn app_of(account: AccountView<'_>, asked: Option<u32>) -> Result<AppId, ReplayError> {
+fn app_of(account: AccountView<'_>, asked: Option<u32>) -> Result<AppId, UsageError> {
     match asked {
         Some(id) if account.has_app(AppId(id)) => Ok(AppId(id)),
-        Some(id) => Err(format!("--app {id}: account {} has no such app", account.id()).into()),
+        Some(id) => {
+            let why = format!("--app {id}: account {} has no such app", account.id());
+            Err(UsageError::new(why))
+        }
         // Without campaigns there are no apps, and nothing asks for one.
         None => Ok(account.apps().next().map_or(AppId(0), |app| app.id)),
     }
-}
-
-/// Shows itself on a terminal only.
-fn bar(pings: usize) -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(Some(pings as u64), ProgressDrawTarget::stderr());
-    let template =
-        "{bar:40} {percent:>3} %  {human_pos} of {human_len} pings  {per_sec}  {eta} left";
-    if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style);
-    }
-    bar
 }

@@ -7,22 +7,35 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use crate::domain::decision::{Decision, Output};
+use crate::domain::decision::{Decision, EventKind, Output};
 use crate::domain::reasons::{RejectReason, SuppressReason};
 use crate::engine::Counts;
+use crate::offline::pings::Recorded;
+use crate::outbox::RecordKind;
 use crate::snapshot::view::AccountView;
+use crate::telemetry::process;
 
 use super::args::ReplayError;
 
 /// The figures of a replay of pings.
 pub(super) struct Figures {
-    pub(super) pings: u64,
-    pub(super) rejected: Vec<(RejectReason, u64)>,
-    pub(super) counts: Counts,
-    pub(super) evaluate: Duration,
+    /// Rows read, refused ones included.
+    rows: u64,
+    /// Of them, those that the engine got.
+    evaluated: u64,
+    /// Refused while reading.
+    rejected: Vec<(RejectReason, u64)>,
+    counts: Counts,
+    evaluate: Duration,
 }
 
 impl Figures {
+    /// Of a file and what the engine made of it.
+    pub(super) fn of<T>(recorded: Recorded<T>, counts: Counts, evaluate: Duration) -> Self {
+        let (rows, evaluated) = (recorded.rows(), recorded.pings.len() as u64);
+        Self { rows, evaluated, rejected: recorded.rejected, counts, evaluate }
+    }
+
     /// Prints them as one line of JSON.
     pub(super) fn print(&self) {
         let mut rejected = Map::new();
@@ -46,7 +59,7 @@ impl Figures {
         println!(
             "{}",
             json!({
-                "pings": self.pings,
+                "pings": self.rows,
                 "rejected": rejected,
                 "hits": counts.hits,
                 "enters": counts.enters,
@@ -55,7 +68,7 @@ impl Figures {
                 "jobs": counts.jobs,
                 "suppressed": suppressed,
                 "evaluate_s": evaluate_s,
-                "pings_per_s": rate(self.pings, evaluate_s),
+                "pings_per_s": rate(self.evaluated, evaluate_s),
                 "peak_rss_mb": peak_rss_mb(),
             })
         );
@@ -70,10 +83,7 @@ fn rate(pings: u64, seconds: f64) -> Value {
 
 /// The most memory the process has held, MB; `null` where the system does not tell.
 fn peak_rss_mb() -> Value {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kilobytes = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
-    kilobytes.map_or(Value::Null, |kb| json!((kb / 100.0).round() / 10.0))
+    process::usage_of("self").map_or(Value::Null, |usage| json!(usage.peak_rss_mb()))
 }
 
 /// A file of lines; nothing where none was asked for.
@@ -124,14 +134,14 @@ pub(super) fn line(ping: u64, decision: &Decision, account: AccountView<'_>) -> 
             "bucket": job.bucket.span,
             "target": key_of(job.target),
             "at": job.at.0,
-            "variant": format!("{:?}", job.variant),
+            "variant": job.variant.label(),
             "mode": job.bucket.mode,
             "expires_at": job.expires_at.0,
             "snapshot": decision.snapshot.to_string(),
         }),
         Output::Event(event) => json!({
             "ping": ping,
-            "kind": format!("{:?}", event.kind).to_lowercase(),
+            "kind": kind_of(event.kind),
             "job": event.job.map(|job| job.to_string()),
             "device": event.device.device.to_string(),
             "campaign": event.campaign.map(|campaign| campaign.0),
@@ -140,4 +150,9 @@ pub(super) fn line(ping: u64, decision: &Decision, account: AccountView<'_>) -> 
             "snapshot": decision.snapshot.to_string(),
         }),
     }
+}
+
+/// The kind as the queue names it.
+fn kind_of(kind: EventKind) -> Option<&'static str> {
+    RecordKind::ALL.into_iter().find(|one| one.event() == Some(kind)).map(RecordKind::label)
 }
