@@ -1,12 +1,13 @@
 //! A look-up's stages, each beside the plain baseline: candidates (a leaf against an R-tree of boxes), contains
-//! (the exact set) and evaluate (with state and transitions); and the grid against H3 cells as the key.
+//! (the exact set) and evaluate (with state and transitions, which both keep from one iteration to the next); and the
+//! grid against H3 cells as the key.
 //!
 //! `cargo bench --bench lookup`. Uses the first pings of `w1` where it is present, else a made-up city.
 
 #[path = "support/mod.rs"]
 mod support;
 
-use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use geofenced::domain::ids::{DeviceId, TargetId};
 use geofenced::domain::target::Shape;
 use geofenced::domain::units::PointE7;
@@ -78,10 +79,10 @@ fn lookups(c: &mut Criterion) {
     group.throughput(Throughput::Elements(set.pings.len() as u64));
     for batch in [1, 64, 1000] {
         group.bench_function(format!("raw engine, batches of {batch}"), |b| {
-            let run = |mut engine: RawEngine| {
+            let mut engine = RawEngine::new(PINGS);
+            b.iter(|| {
                 set.pings.chunks(batch).map(|pings| engine.step(&view, pings).len()).sum::<usize>()
-            };
-            b.iter_batched(|| RawEngine::new(PINGS), run, BatchSize::LargeInput);
+            });
         });
     }
     group.bench_function("rstar, geo and a map", |b| {

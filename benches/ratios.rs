@@ -1,8 +1,9 @@
 //! Evaluation of whole data sets beside the plain baseline, one thread each, in one run; with exact answers.
 //!
 //! `cargo bench --bench ratios -- [w1 w2 w3 real]`. Prints a row per set: build time, index bytes, pings a second
-//! of both and their ratio, and the counts, which must be equal. `real` is run over and over, with the table
-//! of devices kept, so that a pass of 28,356 pings can be timed.
+//! of both and their ratio, and the counts, which must be equal. Both make the same runs, three each, of which the
+//! median counts: *cold*, every pass from an empty table of devices, and *warm*, with the table kept. A small set
+//! such as `real` is passed over up to twenty times a run, so that its 28,356 pings can be timed.
 #![expect(clippy::cast_precision_loss, reason = "rates for people")]
 
 #[path = "support/mod.rs"]
@@ -48,55 +49,90 @@ fn measure(set: &Set) {
         RawIndex::build(set.targets.iter().map(|(id, shape)| (*id, shape))).expect("builds");
     let build = now().saturating_sub(started);
     let view = index.view().expect("reads");
-    let passes = PINGS_A_RUN.div_ceil(set.pings.len().max(1));
+    let passes = PINGS_A_RUN.div_ceil(set.pings.len().max(1)).min(MAX_PASSES);
     let run = RawRun { shards: 1, batch: 64, keep: false };
     let one = || run_raw(view, &set.pings, run, now, |_| ()).counts;
-    let ours = best_of(5, || (0..passes).fold(0, |hits, _| hits ^ one().hits));
     let counts = one();
+    let cold = median(|| {
+        for _ in 0..passes {
+            std::hint::black_box(one());
+        }
+    });
     let mut engine = RawEngine::new(200_000);
     engine.step(&view, &set.pings);
-    let warm = best_of(5, || {
-        let batches = (0..passes).flat_map(|_| set.pings.chunks(64));
-        batches.map(|batch| engine.step(&view, batch).len()).sum::<usize>()
+    let warm = median(|| {
+        for batch in (0..passes).flat_map(|_| set.pings.chunks(64)) {
+            std::hint::black_box(engine.step(&view, batch));
+        }
     });
-    let pings = (set.pings.len() * passes) as f64;
-    let rate = |time: Duration| pings / time.as_secs_f64();
+    let rates = Rates { pings: (set.pings.len() * passes) as f64 };
     println!("{}: index {} MB, built in {build:.2?}", set.name, index.len_bytes() >> 20);
     println!("  hits {} enters {} exits {}", counts.hits, counts.enters, counts.exits);
-    println!("  ours {:.0} pings/s, warm {:.0} pings/s", rate(ours), rate(warm));
+    println!("  ours: {:.0} pings/s cold, {:.0} warm", rates.of(cold), rates.of(warm));
     if std::env::var_os("NO_BASELINE").is_none() {
-        let found = baseline(set, passes, rate(ours));
+        let found = baseline(set, passes, &rates, (cold, warm));
         assert_eq!(found, [counts.hits, counts.enters, counts.exits], "the baseline agrees");
     }
 }
 
-/// Small sets are run over and over, each time from an empty table of devices.
+/// Small sets are run over and over.
 const PINGS_A_RUN: usize = 5_000_000;
 
-fn baseline(set: &Set, passes: usize, ours: f64) -> Counts {
-    let mut baseline = Baseline::new(&set.targets);
-    let mut counts = [0; 3];
+/// But not so often that the baseline takes minutes.
+const MAX_PASSES: usize = 20;
+
+/// Pings a second.
+struct Rates {
+    /// Pings of a run.
+    pings: f64,
+}
+
+impl Rates {
+    fn of(&self, time: Duration) -> f64 {
+        self.pings / time.as_secs_f64()
+    }
+}
+
+/// The same runs, as often and as warm: from an empty table of devices, then with the table kept. Gives the
+/// counts of a pass from an empty table.
+fn baseline(set: &Set, passes: usize, rates: &Rates, ours: (Duration, Duration)) -> Counts {
+    let mut matcher = Baseline::new(&set.targets);
     let mut changes = Vec::new();
-    let passes = passes.min(20);
-    let started = now();
-    for _ in 0..passes {
-        (baseline, counts) = (baseline.forgetful(), [0; 3]);
+    let mut pass = |matcher: &mut Baseline| {
+        let mut counts = [0; 3];
         for ping in &set.pings {
-            baseline.step(ping.device, ping.at, &mut changes, &mut counts);
+            matcher.step(ping.device, ping.at, &mut changes, &mut counts);
             std::hint::black_box(&changes);
         }
-    }
-    let time = now().saturating_sub(started);
-    let theirs = (set.pings.len() * passes) as f64 / time.as_secs_f64();
-    println!("  baseline {theirs:.0} pings/s; ratio {:.1}", ours / theirs);
+        counts
+    };
+    let counts = pass(&mut matcher);
+    let cold = median(|| {
+        for _ in 0..passes {
+            matcher.forget();
+            pass(&mut matcher);
+        }
+    });
+    let warm = median(|| {
+        for _ in 0..passes {
+            std::hint::black_box(pass(&mut matcher));
+        }
+    });
+    println!("  baseline: {:.0} pings/s cold, {:.0} warm", rates.of(cold), rates.of(warm));
+    let ratio = |theirs: Duration, ours: Duration| theirs.as_secs_f64() / ours.as_secs_f64();
+    println!("  ratio: {:.1} cold, {:.1} warm", ratio(cold, ours.0), ratio(warm, ours.1));
     counts
 }
 
-fn best_of<T>(times: usize, mut work: impl FnMut() -> T) -> Duration {
-    let one = |_| {
+/// Times every run is made, ours and theirs; the middle one counts.
+const RUNS: usize = 3;
+
+fn median(mut work: impl FnMut()) -> Duration {
+    let mut times = [(); RUNS].map(|()| {
         let started = now();
-        std::hint::black_box(work());
+        work();
         now().saturating_sub(started)
-    };
-    (0..times).map(one).min().unwrap_or_default()
+    });
+    times.sort_unstable();
+    times[RUNS / 2]
 }

@@ -43,9 +43,9 @@ impl Baseline {
         Self { tree: RTree::bulk_load(boxes), shapes, inside: HashMap::new() }
     }
 
-    /// The same matcher with no device known.
-    pub(crate) fn forgetful(self) -> Self {
-        Self { inside: HashMap::new(), ..self }
+    /// From now on no device is known, and the table begins small again.
+    pub(crate) fn forget(&mut self) {
+        self.inside = HashMap::new();
     }
 
     /// How many boxes hold the point.
