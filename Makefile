@@ -61,9 +61,15 @@ fuzz: ## Property tests with many cases, then every fuzz target
 		RUSTC_BOOTSTRAP=1 cargo fuzz run "$$target" -- -max_total_time=$(FUZZ_S); \
 	done
 
-# A C compiler for the crates that are C inside, and the toolchain's own components.
+# A C compiler for the crates that are C inside, curl for the README's paste, and the toolchain's own components.
 tools:
 	@command -v cc >/dev/null || { echo "a C compiler is needed: apt-get install gcc"; exit 1; }
+	@command -v curl >/dev/null || { \
+		echo "installing curl"; \
+		as_root=$$([ "$$(id -u)" = 0 ] || echo sudo); \
+		$$as_root apt-get update -q; \
+		$$as_root apt-get install -qy --no-install-recommends curl; \
+	}
 	@cargo fmt --version >/dev/null 2>&1 || rustup component add rustfmt
 	@cargo clippy --version >/dev/null 2>&1 || rustup component add clippy
 
