@@ -31,7 +31,7 @@ fn systemd_hears_that_the_daemon_is_ready_alive_and_stopping() {
     let path = home.path().join("notify");
     let systemd = UnixDatagram::bind(&path).expect("binds");
     // Read to the end, as systemd does: a socket that is full would hold the daemon up.
-    let (said, heard) = std::sync::mpsc::channel();
+    let (said, heard) = std::sync::mpsc::sync_channel(4096);
     std::thread::spawn(move || {
         let mut bytes = [0; 4096];
         while let Ok(len) = systemd.recv(&mut bytes) {

@@ -21,6 +21,7 @@ use crate::auth::tls::ServerIdentity;
 use crate::clock::{self, Clock};
 use crate::config::Config;
 use crate::domain::ids::PartitionId;
+use crate::domain::lots::InstallationKey;
 use crate::domain::policy::ClockMode;
 use crate::domain::units::UtcMs;
 use crate::engine::Partition;
@@ -28,7 +29,8 @@ use crate::identity::Keyring;
 use crate::ingest::endpoint::Endpoint;
 use crate::ingest::figures::IngestFigures;
 use crate::ingest::http::{self, HttpIntake};
-use crate::journal::{Checkpoints, Journal, ShardLog};
+use crate::journal::{CHECKPOINT_FORMAT, Checkpoints, Journal, LOG_FORMAT, ShardLog};
+use crate::outbox::codec::RECORD_VERSION;
 use crate::outbox::{Clocks, Outbox};
 use crate::shard::checkpoints::CheckpointThread;
 use crate::shard::figures::ShardFigures;
@@ -40,6 +42,7 @@ use crate::shard::router::{Deal, Router};
 use crate::shard::worker;
 use crate::shutdown::{Shutdown, Stage};
 use crate::sink::queue::{self, QueueService};
+use crate::snapshot::block::FORMAT_VERSION;
 use crate::snapshot::slot::Slot;
 use crate::snapshot::store::Store;
 use crate::telemetry::sampler::{Metrics, keep_up};
@@ -50,8 +53,8 @@ use super::recover::{latest_instant, recover};
 use super::samplers;
 use super::vitals::Watched;
 
-/// The newest durable format that is written.
-const FORMAT: u16 = 1;
+/// The formats that are written: journal, checkpoints, outbox, snapshots.
+const FORMATS: [u16; 4] = [LOG_FORMAT, CHECKPOINT_FORMAT, RECORD_VERSION as u16, FORMAT_VERSION];
 
 /// Checkpoints that may wait to be written; past it shards go on without.
 const CHECKPOINTS_WAITING: usize = 4;
@@ -103,20 +106,10 @@ impl Daemon {
         let ground = ground(config, data, &store, shards)?;
         let shutdown = Shutdown::new();
         let readiness = Readiness::new();
-        let metrics = Metrics::new(FORMAT)?;
+        let metrics = Metrics::new(FORMATS.into_iter().max().unwrap_or_default())?;
         let slot = Arc::new(Slot::new());
-        let ready = readiness.condition("snapshot", "no snapshot is in force yet");
-        let publisher = Arc::new(Publisher::new(
-            store,
-            Arc::clone(&slot),
-            ground.keyring.installation_key(),
-            ready,
-        ));
-        // Without one the daemon runs, unready, until one appears.
-        let _first = crate::admin::snapshots::SnapshotControl::reload(&*publisher);
-        let watcher = shutdown.join(Stage::Intake, "snapshot watcher");
-        Arc::clone(&publisher).watch(config.snapshots.watch_s, watcher)?;
-
+        let key = ground.keyring.installation_key();
+        let publisher = start_publisher(config, (store, key), &slot, &readiness, &shutdown)?;
         let authority = Arc::new(Authority::open(data.join("tokens.json"))?);
         let identity = server_identity(config)?;
         let runtime = io_runtime(config)?;
@@ -151,16 +144,12 @@ impl Daemon {
             (Arc::clone(&authority), Arc::clone(&intake), Arc::clone(&intake_figures)),
             &shutdown,
         )?;
-        let service = Arc::new(QueueService::new(outbox.clone(), keyring));
-        let poll = Duration::from_secs(u64::from(queue::MAX_WAIT_S) + POLL_SLACK_S);
-        let http_intake = HttpIntake::new(intake, Arc::clone(&authority), intake_figures);
-        let routes = Admin::new(&config.admin, Arc::clone(&authority) as _, readiness, metrics)
+        let admin = Admin::new(&config.admin, Arc::clone(&authority) as _, readiness, metrics)
             .snapshots(Arc::clone(&publisher) as _)
-            .clock(clock)
-            .mount(Scope::Queue, poll, queue::routes(service))
-            .mount_open(config.admin.request_limit(), http::routes(http_intake))
-            .into_router();
-        let http = start_http(config, routes, &shutdown)?;
+            .clock(clock);
+        let http_intake = HttpIntake::new(intake, Arc::clone(&authority), intake_figures);
+        let queue = QueueService::new(outbox.clone(), keyring);
+        let http = start_http(config, admin, queue, http_intake, &shutdown)?;
         Ok(Self {
             quic,
             http,
@@ -336,15 +325,39 @@ fn keep_histograms_up(
 
 fn start_http(
     config: &Config,
-    routes: axum::Router,
+    admin: Admin,
+    queue: QueueService,
+    intake: HttpIntake<Router>,
     shutdown: &Shutdown,
 ) -> anyhow::Result<SocketAddr> {
+    let poll = Duration::from_secs(u64::from(queue::MAX_WAIT_S) + POLL_SLACK_S);
+    let routes = admin
+        .mount(Scope::Queue, poll, queue::routes(Arc::new(queue)))
+        .mount_open(config.admin.request_limit(), http::routes(intake))
+        .into_router();
     let listener = TcpListener::bind(config.admin.listen)
         .with_context(|| format!("admin.listen {}", config.admin.listen))?;
     let addr = listener.local_addr()?;
     let member = shutdown.join(Stage::Admin, "admin");
     crate::admin::server::spawn(config.admin.clone(), listener, routes, member)?;
     Ok(addr)
+}
+
+/// Puts the newest snapshot in force, if there is one, and looks for newer ones from now on.
+fn start_publisher(
+    config: &Config,
+    (store, key): (Store, InstallationKey),
+    slot: &Arc<Slot>,
+    readiness: &Readiness,
+    shutdown: &Shutdown,
+) -> anyhow::Result<Arc<Publisher>> {
+    let ready = readiness.condition("snapshot", "no snapshot is in force yet");
+    let publisher = Arc::new(Publisher::new(store, Arc::clone(slot), key, ready));
+    // Without one the daemon runs, unready, until one appears.
+    let _first = crate::admin::snapshots::SnapshotControl::reload(&*publisher);
+    let watcher = shutdown.join(Stage::Intake, "snapshot watcher");
+    Arc::clone(&publisher).watch(config.snapshots.watch_s, watcher)?;
+    Ok(publisher)
 }
 
 fn start_quic(

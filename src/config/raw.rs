@@ -202,10 +202,7 @@ fn whole(value: &Value) -> Option<i128> {
 }
 
 fn shown(value: &Value) -> String {
-    match &value.kind {
-        ValueKind::String(text) => format!("{text:?}"),
-        other => other.to_string(),
-    }
+    if let ValueKind::String(text) = &value.kind { format!("{text:?}") } else { value.to_string() }
 }
 
 /// A library error without the places that it wraps around itself.
@@ -214,10 +211,8 @@ fn innermost(error: &config::ConfigError) -> &config::ConfigError {
 }
 
 fn plain(error: &config::ConfigError) -> String {
-    match innermost(error) {
-        config::ConfigError::Message(said) => said.clone(),
-        other => other.to_string(),
-    }
+    let error = innermost(error);
+    if let config::ConfigError::Message(said) = error { said.clone() } else { error.to_string() }
 }
 
 fn to_json(value: Value) -> serde_json::Value {

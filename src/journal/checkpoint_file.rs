@@ -24,7 +24,7 @@ use crate::domain::ids::{InputSeq, PartitionId};
 use crate::identity::{KeyCheck, KeyError, Keyring};
 
 /// The format that this release writes, and the newest that it reads.
-pub(super) const CHECKPOINT_FORMAT: u16 = 1;
+pub const CHECKPOINT_FORMAT: u16 = 1;
 
 const MAGIC: [u8; 8] = *b"GFDCKPT\n";
 const HEADER_BYTES: usize = 37;

@@ -49,6 +49,7 @@ mod checkpoint_file;
 pub mod disk;
 
 pub use checkpoint::{Checkpoint, CheckpointMark, Checkpoints};
+pub use checkpoint_file::CHECKPOINT_FORMAT;
 pub use config::JournalConfig;
 pub use error::{JournalError, JournalFailure};
 pub use figures::JournalFigures;
@@ -56,6 +57,7 @@ pub use handle::Journal;
 pub use owned::OwnedInput;
 pub use position::{CommitNo, LogPosition, Resume};
 pub use recovery::{LogReader, Recovery};
+pub use segment::LOG_FORMAT;
 pub use shard_log::ShardLog;
 
 #[cfg(test)]

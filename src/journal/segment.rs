@@ -20,7 +20,7 @@ use super::position::LogPosition;
 use crate::identity::{KeyCheck, Keyring};
 
 /// The format that this release writes, and the newest that it reads.
-pub(super) const LOG_FORMAT: u16 = 1;
+pub const LOG_FORMAT: u16 = 1;
 
 /// Bytes of a header.
 pub(super) const SEGMENT_HEADER_BYTES: usize = 72;

@@ -109,9 +109,11 @@ pub(super) struct Tables {
 
 impl Tables {
     pub(super) fn open(path: &Path, cache_bytes: u64) -> Result<Self, StoreError> {
-        let refused = |source| match source {
-            fjall::Error::Locked => StoreError::Locked { path: path.into() },
-            source => StoreError::Storage { doing: "opened", path: path.into(), source },
+        let refused = |source| {
+            if matches!(source, fjall::Error::Locked) {
+                return StoreError::Locked { path: path.into() };
+            }
+            StoreError::Storage { doing: "opened", path: path.into(), source }
         };
         let database = Database::builder(path)
             .cache_size(cache_bytes)

@@ -9,7 +9,7 @@ pub struct ShardConfig {
     /// Shards, each one OS thread. Default 0: one for each processor but one, which the sockets take; at least
     /// 1, at most 256. Output does not depend on it.
     pub shards: u16,
-    /// Records that may wait for a shard. Default 65,536. Worst case in memory: 48 bytes each, per shard.
+    /// Records that may wait for a shard. Default 65,536. Worst case in memory: 56 bytes each, per shard.
     /// When it is full, connections stop reading.
     pub mailbox_records: u32,
     /// Records stepped as one batch at most, all in one commit. Default 8,192. Larger: fewer syncs, later acks.
