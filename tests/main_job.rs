@@ -222,14 +222,7 @@ async fn send(client: &Client, fixes: &[Fix]) {
     let mut shares = vec![Vec::new(); STREAMS];
     for fix in fixes {
         let partition = DeviceKey { account: ACCOUNT, device: fix.device }.partition();
-        shares[partition.index() % STREAMS].push(Ping {
-            device: fix.device,
-            lat_e7: fix.at.lat,
-            lon_e7: fix.at.lon,
-            fixed_at: fix.fixed_at,
-            accuracy_m: fix.accuracy_m,
-            flags: fix.flags,
-        });
+        shares[partition.index() % STREAMS].push(Ping::from(fix));
     }
     let mut streams = Vec::new();
     for (number, pings) in (1..).zip(shares) {
@@ -263,7 +256,7 @@ fn offline(daemon: &Daemon, loaded: &Loaded, fixes: &[Fix]) -> Jobs {
         let said = BTreeMap::from([
             ("id", job.id.to_string()),
             ("target", job.target.0.to_string()),
-            ("variant", format!("{:?}", job.variant).to_lowercase()),
+            ("variant", job.variant.label().to_owned()),
             ("at_ms", job.at.0.to_string()),
             ("expires_at_ms", job.expires_at.0.to_string()),
             ("epoch", decision.epoch.0.to_string()),

@@ -152,23 +152,12 @@ fn lanes(sender: &Sender<'_>, fixes: &[Fix]) -> Result<Vec<Vec<Frame>>, DriveErr
             frames.push(Frame { pings: Vec::with_capacity(limit), place });
         }
         if let Some(frame) = frames.last_mut() {
-            frame.pings.push(ping(fix));
+            frame.pings.push(fix.into());
             frame.place = place;
         }
     }
     lanes.retain(|frames| !frames.is_empty());
     Ok(lanes)
-}
-
-fn ping(fix: &Fix) -> Ping {
-    Ping {
-        device: fix.device,
-        lat_e7: fix.at.lat,
-        lon_e7: fix.at.lon,
-        fixed_at: fix.fixed_at,
-        accuracy_m: fix.accuracy_m,
-        flags: fix.flags,
-    }
 }
 
 async fn connect(sender: &Sender<'_>) -> Result<Client, DriveError> {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::check::{Expected, JobFacts, JobKey, Verdict};
 use crate::paths::{fences, fixes};
+use crate::report::Report;
 use crate::scenario::{Paths, Scenario, Town};
 
 fn shipped(name: &str) -> PathBuf {
@@ -68,4 +69,11 @@ fn the_comparison_counts_each_fault_once() {
     ];
     let found = Verdict { jobs: 4, missing: 1, repeated: 1, unexpected: 2 };
     assert_eq!(expected.compare(&seen), found);
+}
+
+#[test]
+fn a_journal_that_was_not_replayed_is_not_called_checked() {
+    assert_eq!(Report::default().json()["journal_checked"], false);
+    let replayed = Report { journal_checked: true, ..Report::default() };
+    assert_eq!(replayed.json()["journal_checked"], true);
 }

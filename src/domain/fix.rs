@@ -71,6 +71,20 @@ impl Fix {
     }
 }
 
+/// The ping that is believed to be this fix.
+impl From<&Fix> for Ping {
+    fn from(fix: &Fix) -> Self {
+        Self {
+            device: fix.device,
+            lat_e7: fix.at.lat,
+            lon_e7: fix.at.lon,
+            fixed_at: fix.fixed_at,
+            accuracy_m: fix.accuracy_m,
+            flags: fix.flags,
+        }
+    }
+}
+
 /// Instants a fix may carry: the years 1800 to 9999. Wide enough for every data set and schedule, narrow
 /// enough that adding a gap, a dwell or 400 days never overflows.
 pub const TIME_RANGE_MS: std::ops::RangeInclusive<i64> = -5_364_662_400_000..=253_402_300_799_999;
