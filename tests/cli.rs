@@ -249,7 +249,6 @@ fn the_demo_fires_jobs_and_cleans_up() {
     let output = Command::new(PROGRAM)
         .args(["demo", "--seconds", "20"])
         .env("TMPDIR", home.path())
-        .env("GEOFENCED__OUTBOX__DISK_RESERVE_BYTES", "1000000")
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
