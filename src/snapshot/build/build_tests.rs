@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{BuildError, build, roll_back};
+use super::{BuildError, Dealt, build, roll_back};
 use crate::domain::campaign::{AudienceSpec, Condition, Frequency, RunMode, Variant};
 use crate::domain::ids::{AccountId, AppId, CampaignId, Epoch, PlaceId, TargetId};
 use crate::domain::target::PlaceArea;
@@ -168,8 +168,10 @@ fn a_rollback_is_a_new_epoch_with_old_blocks() {
     grown.targets.push(circle(1, 4));
     grown.campaigns[0].targets.push(TargetId(4));
     let second = loaded(&grown, 2, Some(first.view()));
-    let back =
-        roll_back(first.view(), Epoch(3), Some(second.view())).unwrap().load_in_memory().unwrap();
+    let back = roll_back(first.view(), Epoch(3), Some(second.view()), &Dealt::new())
+        .unwrap()
+        .load_in_memory()
+        .unwrap();
     assert_eq!(back.view().hash(), first.view().hash());
     assert_eq!((back.view().epoch(), account_of(&back).changed_in()), (Epoch(3), Epoch(3)));
     assert_eq!(account_of(&back).campaign(CampaignId(10)).unwrap().run_since(), Epoch(1));

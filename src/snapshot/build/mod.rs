@@ -18,8 +18,8 @@ mod standing;
 mod built;
 
 pub use built::{Built, Encoded};
-pub use compile::{BuildError, BuildOptions, Source, build};
-pub use standing::roll_back;
+pub use compile::{BuildError, BuildOptions, Source, build, build_after};
+pub use standing::{Dealt, roll_back};
 
 pub(super) use targets::direct_table;
 

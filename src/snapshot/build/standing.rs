@@ -29,12 +29,19 @@ pub(super) fn standing(
     snapshot: BlockHash,
     outlines: &[Outline],
     previous: Option<SnapshotView<'_>>,
+    dealt: &Dealt,
 ) -> Standing {
     let mut accounts: BTreeMap<u32, StandingAccount> = BTreeMap::new();
     if let Some(previous) = previous {
         // Those that have left are remembered for their target ids, which are never dealt again.
         let left = previous.parts().standing.get().accounts.iter().map(departed);
         accounts.extend(left.map(|account| (account.id, account)));
+    }
+    for (id, next) in dealt {
+        let gone =
+            StandingAccount { id: id.0, changed_in: 0, next_target_id: 0, campaigns: Vec::new() };
+        let account = accounts.entry(id.0).or_insert(gone);
+        account.next_target_id = account.next_target_id.max(*next);
     }
     for outline in outlines {
         let before = previous.and_then(|view| view.account(AccountId(outline.entry.id)));
@@ -58,7 +65,11 @@ pub(super) fn standing(
     }
 }
 
-/// A new epoch with the content of an old one.
+/// Per account the first target id never dealt yet, where others than the snapshot before have dealt some: epochs
+/// after it that can't be read any more.
+pub type Dealt = BTreeMap<AccountId, u32>;
+
+/// A new epoch with the content of an old one, where `dealt` target ids after `previous`.
 ///
 /// # Errors
 /// When an encoded block would be too large, which those of an old epoch are not.
@@ -66,12 +77,13 @@ pub fn roll_back(
     to: SnapshotView<'_>,
     epoch: Epoch,
     previous: Option<SnapshotView<'_>>,
+    dealt: &Dealt,
 ) -> Result<Built, BuildError> {
     let old = to.parts();
     let outlines: Vec<Outline> = to.accounts().map(outline).collect();
     let standing = Standing {
         rollback_of: to.epoch().0,
-        ..standing(epoch, old.manifest.hash(), &outlines, previous)
+        ..standing(epoch, old.manifest.hash(), &outlines, previous, dealt)
     };
     let manifest = Encoded::copied(old.manifest.bytes(), old.manifest.hash(), BlockKind::Manifest);
     Ok(Built::new(epoch, manifest, Encoded::of(&standing)?, Vec::new(), Shelf::of(to)))
