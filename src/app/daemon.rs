@@ -20,7 +20,7 @@ use crate::auth::grant::Scope;
 use crate::auth::tls::ServerIdentity;
 use crate::clock::{self, Clock};
 use crate::config::Config;
-use crate::domain::ids::PartitionId;
+use crate::domain::ids::{Epoch, PartitionId};
 use crate::domain::policy::ClockMode;
 use crate::domain::units::UtcMs;
 use crate::engine::Partition;
@@ -46,7 +46,9 @@ use crate::telemetry::{process, systemd};
 
 use super::publish::Publisher;
 use super::recover::{latest_instant, recover};
+use super::retention::{Marks, Needs};
 use super::samplers;
+use super::watch::{Done, Watch};
 
 /// The newest durable format that is written.
 const FORMAT: u16 = 1;
@@ -97,6 +99,7 @@ impl Daemon {
         std::fs::create_dir_all(data).with_context(|| format!("making {}", data.display()))?;
         let shards = config.shard.shards_on(processors());
         let store = Store::open(&snapshot_dir(config)).context("the snapshot store")?;
+        let store = store.with_max_bytes(config.snapshots.max_bytes);
         let ground = ground(config, data, &store, shards)?;
         let shutdown = Shutdown::new();
         let readiness = Readiness::new();
@@ -109,10 +112,7 @@ impl Daemon {
             ground.keyring.installation_key(),
             ready,
         ));
-        // Without one the daemon runs, unready, until one appears.
-        let _first = crate::admin::snapshots::SnapshotControl::reload(&*publisher);
-        let watcher = shutdown.join(Stage::Intake, "snapshot watcher");
-        Arc::clone(&publisher).watch(config.snapshots.watch_s, watcher)?;
+        publisher.start(ground.partitions.iter().map(Partition::epoch).max().unwrap_or(Epoch(0)));
 
         let authority = Arc::new(Authority::open(data.join("tokens.json"))?);
         let identity = server_identity(config)?;
@@ -120,6 +120,22 @@ impl Daemon {
         let (clock, keyring, outbox) =
             (ground.clock.clone(), ground.keyring.clone(), ground.outbox.clone());
         let (router, journal, figures) = start_shards(config, ground, &slot, &shutdown)?;
+
+        let needs = Needs {
+            journal: Arc::clone(&journal),
+            outbox: outbox.clone(),
+            figures: figures.clone(),
+            unsynced_bytes: config.journal.unsynced_most_bytes(shards),
+            marks: Marks::default(),
+        };
+        Watch {
+            publisher: Arc::clone(&publisher),
+            config: config.snapshots.clone(),
+            days: (config.policy.clock == ClockMode::System).then(|| clock.clone()),
+            needs,
+            done: Done::default(),
+        }
+        .spawn(shutdown.join(Stage::Intake, "snapshot watcher"))?;
 
         let intake_figures = Arc::new(IngestFigures::default());
         samplers::intake(&metrics, Arc::clone(&intake_figures));

@@ -11,7 +11,7 @@ use clap::{Args, Subcommand};
 use jiff::civil::Date;
 
 use super::build::{BuildError, BuildOptions, Built, build_after};
-use super::calendar::day_of;
+use super::calendar::today;
 use super::diff::{Changes, diff};
 use super::load::Loaded;
 use super::report;
@@ -221,7 +221,7 @@ impl SnapshotCommand {
             Self::Verify(args) => verify(&args, host.out),
             Self::Diff(args) => differences(&args, host.out),
             Self::List(args) => list(&args, host.out),
-            Self::Rollback(args) => roll_back(&args, host.out),
+            Self::Rollback(args) => roll_back(&args, today(host.now), host.out),
             Self::Gc(args) => collect(&args, host.out),
         }
     }
@@ -277,11 +277,6 @@ impl BuildArgs {
         let options = BuildOptions { epoch, valid_from, key: &key, previous };
         Ok(build_after(&source, options, &before.dealt)?)
     }
-}
-
-/// The day in UTC. Schedules start two days earlier, so it need not be the day of each account.
-fn today(now: UtcMs) -> Date {
-    day_of(i32::try_from(now.0.div_euclid(86_400_000)).unwrap_or(0))
 }
 
 fn inspect(args: &EpochArgs, out: &mut dyn Write) -> Result<(), CommandError> {
@@ -345,9 +340,9 @@ fn tell_refused(before: &NewestSound, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-fn roll_back(args: &RollbackArgs, out: &mut dyn Write) -> Result<(), CommandError> {
+fn roll_back(args: &RollbackArgs, today: Date, out: &mut dyn Write) -> Result<(), CommandError> {
     let store = Store::existing(&args.dir)?.with_max_bytes(args.room.max_bytes);
-    let epoch = store.roll_back(Epoch(args.epoch))?;
+    let epoch = store.roll_back(Epoch(args.epoch), today)?;
     Ok(writeln!(out, "epoch {epoch} has the content of epoch {}", args.epoch)?)
 }
 

@@ -4,14 +4,16 @@ use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use jiff::civil::Date;
+
 use super::error::{StoreError, at};
 use super::files;
 use super::reading::{Blocks, blocks_of};
 use crate::domain::ids::Epoch;
 use crate::snapshot::block::{BlockHash, Verified, check_header};
 use crate::snapshot::blocks::Manifest;
-use crate::snapshot::build::{Built, Encoded, roll_back};
-use crate::snapshot::load::BlockSource;
+use crate::snapshot::build::{After, Built, Dealt, Encoded, renew, roll_back};
+use crate::snapshot::load::{BlockSource, Loaded};
 use crate::snapshot::memory::PrivateBytes;
 
 /// How large the store may grow if nothing else is said: 32 GiB.
@@ -123,16 +125,31 @@ impl Store {
         files::sync_directory(&epochs).map_err(at(&epochs))
     }
 
-    /// Publishes the content of an old epoch under a new number.
+    /// Publishes the content of an old epoch under a new number, its schedules compiled from `today` on.
     ///
     /// # Errors
     /// When there is no such epoch, it is damaged, or the new one can't be written.
-    pub fn roll_back(&self, to: Epoch) -> Result<Epoch, StoreError> {
+    pub fn roll_back(&self, to: Epoch, today: Date) -> Result<Epoch, StoreError> {
         let old = self.load(to, None)?;
         let before = self.newest_sound(Epoch(0), Some(&old))?;
         let epoch = self.next_epoch()?;
-        self.publish(&roll_back(old.view(), epoch, before.view(), &before.dealt)?)?;
+        let after = After { epoch, previous: before.view(), dealt: &before.dealt };
+        self.publish(&roll_back(old.view(), today, after)?)?;
         Ok(epoch)
+    }
+
+    /// Publishes the newest epoch, which is `newest`, with schedules compiled from `today` on. `None` where they
+    /// are already.
+    ///
+    /// # Errors
+    /// When the new one can't be made or written.
+    pub fn renew(&self, newest: &Loaded, today: Date) -> Result<Option<Epoch>, StoreError> {
+        let view = newest.view();
+        let epoch = Epoch(view.epoch().0 + 1);
+        let after = After { epoch, previous: Some(view), dealt: &Dealt::new() };
+        let Some(built) = renew(view, today, after)? else { return Ok(None) };
+        self.publish(&built)?;
+        Ok(Some(epoch))
     }
 
     /// The bytes of all its files.

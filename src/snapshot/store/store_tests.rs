@@ -8,9 +8,9 @@ use std::path::Path;
 use super::reading::Blocks;
 use super::{Store, StoreError, read_input};
 use crate::domain::ids::{AccountId, Epoch, TargetId};
-use crate::snapshot::build::{Dealt, build, roll_back};
+use crate::snapshot::build::{After, Dealt, build, roll_back};
 use crate::snapshot::load::{BlockSource, LoadError};
-use crate::snapshot::samples::{circle, options, source};
+use crate::snapshot::samples::{VALID_FROM, circle, options, source};
 use crate::snapshot::source::TargetDirectory;
 
 /// Publishes an epoch whose campaign 20 has this priority.
@@ -67,7 +67,7 @@ fn a_rollback_publishes_old_content_anew() {
     let store = Store::open(dir.path()).unwrap();
     publish(&store, 1, 0);
     publish(&store, 2, 7);
-    assert_eq!(store.roll_back(Epoch(1)).unwrap(), Epoch(3));
+    assert_eq!(store.roll_back(Epoch(1), VALID_FROM).unwrap(), Epoch(3));
     let (old, new) = (store.listing(Epoch(1)).unwrap(), store.listing(Epoch(3)).unwrap());
     assert_eq!((old.hash, new.rollback_of), (new.hash, Some(Epoch(1))));
     assert_eq!(store.load(Epoch(3), None).unwrap().view().epoch(), Epoch(3));
@@ -146,7 +146,7 @@ fn a_damaged_newest_epoch_is_passed_over() {
     assert_eq!(found.view().unwrap().epoch(), Epoch(1));
     assert_eq!(found.refused.iter().map(|(epoch, _)| *epoch).collect::<Vec<_>>(), [Epoch(2)]);
     assert!(store.newest_sound(Epoch(2), None).unwrap().loaded.is_none());
-    assert_eq!(store.roll_back(Epoch(1)).unwrap(), Epoch(3));
+    assert_eq!(store.roll_back(Epoch(1), VALID_FROM).unwrap(), Epoch(3));
     assert_eq!(store.newest_sound(Epoch(0), None).unwrap().view().unwrap().epoch(), Epoch(3));
 }
 
@@ -160,7 +160,7 @@ fn ids_of_a_damaged_epoch_are_not_dealt_again() {
     let first = store.load(Epoch(1), None).unwrap();
     store.publish(&build(&specs, options(2, Some(first.view()))).unwrap()).unwrap();
     break_manifest(&store, 2);
-    assert_eq!(store.roll_back(Epoch(1)).unwrap(), Epoch(3));
+    assert_eq!(store.roll_back(Epoch(1), VALID_FROM).unwrap(), Epoch(3));
     let third = store.load(Epoch(3), None).unwrap();
     let account = third.view().account(AccountId(1)).unwrap();
     assert_eq!(account.parts().next_target_id, 10);
@@ -203,7 +203,9 @@ fn what_a_sweep_took_in_between_is_missed() {
     publish(&store, 1, 0);
     publish(&store, 2, 7);
     let old = store.load(Epoch(1), None).unwrap();
-    let again = roll_back(old.view(), Epoch(3), None, &Dealt::new()).unwrap();
+    let dealt = Dealt::new();
+    let after = After { epoch: Epoch(3), previous: None, dealt: &dealt };
+    let again = roll_back(old.view(), VALID_FROM, after).unwrap();
     store.sweep(1, &BTreeSet::new()).unwrap();
     let gone = store.publish(&again).unwrap_err();
     assert!(matches!(gone, StoreError::BlockGone { .. }), "{gone}");
