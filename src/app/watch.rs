@@ -36,9 +36,10 @@ pub(super) struct Done {
 
 /// How soon the thread notices that it should end.
 const NAP: Duration = Duration::from_millis(200);
+const NAPS_A_SECOND: u64 = 5;
 
 /// Naps between two rounds of tidying: half a minute.
-const TIDY_EVERY: u64 = 150;
+const TIDY_EVERY: u64 = 30 * NAPS_A_SECOND;
 
 impl Watch {
     /// Starts the thread, which ends when the member is asked to.
@@ -46,26 +47,31 @@ impl Watch {
     /// # Errors
     /// When the system gives no thread.
     pub(super) fn spawn(mut self, member: Member) -> std::io::Result<()> {
-        let naps_a_second = 5;
-        let poll_every = u64::from(self.config.watch_s) * naps_a_second;
         let thread = std::thread::Builder::new().name("snapshots".to_owned());
         thread.spawn(move || {
-            for nap in 0_u64.. {
-                if member.is_asked() {
-                    return;
-                }
-                if poll_every > 0 && nap.is_multiple_of(poll_every) {
-                    self.publisher.poll();
-                }
-                self.publisher.slot.reap();
-                if nap.is_multiple_of(TIDY_EVERY) {
-                    self.renew();
-                    self.sweep();
-                }
-                std::thread::park_timeout(NAP);
-            }
+            self.run(&member);
+            // The journal's last holder closes it: let go of it before saying that the thread has ended.
+            drop(self);
+            drop(member);
         })?;
         Ok(())
+    }
+
+    fn run(&mut self, member: &Member) {
+        let poll_every = u64::from(self.config.watch_s) * NAPS_A_SECOND;
+        let mut naps = 0_u64;
+        while !member.is_asked() {
+            if poll_every > 0 && naps.is_multiple_of(poll_every) {
+                self.publisher.poll();
+            }
+            self.publisher.slot.reap();
+            if naps.is_multiple_of(TIDY_EVERY) {
+                self.renew();
+                self.sweep();
+            }
+            std::thread::park_timeout(NAP);
+            naps += 1;
+        }
     }
 
     fn renew(&mut self) {
@@ -91,13 +97,10 @@ impl Watch {
         if oldest == Epoch(0) || self.done.sweep == Some((current, oldest)) {
             return;
         }
-        match self.sweep_before(oldest) {
-            Ok(()) => self.done.sweep = Some((current, oldest)),
-            Err(error) => {
-                tracing::warn!(%error, "old snapshots were not removed; they will be with the next");
-                self.done.sweep = Some((current, oldest));
-            }
+        if let Err(error) = self.sweep_before(oldest) {
+            tracing::warn!(%error, "old snapshots were not removed; the next sweep tries again");
         }
+        self.done.sweep = Some((current, oldest));
     }
 
     fn sweep_before(&self, oldest: Epoch) -> Result<(), StoreError> {

@@ -46,7 +46,7 @@ pub fn edges(ring: &Ring) -> impl Iterator<Item = Edge> {
 }
 
 /// Whether an odd number of edges lies to the east of `p` on its row: containment in the plane.
-pub fn is_odd(edges: impl Iterator<Item = Edge>, p: Vertex) -> bool {
+fn is_odd(edges: impl Iterator<Item = Edge>, p: Vertex) -> bool {
     edges.fold(false, |odd, edge| odd ^ is_east(edge, p))
 }
 
