@@ -60,6 +60,7 @@ impl SnapshotControl for Control {
         SnapshotState {
             current: Some((Epoch(7), SnapshotHash([0xAB; 32]))),
             live: vec![Epoch(6), Epoch(7)],
+            last_failure: Some("epoch 8 is damaged".to_owned()),
         }
     }
 

@@ -34,6 +34,8 @@ pub struct SnapshotState {
     pub current: Option<(Epoch, SnapshotHash)>,
     /// The epochs in memory, ascending: the current one, and older ones that a batch still reads.
     pub live: Vec<Epoch>,
+    /// Why the newest snapshot of the store is not the current one; `None` when nothing is wrong.
+    pub last_failure: Option<String>,
 }
 
 /// How a reload ended well.
@@ -57,18 +59,24 @@ pub(crate) fn routes(control: Arc<dyn SnapshotControl>) -> Router {
 async fn list(State(control): State<Arc<dyn SnapshotControl>>) -> Response {
     let state = control.state();
     let current = state.current.map(|(epoch, hash)| name(epoch, hash));
-    Json(serde_json::json!({ "current": current, "live": state.live })).into_response()
+    let failure = state.last_failure;
+    Json(serde_json::json!({ "current": current, "live": state.live, "last_failure": failure }))
+        .into_response()
 }
 
 async fn reload(State(control): State<Arc<dyn SnapshotControl>>) -> Response {
-    match tokio::task::spawn_blocking(move || control.reload()).await {
+    let asked = Arc::clone(&control);
+    match tokio::task::spawn_blocking(move || asked.reload()).await {
         Ok(Ok(reloaded)) => {
             let mut document = name(reloaded.epoch, reloaded.hash);
             document["unchanged"] = reloaded.unchanged.into();
             Json(document).into_response()
         }
         Ok(Err(reason)) => {
-            let detail = format!("the last good snapshot stays: {reason}");
+            let detail = match control.state().current {
+                Some(_) => format!("the last good snapshot stays: {reason}"),
+                None => format!("no snapshot is in force: {reason}"),
+            };
             Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail).into_response()
         }
         Err(error) => {

@@ -20,7 +20,7 @@ use crate::auth::grant::Scope;
 use crate::auth::tls::ServerIdentity;
 use crate::clock::{self, Clock};
 use crate::config::Config;
-use crate::domain::ids::PartitionId;
+use crate::domain::ids::{Epoch, PartitionId};
 use crate::domain::lots::InstallationKey;
 use crate::domain::policy::ClockMode;
 use crate::domain::units::UtcMs;
@@ -50,8 +50,10 @@ use crate::telemetry::{process, systemd};
 
 use super::publish::Publisher;
 use super::recover::{latest_instant, recover};
+use super::retention::{Marks, Needs};
 use super::samplers;
 use super::vitals::Watched;
+use super::watch::{Done, Watch};
 
 /// The formats that are written: journal, checkpoints, outbox, snapshots.
 const FORMATS: [u16; 4] = [LOG_FORMAT, CHECKPOINT_FORMAT, RECORD_VERSION as u16, FORMAT_VERSION];
@@ -103,13 +105,14 @@ impl Daemon {
         std::fs::create_dir_all(data).with_context(|| format!("making {}", data.display()))?;
         let shards = config.shard.shards_on(processors());
         let store = Store::open(&snapshot_dir(config)).context("the snapshot store")?;
+        let store = store.with_max_bytes(config.snapshots.max_bytes);
         let ground = ground(config, data, &store, shards)?;
         let shutdown = Shutdown::new();
         let readiness = Readiness::new();
         let metrics = Metrics::new(FORMATS.into_iter().max().unwrap_or_default())?;
         let slot = Arc::new(Slot::new());
         let key = ground.keyring.installation_key();
-        let publisher = start_publisher(config, (store, key), &slot, &readiness, &shutdown)?;
+        let publisher = start_publisher((store, key), &ground.partitions, &slot, &readiness);
         let authority = Arc::new(Authority::open(data.join("tokens.json"))?);
         let identity = server_identity(config)?;
         let runtime = io_runtime(config)?;
@@ -117,6 +120,22 @@ impl Daemon {
             (ground.clock.clone(), ground.keyring.clone(), ground.outbox.clone());
         let policy = PolicyInForce::new(config.policy);
         let (router, journal, figures) = start_shards(config, &policy, ground, &slot, &shutdown)?;
+
+        let needs = Needs {
+            journal: Arc::clone(&journal),
+            outbox: outbox.clone(),
+            figures: figures.clone(),
+            unsynced_bytes: config.journal.unsynced_most_bytes(shards),
+            marks: Marks::default(),
+        };
+        Watch {
+            publisher: Arc::clone(&publisher),
+            config: config.snapshots.clone(),
+            days: (config.policy.clock == ClockMode::System).then(|| clock.clone()),
+            needs,
+            done: Done::default(),
+        }
+        .spawn(shutdown.join(Stage::Intake, "snapshot watcher"))?;
 
         let intake_figures = Arc::new(IngestFigures::default());
         let watched = Watched {
@@ -343,21 +362,17 @@ fn start_http(
     Ok(addr)
 }
 
-/// Puts the newest snapshot in force, if there is one, and looks for newer ones from now on.
+/// Puts a snapshot in force, if one loads: without one the daemon runs, unready, until one appears.
 fn start_publisher(
-    config: &Config,
     (store, key): (Store, InstallationKey),
+    partitions: &[Partition],
     slot: &Arc<Slot>,
     readiness: &Readiness,
-    shutdown: &Shutdown,
-) -> anyhow::Result<Arc<Publisher>> {
+) -> Arc<Publisher> {
     let ready = readiness.condition("snapshot", "no snapshot is in force yet");
     let publisher = Arc::new(Publisher::new(store, Arc::clone(slot), key, ready));
-    // Without one the daemon runs, unready, until one appears.
-    let _first = crate::admin::snapshots::SnapshotControl::reload(&*publisher);
-    let watcher = shutdown.join(Stage::Intake, "snapshot watcher");
-    Arc::clone(&publisher).watch(config.snapshots.watch_s, watcher)?;
-    Ok(publisher)
+    publisher.start(partitions.iter().map(Partition::epoch).max().unwrap_or(Epoch(0)));
+    publisher
 }
 
 fn start_quic(

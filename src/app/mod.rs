@@ -1,13 +1,16 @@
 //! The parts, built and joined by bounded hand-offs.
 //!
 //! [`daemon`] is the order in which they start and end; [`recover`] brings the partitions to where the last run
-//! left them; [`publish`] puts snapshots in force; [`samplers`] shows the parts' counters to
-//! telemetry, and [`vitals`] to `/readyz` and systemd how they are; [`serve`] waits for signals;
-//! [`failure`] says why a command ended badly. [`demo`] plays the whole way with simulated devices ([`walkers`]).
+//! left them; [`publish`] puts snapshots in force, [`watch`] looks after them and removes those that are no
+//! longer needed ([`retention`]); [`samplers`] shows the parts' counters to telemetry, and [`vitals`] to
+//! `/readyz` and systemd how they are; [`serve`] waits for signals; [`failure`] says why a command ended badly.
+//! [`demo`] plays the whole way with simulated devices ([`walkers`]).
 
 pub mod daemon;
 mod recover;
 mod publish;
+mod retention;
+mod watch;
 mod samplers;
 mod vitals;
 pub mod serve;
@@ -21,3 +24,6 @@ pub use publish::SnapshotConfig;
 mod failure_tests;
 #[cfg(test)]
 mod vitals_tests;
+mod publish_tests;
+#[cfg(test)]
+mod retention_tests;

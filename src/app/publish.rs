@@ -1,22 +1,24 @@
 //! Which snapshot decides: the newest of the store, put in force at start, on request, and when one appears.
 //!
-//! SIGHUP, `POST /v1/snapshots/reload` and the watcher of the directory all come to [`Publisher::reload`].
-//! A snapshot that can't be loaded leaves the last good one in force, and says why.
+//! SIGHUP and `POST /v1/snapshots/reload` come to [`Publisher::reload`], the [`watch`](super::watch) of the
+//! directory to [`Publisher::poll`]. A snapshot that can't be loaded leaves the last good one in force, and
+//! says why; at start the newest good one is taken.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use jiff::civil::Date;
 
 use crate::admin::readiness::Condition;
 use crate::admin::snapshots::{Reloaded, SnapshotControl, SnapshotState};
 use crate::domain::ids::Epoch;
 use crate::domain::knobs::BadKnobs;
 use crate::domain::lots::InstallationKey;
-use crate::shutdown::Member;
 use crate::snapshot::load::Loaded;
 use crate::snapshot::slot::Slot;
-use crate::snapshot::store::Store;
+use crate::snapshot::store::{DEFAULT_MAX_BYTES, Store, StoreError};
 
 /// Where snapshots come from.
 #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
@@ -27,11 +29,17 @@ pub struct SnapshotConfig {
     pub dir: Option<PathBuf>,
     /// How often the store is looked at for a newer snapshot, s. Default 1; 0: only when asked to.
     pub watch_s: u32,
+    /// How large the store may grow, bytes. Default 32 GiB; from 1 MiB. The daily renewal of schedules is refused
+    /// past it, so campaigns would end with the compiled 400 days.
+    pub max_bytes: u64,
+    /// So many of the newest epochs stay, besides those that the journal, checkpoints or unread jobs name.
+    /// Default 16; 1 to 10,000. Worst case: that many times what an edit changes, index and all.
+    pub keep_epochs: u32,
 }
 
 impl Default for SnapshotConfig {
     fn default() -> Self {
-        Self { dir: None, watch_s: 1 }
+        Self { dir: None, watch_s: 1, max_bytes: DEFAULT_MAX_BYTES, keep_epochs: 16 }
     }
 }
 
@@ -41,26 +49,40 @@ impl SnapshotConfig {
     pub fn check(&self) -> BadKnobs {
         let mut bad = BadKnobs::new();
         bad.within("watch_s", self.watch_s, (0, 3600), "s; 0 is only when asked to");
+        bad.within("max_bytes", self.max_bytes, (1 << 20, u64::MAX), "bytes");
+        bad.within("keep_epochs", self.keep_epochs, (1, 10_000), "epochs");
         bad
     }
 }
 
 /// Puts snapshots of the store in force.
 pub(super) struct Publisher {
-    store: Store,
-    slot: Arc<Slot>,
+    pub(super) store: Store,
+    pub(super) slot: Arc<Slot>,
     /// What the snapshot's lists of devices must be hashed with.
     key: InstallationKey,
     /// Set once a snapshot is in force.
     ready: Condition,
-    /// One publication at a time, and the last failure, so that a broken snapshot is reported once.
-    last_failure: Mutex<Option<String>>,
-    /// Publications asked for, by outcome: published, unchanged, failed.
+    /// One publication at a time. Not held by anybody who only asks for the state.
+    turn: Mutex<()>,
+    /// Why the newest snapshot is not in force, so that it is reported, and tried by the watch, once.
+    last_failure: Mutex<Option<Failure>>,
+    /// Publications by outcome: published, unchanged, failed.
     outcomes: [AtomicU64; 3],
 }
 
 /// The outcomes of a reload, as they are counted.
 pub(super) const OUTCOMES: [&str; 3] = ["published", "unchanged", "failed"];
+
+/// A snapshot that could not be put in force.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Failure {
+    /// Which; `None` where the store itself can't be read.
+    epoch: Option<Epoch>,
+    /// When its file was written: another file of this name deserves another try.
+    written_at: Option<SystemTime>,
+    reason: String,
+}
 
 impl Publisher {
     /// Over a store and the slot that shards read.
@@ -71,10 +93,11 @@ impl Publisher {
         ready: Condition,
     ) -> Self {
         let outcomes = [const { AtomicU64::new(0) }; 3];
-        Self { store, slot, key, ready, last_failure: Mutex::new(None), outcomes }
+        let (turn, last_failure) = (Mutex::new(()), Mutex::new(None));
+        Self { store, slot, key, ready, turn, last_failure, outcomes }
     }
 
-    /// Publications asked for, by [`OUTCOMES`].
+    /// Publications, by [`OUTCOMES`].
     pub(super) fn outcomes(&self) -> [u64; 3] {
         std::array::from_fn(|outcome| self.outcomes[outcome].load(Ordering::Relaxed))
     }
@@ -84,53 +107,132 @@ impl Publisher {
         store.load(epoch, None).map(Arc::new).map_err(|error| error.to_string())
     }
 
-    fn try_reload(&self) -> Result<Reloaded, String> {
-        let current = self.slot.current();
-        let newest = self.store.latest().map_err(|error| error.to_string())?;
-        let Some(newest) = newest else {
-            return Err(
-                "the snapshot store is empty; make one with `geofenced snapshot build`".into()
-            );
+    /// Puts the newest good snapshot in force, from `at_least` on: recovered partitions have gone as far already.
+    /// Without one the daemon runs, unready, until one appears.
+    pub(super) fn start(&self, at_least: Epoch) {
+        let _turn = self.take_turn();
+        let epochs = match self.store.epochs() {
+            Ok(epochs) => epochs,
+            Err(error) => return self.note(Failure::of_store(&error)),
         };
-        if let Some(current) = current.as_ref().filter(|current| current.view().epoch() >= newest) {
+        let mut newest_failure = None;
+        for epoch in epochs.into_iter().rev().take_while(|epoch| *epoch >= at_least) {
+            match self.count(self.put_in_force(epoch)) {
+                Ok(_) => break,
+                Err(reason) => {
+                    tracing::warn!(epoch = epoch.0, %reason, "a snapshot is passed over");
+                    newest_failure.get_or_insert(self.failure(epoch, reason));
+                }
+            }
+        }
+        *self.last_failure() = newest_failure;
+    }
+
+    /// Puts the newest snapshot in force if there is a new one, or a new file of one that failed.
+    pub(super) fn poll(&self) {
+        let newest = match self.store.latest() {
+            Ok(Some(newest)) => newest,
+            Ok(None) => return,
+            Err(error) => return self.note(Failure::of_store(&error)),
+        };
+        let current = self.slot.pin().map(|pinned| pinned.view().epoch());
+        let tried = (Some(newest), self.store.written_at(newest));
+        let failed = self.last_failure().as_ref().map(|last| (last.epoch, last.written_at));
+        if current.is_none_or(|current| current < newest) && failed != Some(tried) {
+            // Failures are logged where they are noted, once each.
+            let _outcome = self.reload();
+        }
+    }
+
+    /// Publishes the current snapshot with schedules from `today` on, where they are from an earlier day.
+    ///
+    /// # Errors
+    /// When that can't be made or written. A newer epoch that was published meanwhile is no error.
+    pub(super) fn renew(&self, today: Date) -> Result<(), StoreError> {
+        let Some(current) = self.slot.current() else { return Ok(()) };
+        match self.store.renew(&current, today) {
+            Ok(None) | Err(StoreError::EpochTaken { .. }) => Ok(()),
+            Ok(Some(epoch)) => {
+                tracing::info!(epoch = epoch.0, %today, "schedules were renewed");
+                let _outcome = self.reload();
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn try_newest(&self) -> Result<Reloaded, Failure> {
+        let newest = self.store.latest().map_err(|error| Failure::of_store(&error))?;
+        let empty = "the snapshot store is empty; make one with `geofenced snapshot build`";
+        let newest = newest.ok_or_else(|| Failure::without_epoch(empty.to_owned()))?;
+        if let Some(current) = self.slot.current().filter(|one| one.view().epoch() >= newest) {
             let (epoch, hash) = (current.view().epoch(), current.view().hash());
             return Ok(Reloaded { epoch, hash, unchanged: true });
         }
-        let loaded = self.store.load(newest, current.as_deref());
-        let loaded = Arc::new(loaded.map_err(|error| error.to_string())?);
-        if !loaded.view().made_for(&self.key) {
+        self.put_in_force(newest).map_err(|reason| self.failure(newest, reason))
+    }
+
+    fn put_in_force(&self, epoch: Epoch) -> Result<Reloaded, String> {
+        let text = |error: StoreError| error.to_string();
+        // By its heads alone: another installation's lists need not be read to be refused.
+        if !self.store.is_made_for(epoch, &self.key).map_err(text)? {
             return Err(format!(
-                "snapshot {newest} lists devices under another installation's key; build it with \
+                "snapshot {epoch} lists devices under another installation's key; build it with \
                  --keys naming this daemon's data directory"
             ));
         }
+        let current = self.slot.current();
+        let loaded = Arc::new(self.store.load(epoch, current.as_deref()).map_err(text)?);
         let hash = loaded.view().hash();
         self.slot.publish(loaded).map_err(|error| error.to_string())?;
         self.ready.set();
-        tracing::info!(epoch = newest.0, %hash, "a snapshot is in force");
-        Ok(Reloaded { epoch: newest, hash, unchanged: false })
+        tracing::info!(epoch = epoch.0, %hash, "a snapshot is in force");
+        Ok(Reloaded { epoch, hash, unchanged: false })
     }
 
-    /// Looks at the store every `watch_s` until the member is asked to end.
-    pub(super) fn watch(self: Arc<Self>, watch_s: u32, member: Member) -> std::io::Result<()> {
-        if watch_s == 0 {
-            return Ok(());
-        }
-        let thread = std::thread::Builder::new().name("snapshots".to_owned());
-        thread.spawn(move || {
-            let pause = Duration::from_secs(u64::from(watch_s));
-            while !member.is_asked() {
-                // Failures are logged by the reload, once each.
-                let _outcome = self.reload();
-                std::thread::park_timeout(pause.min(Duration::from_millis(200)));
-                let mut slept = Duration::from_millis(200);
-                while slept < pause && !member.is_asked() {
-                    std::thread::park_timeout(Duration::from_millis(200));
-                    slept += Duration::from_millis(200);
-                }
+    fn count<E>(&self, outcome: Result<Reloaded, E>) -> Result<Reloaded, E> {
+        let number = match &outcome {
+            Ok(Reloaded { unchanged: false, .. }) => 0,
+            Ok(Reloaded { unchanged: true, .. }) => 1,
+            Err(_) => 2,
+        };
+        self.outcomes[number].fetch_add(1, Ordering::Relaxed);
+        outcome
+    }
+
+    /// Remembers a failure, and reports it if it is another than the last.
+    fn note(&self, failure: Failure) {
+        let mut last = self.last_failure();
+        if last.as_ref() != Some(&failure) {
+            let reason = &failure.reason;
+            match self.slot.pin().map(|pinned| pinned.view().epoch().0) {
+                Some(epoch) => tracing::warn!(%reason, epoch, "no newer snapshot is in force"),
+                None => tracing::warn!(%reason, "no snapshot is in force"),
             }
-        })?;
-        Ok(())
+        }
+        *last = Some(failure);
+    }
+
+    fn failure(&self, epoch: Epoch, reason: String) -> Failure {
+        Failure { epoch: Some(epoch), written_at: self.store.written_at(epoch), reason }
+    }
+
+    fn last_failure(&self) -> MutexGuard<'_, Option<Failure>> {
+        self.last_failure.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take_turn(&self) -> MutexGuard<'_, ()> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Failure {
+    fn of_store(error: &StoreError) -> Self {
+        Self::without_epoch(error.to_string())
+    }
+
+    fn without_epoch(reason: String) -> Self {
+        Self { epoch: None, written_at: None, reason }
     }
 }
 
@@ -138,25 +240,22 @@ impl SnapshotControl for Publisher {
     fn state(&self) -> SnapshotState {
         let current = self.slot.current();
         let current = current.map(|loaded| (loaded.view().epoch(), loaded.view().hash()));
-        SnapshotState { current, live: self.slot.live_epochs() }
+        let last_failure = self.last_failure().as_ref().map(|failure| failure.reason.clone());
+        SnapshotState { current, live: self.slot.live_epochs(), last_failure }
     }
 
     fn reload(&self) -> Result<Reloaded, String> {
-        let mut last_failure = self.last_failure.lock().unwrap_or_else(PoisonError::into_inner);
-        let outcome = self.try_reload();
-        let number = match &outcome {
-            Ok(Reloaded { unchanged: false, .. }) => 0,
-            Ok(Reloaded { unchanged: true, .. }) => 1,
-            Err(_) => 2,
-        };
-        self.outcomes[number].fetch_add(1, Ordering::Relaxed);
-        let failure = outcome.as_ref().err().cloned();
-        if let Some(reason) =
-            failure.as_ref().filter(|reason| last_failure.as_ref() != Some(reason))
-        {
-            tracing::warn!(%reason, "no new snapshot is in force; the last good one stays");
+        let _turn = self.take_turn();
+        match self.count(self.try_newest()) {
+            Ok(reloaded) => {
+                *self.last_failure() = None;
+                Ok(reloaded)
+            }
+            Err(failure) => {
+                let reason = failure.reason.clone();
+                self.note(failure);
+                Err(reason)
+            }
         }
-        *last_failure = failure;
-        outcome
     }
 }

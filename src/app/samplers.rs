@@ -14,6 +14,7 @@ use crate::outbox::{Outbox, RecordKind};
 use crate::shard::figures::ShardFigures;
 use crate::shard::router::Router;
 use crate::snapshot::slot::Slot;
+use crate::snapshot::view::AccountView;
 use crate::telemetry::metrics as table;
 use crate::telemetry::sampler::{Buckets, Metrics, Scrape};
 use crate::wire::close::CloseCode;
@@ -96,13 +97,21 @@ pub(super) fn state(metrics: &Metrics, slot: Arc<Slot>, readiness: Readiness, cl
     metrics.register(move |scrape: &Scrape<'_>| {
         let epoch = slot.pin().map_or(0, |pinned| pinned.view().epoch().0);
         scrape.gauge(&table::SNAPSHOT_EPOCH, epoch);
+        scrape.gauge(&table::SNAPSHOT_SCHEDULES_END, schedules_end_s(&slot));
         scrape.gauge(&table::SNAPSHOT_GENERATIONS, slot.live_epochs().len() as u64);
         scrape.flag(&table::READY, readiness.is_ready());
         scrape.flag(&table::CLOCK_STEPPED, clock.stepped().is_some());
     });
 }
 
-/// Publications asked for, by outcome.
+fn schedules_end_s(slot: &Slot) -> u64 {
+    let pinned = slot.pin();
+    let ends = pinned.iter().flat_map(|one| one.view().accounts().map(AccountView::compiled_until));
+    let first_ms = ends.min().map_or(0, |end| end.0);
+    u64::try_from(first_ms / 1000).unwrap_or(0)
+}
+
+/// Publications, by outcome.
 pub(super) fn publications(metrics: &Metrics, publisher: Arc<Publisher>) {
     metrics.register(move |scrape: &Scrape<'_>| {
         for (outcome, total) in OUTCOMES.into_iter().zip(publisher.outcomes()) {

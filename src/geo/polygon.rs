@@ -1,17 +1,19 @@
 //! Polygons: even-odd over all rings, straight edges in longitude and latitude, decided in integers.
 //!
 //! The half-open rule: an edge counts for the rows from its lower end (included) to its upper end (left
-//! out), and only for points to its west. A point that lies on the edge itself, as integers have it, is put
-//! on the side where the same coordinates as `f64` degrees have it: so answers agree with programs that read
-//! the same numbers as degrees. Where that is on the edge too, it is not to the west. All this depends on
-//! the point and the edge alone, so two neighbours that share an edge give each point of it to exactly one of
-//! them. A ring across the antimeridian is unwrapped, so it is tested as it is and moved by ± 360°.
-
-use geo::Coord;
-use geo::kernels::{Kernel, Orientation, RobustKernel};
+//! out), and only for points to its west; a point on the edge is not to its west. All this depends on the point
+//! and the line alone, not on where an edge ends, so two neighbours give each point of their common border to
+//! exactly one of them, also where one has a vertex on it that the other lacks.
+//!
+//! The row of the north pole has nothing north of it to belong to, so there an edge counts on its upper end too:
+//! the row goes to whom it would by the points just below it. So a cap that reaches +90° holds the pole at
+//! every longitude that it reaches it, as one that reaches −90° does by the general rule, and neighbours tile
+//! there as well. (A tip that touches the pole in one vertex holds nothing of it, like every upper tip.)
+//!
+//! A ring across the antimeridian is unwrapped, so it is tested as it is and moved by ± 360°.
 
 use crate::domain::target::{Ring, Vertex};
-use crate::domain::units::{E7, HALF_TURN_E7, PointE7};
+use crate::domain::units::{HALF_TURN_E7, PointE7, QUARTER_TURN_E7};
 
 /// 360° in coordinate units.
 pub const FULL_TURN_E7: i64 = 2 * HALF_TURN_E7 as i64;
@@ -44,7 +46,7 @@ pub fn edges(ring: &Ring) -> impl Iterator<Item = Edge> {
 }
 
 /// Whether an odd number of edges lies to the east of `p` on its row: containment in the plane.
-pub fn is_odd(edges: impl Iterator<Item = Edge>, p: Vertex) -> bool {
+fn is_odd(edges: impl Iterator<Item = Edge>, p: Vertex) -> bool {
     edges.fold(false, |odd, edge| odd ^ is_east(edge, p))
 }
 
@@ -52,21 +54,14 @@ pub fn is_odd(edges: impl Iterator<Item = Edge>, p: Vertex) -> bool {
 /// both neighbours of an edge compute the same.
 fn is_east((a, b): Edge, p: Vertex) -> bool {
     let (low, high) = if a.lat <= b.lat { (a, b) } else { (b, a) };
-    if p.lat < low.lat || p.lat >= high.lat {
+    let ends_here = p.lat == NORTH_POLE && high.lat == NORTH_POLE && low.lat < NORTH_POLE;
+    if p.lat < low.lat || p.lat >= high.lat && !ends_here {
         return false;
     }
     let along = i128::from(high.lon - low.lon) * i128::from(p.lat - low.lat);
     let across = i128::from(p.lon - low.lon) * i128::from(high.lat - low.lat);
-    across < along || across == along && is_east_in_degrees(low, high, p)
+    across < along
 }
 
-/// The side of a point on the line from `low` to `high`, found with the coordinates as `f64` degrees: exactly,
-/// by an adaptive predicate.
-#[cold]
-#[must_use]
-pub fn is_east_in_degrees(low: Vertex, high: Vertex, p: Vertex) -> bool {
-    #[expect(clippy::cast_precision_loss, reason = "coordinates are far below 2^53")]
-    let degrees = |at: Vertex| Coord { x: at.lon as f64 / E7, y: at.lat as f64 / E7 };
-    let turn = RobustKernel::orient2d(degrees(low), degrees(high), degrees(p));
-    turn == Orientation::CounterClockwise
-}
+/// The last row there is.
+pub const NORTH_POLE: i64 = QUARTER_TURN_E7 as i64;

@@ -32,20 +32,62 @@ fn a_square_holds_its_west_and_south_sides_only() {
     }
 }
 
+/// How many of the tiles hold the point.
+fn held(tiles: &[Ring], p: PointE7) -> usize {
+    tiles.iter().filter(|tile| contains(std::slice::from_ref(tile), p)).count()
+}
+
 #[test]
-fn a_point_on_a_slanting_edge_is_in_one_of_its_two_neighbours() {
+fn a_point_on_a_slanting_edge_belongs_to_the_east_of_it() {
     let (low, high) = ((1_269_669_356, 375_724_489), (1_269_670_535, 375_725_668));
     let west = [ring(&[low, high, (1_269_660_000, 375_725_000)])];
     let east = [ring(&[high, low, (1_269_680_000, 375_725_000)])];
-    let mut sides = [0, 0];
     // The ends of the edge belong to whoever else meets there.
     for step in 1..1_179 {
         let p = at(1_269_669_356 + step, 375_724_489 + step);
-        let held = [contains(&west, p), contains(&east, p)];
-        assert!(held[0] != held[1], "{p:?} is in {held:?}");
-        sides[usize::from(held[1])] += 1;
+        assert!(!contains(&west, p) && contains(&east, p), "{p:?}");
     }
-    assert!(sides.iter().all(|&side| side > 0), "degrees put points on both sides: {sides:?}");
+}
+
+#[test]
+fn neighbours_tile_where_only_one_has_a_vertex_on_the_border() {
+    // 3 east for 7 north; the eastern side is in two tiles that meet in the middle of the western one's edge.
+    let on = |step: i64| (1_269_669_356 + 3 * step, 375_724_489 + 7 * step);
+    let (low, middle, high) = (on(0), on(401), on(1000));
+    let (west, east) = ((1_269_660_000, 375_728_000), (1_269_680_000, 375_728_000));
+    let tiles = [ring(&[low, high, west]), ring(&[low, east, middle]), ring(&[middle, east, high])];
+    for step in 1..1000 {
+        let (lon, lat) = on(i64::from(step));
+        let p = at(i32::try_from(lon).unwrap(), i32::try_from(lat).unwrap());
+        assert_eq!(held(&tiles, p), 1, "{p:?}");
+    }
+}
+
+#[test]
+fn the_row_of_a_pole_belongs_to_the_cap_around_it() {
+    let (half, pole) = (1_800_000_000, 900_000_000);
+    let slice = |from: i64, to: i64, lat: i64, pole: i64| {
+        ring(&[(from, lat), (to, lat), (to, pole), (from, pole)])
+    };
+    for (lat, pole) in [(600_000_000, pole), (-600_000_000, -pole)] {
+        let cap = slice(-half, half, lat, pole);
+        // Borders that lean, and a tile that begins in the middle of another's upper edge.
+        let tiles = [
+            ring(&[(-half, lat), (-700_000_000, lat), (-600_000_000, pole), (-half, pole)]),
+            ring(&[(-700_000_000, lat), (5, lat), (0, pole), (-600_000_000, pole)]),
+            ring(&[(5, lat), (half, lat), (half, pole), (0, pole)]),
+        ];
+        for lon in [-half, -600_000_001, -600_000_000, -599_999_999, -1, 0, 1, 5, half - 1] {
+            let p = at(i32::try_from(lon).unwrap(), i32::try_from(pole).unwrap());
+            assert!(contains(std::slice::from_ref(&cap), p), "{p:?}");
+            assert_eq!(held(&tiles, p), 1, "{p:?}");
+        }
+        let below = slice(-half, half, lat, pole - pole.signum());
+        let held = contains(&[below], at(7, i32::try_from(pole).unwrap()));
+        assert!(!held, "a cap that ends a unit short of the pole");
+    }
+    let tip = [ring(&[(-100, 899_000_000), (100, 899_000_000), (0, pole)])];
+    assert!((-100..=100).all(|lon| !contains(&tip, at(lon, 900_000_000))));
 }
 
 #[test]
@@ -104,6 +146,34 @@ proptest! {
             .filter(|triangle| contains(std::slice::from_ref(triangle), at(point.0, point.1)))
             .count();
         prop_assert_eq!(held % 2 == 1, contains(&[whole], at(point.0, point.1)));
+    }
+
+    /// A border with a vertex that only one side has: each point of the outline is in one tile, never two or none.
+    #[test]
+    fn neighbours_tile_at_t_junctions(
+        (step_lon, step_lat) in (-9i64..=9, 1i64..=9),
+        (middle, end) in (1i64..30, 1i64..30),
+        (west, east) in ((1i64..300, 0i64..300), (1i64..300, 0i64..300)),
+        points in prop::collection::vec((0i64..60, -400i64..400), 40),
+    ) {
+        let on = |step: i64| (step * step_lon, step * step_lat);
+        let end = middle + end;
+        let (low, cut, high) = (on(0), on(middle), on(end));
+        // A point beside the border, on the row of one of its points.
+        let beside = |by: i64, share: i64| {
+            let (lon, lat) = on(share * end / 300);
+            (lon + by, lat)
+        };
+        let (west, east) = (beside(-west.0, west.1), beside(east.0, east.1));
+        let tiles = [ring(&[low, high, west]), ring(&[low, east, cut]), ring(&[cut, east, high])];
+        let outline = [ring(&[low, east, high, west])];
+        for (step, off) in points {
+            let (lon, lat) = on(step % end);
+            for (lon, lat) in [(lon, lat), (lon + off, lat)] {
+                let p = at(i32::try_from(lon).expect("small"), i32::try_from(lat).expect("small"));
+                prop_assert_eq!(held(&tiles, p), usize::from(contains(&outline, p)), "{:?}", p);
+            }
+        }
     }
 
     /// Points off the boundary agree with `geo`, and every point is in one of two halves of a square.

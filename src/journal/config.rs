@@ -52,6 +52,13 @@ impl JournalConfig {
         bad
     }
 
+    /// What this many shards may have appended and not yet synced at most, bytes: the three buffers of each.
+    #[must_use]
+    pub fn unsynced_most_bytes(&self, shards: usize) -> u64 {
+        let buffer = 2 * self.shard_buffer_bytes as u64 + LONGEST_BATCH_BYTES;
+        buffer.saturating_mul(3).saturating_mul(shards as u64)
+    }
+
     /// Where segments lie.
     #[must_use]
     pub fn log_dir(&self) -> PathBuf {
@@ -64,3 +71,6 @@ impl JournalConfig {
         self.dir.join("checkpoints")
     }
 }
+
+/// Far beyond what a shard appends at once.
+const LONGEST_BATCH_BYTES: u64 = 64 << 20;

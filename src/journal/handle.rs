@@ -130,6 +130,15 @@ impl Journal {
         LogPosition(self.shared.synced_end.load(Ordering::Acquire))
     }
 
+    /// Where the log begins by now: trimming has removed what was before.
+    ///
+    /// # Errors
+    /// [`JournalError::Io`].
+    pub fn begins_at(&self) -> Result<LogPosition, JournalError> {
+        let segments = segment::list(&*self.disk, &self.config.log_dir())?;
+        Ok(segments.first().map_or(LogPosition::START, |oldest| oldest.first))
+    }
+
     /// Why nothing is acknowledged any more, until restart; `None` while all is well.
     #[must_use]
     pub fn failed(&self) -> Option<&JournalFailure> {

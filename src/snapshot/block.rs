@@ -62,6 +62,14 @@ pub enum BlockError {
         /// How many.
         extra: u64,
     },
+    /// Larger than any block of its kind.
+    #[error("it has {found} bytes, and a block of its kind has at most {allowed}; it is not ours")]
+    TooLarge {
+        /// Bytes it has.
+        found: u64,
+        /// Bytes allowed.
+        allowed: u64,
+    },
     /// It does not start with the magic.
     #[error("it does not start like a snapshot block; it is another kind of file")]
     Magic,
@@ -247,35 +255,50 @@ impl<T> std::fmt::Debug for Verified<T> {
 /// What is wrong.
 pub fn check_header(bytes: &[u8], kind: BlockKind) -> Result<BlockHash, BlockError> {
     let found = bytes.len() as u64;
-    if bytes.len() < HEADER_LEN {
-        return Err(BlockError::Short { found, expected: HEADER_LEN as u64 });
+    let short = BlockError::Short { found, expected: HEADER_LEN as u64 };
+    check_prelude(bytes.first_chunk().ok_or(short)?, kind, found)?;
+    let hash = digest(bytes);
+    if bytes[DIGEST_AT..HEADER_LEN] != hash.0 {
+        return Err(BlockError::Digest);
     }
-    if bytes[..8] != MAGIC {
+    Ok(hash)
+}
+
+/// Checks what a header alone tells about a block of `found` bytes: before memory is taken for the rest.
+///
+/// # Errors
+/// What is wrong.
+pub fn check_prelude(
+    header: &[u8; HEADER_LEN],
+    kind: BlockKind,
+    found: u64,
+) -> Result<(), BlockError> {
+    if header[..8] != MAGIC {
         return Err(BlockError::Magic);
     }
-    let version = u16::from_le_bytes([bytes[8], bytes[9]]);
+    let version = u16::from_le_bytes([header[8], header[9]]);
     if version != FORMAT_VERSION {
         return Err(BlockError::Version { found: version });
     }
-    let number = u16::from_le_bytes([bytes[10], bytes[11]]);
+    let number = u16::from_le_bytes([header[10], header[11]]);
     if number != kind as u16 {
         return Err(BlockError::Kind { found: number, expected: kind });
     }
-    if bytes[12..16] != [0; 4] {
+    if header[12..16] != [0; 4] {
         return Err(BlockError::Reserved);
     }
-    let expected = u64_at(bytes, 16).saturating_add(HEADER_LEN as u64);
+    let expected = u64_at(header, 16).saturating_add(HEADER_LEN as u64);
     if found < expected {
         return Err(BlockError::Short { found, expected });
     }
     if found > expected {
         return Err(BlockError::Long { extra: found - expected });
     }
-    let hash = digest(bytes);
-    if bytes[DIGEST_AT..HEADER_LEN] != hash.0 {
-        return Err(BlockError::Digest);
+    let allowed = kind.max_bytes();
+    if found > allowed {
+        return Err(BlockError::TooLarge { found, allowed });
     }
-    Ok(hash)
+    Ok(())
 }
 
 fn digest(bytes: &[u8]) -> BlockHash {

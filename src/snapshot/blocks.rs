@@ -51,6 +51,20 @@ impl BlockKind {
         ALL.into_iter().find(|kind| *kind as u16 == number)
     }
 
+    /// The largest block of this kind that is read: far beyond what a build makes, and what a hostile file can
+    /// make a reader take. An index counts 4-byte words in 32 bits, the texts of targets are cut by 32-bit
+    /// offsets, a calendar has 402 days.
+    #[must_use]
+    pub fn max_bytes(self) -> u64 {
+        match self {
+            Self::Index => (16 << 30) + (1 << 20),
+            Self::Targets => 8 << 30,
+            Self::Watch | Self::Campaigns | Self::Schedule | Self::Audience => 2 << 30,
+            Self::Manifest | Self::Standing => 256 << 20,
+            Self::Calendar => 1 << 20,
+        }
+    }
+
     /// Its name in messages and listings.
     #[must_use]
     pub fn label(self) -> &'static str {

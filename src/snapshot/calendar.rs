@@ -164,6 +164,12 @@ pub fn day_of(number: i32) -> Date {
     Date::constant(1970, 1, 1).saturating_add(SignedDuration::from_hours(i64::from(number) * 24))
 }
 
+/// The day in UTC. The compiled span begins [`DAYS_BEFORE`] it, so it need not be the day of each account.
+#[must_use]
+pub fn today(now: UtcMs) -> Date {
+    day_of(i32::try_from(now.0.div_euclid(DAY_MS)).unwrap_or(0))
+}
+
 /// All weekdays.
 #[must_use]
 pub fn every_day() -> Vec<Weekday> {

@@ -2,6 +2,7 @@
 //!
 //! Commands write to the `out` that they are given and read no clock; the binary's `main` lends both.
 
+use std::collections::BTreeSet;
 use std::error::Error;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -9,15 +10,15 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use jiff::civil::Date;
 
-use super::build::{BuildError, BuildOptions, Built, build};
-use super::calendar::day_of;
+use super::build::{BuildError, BuildOptions, Built, build_after};
+use super::calendar::today;
 use super::diff::{Changes, diff};
 use super::load::Loaded;
 use super::report;
 use super::source::{
     FileNames, SourceErrors, TargetDirectory, compose, parse_campaigns, parse_fences,
 };
-use super::store::{InputError, Store, StoreError, read_input};
+use super::store::{DEFAULT_MAX_BYTES, InputError, NewestSound, Store, StoreError, read_input};
 use crate::domain::ids::Epoch;
 use crate::domain::lots::InstallationKey;
 use crate::domain::units::UtcMs;
@@ -38,7 +39,14 @@ pub enum SnapshotCommand {
     List(StoreArgs),
     /// Publish the content of an old epoch as a new one
     Rollback(RollbackArgs),
+    /// Remove old epochs and the blocks that none names any more
+    #[command(after_help = GC_NOTE)]
+    Gc(GcArgs),
 }
+
+const GC_NOTE: &str = "A running daemon does this by itself and knows which epochs its journal, checkpoints and \
+unread jobs still name; a start without one of those is refused. So leave its store to it, or give a --keep that \
+reaches back further than they do.";
 
 const BUILD_EXAMPLE: &str = "Example:
   geofenced snapshot build --fences configs/example/fences.geojson \\
@@ -62,6 +70,16 @@ pub struct BuildArgs {
     /// The day from which schedules are compiled, for 400 days; today unless given
     #[arg(long, value_name = "YYYY-MM-DD")]
     valid_from: Option<Date>,
+    #[command(flatten)]
+    room: RoomArgs,
+}
+
+/// How large a store may grow.
+#[derive(Debug, Args)]
+pub struct RoomArgs {
+    /// Refuse to publish past so many bytes in all files of the store
+    #[arg(long, value_name = "BYTES", default_value_t = DEFAULT_MAX_BYTES)]
+    max_bytes: u64,
 }
 
 /// A store.
@@ -115,6 +133,19 @@ pub struct RollbackArgs {
     /// The epoch to go back to
     #[arg(value_name = "EPOCH")]
     epoch: u64,
+    #[command(flatten)]
+    room: RoomArgs,
+}
+
+/// Arguments of `snapshot gc`.
+#[derive(Debug, Args)]
+pub struct GcArgs {
+    /// The snapshot store
+    #[arg(value_name = "DIR")]
+    dir: PathBuf,
+    /// How many of the newest epochs stay; all of them unless given
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    keep: Option<u32>,
 }
 
 /// Opens a key directory. Its errors are only shown.
@@ -190,27 +221,22 @@ impl SnapshotCommand {
             Self::Verify(args) => verify(&args, host.out),
             Self::Diff(args) => differences(&args, host.out),
             Self::List(args) => list(&args, host.out),
-            Self::Rollback(args) => {
-                let epoch = Store::existing(&args.dir)?.roll_back(Epoch(args.epoch))?;
-                Ok(writeln!(host.out, "epoch {epoch} has the content of epoch {}", args.epoch)?)
-            }
+            Self::Rollback(args) => roll_back(&args, today(host.now), host.out),
+            Self::Gc(args) => collect(&args, host.out),
         }
     }
 }
 
 impl BuildArgs {
     fn run(self, host: Host<'_>) -> Result<(), CommandError> {
-        let store = Store::open(&self.out)?;
-        let previous = store.latest()?.map(|epoch| store.load(epoch, None)).transpose()?;
-        let built = self.build(&host, previous.as_ref())?;
-        if let Some(previous) =
-            previous.as_ref().map(Loaded::view).filter(|view| view.hash() == built.hash())
-        {
-            return Ok(writeln!(
-                host.out,
-                "nothing changed; epoch {} stays the newest",
-                previous.epoch()
-            )?);
+        let store = Store::open(&self.out)?.with_max_bytes(self.room.max_bytes);
+        let before = store.newest_sound(Epoch(0), None)?;
+        tell_refused(&before, host.out)?;
+        let built = self.build(&host, &before, store.next_epoch()?)?;
+        let same = before.view().filter(|view| view.hash() == built.hash());
+        if let Some(newest) = same.filter(|_| before.refused.is_empty()) {
+            let epoch = newest.epoch();
+            return Ok(writeln!(host.out, "nothing changed; epoch {epoch} stays the newest")?);
         }
         store.publish(&built)?;
         let fresh: usize = built.fresh().iter().map(|block| block.bytes.len()).sum();
@@ -224,14 +250,20 @@ impl BuildArgs {
         )?)
     }
 
-    fn build(&self, host: &Host<'_>, previous: Option<&Loaded>) -> Result<Built, CommandError> {
+    fn build(
+        &self,
+        host: &Host<'_>,
+        before: &NewestSound,
+        epoch: Epoch,
+    ) -> Result<Built, CommandError> {
         let (fences, campaigns) =
             (self.fences.display().to_string(), self.campaigns.display().to_string());
         let names = FileNames { fences: &fences, campaigns: &campaigns };
-        let previous = previous.map(Loaded::view);
+        let previous = before.view();
         let file = parse_campaigns(names.campaigns, &read_input(&self.campaigns)?)?;
         let list = parse_fences(names.fences, &read_input(&self.fences)?, file.sole_account())?;
-        let source = compose(names, list, file, TargetDirectory::of(previous))?;
+        let source =
+            compose(names, list, file, TargetDirectory::of(previous).beyond(&before.dealt))?;
         let key = match &self.keys {
             Some(dir) => (host.open_key)(dir)
                 .map_err(|reason| CommandError::Key { dir: dir.clone(), reason })?,
@@ -241,15 +273,10 @@ impl BuildArgs {
             // Nothing is hashed, so it does not matter under which key.
             None => InstallationKey([0; 32]),
         };
-        let epoch = Epoch(previous.map_or(0, |view| view.epoch().0) + 1);
         let valid_from = self.valid_from.unwrap_or_else(|| today(host.now));
-        Ok(build(&source, BuildOptions { epoch, valid_from, key: &key, previous })?)
+        let options = BuildOptions { epoch, valid_from, key: &key, previous };
+        Ok(build_after(&source, options, &before.dealt)?)
     }
-}
-
-/// The day in UTC. Schedules start two days earlier, so it need not be the day of each account.
-fn today(now: UtcMs) -> Date {
-    day_of(i32::try_from(now.0.div_euclid(86_400_000)).unwrap_or(0))
 }
 
 fn inspect(args: &EpochArgs, out: &mut dyn Write) -> Result<(), CommandError> {
@@ -292,14 +319,41 @@ fn newest(store: &Store) -> Result<Epoch, CommandError> {
 fn list(args: &StoreArgs, out: &mut dyn Write) -> Result<(), CommandError> {
     let store = Store::existing(&args.dir)?;
     for epoch in store.epochs()? {
-        let listing = store.listing(epoch)?;
-        if args.json {
-            writeln!(out, "{}", report::listing(&listing))?;
-        } else {
-            report::write_listing(out, &listing)?;
+        match store.listing(epoch) {
+            Ok(listing) if args.json => writeln!(out, "{}", report::listing(&listing))?,
+            Ok(listing) => report::write_listing(out, &listing)?,
+            Err(error) if args.json => {
+                let reason = error.to_string();
+                writeln!(out, "{}", serde_json::json!({ "epoch": epoch, "error": reason }))?;
+            }
+            Err(error) => writeln!(out, "epoch {epoch} can't be used: {error}")?,
         }
     }
     Ok(())
+}
+
+/// A damaged epoch is no obstacle, but nobody should overlook it.
+fn tell_refused(before: &NewestSound, out: &mut dyn Write) -> io::Result<()> {
+    for (epoch, reason) in &before.refused {
+        writeln!(out, "epoch {epoch} can't be used and is passed over: {reason}")?;
+    }
+    Ok(())
+}
+
+fn roll_back(args: &RollbackArgs, today: Date, out: &mut dyn Write) -> Result<(), CommandError> {
+    let store = Store::existing(&args.dir)?.with_max_bytes(args.room.max_bytes);
+    let epoch = store.roll_back(Epoch(args.epoch), today)?;
+    Ok(writeln!(out, "epoch {epoch} has the content of epoch {}", args.epoch)?)
+}
+
+fn collect(args: &GcArgs, out: &mut dyn Write) -> Result<(), CommandError> {
+    let store = Store::existing(&args.dir)?;
+    let keep = args.keep.and_then(|keep| usize::try_from(keep).ok()).unwrap_or(usize::MAX);
+    let swept = store.sweep(keep, &BTreeSet::new())?;
+    for epoch in &swept.epochs {
+        writeln!(out, "epoch {epoch} removed")?;
+    }
+    Ok(writeln!(out, "{} files with {} bytes removed", swept.files, swept.bytes)?)
 }
 
 fn differences(args: &DiffArgs, out: &mut dyn Write) -> Result<(), CommandError> {

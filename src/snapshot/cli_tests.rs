@@ -86,6 +86,37 @@ fn inspect_shows_accounts_and_campaigns() {
 }
 
 #[test]
+fn a_damaged_newest_epoch_blocks_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = dir.path().display().to_string();
+    build(&store, &example("campaigns.json")).unwrap();
+    std::fs::write(dir.path().join("epochs/00000000000000000002"), b"nonsense").unwrap();
+    let list = run(&["list", &store]).unwrap();
+    assert!(list.contains("epoch 2 can't be used") && list.lines().count() == 2, "{list}");
+    let list = run(&["list", &store, "--json"]).unwrap();
+    let last: Value = serde_json::from_str(list.lines().last().unwrap()).unwrap();
+    assert_eq!((&last["epoch"], last["error"].is_string()), (&Value::from(2), true));
+    let built = build(&store, &example("campaigns.json")).unwrap();
+    assert!(built.contains("epoch 2 can't be used and is passed over"), "{built}");
+    assert!(built.contains("epoch 3 "), "a new epoch stands above the damaged one: {built}");
+    assert_eq!(run(&["rollback", &store, "1"]).unwrap(), "epoch 4 has the content of epoch 1\n");
+}
+
+#[test]
+fn gc_keeps_the_newest_and_limits_are_arguments() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = dir.path().display().to_string();
+    build(&store, &example("campaigns.json")).unwrap();
+    run(&["rollback", &store, "1"]).unwrap();
+    assert_eq!(run(&["gc", &store]).unwrap(), "0 files with 0 bytes removed\n");
+    let full = run(&["rollback", &store, "1", "--max-bytes", "10"]).unwrap_err();
+    assert!(full.contains("--max-bytes"), "{full}");
+    let swept = run(&["gc", &store, "--keep", "1"]).unwrap();
+    assert!(swept.starts_with("epoch 1 removed\n"), "{swept}");
+    assert!(run(&["verify", &store]).unwrap().contains("epoch 2"));
+}
+
+#[test]
 fn what_goes_wrong_is_said() {
     let dir = tempfile::tempdir().unwrap();
     let store = dir.path().display().to_string();

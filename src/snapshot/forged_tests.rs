@@ -14,7 +14,7 @@ use super::blocks::{
 };
 use super::build::build;
 use super::diff::diff;
-use super::load::{BlockSource, Loaded, Shelf, assemble};
+use super::load::{BlockSource, Loaded, ReadError, Shelf, assemble};
 use super::memory::PrivateBytes;
 use super::samples::{KEY, account, campaign, circle, device, options, source};
 use super::view::{AccountView, CampaignView, SnapshotView, TargetView};
@@ -31,8 +31,8 @@ struct Forgery {
 }
 
 impl BlockSource for &Forgery {
-    fn read(&mut self, _kind: BlockKind, hash: BlockHash) -> io::Result<PrivateBytes> {
-        let bytes = self.blocks.get(&hash).ok_or(io::ErrorKind::NotFound)?;
+    fn read(&mut self, _kind: BlockKind, hash: BlockHash) -> Result<PrivateBytes, ReadError> {
+        let bytes = self.blocks.get(&hash).ok_or(io::Error::from(io::ErrorKind::NotFound))?;
         Ok(private(bytes))
     }
 }

@@ -44,8 +44,19 @@ pub trait BlockSource {
     /// The bytes of a block, in private memory. They need not be right: they are verified.
     ///
     /// # Errors
-    /// When there is no such block or it can't be read.
-    fn read(&mut self, kind: BlockKind, hash: BlockHash) -> io::Result<PrivateBytes>;
+    /// When there is no such block, it can't be read, or its header alone shows that it is none.
+    fn read(&mut self, kind: BlockKind, hash: BlockHash) -> Result<PrivateBytes, ReadError>;
+}
+
+/// Why there are no bytes of a block.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// It is missing or unreadable.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// Its header says that the rest is not worth reading.
+    #[error(transparent)]
+    Block(#[from] BlockError),
 }
 
 /// Why a snapshot can't be loaded.
@@ -115,6 +126,16 @@ pub enum LoadError {
         /// What it lacks.
         what: &'static str,
     },
+}
+
+impl LoadError {
+    /// A block whose bytes are not to be had.
+    pub(super) fn unread(kind: BlockKind, hash: BlockHash, error: ReadError) -> Self {
+        match error {
+            ReadError::Io(reason) => Self::Read { kind, hash, reason },
+            ReadError::Block(reason) => Self::Block { kind, hash, reason },
+        }
+    }
 }
 
 /// Verified blocks by name, for sharing.
@@ -285,7 +306,7 @@ where
     if let Some(block) = row.get(&hash) {
         return Ok(Arc::clone(block));
     }
-    let bytes = blocks.read(kind, hash).map_err(|reason| LoadError::Read { kind, hash, reason })?;
+    let bytes = blocks.read(kind, hash).map_err(|error| LoadError::unread(kind, hash, error))?;
     let block =
         Verified::<T>::check(bytes).map_err(|reason| LoadError::Block { kind, hash, reason })?;
     if block.hash() != hash {

@@ -1,10 +1,11 @@
 //! The hot swap: one atomic pointer to the current snapshot, and a census of those still in use.
 //!
 //! A shard pins the snapshot once per batch and evaluates the whole batch against it; a publication never
-//! waits for readers, and readers never wait for it. The old snapshot goes when its last pin does.
+//! waits for readers, and readers never wait for it. An old snapshot is retired: its memory, which may be
+//! gigabytes, is given back by [`Slot::reap`] once its last pin is gone, not by the shard that held that pin.
 
 use std::ops::Deref;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::{ArcSwapOption, Guard};
 
@@ -16,8 +17,9 @@ use crate::domain::ids::Epoch;
 #[derive(Debug, Default)]
 pub struct Slot {
     current: ArcSwapOption<Loaded>,
-    /// Held by publishers alone, one at a time: no reader ever takes this lock.
-    published: Mutex<Vec<(Epoch, Weak<Loaded>)>>,
+    /// The current snapshot, last, and those retired before it. Held by publishers and telemetry, one at a time:
+    /// no reader ever takes this lock.
+    published: Mutex<Vec<Arc<Loaded>>>,
 }
 
 /// The snapshot that a batch is evaluated against. Dropping it lets go of the snapshot.
@@ -49,11 +51,11 @@ impl Slot {
     pub fn publish(&self, next: Arc<Loaded>) -> Result<(), NotNewer> {
         let mut published = self.published.lock().unwrap_or_else(PoisonError::into_inner);
         let offered = next.view().epoch();
-        if let Some((current, _)) = published.last().filter(|(current, _)| offered <= *current) {
-            return Err(NotNewer { offered, current: *current });
+        let current = published.last().map(|current| current.view().epoch());
+        if let Some(current) = current.filter(|current| offered <= *current) {
+            return Err(NotNewer { offered, current });
         }
-        published.retain(|(_, snapshot)| snapshot.strong_count() > 0);
-        published.push((offered, Arc::downgrade(&next)));
+        published.push(Arc::clone(&next));
         // The swap synchronises with `pin`: whoever sees the pointer sees the verified bytes behind it.
         self.current.store(Some(next));
         Ok(())
@@ -72,14 +74,32 @@ impl Slot {
         self.current.load_full()
     }
 
-    /// The epochs whose snapshots are still in memory, oldest first. More than two for long means that
-    /// somebody holds on to an old one.
+    /// The epochs whose snapshots are still in use, oldest first. More than two for long means that somebody
+    /// holds on to an old one.
     #[must_use]
     pub fn live_epochs(&self) -> Vec<Epoch> {
         let published = self.published.lock().unwrap_or_else(PoisonError::into_inner);
-        let live = published.iter().filter(|(_, snapshot)| snapshot.strong_count() > 0);
-        live.map(|(epoch, _)| *epoch).collect()
+        let retired = published.len().saturating_sub(1);
+        let live = published.iter().enumerate().filter(|(at, one)| *at == retired || !is_idle(one));
+        live.map(|(_, snapshot)| snapshot.view().epoch()).collect()
     }
+
+    /// Lets go of retired snapshots that nobody reads any more. Called now and then, by a thread that may wait for
+    /// the system to take memory back.
+    pub fn reap(&self) {
+        let mut published = self.published.lock().unwrap_or_else(PoisonError::into_inner);
+        let retired = ..published.len().saturating_sub(1);
+        let idle: Vec<Arc<Loaded>> = published.extract_if(retired, |one| is_idle(one)).collect();
+        // Publications need not wait for the memory to be given back.
+        drop(published);
+        drop(idle);
+    }
+}
+
+/// Whether the slot alone holds a retired snapshot. The swap that retired it has turned every pin of it into a
+/// count of its own, and nobody gets a new one.
+fn is_idle(retired: &Arc<Loaded>) -> bool {
+    Arc::strong_count(retired) == 1
 }
 
 impl Pinned {

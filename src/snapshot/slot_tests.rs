@@ -31,8 +31,27 @@ fn a_pinned_snapshot_outlives_its_successor() {
     slot.publish(Arc::new(loaded(&source(), 2, None))).unwrap();
     assert_eq!(pin.view().epoch(), Epoch(1));
     assert_eq!(slot.live_epochs(), [Epoch(1), Epoch(2)]);
+    let retired = Arc::downgrade(&slot.current().unwrap());
+    slot.publish(Arc::new(loaded(&source(), 3, None))).unwrap();
+    slot.reap();
+    assert_eq!((pin.view().epoch(), slot.live_epochs()), (Epoch(1), vec![Epoch(1), Epoch(3)]));
+    assert!(retired.upgrade().is_none(), "nobody read epoch 2");
     drop(pin);
-    assert_eq!(slot.live_epochs(), [Epoch(2)]);
+    assert_eq!(slot.live_epochs(), [Epoch(3)]);
+}
+
+#[test]
+fn the_last_pin_does_not_give_the_memory_back() {
+    let slot = Slot::new();
+    let first = Arc::new(loaded(&source(), 1, None));
+    let watch = Arc::downgrade(&first);
+    slot.publish(first).unwrap();
+    let pin = slot.pin().unwrap();
+    slot.publish(Arc::new(loaded(&source(), 2, None))).unwrap();
+    drop(pin);
+    assert_eq!(watch.strong_count(), 1, "the slot holds it until it is reaped");
+    slot.reap();
+    assert_eq!(watch.strong_count(), 0);
 }
 
 #[test]

@@ -140,8 +140,10 @@ table! {
         "The number of the snapshot that decides.";
     SNAPSHOT_GENERATIONS = "geofenced_snapshot_generations", Gauge, Count, [],
         "Snapshots in memory: 1, and more while a batch still reads an older one.";
+    SNAPSHOT_SCHEDULES_END = "geofenced_snapshot_schedules_end_timestamp_seconds", Gauge, Seconds, [],
+        "When the first account's compiled schedules end, as seconds since 1970; 0 without a snapshot.";
     SNAPSHOT_RELOADS = "geofenced_snapshot_reloads_total", Counter, Count, ["outcome"],
-        "Publications asked for, by outcome: published, unchanged or failed.";
+        "Publications at start, asked for or found by the watch, by outcome: published, unchanged or failed.";
 
     PROCESS_CPU_SECONDS = "process_cpu_seconds_total", Counter, Seconds, [],
         "Processor time used, user and system, in whole seconds.";

@@ -1,14 +1,17 @@
 //! Building, loading and viewing: what goes in comes out, edits share blocks, ids and epochs carry over.
 
+use jiff::civil::Weekday;
 use proptest::prelude::*;
 
-use super::{BuildError, build, roll_back};
-use crate::domain::campaign::{AudienceSpec, Condition, Frequency, RunMode, Variant};
+use super::{After, BuildError, BuildOptions, Dealt, build, renew, roll_back};
+use crate::domain::campaign::{AudienceSpec, Condition, Frequency, RunMode, Variant, WindowSpec};
 use crate::domain::ids::{AccountId, AppId, CampaignId, Epoch, PlaceId, TargetId};
 use crate::domain::target::PlaceArea;
 use crate::domain::units::{PointE7, UtcMs};
 use crate::snapshot::blocks::BlockKind;
-use crate::snapshot::samples::{KEY, account, campaign, circle, device, loaded, options, source};
+use crate::snapshot::samples::{
+    KEY, VALID_FROM, account, campaign, circle, device, loaded, options, source,
+};
 
 /// 2026-11-23 12:00 in Seoul, a Monday.
 const NOON: UtcMs = UtcMs(1_795_402_800_000);
@@ -168,13 +171,52 @@ fn a_rollback_is_a_new_epoch_with_old_blocks() {
     grown.targets.push(circle(1, 4));
     grown.campaigns[0].targets.push(TargetId(4));
     let second = loaded(&grown, 2, Some(first.view()));
-    let back =
-        roll_back(first.view(), Epoch(3), Some(second.view())).unwrap().load_in_memory().unwrap();
+    let dealt = Dealt::new();
+    let after = After { epoch: Epoch(3), previous: Some(second.view()), dealt: &dealt };
+    let back = roll_back(first.view(), VALID_FROM, after).unwrap().load_in_memory().unwrap();
     assert_eq!(back.view().hash(), first.view().hash());
     assert_eq!((back.view().epoch(), account_of(&back).changed_in()), (Epoch(3), Epoch(3)));
     assert_eq!(account_of(&back).campaign(CampaignId(10)).unwrap().run_since(), Epoch(1));
     // The id dealt in the epoch rolled away is not dealt again.
     assert_eq!(account_of(&back).parts().next_target_id, 5);
+}
+
+#[test]
+fn a_renewal_is_what_a_build_of_that_day_would_be() {
+    let mut specs = source();
+    specs.accounts.push(account(5));
+    specs.accounts[1].time_zone = "America/New_York".to_owned();
+    specs.targets.push(circle(5, 2));
+    specs.campaigns.push(campaign(5, 1, &[2]));
+    specs.campaigns[1].windows = vec![
+        WindowSpec { weekdays: vec![Weekday::Sunday], start_min: 0, end_min: 600 },
+        WindowSpec { weekdays: vec![Weekday::Monday], start_min: 700, end_min: 1440 },
+    ];
+    let first = loaded(&specs, 1, None);
+    let today = VALID_FROM.tomorrow().unwrap();
+    let dealt = Dealt::new();
+    let after = |epoch| After { epoch: Epoch(epoch), previous: Some(first.view()), dealt: &dealt };
+    assert!(renew(first.view(), VALID_FROM, after(2)).unwrap().is_none());
+    let built = renew(first.view(), today, after(2)).unwrap().unwrap();
+    let rebuilt = build(&specs, BuildOptions { valid_from: today, ..options(2, None) }).unwrap();
+    assert_eq!(built.hash(), rebuilt.hash());
+    assert!(
+        built
+            .fresh()
+            .iter()
+            .all(|block| { matches!(block.kind, BlockKind::Calendar | BlockKind::Schedule) })
+    );
+    let renewed = built.load_in_memory().unwrap();
+    let account = renewed.view().account(AccountId(5)).unwrap();
+    assert_eq!((account.changed_in(), renewed.view().valid_from()), (Epoch(1), today));
+    assert_eq!(account.campaign(CampaignId(1)).unwrap().run_since(), Epoch(1));
+    assert!(
+        account.compiled_until() > first.view().account(AccountId(5)).unwrap().compiled_until()
+    );
+    // A rollback to an old day renews too.
+    let later = today.tomorrow().unwrap();
+    let back = roll_back(first.view(), later, after(3)).unwrap().load_in_memory().unwrap();
+    assert_eq!(back.view().valid_from(), later);
 }
 
 #[test]

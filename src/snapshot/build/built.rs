@@ -13,7 +13,7 @@ use super::compile::BuildError;
 use crate::domain::ids::{Epoch, SnapshotHash};
 use crate::snapshot::block::{BlockHash, Content, encode};
 use crate::snapshot::blocks::BlockKind;
-use crate::snapshot::load::{BlockSource, LoadError, Loaded, Shelf, assemble};
+use crate::snapshot::load::{BlockSource, LoadError, Loaded, ReadError, Shelf, assemble};
 use crate::snapshot::memory::PrivateBytes;
 
 /// A block as bytes, not yet verified by a reader.
@@ -118,8 +118,8 @@ impl Built {
 struct Made(HashMap<BlockHash, Encoded>);
 
 impl BlockSource for Made {
-    fn read(&mut self, _kind: BlockKind, hash: BlockHash) -> io::Result<PrivateBytes> {
-        let block = self.0.remove(&hash).ok_or(io::ErrorKind::NotFound)?;
+    fn read(&mut self, _kind: BlockKind, hash: BlockHash) -> Result<PrivateBytes, ReadError> {
+        let block = self.0.remove(&hash).ok_or(io::Error::from(io::ErrorKind::NotFound))?;
         Ok(PrivateBytes::from_heap(block.bytes))
     }
 }

@@ -7,7 +7,7 @@ use super::campaigns::campaigns;
 use super::group::{Group, group};
 use super::members::Members;
 use super::rules::{self, BrokenRule};
-use super::standing::{Outline, standing};
+use super::standing::{Dealt, Outline, standing};
 use super::targets::{directory, shapes, source_digest, watch};
 use crate::domain::campaign::{AccountSpec, AudienceSpec, CampaignSpec};
 use crate::domain::ids::{AccountId, CampaignId, DeviceId, Epoch, TargetId};
@@ -175,6 +175,18 @@ pub enum BuildError {
 /// # Errors
 /// The first spec that is wrong, with what is allowed; or what is too large.
 pub fn build(source: &Source, options: BuildOptions<'_>) -> Result<Built, BuildError> {
+    build_after(source, options, &Dealt::new())
+}
+
+/// Builds a snapshot where target ids were dealt after the previous one.
+///
+/// # Errors
+/// As [`build`].
+pub fn build_after(
+    source: &Source,
+    options: BuildOptions<'_>,
+    dealt: &Dealt,
+) -> Result<Built, BuildError> {
     if let Some(previous) =
         options.previous.map(SnapshotView::epoch).filter(|one| options.epoch <= *one)
     {
@@ -191,7 +203,7 @@ pub fn build(source: &Source, options: BuildOptions<'_>) -> Result<Built, BuildE
         accounts: outlines.iter().map(|outline| outline.entry.clone()).collect(),
     })?;
     let standing =
-        Encoded::of(&standing(options.epoch, manifest.hash, &outlines, options.previous))?;
+        Encoded::of(&standing(options.epoch, manifest.hash, &outlines, options.previous, dealt))?;
     let shelf = options.previous.map(Shelf::of).unwrap_or_default();
     Ok(Built::new(options.epoch, manifest, standing, made, shelf))
 }

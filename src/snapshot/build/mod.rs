@@ -2,7 +2,7 @@
 //!
 //! [`compile`](mod@compile) sorts the specs by account ([`group`]), holds them against the [`rules`], and
 //! makes each account's blocks ([`targets`], [`campaigns`], [`members`]). Texts are measured in [`text`]. What stands beside the manifest is
-//! worked out last ([`standing`]). Given the previous snapshot, an index is built only where its input changed,
+//! worked out last ([`standing`]); [`renew`](mod@renew) makes new epochs from the blocks of old ones. Given the previous snapshot, an index is built only where its input changed,
 //! and only blocks that are new are handed on ([`built`]).
 //!
 //! The same specs, day and key give the same bytes, always.
@@ -15,11 +15,13 @@ mod targets;
 mod campaigns;
 mod members;
 mod standing;
+mod renew;
 mod built;
 
 pub use built::{Built, Encoded};
-pub use compile::{BuildError, BuildOptions, Source, build};
-pub use standing::roll_back;
+pub use compile::{BuildError, BuildOptions, Source, build, build_after};
+pub use renew::{After, renew, roll_back};
+pub use standing::Dealt;
 
 pub(super) use targets::direct_table;
 

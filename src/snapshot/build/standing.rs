@@ -2,15 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::built::{Built, Encoded};
-use super::compile::BuildError;
 use crate::domain::ids::{AccountId, Epoch};
 use crate::snapshot::block::BlockHash;
 use crate::snapshot::blocks::{
-    ArchivedStandingAccount, BlockKind, ManifestAccount, Standing, StandingAccount,
-    StandingCampaign,
+    ArchivedStandingAccount, ManifestAccount, Standing, StandingAccount, StandingCampaign,
 };
-use crate::snapshot::load::Shelf;
 use crate::snapshot::view::{AccountView, SnapshotView};
 
 /// What the standing of an account is worked out from.
@@ -29,12 +25,19 @@ pub(super) fn standing(
     snapshot: BlockHash,
     outlines: &[Outline],
     previous: Option<SnapshotView<'_>>,
+    dealt: &Dealt,
 ) -> Standing {
     let mut accounts: BTreeMap<u32, StandingAccount> = BTreeMap::new();
     if let Some(previous) = previous {
         // Those that have left are remembered for their target ids, which are never dealt again.
         let left = previous.parts().standing.get().accounts.iter().map(departed);
         accounts.extend(left.map(|account| (account.id, account)));
+    }
+    for (id, next) in dealt {
+        let gone =
+            StandingAccount { id: id.0, changed_in: 0, next_target_id: 0, campaigns: Vec::new() };
+        let account = accounts.entry(id.0).or_insert(gone);
+        account.next_target_id = account.next_target_id.max(*next);
     }
     for outline in outlines {
         let before = previous.and_then(|view| view.account(AccountId(outline.entry.id)));
@@ -58,41 +61,9 @@ pub(super) fn standing(
     }
 }
 
-/// A new epoch with the content of an old one.
-///
-/// # Errors
-/// When an encoded block would be too large, which those of an old epoch are not.
-pub fn roll_back(
-    to: SnapshotView<'_>,
-    epoch: Epoch,
-    previous: Option<SnapshotView<'_>>,
-) -> Result<Built, BuildError> {
-    let old = to.parts();
-    let outlines: Vec<Outline> = to.accounts().map(outline).collect();
-    let standing = Standing {
-        rollback_of: to.epoch().0,
-        ..standing(epoch, old.manifest.hash(), &outlines, previous)
-    };
-    let manifest = Encoded::copied(old.manifest.bytes(), old.manifest.hash(), BlockKind::Manifest);
-    Ok(Built::new(epoch, manifest, Encoded::of(&standing)?, Vec::new(), Shelf::of(to)))
-}
-
-fn outline(account: AccountView<'_>) -> Outline {
-    let parts = account.parts();
-    let campaigns = account.campaigns().map(|one| (one.id().0, one.mode() as u8)).collect();
-    let entry = ManifestAccount {
-        id: account.id().0,
-        index: parts.index.hash().0,
-        index_source: parts.index_source,
-        targets: parts.targets.hash().0,
-        watch: parts.watch.hash().0,
-        campaigns: parts.campaigns.hash().0,
-        calendar: parts.calendar.hash().0,
-        schedule: parts.schedule.hash().0,
-        audiences: parts.audiences.iter().map(|block| block.hash().0).collect(),
-    };
-    Outline { entry, campaigns, next_target_id: parts.next_target_id }
-}
+/// Per account the first target id never dealt yet, where others than the snapshot before have dealt some: epochs
+/// after it that can't be read any more.
+pub type Dealt = BTreeMap<AccountId, u32>;
 
 /// Whether targets and campaigns are what they were. Schedules renewed by a later day are no change, for a
 /// campaign's windows are written in its row too; nor is an audience whose members changed.

@@ -21,6 +21,9 @@ pub(super) struct GridEdge {
     pub y2: i64,
 }
 
+/// The row of the north pole, the last there is.
+const POLE_ROW: i64 = polygon::NORTH_POLE + QUARTER_TURN_E7 as i64;
+
 /// A polygon within a cell, or all of it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Piece {
@@ -64,7 +67,7 @@ impl Frame {
 /// some of it onto the grid.
 pub(super) fn whole(rings: &[Ring]) -> Vec<(Piece, Bounds)> {
     let edges: Vec<GridEdge> =
-        rings.iter().flat_map(polygon::edges).filter_map(GridEdge::new).collect();
+        rings.iter().flat_map(polygon::edges).flat_map(GridEdge::of).collect();
     let Some(bounds) = Bounds::around(&edges) else { return Vec::new() };
     [0, -WIDTH, WIDTH]
         .into_iter()
@@ -145,6 +148,15 @@ fn cancel_pairs(rows: &mut Vec<i64>) {
 }
 
 impl GridEdge {
+    /// An edge as one on the grid, and where it ends on the pole's row as one more that counts there, straight up:
+    /// the [rule](polygon) for that row, without a word of it in the look-up.
+    fn of(edge: polygon::Edge) -> impl Iterator<Item = Self> {
+        let edge = Self::new(edge);
+        let last = edge.filter(|edge| edge.y2 == POLE_ROW);
+        let up = last.map(|edge| Self { x1: edge.x2, y1: POLE_ROW, y2: POLE_ROW + 1, ..edge });
+        edge.into_iter().chain(up)
+    }
+
     fn new((a, b): polygon::Edge) -> Option<Self> {
         let (low, high) = if a.lat <= b.lat { (a, b) } else { (b, a) };
         let (east, north) = (i64::from(HALF_TURN_E7), i64::from(QUARTER_TURN_E7));

@@ -196,6 +196,58 @@ fn points_on_slanting_edges() {
 }
 
 #[test]
+fn neighbours_tile_where_only_one_has_a_vertex_on_the_border() {
+    for (lon, lat, by_lon, by_lat) in
+        [(1_269_669_356, 375_724_489, 3, 7), (-1_800_000_000, -5_000, -2, 5), (0, 0, 700, 300)]
+    {
+        let on = |step: i64| (lon + by_lon * step, lat + by_lat * step);
+        let (low, middle, high) = (on(0), on(401), on(1000));
+        let beside = |by: i64| (on(500).0 + by, on(500).1);
+        let (west, east) = (beside(-900_000), beside(900_000));
+        let shapes = numbered(vec![
+            rings(vec![vec![low, high, west]]),
+            rings(vec![vec![low, east, middle]]),
+            rings(vec![vec![middle, east, high]]),
+        ]);
+        let border = (1..1000).map(on).map(|(lon, lat)| {
+            let lon = (lon + 1_800_000_000).rem_euclid(3_600_000_000) - 1_800_000_000;
+            at(i32::try_from(lat).expect("small"), i32::try_from(lon).expect("small"))
+        });
+        let points: Vec<PointE7> = border.collect();
+        assert!(points.iter().all(|&p| naive(&shapes, p).len() == 1));
+        check(&shapes, &points);
+    }
+}
+
+#[test]
+fn the_row_of_a_pole_is_that_of_its_caps() {
+    let (half, pole) = (1_800_000_000, 900_000_000);
+    let slice = |from: i64, to: i64, lat: i64, pole: i64| {
+        rings(vec![vec![(from, lat), (to, lat), (to, pole), (from, pole)]])
+    };
+    let shapes = numbered(vec![
+        slice(-half, -7, 899_999_000, pole),
+        slice(-7, half, 899_000_000, pole),
+        slice(-half, 3, -600_000_000, -pole),
+        slice(3, half, -899_999_999, -pole),
+        rings(vec![vec![(-900, 899_000_000), (900, 899_000_000), (0, pole)]]),
+        circle(900_000_000, 0, 60.0),
+        circle(-900_000_000, 0, 60.0),
+    ]);
+    let points: Vec<PointE7> = [-900_000_000, -899_999_999, 899_999_999, 900_000_000]
+        .into_iter()
+        .flat_map(|lat| {
+            let lons = [-1_800_000_000, -8, -7, -6, -1, 0, 1, 3, 4, 500_000_000, 1_799_999_999];
+            lons.map(|lon| at(lat, lon))
+        })
+        .collect();
+    for &p in points.iter().filter(|p| p.lat.abs() == 900_000_000) {
+        assert_eq!(naive(&shapes, p).len(), 2, "one slice and the circle at {p:?}");
+    }
+    check(&shapes, &points);
+}
+
+#[test]
 fn the_same_target_twice_is_refused() {
     let shape = Shape::Everywhere;
     let twice = [(TargetId(4), &shape), (TargetId(4), &shape)];

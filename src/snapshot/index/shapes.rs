@@ -139,6 +139,18 @@ impl<'s> ShapeView<'s> {
         }
     }
 
+    /// How many words its record takes.
+    #[must_use]
+    pub fn record_words(&self) -> usize {
+        match self {
+            Self::Circle { .. } => CIRCLE_RECORD_WORDS,
+            Self::Polygon(polygon) => {
+                POLYGON_HEAD_WORDS + polygon.ends.len() + polygon.vertices.len()
+            }
+            Self::Everywhere => 1,
+        }
+    }
+
     /// Exact containment.
     #[must_use]
     pub fn contains(&self, p: PointE7) -> bool {

@@ -45,15 +45,26 @@ fn verify_ids(block: &ArchivedIndexBlock) -> Result<(), BadIndex> {
     if block.ids.len() != block.shape_at.len() || block.ids.len() != block.sizes.len() {
         return Err(BadIndex { what: "the number of shapes", at: block.shape_at.len() });
     }
-    for (at, offset) in block.shape_at.iter().enumerate() {
+    verify_shapes(block)
+}
+
+/// Records are shared by targets but lie apart, so each word is looked at once, whatever the offsets say.
+fn verify_shapes(block: &ArchivedIndexBlock) -> Result<(), BadIndex> {
+    let mut offsets: Vec<(u32, usize)> =
+        block.shape_at.iter().enumerate().map(|(at, offset)| (offset.to_native(), at)).collect();
+    offsets.sort_unstable();
+    offsets.dedup_by_key(|(offset, _)| *offset);
+    let mut free = 0;
+    for (offset, at) in offsets {
         let bad = || BadIndex { what: "the shape of target number", at };
-        let record = block.shapes.get(offset.to_native() as usize..).ok_or_else(bad)?;
+        let start = offset as usize;
+        let record = block.shapes.get(start..).filter(|_| start >= free).ok_or_else(bad)?;
         let shape = ShapeView::read(record).ok_or_else(bad)?;
         let sound = match shape {
             ShapeView::Polygon(polygon) => polygon.is_sound(),
             ShapeView::Circle { .. } | ShapeView::Everywhere => true,
         };
-        sound.then_some(()).ok_or_else(bad)?;
+        free = start + sound.then(|| shape.record_words()).ok_or_else(bad)?;
     }
     Ok(())
 }

@@ -46,6 +46,29 @@ fn use_it(view: IndexView<'_>) {
     }
 }
 
+/// What `verify` says of a block, archived.
+fn verdict(block: &IndexBlock) -> Result<(), BadIndex> {
+    let bytes = rkyv::to_bytes::<rkyv::rancor::Error>(block).expect("archives");
+    verify(rkyv::access::<ArchivedIndexBlock, rkyv::rancor::Error>(&bytes).expect("reads"))
+}
+
+#[test]
+fn shapes_may_be_shared_but_not_overlap() {
+    let mut shared = block();
+    let first = shared.shape_at[0];
+    shared.shape_at.fill(first);
+    assert_eq!(verdict(&shared), Ok(()));
+    // A polygon record whose rings are all words that follow: each target one word further on would have all of
+    // them looked at again.
+    let mut forged = block();
+    let words = u32::try_from(forged.shape_at.len()).unwrap();
+    forged.shapes = [vec![2; words as usize], vec![0, 0, 2], vec![0; 64]].concat();
+    forged.shape_at = (0..words).collect();
+    assert!(verdict(&forged).is_err());
+    forged.shape_at.fill(words - 1);
+    assert_eq!(verdict(&forged), Ok(()), "one record for all");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
     #[test]

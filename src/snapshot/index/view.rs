@@ -15,9 +15,7 @@ use super::grid::GridPoint;
 use super::prefetch::prefetch;
 use super::shapes::ShapeView;
 use crate::domain::ids::TargetId;
-use crate::domain::target::Vertex;
 use crate::domain::units::PointE7;
-use crate::geo::polygon::is_east_in_degrees;
 
 /// The index of one account, read in place.
 #[derive(Clone, Copy, Debug)]
@@ -303,7 +301,7 @@ impl<'s> IndexView<'s> {
             mask |= if head.edges == PolygonHead::WHOLE {
                 self.settle(group, 1 << head.bit, p)
             } else {
-                u64::from(test_polygon(head, tail, p, at)) << head.bit
+                u64::from(test_polygon(head, tail, at)) << head.bit
             };
         }
         mask
@@ -343,7 +341,7 @@ fn test_circles(words: &[ArchivedU32], [x, y]: [u32; 2]) -> (u64, u64) {
 /// Whether a polygon contains the point at this offset within the cell: the side of the cell's west border at
 /// the point's row, turned by each edge that is east of the border and not of the point.
 #[inline]
-fn test_polygon(head: PolygonHead, tail: &[ArchivedU32], p: PointE7, [x, y]: [u32; 2]) -> bool {
+fn test_polygon(head: PolygonHead, tail: &[ArchivedU32], [x, y]: [u32; 2]) -> bool {
     let (flips, edges) = tail.split_at(head.flips as usize);
     let turned = flips.iter().filter(|flip| flip.to_native() <= y).count();
     let mut inside = head.corner ^ (turned % 2 == 1);
@@ -355,15 +353,7 @@ fn test_polygon(head: PolygonHead, tail: &[ArchivedU32], p: PointE7, [x, y]: [u3
         // What the builder wrote never overflows; a hostile block may, and must not panic.
         let crossing = (x2 - x1).wrapping_mul(y - y1).wrapping_add(x1.wrapping_mul(rise));
         let here = x.wrapping_mul(rise);
-        let mut east = crossing > here;
-        if spans & (crossing == here) {
-            let vertex = |dx: i64, dy: i64| Vertex {
-                lat: i64::from(p.lat) + dy,
-                lon: i64::from(p.lon) + dx,
-            };
-            east = is_east_in_degrees(vertex(x1 - x, y1 - y), vertex(x2 - x, y2 - y), vertex(0, 0));
-        }
-        inside ^= spans & ((crossing > 0) ^ east);
+        inside ^= spans & ((crossing > 0) ^ (crossing > here));
     }
     inside
 }

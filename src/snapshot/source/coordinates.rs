@@ -16,6 +16,8 @@ pub(super) struct Coordinates {
     pub(super) positions: Vec<[f64; 2]>,
     /// How many of the positions each ring takes, in order, whichever polygon it belongs to.
     pub(super) ring_lens: Vec<usize>,
+    /// How many of the rings each polygon takes, in order: its outer ring and its holes.
+    pub(super) polygon_lens: Vec<usize>,
     /// How deep the nesting is.
     pub(super) depth: Depth,
 }
@@ -42,6 +44,7 @@ impl Coordinates {
     pub(super) fn clear(&mut self) {
         self.positions.clear();
         self.ring_lens.clear();
+        self.polygon_lens.clear();
         self.depth = Depth::None;
     }
 }
@@ -49,7 +52,9 @@ impl Coordinates {
 impl<'de> DeserializeSeed<'de> for &mut Coordinates {
     type Value = ();
 
+    /// A member that is there twice counts as JSON readers take it: the last one stands.
     fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
+        self.clear();
         let value = from.deserialize_any(Element(self))?;
         self.depth = value.depth;
         Ok(())
@@ -150,7 +155,10 @@ impl Coordinates {
                 self.ring_lens.push(len);
                 Depth::Ring
             }
-            Depth::Ring => Depth::Polygon,
+            Depth::Ring => {
+                self.polygon_lens.push(len);
+                Depth::Polygon
+            }
             Depth::Polygon => Depth::Parts,
             Depth::None | Depth::Number | Depth::Parts => Depth::None,
         };

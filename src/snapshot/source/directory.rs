@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 
 use crate::domain::ids::{AccountId, TargetId};
+use crate::snapshot::build::Dealt;
 use crate::snapshot::view::SnapshotView;
 
 /// The ids of a snapshot, to be carried over.
@@ -47,6 +48,16 @@ impl<'s> TargetDirectory<'s> {
             accounts.insert(id, Ids { by_key, next });
         }
         Self { accounts }
+    }
+
+    /// Those that were dealt after that snapshot are not dealt again.
+    #[must_use]
+    pub fn beyond(mut self, dealt: &Dealt) -> Self {
+        for (account, next) in dealt {
+            let ids = self.accounts.entry(*account).or_default();
+            ids.next = ids.next.max(*next);
+        }
+        self
     }
 
     /// The id that the key has, or a new one.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::coordinates::{Coordinates, Depth};
 use super::finding::Findings;
-use super::rings::{ALLOWED_EDGE, ALLOWED_POSITION, BadRing, ring};
+use super::rings::{ALLOWED_EDGE, ALLOWED_HOLE, ALLOWED_POSITION, BadRing, beside, ring};
 use super::scalar::{Name, Scalar};
 use crate::domain::ids::{AccountId, CampaignId, PlaceId};
 use crate::domain::target::{PlaceArea, Ring, Shape};
@@ -275,17 +275,29 @@ impl Feature<'_> {
     }
 
     fn polygon(&self, reader: &mut Reader<'_, '_>) -> Option<Shape> {
-        let mut rest = self.coordinates.positions.as_slice();
-        let mut rings: Vec<Ring> = Vec::with_capacity(self.coordinates.ring_lens.len());
-        for (at, len) in self.coordinates.ring_lens.iter().enumerate() {
-            let (positions, after) = rest.split_at(*len);
-            rest = after;
-            match ring(positions) {
-                Ok(ring) => rings.push(ring),
-                Err(bad) => reader.bad_ring(at, bad),
+        let mut positions = self.coordinates.positions.as_slice();
+        let mut lens = self.coordinates.ring_lens.as_slice();
+        let mut rings: Vec<Ring> = Vec::with_capacity(lens.len());
+        let mut number = 0;
+        for part in &self.coordinates.polygon_lens {
+            let (of_part, others) = lens.split_at(*part);
+            lens = others;
+            let outer = rings.len();
+            for len in of_part {
+                let (of_ring, after) = positions.split_at(*len);
+                positions = after;
+                let read = ring(of_ring).and_then(|ring| match rings.get(outer) {
+                    Some(outer) => beside(outer, ring),
+                    None => Ok(ring),
+                });
+                match read {
+                    Ok(ring) => rings.push(ring),
+                    Err(bad) => reader.bad_ring(number, bad),
+                }
+                number += 1;
             }
         }
-        (rings.len() == self.coordinates.ring_lens.len()).then_some(Shape::Polygon { rings })
+        (rings.len() == number).then_some(Shape::Polygon { rings })
     }
 }
 
@@ -399,6 +411,10 @@ impl Reader<'_, '_> {
                     &format!("an edge from longitude {from} to {to}"),
                     ALLOWED_EDGE,
                 );
+            }
+            BadRing::OverSeam(from, to) => {
+                let hole = format!("a hole from longitude {from} to {to}");
+                self.refuse(&field, &hole, ALLOWED_HOLE);
             }
         }
     }

@@ -3,6 +3,8 @@
 use super::{FenceSpec, parse_fences};
 use crate::domain::ids::{AccountId, CampaignId, PlaceId};
 use crate::domain::target::{PlaceArea, Shape};
+use crate::domain::units::PointE7;
+use crate::geo::polygon;
 
 const ACCOUNT: Option<AccountId> = Some(AccountId(1));
 
@@ -53,6 +55,79 @@ fn members_may_come_in_any_order_and_shape() {
         Shape::Circle { .. } | Shape::Everywhere => Vec::new(),
     };
     assert_eq!((rings(0), rings(1)), (vec![4, 3, 3], vec![3]));
+}
+
+/// Whether the only fence of these coordinates contains (lon, lat), in degrees.
+fn holds(kind: &str, coordinates: &str, (lon, lat): (f64, f64)) -> bool {
+    let read = fences(&format!(
+        r#"{{"type":"Feature","id":1,"properties":{{}},"geometry":{{"type":"{kind}","coordinates":{coordinates}}}}}"#
+    ));
+    let Shape::Polygon { rings } = &read[0].shape else { panic!("a polygon") };
+    polygon::contains(rings, PointE7::from_degrees(lat, lon).unwrap())
+}
+
+#[test]
+fn a_hole_is_cut_out_on_either_side_of_the_antimeridian() {
+    let east_first = "[[179,-17],[-179,-17],[-179,-16],[179,-16],[179,-17]]";
+    let west_first = "[[-179,-17],[-179,-16],[179,-16],[179,-17],[-179,-17]]";
+    let unwrapped = "[[179,-17],[181,-17],[181,-16],[179,-16],[179,-17]]";
+    let east_hole = "[[179.2,-16.8],[179.8,-16.8],[179.8,-16.2],[179.2,-16.2]]";
+    let west_hole = "[[-179.8,-16.8],[-179.2,-16.8],[-179.2,-16.2],[-179.8,-16.2]]";
+    let across = "[[179.9,-16.9],[-179.9,-16.9],[-179.9,-16.1],[179.9,-16.1]]";
+    let across_back = "[[-179.9,-16.9],[-179.9,-16.1],[179.9,-16.1],[179.9,-16.9]]";
+    for outer in [east_first, west_first, unwrapped] {
+        for across in [across, across_back] {
+            let whole = format!("[{outer},{east_hole},{west_hole},{across}]");
+            for lon in [179.1, 179.85, -179.85, -179.1] {
+                assert!(holds("Polygon", &whole, (lon, -16.5)), "{lon} of {whole}");
+            }
+            for lon in [178.9, 179.5, 179.95, -180.0, -179.95, -179.5, -178.9] {
+                assert!(!holds("Polygon", &whole, (lon, -16.5)), "{lon} of {whole}");
+            }
+        }
+    }
+}
+
+#[test]
+fn each_part_keeps_its_own_holes_across_the_antimeridian() {
+    // An island in a lagoon across the antimeridian, a part to the west of it and one far away with a hole.
+    let parts = "[[[[179,0],[-179,0],[-179,2],[179,2]],[[-179.5,0.5],[179.5,0.5],[179.5,1.5],[-179.5,1.5]]],
+        [[[-179.9,0.9],[-179.8,0.9],[-179.8,1.1],[-179.9,1.1]]],
+        [[[-178,0],[-176,0],[-176,2],[-178,2]],[[-177.5,0.5],[-176.5,0.5],[-176.5,1.5],[-177.5,1.5]]],
+        [[[10,0],[12,0],[12,2],[10,2]],[[10.5,0.5],[11.5,0.5],[11.5,1.5],[10.5,1.5]]]]";
+    for lon in [179.2, -179.2, -179.85, -177.8, -176.2, 10.2, 11.8] {
+        assert!(holds("MultiPolygon", parts, (lon, 1.0)), "{lon}");
+    }
+    for lon in [179.7, 180.0, -179.7, -178.5, -177.0, 11.0, 12.5] {
+        assert!(!holds("MultiPolygon", parts, (lon, 1.0)), "{lon}");
+    }
+}
+
+#[test]
+fn a_hole_over_the_seam_of_a_ring_around_a_pole_is_refused() {
+    let cap = "[[-180,-60],[180,-60],[180,-90],[-180,-90],[-180,-60]]";
+    let hole = |ring: &str| format!("[{cap},{ring}]");
+    let within = hole("[[170,-80],[179,-80],[179,-70],[170,-70]]");
+    assert!(
+        !holds("Polygon", &within, (175.0, -75.0)) && holds("Polygon", &within, (-175.0, -75.0))
+    );
+    let over = hole("[[179,-80],[-179,-80],[-179,-70],[179,-70]]");
+    let text = refused(&format!(
+        r#"{{"type":"Feature","id":1,"properties":{{}},"geometry":{{"type":"Polygon","coordinates":{over}}}}}"#
+    ));
+    assert!(
+        text.contains("ring 1 of geometry.coordinates is a hole from longitude 179 to 181"),
+        "{text}"
+    );
+}
+
+#[test]
+fn of_a_repeated_member_the_last_stands() {
+    let read = fences(
+        r#"{"type":"Feature","id":1,"geometry":{"type":"Polygon","coordinates":[[[0,0],[1,0],[1,1]]],"coordinates":[[[5,5],[6,5],[6,6]]]},"properties":{}}"#,
+    );
+    let Shape::Polygon { rings } = &read[0].shape else { panic!("a polygon") };
+    assert_eq!((rings.len(), rings[0].0[0].lon), (1, 50_000_000));
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! Rings as files write them to rings as the index takes them: quantised, open, unwrapped.
+//! Rings as files write them to rings as the index takes them: quantised, open, unwrapped, and each hole at
+//! the longitudes of its outer ring.
 
 use crate::domain::target::{Ring, Vertex};
 use crate::domain::units::{E7, HALF_TURN_E7};
@@ -12,6 +13,10 @@ pub(super) const ALLOWED_POSITION: &str = "[longitude, latitude] with longitudes
 /// What edges may be.
 pub(super) const ALLOWED_EDGE: &str = "edges of at most 180 degrees of longitude, but for those along a parallel; add vertices in between";
 
+/// What holes may be.
+pub(super) const ALLOWED_HOLE: &str =
+    "a hole between the two ends of the ring around it; cut it in two where that ring's ends meet";
+
 /// Why a ring is none.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum BadRing {
@@ -21,6 +26,8 @@ pub(super) enum BadRing {
     Short(usize),
     /// A ring around a pole with an edge of over half a turn that is not along a parallel.
     Edge(f64, f64),
+    /// A hole from the first longitude to the second, over the seam of an outer ring that goes all the way round.
+    OverSeam(f64, f64),
 }
 
 /// Makes a ring of positions.
@@ -46,6 +53,28 @@ pub(super) fn ring(positions: &[[f64; 2]]) -> Result<Ring, BadRing> {
         return Ok(Ring(unwrapped));
     }
     halve(&drawn)
+}
+
+/// Moves a hole by whole turns to where most of it lies within its outer ring's longitudes: each of the two was
+/// unwrapped from its own first vertex, which may be on different sides of the antimeridian.
+pub(super) fn beside(Ring(outer): &Ring, Ring(hole): Ring) -> Result<Ring, BadRing> {
+    let ((west, east), (from, to)) = (reach(outer), reach(&hole));
+    let shared = |by: i64| east.min(to + by) - west.max(from + by);
+    // The least move that shares most: of equals the first wins.
+    let moves = [TURN, -TURN].into_iter().chain([2 * TURN, -2 * TURN, 3 * TURN, -3 * TURN]);
+    let by = moves.fold(0, |best, by| if shared(by) > shared(best) { by } else { best });
+    if east - west >= TURN && shared(by) < to - from {
+        return Err(BadRing::OverSeam(degrees(from), degrees(to)));
+    }
+    let moved = hole.into_iter().map(|vertex| Vertex { lon: vertex.lon + by, ..vertex });
+    Ok(Ring(moved.collect()))
+}
+
+/// The least and the greatest longitude.
+fn reach(vertices: &[Vertex]) -> (i64, i64) {
+    let wider =
+        |(west, east): (i64, i64), vertex: &Vertex| (west.min(vertex.lon), east.max(vertex.lon));
+    vertices.iter().fold((i64::MAX, i64::MIN), wider)
 }
 
 /// Quantises a position, rounding half away from zero, as points are.

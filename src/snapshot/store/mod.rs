@@ -8,16 +8,20 @@
 //!
 //! A file is written under a temporary name, synced, renamed, and its directory synced; blocks before the epoch
 //! that needs them. So a crash leaves the store as it was, or with blocks that nobody names, which the next
-//! [`sweep`] removes. [`directory`] is the store itself, [`files`] the careful writing, [`inputs`] reads what
-//! people hand to `geofenced snapshot build`.
+//! [`sweep`] removes. [`directory`] is the store itself, [`reading`] loads epochs, [`files`] is the careful writing, [`inputs`]
+//! reads what people hand to `geofenced snapshot build`.
 
 mod directory;
+mod reading;
+mod error;
 mod files;
 mod inputs;
 mod sweep;
 
-pub use directory::{BlockUse, DEFAULT_MAX_BYTES, EpochListing, Store, StoreError};
+pub use directory::{DEFAULT_MAX_BYTES, Store};
+pub use error::StoreError;
 pub use inputs::{InputError, read_input};
+pub use reading::{BlockUse, EpochListing, NewestSound};
 pub use sweep::Swept;
 
 #[cfg(test)]

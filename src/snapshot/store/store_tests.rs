@@ -5,11 +5,13 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 
+use super::reading::Blocks;
 use super::{Store, StoreError, read_input};
-use crate::domain::ids::{AccountId, Epoch};
-use crate::snapshot::build::build;
-use crate::snapshot::load::LoadError;
-use crate::snapshot::samples::{options, source};
+use crate::domain::ids::{AccountId, Epoch, TargetId};
+use crate::snapshot::build::{After, Dealt, build, roll_back};
+use crate::snapshot::load::{BlockSource, LoadError};
+use crate::snapshot::samples::{VALID_FROM, circle, options, source};
+use crate::snapshot::source::TargetDirectory;
 
 /// Publishes an epoch whose campaign 20 has this priority.
 fn publish(store: &Store, epoch: u64, priority: i32) {
@@ -65,7 +67,7 @@ fn a_rollback_publishes_old_content_anew() {
     let store = Store::open(dir.path()).unwrap();
     publish(&store, 1, 0);
     publish(&store, 2, 7);
-    assert_eq!(store.roll_back(Epoch(1)).unwrap(), Epoch(3));
+    assert_eq!(store.roll_back(Epoch(1), VALID_FROM).unwrap(), Epoch(3));
     let (old, new) = (store.listing(Epoch(1)).unwrap(), store.listing(Epoch(3)).unwrap());
     assert_eq!((old.hash, new.rollback_of), (new.hash, Some(Epoch(1))));
     assert_eq!(store.load(Epoch(3), None).unwrap().view().epoch(), Epoch(3));
@@ -94,7 +96,7 @@ fn a_full_store_refuses() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path()).unwrap().with_max_bytes(1000);
     let full = store.publish(&build(&source(), options(1, None)).unwrap()).unwrap_err();
-    assert!(full.to_string().contains("snapshots_max_bytes allows 1000"), "{full}");
+    assert!(full.to_string().contains("snapshots.max_bytes (--max-bytes) allows 1000"), "{full}");
     assert_eq!(store.latest().unwrap(), None);
 }
 
@@ -119,6 +121,95 @@ fn damage_is_found_and_named() {
         fs::write(&path, &sound).unwrap();
     }
     store.load(Epoch(1), None).unwrap();
+}
+
+fn break_epoch(store: &Store, epoch: u64) {
+    let path = store.dir().join(format!("epochs/{epoch:020}"));
+    let mut bytes = fs::read(&path).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&path, bytes).unwrap();
+}
+
+fn break_manifest(store: &Store, epoch: u64) {
+    let hash = store.listing(Epoch(epoch)).unwrap().hash;
+    fs::write(store.dir().join("blocks").join(hash.to_string()), b"").unwrap();
+}
+
+#[test]
+fn a_damaged_newest_epoch_is_passed_over() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).unwrap();
+    publish(&store, 1, 0);
+    publish(&store, 2, 7);
+    break_epoch(&store, 2);
+    let found = store.newest_sound(Epoch(0), None).unwrap();
+    assert_eq!(found.view().unwrap().epoch(), Epoch(1));
+    assert_eq!(found.refused.iter().map(|(epoch, _)| *epoch).collect::<Vec<_>>(), [Epoch(2)]);
+    assert!(store.newest_sound(Epoch(2), None).unwrap().loaded.is_none());
+    assert_eq!(store.roll_back(Epoch(1), VALID_FROM).unwrap(), Epoch(3));
+    assert_eq!(store.newest_sound(Epoch(0), None).unwrap().view().unwrap().epoch(), Epoch(3));
+}
+
+#[test]
+fn ids_of_a_damaged_epoch_are_not_dealt_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).unwrap();
+    publish(&store, 1, 0);
+    let mut specs = source();
+    specs.targets.push(circle(1, 9));
+    let first = store.load(Epoch(1), None).unwrap();
+    store.publish(&build(&specs, options(2, Some(first.view()))).unwrap()).unwrap();
+    break_manifest(&store, 2);
+    assert_eq!(store.roll_back(Epoch(1), VALID_FROM).unwrap(), Epoch(3));
+    let third = store.load(Epoch(3), None).unwrap();
+    let account = third.view().account(AccountId(1)).unwrap();
+    assert_eq!(account.parts().next_target_id, 10);
+    let mut directory = TargetDirectory::of(None).beyond(&Dealt::from([(AccountId(1), 10)]));
+    assert_eq!(directory.id_of(AccountId(1), "new").unwrap(), TargetId(10));
+}
+
+#[test]
+fn nothing_is_read_of_a_file_whose_header_does_not_fit_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).unwrap();
+    publish(&store, 1, 0);
+    for block in store.listing(Epoch(1)).unwrap().blocks {
+        let path = dir.path().join("blocks").join(block.hash.to_string());
+        let sound = fs::read(&path).unwrap();
+        // Sparse: reading all of it would take the machine's memory.
+        let sparse = fs::File::options().write(true).open(&path).unwrap();
+        sparse.set_len(1 << 42).unwrap();
+        let error = store.load(Epoch(1), None).unwrap_err().to_string();
+        assert!(error.contains("follow its end"), "{error}");
+        let mut forged = sound.clone();
+        forged[16..24].copy_from_slice(&((1_u64 << 42) - 64).to_le_bytes());
+        fs::write(&path, forged).unwrap();
+        fs::File::options().write(true).open(&path).unwrap().set_len(1 << 42).unwrap();
+        let error = store.load(Epoch(1), None).unwrap_err().to_string();
+        assert!(error.contains("a block of its kind has at most"), "{error}");
+        fs::write(&path, &sound).unwrap();
+    }
+    let blocks = store.listing(Epoch(1)).unwrap().blocks;
+    let whole = blocks.iter().map(|block| block.bytes).sum::<u64>();
+    let mut reader = Blocks::within(&store, whole - 1);
+    let read = blocks.iter().try_for_each(|block| reader.read(block.kind, block.hash).map(drop));
+    assert!(read.unwrap_err().to_string().contains("more memory"));
+}
+
+#[test]
+fn what_a_sweep_took_in_between_is_missed() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).unwrap();
+    publish(&store, 1, 0);
+    publish(&store, 2, 7);
+    let old = store.load(Epoch(1), None).unwrap();
+    let dealt = Dealt::new();
+    let after = After { epoch: Epoch(3), previous: None, dealt: &dealt };
+    let again = roll_back(old.view(), VALID_FROM, after).unwrap();
+    store.sweep(1, &BTreeSet::new()).unwrap();
+    let gone = store.publish(&again).unwrap_err();
+    assert!(matches!(gone, StoreError::BlockGone { .. }), "{gone}");
+    assert_eq!(store.latest().unwrap(), Some(Epoch(2)));
 }
 
 #[test]

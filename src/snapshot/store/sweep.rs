@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use super::directory::{Store, StoreError, at};
+use super::directory::Store;
+use super::error::{StoreError, at};
 use super::files;
 use crate::domain::ids::Epoch;
 use crate::snapshot::block::BlockHash;

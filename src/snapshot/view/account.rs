@@ -236,6 +236,12 @@ impl<'s> AccountView<'s> {
         }
     }
 
+    /// The end of the compiled span: from here on no window, day or night is known.
+    #[must_use]
+    pub fn compiled_until(self) -> UtcMs {
+        UtcMs(self.calendar().ends_at.to_native())
+    }
+
     fn calendar(self) -> &'s ArchivedCalendarBlock {
         self.parts.calendar.get()
     }

@@ -15,5 +15,6 @@ mod target;
 pub use account::{AccountView, AppView};
 pub use campaign::{CampaignView, MessageView};
 pub use snapshot::SnapshotView;
+pub(super) use snapshot::is_made_for;
 pub(super) use table::as_index;
 pub use target::TargetView;

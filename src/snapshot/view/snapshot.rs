@@ -5,6 +5,7 @@ use jiff::civil::Date;
 use super::account::AccountView;
 use crate::domain::ids::{AccountId, DeviceId, Epoch, SnapshotHash};
 use crate::domain::lots::InstallationKey;
+use crate::snapshot::blocks::ArchivedManifest;
 use crate::snapshot::calendar::day_of;
 use crate::snapshot::parts::Parts;
 
@@ -54,8 +55,7 @@ impl<'s> SnapshotView<'s> {
     /// blacklist would ever match.
     #[must_use]
     pub fn made_for(self, key: &InstallationKey) -> bool {
-        let check = self.parts.manifest.get().key_check.as_ref();
-        check.is_none_or(|check| *check == key.member(DeviceId::NIL))
+        is_made_for(self.parts.manifest.get(), key)
     }
 
     /// The pieces it reads, for building the next one.
@@ -63,4 +63,9 @@ impl<'s> SnapshotView<'s> {
     pub fn parts(self) -> &'s Parts {
         self.parts
     }
+}
+
+/// Whether the lists of devices of this manifest's snapshot were hashed under the key.
+pub(in crate::snapshot) fn is_made_for(manifest: &ArchivedManifest, key: &InstallationKey) -> bool {
+    manifest.key_check.as_ref().is_none_or(|check| *check == key.member(DeviceId::NIL))
 }
