@@ -73,6 +73,9 @@ fn reload(daemon: &Daemon, file: Option<&Path>, running: &Config, filter: &LogFi
     if let Err(error) = daemon.authority.reload() {
         tracing::error!(%error, "the tokens have mistakes; the old ones stay in force");
     }
+    if let Err(error) = daemon.reload_identity(running) {
+        tracing::error!(%error, "the certificates have mistakes; the old ones stay in force");
+    }
     // A failure is logged where it happens.
     let _outcome = daemon.publisher.reload();
     systemd::ready("serving");

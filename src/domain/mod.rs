@@ -5,7 +5,8 @@
 //! who sent it ([`ids`]), where and when ([`units`]), the report as it came ([`ping`]), the report as we
 //! believe it ([`fix`]), what else a device may tell us ([`report`]), what intake hands on ([`submission`]),
 //! what is journalled ([`input`]), what campaigns ask for ([`target`], [`campaign`], [`policy`]), the keyed
-//! hashes that draw lots ([`lots`]), what comes out ([`decision`]), and why something did not ([`reasons`]).
+//! hashes that draw lots ([`lots`]), what comes out ([`decision`]), why something did not ([`reasons`]), and how a
+//! request is told so ([`problem`]).
 
 pub mod ids;
 pub mod units;
@@ -20,6 +21,7 @@ pub mod policy;
 pub mod lots;
 pub mod decision;
 pub mod reasons;
+pub mod problem;
 
 #[cfg(test)]
 mod fix_tests;
