@@ -285,17 +285,20 @@ pub enum BookError {
         subject: CertificateSubject,
     },
     /// A name that is taken.
-    #[error("there is a token named {0:?} already; revoke it first or choose another name")]
+    #[error("{0:?} is taken already; revoke it first or choose another name")]
     NameTaken(String),
     /// A name that is not there.
-    #[error("there is no live token named {0:?}; `geofenced token list` shows them")]
-    NoSuchToken(String),
+    #[error("nothing live is named {0:?}; `geofenced token list` shows tokens and certificates")]
+    NotLive(String),
     /// A token for nothing.
     #[error("a token needs at least one --scope: ingest, queue or admin")]
     NoScope,
     /// The system has no randomness.
     #[error(transparent)]
     NoEntropy(#[from] super::token::NoEntropy),
+    /// The certificate that is to be let in cannot be read.
+    #[error(transparent)]
+    Certificate(#[from] super::tls::TlsError),
     /// The answer could not be printed.
     #[error("the answer could not be written: {0}")]
     Output(io::Error),
