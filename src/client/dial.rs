@@ -23,8 +23,15 @@ use crate::wire::limits::{ALPN, FrameLimits, HEADER_BYTES};
 /// is just starting, and QUIC is slow to repeat them: a new attempt is sooner there.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// The patience of later attempts doubles up to this, for ways that are that slow.
+/// The patience doubles after some attempts in vain, up to this, for ways that are that slow.
 const LONGEST_PATIENCE: Duration = Duration::from_secs(15);
+
+/// So many attempts in vain have one patience.
+const ATTEMPTS_ALIKE: u32 = 4;
+
+/// The round trip that is assumed before one was measured; a third of QUIC's own guess, so that a lost first
+/// packet is repeated after 0.3 s.
+const FIRST_RTT: Duration = Duration::from_millis(100);
 
 /// Keeps a quiet connection open until the daemon has told its idle timeout; then it is a third of that.
 const KEEP_ALIVE_MS: u32 = 5000;
@@ -129,7 +136,7 @@ impl Dialer {
     /// One attempt after so many failures, from nothing to hello_ack.
     pub(super) async fn dial(&self, failures: u32) -> Result<Session, ClientError> {
         let is_last = failures.saturating_add(1) >= self.reconnect.max_attempts;
-        let grown = PATIENCE.saturating_mul(1 << failures.min(3));
+        let grown = PATIENCE.saturating_mul(1 << (failures / ATTEMPTS_ALIKE).min(3));
         let patience = if is_last { LONGEST_PATIENCE } else { grown.min(LONGEST_PATIENCE) };
         let session = self.attempt(patience).await?;
         let (least, most) = KEEP_ALIVE_RANGE_MS;
@@ -186,6 +193,7 @@ impl Dialer {
         let mut transport = TransportConfig::default();
         transport
             .keep_alive_interval(Some(Duration::from_millis(keep_alive_ms.into())))
+            .initial_rtt(FIRST_RTT)
             // The daemon's alone counts.
             .max_idle_timeout(None)
             .max_concurrent_bidi_streams(VarInt::from_u32(0))
