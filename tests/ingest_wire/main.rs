@@ -10,3 +10,4 @@ mod losses;
 mod credentials;
 mod limits;
 mod broken_rules;
+mod false_daemon;
