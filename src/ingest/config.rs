@@ -134,8 +134,9 @@ impl IngestConfig {
     /// The most all connections can hold together, handshakes included. About 2.1 GB by default.
     #[must_use]
     pub fn worst_case_bytes(&self) -> u64 {
-        let shaking_hands = u64::from(self.max_handshakes) * CONNECTION_STATE_BYTES;
-        shaking_hands + u64::from(self.max_connections) * self.connection_bytes()
+        let greeting = CONNECTION_STATE_BYTES + u64::from(self.stream_window_bytes);
+        u64::from(self.max_handshakes) * greeting
+            + u64::from(self.max_connections) * self.connection_bytes()
     }
 
     pub(super) fn hello_timeout(&self) -> Duration {

@@ -90,7 +90,7 @@ async fn streams_that_are_let_go_count_until_their_records_do() {
 #[tokio::test]
 async fn what_the_protocol_leaves_out_is_refused() {
     let daemon = Daemon::start(|_| {});
-    // Connecting tries early data, too.
+    assert!(!Rude::may_be_early(&daemon).await, "early data");
     let rude = Rude::greeted(&daemon).await;
     assert!(rude.connection.max_datagram_size().is_none());
     let uni = timeout(Duration::from_millis(200), rude.connection.open_uni()).await;

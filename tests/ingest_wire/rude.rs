@@ -21,35 +21,29 @@ impl Rude {
         Self::speaking(daemon, b"geofenced/1").await.unwrap()
     }
 
-    /// A client that names another protocol, perhaps, and asks for early data when it may.
+    /// A client of this protocol, or of another.
     pub(crate) async fn speaking(
         daemon: &Daemon,
         alpn: &[u8],
     ) -> Result<Self, quinn::ConnectionError> {
-        let mut roots = rustls::RootCertStore::empty();
-        roots.add(daemon.identity.certificate()).unwrap();
-        let provider = geofenced::auth::tls::provider();
-        let mut tls = rustls::ClientConfig::builder_with_provider(provider)
-            .with_protocol_versions(&[&rustls::version::TLS13])
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        tls.alpn_protocols = vec![alpn.to_vec()];
-        tls.enable_early_data = true;
-        let tls = quinn::crypto::rustls::QuicClientConfig::try_from(tls).unwrap();
         let endpoint = quinn::Endpoint::client("127.0.0.1:0".parse().unwrap()).unwrap();
-        let mut config = quinn::ClientConfig::new(Arc::new(tls));
-        let mut transport = quinn::TransportConfig::default();
-        // So that acks which nobody reads are soon too many.
-        transport.stream_receive_window(4096u32.into());
-        config.transport_config(Arc::new(transport));
-        // A second time with what the first has left of TLS: a ticket for early data would be used.
-        let first = endpoint.connect_with(config.clone(), daemon.address, "localhost").unwrap();
-        let first = first.await?;
-        first.close(0u32.into(), b"");
-        let again = endpoint.connect_with(config, daemon.address, "localhost").unwrap();
-        let connecting = again.into_0rtt().map(|_early| panic!("early data")).unwrap_or_else(|c| c);
+        let config = config(daemon, alpn);
+        let connecting = endpoint.connect_with(config, daemon.address, "localhost").unwrap();
         Ok(Self { connection: connecting.await?, _endpoint: endpoint })
+    }
+
+    /// Whether a client that has been here before may send before the handshake is done.
+    pub(crate) async fn may_be_early(daemon: &Daemon) -> bool {
+        let endpoint = quinn::Endpoint::client("127.0.0.1:0".parse().unwrap()).unwrap();
+        let config = config(daemon, b"geofenced/1");
+        let first = endpoint.connect_with(config.clone(), daemon.address, "localhost").unwrap();
+        let first = first.await.unwrap();
+        let (mut send, _recv) = first.open_bi().await.unwrap();
+        send.write_all(&[0; 32]).await.unwrap();
+        // What TLS leaves for the next time comes before the answer to that.
+        first.closed().await;
+        let again = endpoint.connect_with(config, daemon.address, "localhost").unwrap();
+        again.into_0rtt().is_ok()
     }
 
     pub(crate) async fn greeted(daemon: &Daemon) -> Self {
@@ -82,6 +76,26 @@ impl Rude {
         assert!(!close.reason.is_empty());
         CloseCode::from_number(close.error_code.into_inner()).unwrap()
     }
+}
+
+fn config(daemon: &Daemon, alpn: &[u8]) -> quinn::ClientConfig {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(daemon.identity.certificate()).unwrap();
+    let provider = geofenced::auth::tls::provider();
+    let mut tls = rustls::ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    tls.alpn_protocols = vec![alpn.to_vec()];
+    tls.enable_early_data = true;
+    let tls = quinn::crypto::rustls::QuicClientConfig::try_from(tls).unwrap();
+    let mut config = quinn::ClientConfig::new(Arc::new(tls));
+    let mut transport = quinn::TransportConfig::default();
+    // So that acks which nobody reads are soon too many.
+    transport.stream_receive_window(4096u32.into());
+    config.transport_config(Arc::new(transport));
+    config
 }
 
 pub(crate) fn frame(stream: u32, seq: u64) -> Vec<u8> {
