@@ -4,6 +4,8 @@
 //! `make test` installs its interpreter. Without one, named by `GEOFENCED_PYTHON` or at `target/venv/bin/python`, the
 //! tests say so and pass.
 
+mod support;
+
 use std::collections::BTreeMap;
 use std::fs::{File, read_to_string};
 use std::io::{BufRead as _, BufReader, Read};
@@ -13,6 +15,9 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use geofenced::auth::grant::Scope;
+use geofenced::clock::Clock;
+use geofenced::domain::units::UtcMs;
 use tempfile::TempDir;
 
 const GEOFENCED: &str = env!("CARGO_BIN_EXE_geofenced");
@@ -231,4 +236,41 @@ fn an_unknown_token_ends_the_client() {
     assert_eq!(output.status.code(), Some(1), "{}", stdout(&output));
     let wrong = stderr(&output);
     assert!(wrong.contains("unauthenticated (0x12)") && wrong.contains("[give up]"), "{wrong}");
+}
+
+const FENCES: &[u8] = br#"{"type": "FeatureCollection", "features": [
+    {"type": "Feature", "id": "square", "properties": {"name": "Square", "radius_m": 300},
+     "geometry": {"type": "Point", "coordinates": [126.978, 37.5663]}}]}"#;
+
+const CAMPAIGNS: &[u8] = br#"{"accounts": [{"id": 1, "name": "Test", "time_zone": "Asia/Seoul",
+      "apps": [{"id": 1, "package": "com.example.app", "platform": "android"}]}],
+    "campaigns": [{"id": 1, "name": "Welcome", "mode": "running", "targets": ["square"],
+      "trigger": {"on": "enter"}, "start": "2026-01-01", "end": "2099-12-31",
+      "windows": [{"days": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"], "start": "00:00", "end": "24:00"}],
+      "frequency": "once_per_period", "messages": [{"title": "Hello", "body": "Welcome to ${geofence}"}]}]}"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pings_are_decided_once_however_often_they_are_sent() {
+    let Some(python) = python() else { return };
+    let overrides = [("GEOFENCED__OUTBOX__DISK_RESERVE_BYTES", "1000000")];
+    let daemon = support::Daemon::start(&overrides);
+    let now = Clock::start(UtcMs::MIN).now();
+    let now = jiff::Timestamp::from_millisecond(now.0).expect("within the years of jiff");
+    let today = jiff::tz::TimeZone::UTC.to_datetime(now).date();
+    daemon.snapshot(FENCES, CAMPAIGNS, today).await;
+    let mut command = client(&python);
+    command.arg("--addr").arg(daemon.quic.to_string());
+    command.arg("--token").arg(daemon.token(Scope::Ingest));
+    command.arg("--ca").arg(daemon.data_dir.join("tls/cert.pem"));
+    command.args(["--app", "1", "--lat", "37.5663", "--lon", "126.978", "--device", DEVICE]);
+    command.args(["--count", "3", "--instance", "a0a1a2a3-a4a5-a6a7-a8a9-aaabacadaeaf"]);
+    let said = succeeded(&run(&mut command));
+    assert!(said.ends_with("sent 3 pings: 3 evaluated, 0 refused\n"), "{said}");
+    let (last, refused) = acks(&succeeded(&run(&mut command)));
+    assert_eq!((last, refused), (3, [("resent".to_owned(), 3)].into()));
+    let records = daemon.read_queue("python", 1).await;
+    let jobs: Vec<_> =
+        records.iter().filter(|record| record["type"] == "geofenced.push_job.v1").collect();
+    assert_eq!(jobs.len(), 1, "{records:#?}");
+    assert_eq!(jobs[0]["data"]["device_id"], DEVICE);
 }

@@ -237,7 +237,7 @@ class Ping:
     LAYOUT = struct.Struct("<16siiIHH")
 
     def pack(self, base_ms: int) -> bytes:
-        accuracy = min(half_away(self.accuracy_m), 0xFFFF)
+        accuracy = min(math.ceil(self.accuracy_m), 0xFFFF)
         return self.LAYOUT.pack(
             self.device.bytes,
             half_away(self.latitude * 1e7),
@@ -706,10 +706,11 @@ class Client:
         max_unacked: int = 64,
         on_ack: Callable[[Ack], None] | None = None,
         on_loss: Callable[[Closed], None] | None = None,
+        instance: bytes | None = None,
     ) -> None:
         self.host, self.port = host, port
         self.ca, self.server_name = ca, server_name or host
-        self.instance = secrets.token_bytes(16)
+        self.instance = instance or secrets.token_bytes(16)
         self.hello = hello_frame(self.instance, token, agent)
         self.max_unacked = max_unacked
         self.user_on_ack = on_ack or (lambda _ack: None)
@@ -977,9 +978,10 @@ def check_names(spec: str) -> int:
 
 
 def check_rounding() -> None:
-    """Section 7.1: halves away from zero."""
+    """Section 7.1: degrees to the nearest unit, halves away from zero; metres up."""
     check("rounding", [half_away(x) for x in (0.5, 1.5, -0.5, -2.5, 2.4)], [1, 2, -1, -3, 2])
-    check("accuracy", Ping(DEVICE, 0, 0, 0, 1e9).pack(0)[28:30], b"\xff\xff")
+    packed = [Ping(DEVICE, 0, 0, 0, metres).pack(0)[28:30] for metres in (0, 12.1, 1e9)]
+    check("accuracy", packed, [b"\x00\x00", b"\x0d\x00", b"\xff\xff"])
 
 
 def self_test(spec_path: Path) -> None:
@@ -1004,6 +1006,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--lon", type=float)
     parser.add_argument("--accuracy", type=float, default=10.0, help="metres")
     parser.add_argument("--count", type=int, default=1, help="frames, each with one ping of each device")
+    parser.add_argument("--instance", type=UUID, help="of a run whose acks were lost: the same frames, sent again")
     parser.add_argument("--drop", action="store_true", help="lose the connection on the way, to see the resending")
     parser.add_argument("--self-test", action="store_true", help="check this client against the specification")
     parser.add_argument("--spec", type=Path, default=Path(__file__).parent.parent / "protocol.md")
@@ -1023,6 +1026,7 @@ async def send_pings(options: argparse.Namespace) -> None:
         ca=options.ca,
         token=options.token,
         server_name=options.server_name,
+        instance=options.instance and options.instance.bytes,
         on_ack=lambda ack: print(ack, flush=True),
         on_loss=lambda closed: print(closed, file=sys.stderr, flush=True),
     )

@@ -12,11 +12,12 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::auth::{Caller, Refused};
+use super::auth::Caller;
 use super::readiness::{Condition, Readiness};
 use super::routes::Admin;
 use super::server::{self, AdminConfig};
 use super::snapshots::{Reloaded, SnapshotControl, SnapshotState};
+use crate::auth::authority::AuthError;
 use crate::auth::grant::Scope;
 use crate::clock::{Clock, Hands};
 use crate::domain::ids::{AccountId, Epoch, SnapshotHash};
@@ -48,7 +49,8 @@ impl Answer {
         assert!(self.head.contains("application/problem+json"), "{}", self.head);
         let document = self.json();
         assert_eq!(document["status"], status);
-        assert_eq!(document["title"], self.status.canonical_reason().unwrap());
+        let kind = document["type"].as_str().unwrap();
+        assert!(kind.starts_with("urn:geofenced:problem:"), "{kind}");
         document["detail"].as_str().unwrap().to_owned()
     }
 }
@@ -73,13 +75,13 @@ impl SnapshotControl for Control {
 #[derive(Clone)]
 struct Reader(AccountId);
 
-fn who(token: &str, scope: Scope) -> Result<Caller, Refused> {
+fn who(token: &str, scope: Scope) -> Result<Caller, AuthError> {
     let account = AccountId(4);
     match (token, scope) {
         ("operator", Scope::Admin) => Ok(Caller::new(AccountId(0))),
         ("reader", Scope::Queue) => Ok(Caller::new(account).with(Reader(account))),
-        ("operator" | "reader", _) => Err(Refused::Scope(format!("the token lacks {scope}"))),
-        _ => Err(Refused::Unknown("the token is unknown".to_owned())),
+        ("operator" | "reader", _) => Err(AuthError::Scope { name: token.to_owned(), scope }),
+        _ => Err(AuthError::Unknown),
     }
 }
 
@@ -98,10 +100,6 @@ async fn start(config: AdminConfig) -> Running {
         .snapshots(Arc::new(Control))
         .clock(clock)
         .mount(Scope::Queue, Duration::from_millis(50), brought())
-        .mount_open(
-            Duration::from_secs(20),
-            Router::new().route("/v1/open", get(|| async { "in" })),
-        )
         .into_router();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let at = listener.local_addr().unwrap();
@@ -147,6 +145,7 @@ async fn health_readiness_and_metrics_need_no_token() {
     let answer = running.ask("GET", "/readyz", None, "").await;
     assert_eq!(answer.problem(503), "not ready: snapshot: none is loaded");
     assert_eq!(answer.json()["missing"][0]["condition"], "snapshot");
+    assert!(answer.head.contains("retry-after: "), "{}", answer.head);
     running.snapshot.set();
     assert_eq!(running.ask("GET", "/readyz", None, "").await.json()["ready"], true);
 
@@ -161,11 +160,14 @@ async fn tokens_open_what_their_scopes_say_and_nothing_else() {
     let answer = running.ask("GET", "/v1/snapshots", None, "").await;
     assert!(answer.problem(401).contains("Authorization: Bearer"));
     assert!(answer.head.contains("www-authenticate: Bearer"), "{}", answer.head);
-    assert!(running.get("/v1/snapshots", "guess").await.problem(401).contains("unknown"));
-    assert!(running.get("/v1/snapshots", "reader").await.problem(403).contains("lacks admin"));
-    assert!(running.get("/v1/mine", "operator").await.problem(403).contains("lacks queue"));
+    assert!(running.get("/v1/snapshots", "guess").await.problem(401).contains("not known"));
+    assert!(
+        running.get("/v1/snapshots", "reader").await.problem(403).contains("lack the scope admin")
+    );
+    assert!(
+        running.get("/v1/mine", "operator").await.problem(403).contains("lack the scope queue")
+    );
     assert_eq!(running.get("/v1/mine", "reader").await.body, "4");
-    assert_eq!(running.ask("GET", "/v1/open", None, "").await.body, "in");
 }
 
 #[tokio::test]

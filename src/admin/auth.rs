@@ -7,14 +7,14 @@
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::{Extensions, HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{Extensions, HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::problem::Problem;
 use crate::auth::authority::{AuthError, Authority};
 use crate::auth::grant::Scope;
 use crate::domain::ids::AccountId;
+use crate::domain::problem::{Kind, Problem};
 use crate::sink::queue;
 
 /// Knows tokens.
@@ -23,37 +23,23 @@ pub trait Authenticator: Send + Sync {
     /// wrong token.
     ///
     /// # Errors
-    /// [`Refused`], which never contains the token.
-    fn authenticate(&self, token: &str, scope: Scope) -> Result<Caller, Refused>;
+    /// [`AuthError`], which never contains the token.
+    fn authenticate(&self, token: &str, scope: Scope) -> Result<Caller, AuthError>;
 }
 
-impl<F: Fn(&str, Scope) -> Result<Caller, Refused> + Send + Sync> Authenticator for F {
-    fn authenticate(&self, token: &str, scope: Scope) -> Result<Caller, Refused> {
+impl<F: Fn(&str, Scope) -> Result<Caller, AuthError> + Send + Sync> Authenticator for F {
+    fn authenticate(&self, token: &str, scope: Scope) -> Result<Caller, AuthError> {
         self(token, scope)
     }
 }
 
 /// Routes find the [`Grant`](crate::auth::grant::Grant), and the queue's the caller that it asks for.
 impl Authenticator for Authority {
-    fn authenticate(&self, token: &str, scope: Scope) -> Result<Caller, Refused> {
-        match self.by_token(token, scope) {
-            Ok(grant) => {
-                let account = grant.account;
-                Ok(Caller::new(account).with(queue::Caller { account }).with(grant))
-            }
-            Err(error @ AuthError::Scope { .. }) => Err(Refused::Scope(error.to_string())),
-            Err(error) => Err(Refused::Unknown(error.to_string())),
-        }
+    fn authenticate(&self, token: &str, scope: Scope) -> Result<Caller, AuthError> {
+        let grant = self.by_token(token, scope)?;
+        let account = grant.account;
+        Ok(Caller::new(account).with(queue::Caller { account }).with(grant))
     }
-}
-
-/// Why a token does not open a route; each with a sentence that says what to do.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Refused {
-    /// It is unknown, withdrawn or expired: 401.
-    Unknown(String),
-    /// It is good, but for other work: 403.
-    Scope(String),
 }
 
 /// Who calls.
@@ -94,14 +80,12 @@ pub(crate) async fn check(
     next: Next,
 ) -> Response {
     let Some(token) = bearer(request.headers()) else {
-        return unknown("send a token: Authorization: Bearer …");
+        let detail = "send a token: Authorization: Bearer …";
+        return Problem::new(Kind::Unauthenticated, detail).into_response();
     };
     let caller = match guard.authenticator.authenticate(token, guard.scope) {
         Ok(caller) => caller,
-        Err(Refused::Unknown(detail)) => return unknown(&detail),
-        Err(Refused::Scope(detail)) => {
-            return Problem::new(StatusCode::FORBIDDEN, detail).into_response();
-        }
+        Err(error) => return Problem::from(error).into_response(),
     };
     request.extensions_mut().extend(caller.extensions.clone());
     request.extensions_mut().insert(caller);
@@ -112,11 +96,4 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     let token = token.trim();
     (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
-}
-
-fn unknown(detail: &str) -> Response {
-    let mut response = Problem::new(StatusCode::UNAUTHORIZED, detail).into_response();
-    let challenge = HeaderValue::from_static("Bearer realm=\"geofenced\"");
-    response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
-    response
 }

@@ -3,13 +3,12 @@
 //! Intake stands still from the moment a step is seen until somebody has looked and accepted it here.
 
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 
-use super::problem::Problem;
 use crate::clock::Clock;
+use crate::domain::problem::{Kind, Problem};
 
 pub(crate) fn routes(clock: Clock) -> Router {
     Router::new()
@@ -30,7 +29,7 @@ async fn accept(State(clock): State<Clock>) -> Response {
             Json(serde_json::json!({ "accepted_ms": accepted_ms, "now_ms": clock.now() }))
                 .into_response()
         }
-        None => Problem::new(StatusCode::CONFLICT, "the clock has not stepped: nothing to accept")
+        None => Problem::new(Kind::Conflict, "the clock has not stepped: nothing to accept")
             .into_response(),
     }
 }

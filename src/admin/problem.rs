@@ -1,6 +1,6 @@
 //! What a refused request gets: a problem document (RFC 9457), whoever refused it.
 //!
-//! Routes answer with a [`Problem`]; [`dress`] turns the plain refusals of the framework (no such route, body
+//! Routes of all parts answer with a [`Problem`], which becomes a response here; [`dress`] turns the plain refusals of the framework (no such route, body
 //! too large, unreadable JSON) into the same shape, so a client needs to understand one kind of error.
 
 use axum::Json;
@@ -10,57 +10,43 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use crate::domain::problem::Problem;
+
 /// The media type of a problem document.
 pub const MEDIA_TYPE: &str = "application/problem+json";
 
 /// No framework's refusal is longer; what is gets cut off rather than passed on.
 const PLAIN_LIMIT_BYTES: usize = 4096;
 
-/// A refusal: the status, what is wrong with which field, and what to do.
-#[derive(Clone, Debug)]
-pub struct Problem {
-    status: StatusCode,
-    detail: String,
-    members: serde_json::Map<String, serde_json::Value>,
-}
-
-impl Problem {
-    /// A refusal with a sentence that says what to change.
-    #[must_use]
-    pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status, detail: detail.into(), members: serde_json::Map::new() }
-    }
-
-    /// Names the field of the request that is wrong.
-    #[must_use]
-    pub fn field(self, name: &str) -> Self {
-        self.with("field", name.into())
-    }
-
-    /// Adds a member of its own to the document.
-    #[must_use]
-    pub fn with(mut self, name: &str, value: serde_json::Value) -> Self {
-        self.members.insert(name.to_owned(), value);
-        self
-    }
-}
+/// When to come back after a 503, s.
+const RETRY_AFTER: HeaderValue = HeaderValue::from_static("10");
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let title = self.status.canonical_reason().unwrap_or("Error");
-        let mut document = serde_json::json!({
-            "type": "about:blank",
-            "title": title,
-            "status": self.status.as_u16(),
-            "detail": self.detail,
-        });
-        if let Some(object) = document.as_object_mut() {
-            object.extend(self.members);
-        }
-        let mut response = (self.status, Json(document)).into_response();
-        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
-        response
+        answer(self.status(), &self)
     }
+}
+
+/// The answer to a problem, with one more member in its document.
+pub(crate) fn with(problem: &Problem, name: &str, value: serde_json::Value) -> Response {
+    let mut document = serde_json::json!(problem);
+    document[name] = value;
+    answer(problem.status(), &document)
+}
+
+fn answer(status: u16, document: &impl serde::Serialize) -> Response {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
+    let mut response = (status, Json(document)).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+    if status == StatusCode::UNAUTHORIZED {
+        let challenge = HeaderValue::from_static("Bearer realm=\"geofenced\"");
+        headers.insert(header::WWW_AUTHENTICATE, challenge);
+    }
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        headers.insert(header::RETRY_AFTER, RETRY_AFTER);
+    }
+    response
 }
 
 /// Gives every refusal the shape of a [`Problem`].
@@ -81,7 +67,7 @@ pub async fn dress(request: Request, next: Next) -> Response {
         None if status == StatusCode::METHOD_NOT_ALLOWED => format!("{asked} is not offered"),
         None => status.canonical_reason().unwrap_or("the request was refused").to_owned(),
     };
-    let problem = Problem::new(status, detail).into_response();
+    let problem = Problem::of_status(status.as_u16(), detail).into_response();
     // Headers such as Allow stay; those of the old body go.
     parts.headers.remove(header::CONTENT_LENGTH);
     parts.headers.extend(problem.headers().clone());

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -14,12 +14,13 @@ use axum::{Json, Router};
 use tower_http::limit::RequestBodyLimitLayer;
 
 use super::auth::{self, Authenticator, Guard};
-use super::problem::{self, Problem};
+use super::problem;
 use super::readiness::Readiness;
 use super::server::AdminConfig;
 use super::snapshots::{self, SnapshotControl};
 use crate::auth::grant::Scope;
 use crate::clock::Clock;
+use crate::domain::problem::{Kind, Problem};
 use crate::telemetry::sampler::Metrics;
 
 /// Everything that is served, put together by `app`.
@@ -72,14 +73,6 @@ impl Admin {
         self
     }
 
-    /// Adds routes that look at credentials themselves, such as the intake's.
-    #[must_use]
-    pub fn mount_open(mut self, limit: Duration, routes: Router) -> Self {
-        let routes = routes.route_layer(middleware::from_fn_with_state(limit, within));
-        self.open = self.open.merge(routes);
-        self
-    }
-
     /// What the server serves.
     pub fn into_router(self) -> Router {
         self.open
@@ -97,9 +90,8 @@ async fn ready(State(readiness): State<Readiness>) -> Response {
         return Json(serde_json::json!({ "ready": true })).into_response();
     }
     let list: Vec<_> = missing.iter().map(|m| format!("{}: {}", m.condition, m.reason)).collect();
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {}", list.join("; ")))
-        .with("missing", serde_json::json!(missing))
-        .into_response()
+    let problem = Problem::new(Kind::Unavailable, format!("not ready: {}", list.join("; ")));
+    problem::with(&problem, "missing", serde_json::json!(missing))
 }
 
 async fn scrape(State(metrics): State<Metrics>) -> Response {
@@ -113,7 +105,7 @@ async fn within(State(limit): State<Duration>, request: Request, next: Next) -> 
         Ok(response) => response,
         Err(_elapsed) => {
             let detail = format!("no answer within {} s; ask for less, or later", limit.as_secs());
-            Problem::new(StatusCode::GATEWAY_TIMEOUT, detail).into_response()
+            Problem::new(Kind::TimedOut, detail).into_response()
         }
     }
 }

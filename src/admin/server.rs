@@ -164,7 +164,7 @@ fn refuse(stream: &TcpStream) {
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
     content-type: application/problem+json\r\n\
     connection: close\r\n\
-    content-length: 137\r\n\
+    content-length: 147\r\n\
     retry-after: 1\r\n\r\n\
-    {\"type\":\"about:blank\",\"title\":\"Service Unavailable\",\"status\":503,\
+    {\"type\":\"urn:geofenced:problem:unavailable\",\"title\":\"Not now\",\"status\":503,\
     \"detail\":\"all admin.max_connections are in use; come back in a second\"}\n";

@@ -6,13 +6,12 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 
-use super::problem::Problem;
 use crate::domain::ids::{Epoch, SnapshotHash};
+use crate::domain::problem::{Kind, Problem};
 
 /// The part that publishes snapshots.
 pub trait SnapshotControl: Send + Sync {
@@ -77,12 +76,12 @@ async fn reload(State(control): State<Arc<dyn SnapshotControl>>) -> Response {
                 Some(_) => format!("the last good snapshot stays: {reason}"),
                 None => format!("no snapshot is in force: {reason}"),
             };
-            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail).into_response()
+            Problem::new(Kind::Failed, detail).into_response()
         }
         Err(error) => {
             tracing::error!(%error, "a snapshot reload broke off; look at the lines above");
             let detail = "the reload broke off and the last good snapshot stays; see the log";
-            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, detail).into_response()
+            Problem::new(Kind::Internal, detail).into_response()
         }
     }
 }

@@ -26,9 +26,10 @@ use crate::domain::policy::ClockMode;
 use crate::domain::units::UtcMs;
 use crate::engine::Partition;
 use crate::identity::Keyring;
-use crate::ingest::endpoint::Endpoint;
+use crate::ingest::endpoint::{Endpoint, EndpointParts, IdentitySwitch};
 use crate::ingest::figures::IngestFigures;
 use crate::ingest::http::{self, HttpIntake};
+use crate::ingest::transport::LastingKeys;
 use crate::journal::{CHECKPOINT_FORMAT, Checkpoints, Journal, LOG_FORMAT, ShardLog};
 use crate::outbox::codec::RECORD_VERSION;
 use crate::outbox::{Clocks, Outbox};
@@ -77,6 +78,7 @@ pub struct Daemon {
     pub(super) publisher: Arc<Publisher>,
     pub(super) authority: Arc<Authority>,
     pub(super) policy: PolicyInForce,
+    identity: IdentitySwitch,
     router: Router,
     outbox: Outbox,
     journal: Option<Arc<Journal>>,
@@ -118,6 +120,7 @@ impl Daemon {
         let runtime = io_runtime(config)?;
         let (clock, keyring, outbox) =
             (ground.clock.clone(), ground.keyring.clone(), ground.outbox.clone());
+        let keys = LastingKeys::derive(&keyring.installation_key().0);
         let policy = PolicyInForce::new(config.policy);
         let (router, journal, figures) = start_shards(config, &policy, ground, &slot, &shutdown)?;
 
@@ -156,17 +159,17 @@ impl Daemon {
         keep_histograms_up(config, &runtime, &metrics, &shutdown);
 
         let intake = Arc::new(router.clone());
-        let quic = start_quic(
+        let (quic, switch) = start_quic(
             config,
             &runtime,
-            &identity,
+            (&identity, keys),
             (Arc::clone(&authority), Arc::clone(&intake), Arc::clone(&intake_figures)),
             &shutdown,
         )?;
         let admin = Admin::new(&config.admin, Arc::clone(&authority) as _, readiness, metrics)
             .snapshots(Arc::clone(&publisher) as _)
             .clock(clock);
-        let http_intake = HttpIntake::new(intake, Arc::clone(&authority), intake_figures);
+        let http_intake = HttpIntake::new(intake, intake_figures);
         let queue = QueueService::new(outbox.clone(), keyring);
         let http = start_http(config, admin, queue, http_intake, &shutdown)?;
         Ok(Self {
@@ -177,6 +180,7 @@ impl Daemon {
             publisher,
             authority,
             policy,
+            identity: switch,
             router,
             outbox,
             journal: Some(journal),
@@ -190,17 +194,26 @@ impl Daemon {
         self.runtime.block_on(task)
     }
 
+    /// Shows the certificate that the config's files have now, and believes the issuers that they name now.
+    ///
+    /// # Errors
+    /// What is wrong with the files; the old certificate is then still shown.
+    pub fn reload_identity(&self, config: &Config) -> anyhow::Result<()> {
+        Ok(self.identity.reload_identity(&server_identity(config)?)?)
+    }
+
     /// Ends every part in order, and says who did not end in time.
     ///
     /// # Errors
     /// When the journal or the outbox could not be closed cleanly.
     pub fn drain(mut self) -> anyhow::Result<()> {
         systemd::stopping("draining");
-        self.router.drain();
         let left = self.runtime.block_on(self.shutdown.drain(self.drain_limit));
         for (stage, name) in &left {
             tracing::warn!(?stage, name, "did not end within drain_s and is left behind");
         }
+        // For whoever was left behind and still submits.
+        self.router.drain();
         self.outbox.close()?;
         if let Some(journal) = self.journal.take().and_then(Arc::into_inner) {
             journal.shutdown()?;
@@ -352,7 +365,7 @@ fn start_http(
     let poll = Duration::from_secs(u64::from(queue::MAX_WAIT_S) + POLL_SLACK_S);
     let routes = admin
         .mount(Scope::Queue, poll, queue::routes(Arc::new(queue)))
-        .mount_open(config.admin.request_limit(), http::routes(intake))
+        .mount(Scope::Ingest, config.admin.request_limit(), http::routes(intake))
         .into_router();
     let listener = TcpListener::bind(config.admin.listen)
         .with_context(|| format!("admin.listen {}", config.admin.listen))?;
@@ -378,15 +391,17 @@ fn start_publisher(
 fn start_quic(
     config: &Config,
     runtime: &tokio::runtime::Runtime,
-    identity: &ServerIdentity,
+    (identity, keys): (&ServerIdentity, LastingKeys),
     (authority, intake, figures): (Arc<Authority>, Arc<Router>, Arc<IngestFigures>),
     shutdown: &Shutdown,
-) -> anyhow::Result<SocketAddr> {
-    let (stop, stopped) = watch::channel(false);
+) -> anyhow::Result<(SocketAddr, IdentitySwitch)> {
+    let (tell, stop) = watch::channel(false);
+    let router = Arc::clone(&intake);
+    let config = config.ingest.clone();
+    let parts = EndpointParts { config, keys, authority, intake, figures, stop };
     let _inside = runtime.enter();
-    let endpoint =
-        Endpoint::bind(config.ingest.clone(), identity, authority, intake, figures, stopped)?;
-    let addr = endpoint.local_addr()?;
+    let endpoint = Endpoint::bind(parts, identity)?;
+    let (addr, switch) = (endpoint.local_addr()?, endpoint.identity_switch());
     let mut member = shutdown.join(Stage::Intake, "quic");
     runtime.spawn(async move {
         let serving = endpoint.serve();
@@ -394,11 +409,13 @@ fn start_quic(
         tokio::select! {
             () = &mut serving => {}
             () = member.asked() => {
-                stop.send_replace(true);
+                tell.send_replace(true);
                 serving.await;
             }
         }
+        // Only now, when what gateways were promised is acknowledged; HTTP is refused from here on.
+        router.drain();
         drop(member);
     });
-    Ok(addr)
+    Ok((addr, switch))
 }

@@ -24,6 +24,7 @@ pub use publish::SnapshotConfig;
 mod failure_tests;
 #[cfg(test)]
 mod vitals_tests;
+#[cfg(test)]
 mod publish_tests;
 #[cfg(test)]
 mod retention_tests;

@@ -7,7 +7,8 @@ use crate::admin::readiness::Readiness;
 use crate::clock::Clock;
 use crate::domain::reasons::{RejectReason, SuppressReason};
 use crate::engine::Counts;
-use crate::ingest::figures::IngestFigures;
+use crate::ingest::figures::{ACK_BUCKETS_NS, IngestFigures};
+use crate::ingest::flow::FlowSnapshot;
 use crate::journal::Journal;
 use crate::journal::figures::SYNC_BUCKETS_NS;
 use crate::outbox::{Outbox, RecordKind};
@@ -15,32 +16,57 @@ use crate::shard::figures::ShardFigures;
 use crate::shard::router::Router;
 use crate::snapshot::slot::Slot;
 use crate::snapshot::view::AccountView;
-use crate::telemetry::metrics as table;
+use crate::telemetry::metrics::{self as table, Metric};
 use crate::telemetry::sampler::{Buckets, Metrics, Scrape};
 use crate::wire::close::CloseCode;
 
 use super::publish::{OUTCOMES, Publisher};
 
-/// Pings on their way: the first identity of P6.
+/// Pings and reports on their way: the first identity of P6.
 pub(super) fn intake(metrics: &Metrics, figures: Arc<IngestFigures>) {
+    let acks = Buckets::new(metrics, &table::ACK_SECONDS, seconds(ACK_BUCKETS_NS));
     metrics.register(move |scrape: &Scrape<'_>| {
         let now = figures.snapshot();
-        scrape.total(&table::PINGS_RECEIVED, now.received);
-        scrape.total(&table::PINGS_EVALUATED, now.evaluated);
-        for reason in RejectReason::ALL {
-            let refused = now.rejected[usize::from(reason.number())];
-            scrape.total_by(&table::PINGS_REJECTED, reason.label(), refused);
-        }
-        scrape.gauge(&table::PINGS_IN_FLIGHT, now.in_flight);
+        flow(scrape, &now.pings, &PINGS);
+        flow(scrape, &now.reports, &REPORTS);
         scrape.gauge(&table::CONNECTIONS, now.connections_open);
         scrape.total(&table::CONNECTIONS_OPENED, now.connections_opened);
         scrape.total(&table::CONNECTIONS_REFUSED, now.connections_refused);
+        scrape.total(&table::CONNECTIONS_RETRIED, now.connections_retried);
         for (code, closed) in CloseCode::ALL.iter().zip(now.closes) {
             scrape.total_by(&table::CONNECTIONS_CLOSED, code.name(), closed);
         }
         scrape.total(&table::FRAMES_RECEIVED, now.frames);
+        scrape.total(&table::RECEIVED_BYTES, now.bytes);
         scrape.total(&table::ACKS, now.acks);
+        acks.pass_on(&now.ack_ages);
+        scrape.total(&table::HTTP_INTAKE, now.http_requests);
+        scrape.total(&table::HTTP_INTAKE_PROBLEMS, now.http_problems);
     });
+}
+
+/// The metrics of a flow: received, evaluated, rejected, in flight.
+type FlowMetrics = [Metric; 4];
+
+const PINGS: FlowMetrics =
+    [table::PINGS_RECEIVED, table::PINGS_EVALUATED, table::PINGS_REJECTED, table::PINGS_IN_FLIGHT];
+
+const REPORTS: FlowMetrics = [
+    table::REPORTS_RECEIVED,
+    table::REPORTS_EVALUATED,
+    table::REPORTS_REJECTED,
+    table::REPORTS_IN_FLIGHT,
+];
+
+fn flow(scrape: &Scrape<'_>, now: &FlowSnapshot, metrics: &FlowMetrics) {
+    let [received, evaluated, rejected, in_flight] = metrics;
+    scrape.total(received, now.received);
+    scrape.total(evaluated, now.evaluated);
+    for reason in RejectReason::ALL {
+        let refused = now.rejected[usize::from(reason.number())];
+        scrape.total_by(rejected, reason.label(), refused);
+    }
+    scrape.gauge(in_flight, now.in_flight);
 }
 
 /// What the engine did: the second identity of P6.
@@ -72,9 +98,7 @@ pub(super) fn shards(metrics: &Metrics, figures: Vec<Arc<ShardFigures>>, router:
 
 /// What is durable.
 pub(super) fn stores(metrics: &Metrics, journal: Arc<Journal>, outbox: Outbox) {
-    #[expect(clippy::cast_precision_loss, reason = "bounds of at most a second are exact")]
-    let bounds_s = SYNC_BUCKETS_NS.map(|bound_ns| bound_ns as f64 / 1e9);
-    let syncs = Buckets::new(metrics, &table::JOURNAL_SYNC_SECONDS, bounds_s);
+    let syncs = Buckets::new(metrics, &table::JOURNAL_SYNC_SECONDS, seconds(SYNC_BUCKETS_NS));
     metrics.register(move |scrape: &Scrape<'_>| {
         let sample = journal.figures().sample();
         scrape.total(&table::JOURNAL_BYTES, sample.bytes);
@@ -118,4 +142,9 @@ pub(super) fn publications(metrics: &Metrics, publisher: Arc<Publisher>) {
             scrape.total_by(&table::SNAPSHOT_RELOADS, outcome, total);
         }
     });
+}
+
+#[expect(clippy::cast_precision_loss, reason = "bounds of at most some seconds are exact")]
+fn seconds<const N: usize>(bounds_ns: [u64; N]) -> [f64; N] {
+    bounds_ns.map(|bound_ns| bound_ns as f64 / 1e9)
 }

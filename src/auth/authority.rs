@@ -10,10 +10,11 @@ use rustls_pki_types::CertificateDer;
 use tokio::sync::watch;
 use x509_parser::extensions::GeneralName;
 
-use super::book::{Book, BookError, CertificateSubject};
+use super::book::{Book, BookError, CertificateEntry, CertificateSubject, TokenEntry};
 use super::grant::{Credential, Grant, Scope};
 use super::tls::sha256;
 use super::token::{Token, TokenHash};
+use crate::domain::problem::{Kind, Problem};
 
 /// Knows all credentials of the installation. One per daemon, shared.
 #[derive(Debug)]
@@ -99,16 +100,14 @@ impl Authority {
 
     fn look_up(&self, credential: Credential, scope: Scope) -> Result<Grant, AuthError> {
         let book = Arc::clone(&self.book.read().unwrap_or_else(PoisonError::into_inner));
-        let (grant, revoked) = match &credential {
-            Credential::Token(hash) => token_grant(&book, hash, &credential),
-            Credential::Certificate(names) => certificate_grant(&book, names, &credential),
-        }
-        .ok_or(AuthError::Unknown)?;
-        let name = grant.name.to_string();
-        if revoked {
-            return Err(AuthError::Revoked { name });
-        }
+        let grant = match &credential {
+            Credential::Token(hash) => token_entry(&book, hash)?.grant(credential.clone()),
+            Credential::Certificate(names) => {
+                certificate_entry(&book, names)?.grant(credential.clone())
+            }
+        };
         if !grant.allows(scope) {
+            let name = grant.name.to_string();
             return Err(AuthError::Scope { name, scope });
         }
         Ok(grant)
@@ -116,38 +115,48 @@ impl Authority {
 }
 
 /// Compares with every entry, so that the time does not tell which one it was.
-fn token_grant(book: &Book, hash: &TokenHash, credential: &Credential) -> Option<(Grant, bool)> {
+fn token_entry<'b>(book: &'b Book, hash: &TokenHash) -> Result<&'b TokenEntry, AuthError> {
     let mut found = None;
     for entry in &book.tokens {
         if entry.hash.matches(hash) {
             found = Some(entry);
         }
     }
-    let entry = found?;
-    let grant = Grant {
-        account: entry.account,
-        apps: entry.apps.clone(),
-        scopes: entry.scopes.as_slice().into(),
-        name: entry.name.as_str().into(),
-        credential: credential.clone(),
-    };
-    Some((grant, entry.revoked.is_some()))
+    let entry = found.ok_or(AuthError::Unknown)?;
+    match entry.revoked {
+        None => Ok(entry),
+        Some(_) => Err(AuthError::Revoked { name: entry.name.clone() }),
+    }
 }
 
-fn certificate_grant(
-    book: &Book,
+/// Looks at every entry that names the certificate. One that names this very certificate counts before those
+/// that name what its issuer wrote into it; of entries with one subject the live one counts (there is no
+/// second); a name that was revoked lets nobody in by another.
+fn certificate_entry<'b>(
+    book: &'b Book,
     names: &CertificateNames,
-    credential: &Credential,
-) -> Option<(Grant, bool)> {
-    let entry = book.certificates.iter().find(|entry| names.has(&entry.subject))?;
-    let grant = Grant {
-        account: entry.account,
-        apps: entry.apps.clone(),
-        scopes: entry.scopes.as_slice().into(),
-        name: entry.name.as_str().into(),
-        credential: credential.clone(),
+) -> Result<&'b CertificateEntry, AuthError> {
+    let named = |entry: &&CertificateEntry| names.has(&entry.subject);
+    let (exact, by_uri): (Vec<_>, Vec<_>) = book
+        .certificates
+        .iter()
+        .filter(named)
+        .partition(|entry| matches!(entry.subject, CertificateSubject::Fingerprint(_)));
+    let matches = if exact.is_empty() { by_uri } else { exact };
+    let replaced = |old: &CertificateEntry| {
+        matches.iter().any(|entry| entry.revoked.is_none() && entry.subject == old.subject)
     };
-    Some((grant, entry.revoked.is_some()))
+    if let Some(old) = matches.iter().find(|old| old.revoked.is_some() && !replaced(old)) {
+        return Err(AuthError::Revoked { name: old.name.clone() });
+    }
+    let mut live = matches.iter().filter(|entry| entry.revoked.is_none());
+    match (live.next(), live.next()) {
+        (None, _) => Err(AuthError::Unknown),
+        (Some(entry), None) => Ok(entry),
+        (Some(one), Some(other)) => {
+            Err(AuthError::Ambiguous { name: one.name.clone(), other: other.name.clone() })
+        }
+    }
 }
 
 /// Everything about a certificate that an entry of the book may name.
@@ -213,9 +222,34 @@ pub enum AuthError {
         /// What they lack.
         scope: Scope,
     },
+    /// Names that stand for different things.
+    #[error(
+        "the client certificate has two names in the book, {name:?} and {other:?}: ask the operator to revoke one"
+    )]
+    Ambiguous {
+        /// What the operator called the one.
+        name: String,
+        /// What the operator called the other.
+        other: String,
+    },
     /// A certificate that cannot be read, though TLS accepted it.
     #[error(
         "the client certificate cannot be read: give it one well-formed subject alternative name"
     )]
     Certificate,
+}
+
+impl From<AuthError> for Problem {
+    fn from(error: AuthError) -> Self {
+        let kind = match error {
+            AuthError::Scope { .. } => Kind::Forbidden,
+            AuthError::Missing
+            | AuthError::Malformed
+            | AuthError::Unknown
+            | AuthError::Revoked { .. }
+            | AuthError::Ambiguous { .. }
+            | AuthError::Certificate => Kind::Unauthenticated,
+        };
+        Self::new(kind, error.to_string())
+    }
 }

@@ -106,6 +106,78 @@ fn certificates_are_known_by_uri_or_fingerprint() {
     assert_eq!(account(&noise), Err(AuthError::Certificate));
 }
 
+/// A book of certificates: name, subject, account, whether it was revoked.
+fn certificates(entries: &[(&str, CertificateSubject, u32, bool)]) -> Book {
+    let entries = entries.iter().cloned().map(|(name, subject, account, revoked)| {
+        let revoked = revoked.then_some(jiff::Timestamp::UNIX_EPOCH);
+        let (name, account, scopes) = (name.to_owned(), AccountId(account), vec![Scope::Ingest]);
+        CertificateEntry { name, subject, account, apps: Apps::All, scopes, revoked }
+    });
+    let mut book = Book::default();
+    book.certificates.extend(entries);
+    book
+}
+
+#[test]
+fn a_revoked_certificate_gets_in_by_no_other_entry() {
+    let one = certificate("geofenced://account/1");
+    let uri = CertificateSubject::Uri("geofenced://account/1".to_owned());
+    let print = CertificateSubject::Fingerprint(sha256(&one));
+    let other = CertificateSubject::Fingerprint([0; 32]);
+    let account = |entries: &[(&str, CertificateSubject, u32, bool)]| {
+        let authority = Authority::of(certificates(entries));
+        authority.by_certificate(&one, Scope::Ingest).map(|grant| grant.account.0)
+    };
+    let revoked = |name: &str| Err(AuthError::Revoked { name: name.to_owned() });
+    let (uri, print) = (|| uri.clone(), || print.clone());
+    // The fingerprint says more than the URI, wherever it stands.
+    assert_eq!(account(&[("u", uri(), 1, false), ("p", print(), 2, false)]), Ok(2));
+    assert_eq!(account(&[("u", uri(), 1, false), ("p", print(), 2, true)]), revoked("p"));
+    assert_eq!(account(&[("p", print(), 2, false), ("u", uri(), 1, true)]), Ok(2));
+    // A later entry for the same subject replaces a revoked one.
+    assert_eq!(account(&[("old", uri(), 1, true), ("new", uri(), 3, false)]), Ok(3));
+    assert_eq!(account(&[("new", uri(), 3, false), ("old", uri(), 1, true)]), Ok(3));
+    assert_eq!(account(&[("old", uri(), 1, true), ("x", other, 9, false)]), revoked("old"));
+}
+
+#[test]
+fn a_certificate_with_two_names_of_the_book_is_nobody() {
+    let uris = ["geofenced://account/1", "geofenced://account/2"];
+    let mut params = rcgen::CertificateParams::new(vec![]).expect("no names");
+    let sans = uris.map(|uri| rcgen::SanType::URI(uri.try_into().expect("ASCII")));
+    params.subject_alt_names.extend(sans);
+    let key = rcgen::KeyPair::generate().expect("a key");
+    let certificate = params.self_signed(&key).expect("a certificate").der().clone();
+    let [one, two] = uris.map(|uri| CertificateSubject::Uri(uri.to_owned()));
+    let by = |entries: &[(&str, CertificateSubject, u32, bool)]| {
+        let authority = Authority::of(certificates(entries));
+        authority.by_certificate(&certificate, Scope::Ingest).map(|grant| grant.account.0)
+    };
+    let both = by(&[("one", one.clone(), 1, false), ("two", two.clone(), 2, false)]);
+    assert!(matches!(both, Err(AuthError::Ambiguous { .. })), "{both:?}");
+    let half = by(&[("one", one, 1, false), ("two", two, 2, true)]);
+    assert_eq!(half, Err(AuthError::Revoked { name: "two".to_owned() }));
+}
+
+#[test]
+fn a_book_with_two_live_entries_for_a_certificate_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("tokens.json");
+    let uri = || CertificateSubject::Uri("geofenced://account/1".to_owned());
+    let twice = certificates(&[("a", uri(), 1, false), ("b", uri(), 2, false)]);
+    let written = Book::change(&path, |book| {
+        *book = twice;
+        Ok(())
+    });
+    assert!(matches!(written, Err(BookError::SubjectTwice { .. })), "{written:?}");
+    let replaced = certificates(&[("a", uri(), 1, true), ("b", uri(), 2, false)]);
+    Book::change(&path, |book| {
+        *book = replaced;
+        Ok(())
+    })
+    .expect("one is revoked");
+}
+
 #[test]
 fn sha256_is_sha256() {
     let hex: String = sha256(b"abc").iter().map(|byte| format!("{byte:02x}")).collect();

@@ -3,6 +3,7 @@
 //! Changed by `geofenced token …`, one process at a time under a lock file, and replaced as a whole: a reader
 //! sees the old book or the new one.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write as _};
@@ -11,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::grant::{Apps, Scope};
+use super::grant::{Apps, Credential, Grant, Scope};
 use super::token::{TokenHash, from_hex};
 use crate::domain::ids::AccountId;
 
@@ -73,8 +74,32 @@ pub struct CertificateEntry {
     pub revoked: Option<jiff::Timestamp>,
 }
 
+impl TokenEntry {
+    pub(super) fn grant(&self, credential: Credential) -> Grant {
+        Grant {
+            account: self.account,
+            apps: self.apps.clone(),
+            scopes: self.scopes.as_slice().into(),
+            name: self.name.as_str().into(),
+            credential,
+        }
+    }
+}
+
+impl CertificateEntry {
+    pub(super) fn grant(&self, credential: Credential) -> Grant {
+        Grant {
+            account: self.account,
+            apps: self.apps.clone(),
+            scopes: self.scopes.as_slice().into(),
+            name: self.name.as_str().into(),
+            credential,
+        }
+    }
+}
+
 /// How a certificate is recognised. In the file: `sha256:` and 64 hexadecimal digits, or `uri:` and a URI.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum CertificateSubject {
     /// The SHA-256 of its DER form.
     Fingerprint([u8; 32]),
@@ -177,6 +202,14 @@ impl Book {
         if entries > MAX_ENTRIES {
             return Err(BookError::TooMany { path: path.to_owned(), entries });
         }
+        let mut subjects = HashSet::new();
+        let live = self.certificates.iter().filter(|entry| entry.revoked.is_none());
+        for entry in live {
+            if !subjects.insert(&entry.subject) {
+                let subject = entry.subject.clone();
+                return Err(BookError::SubjectTwice { path: path.to_owned(), subject });
+            }
+        }
         Ok(())
     }
 
@@ -243,18 +276,29 @@ pub enum BookError {
         /// How many it has.
         entries: usize,
     },
+    /// Two answers to one question.
+    #[error("{} has two live certificates with the subject {subject}; revoke one", path.display())]
+    SubjectTwice {
+        /// The file.
+        path: PathBuf,
+        /// The subject.
+        subject: CertificateSubject,
+    },
     /// A name that is taken.
-    #[error("there is a token named {0:?} already; revoke it first or choose another name")]
+    #[error("{0:?} is taken already; revoke it first or choose another name")]
     NameTaken(String),
     /// A name that is not there.
-    #[error("there is no live token named {0:?}; `geofenced token list` shows them")]
-    NoSuchToken(String),
+    #[error("nothing live is named {0:?}; `geofenced token list` shows tokens and certificates")]
+    NotLive(String),
     /// A token for nothing.
     #[error("a token needs at least one --scope: ingest, queue or admin")]
     NoScope,
     /// The system has no randomness.
     #[error(transparent)]
     NoEntropy(#[from] super::token::NoEntropy),
+    /// The certificate that is to be let in cannot be read.
+    #[error(transparent)]
+    Certificate(#[from] super::tls::TlsError),
     /// The answer could not be printed.
     #[error("the answer could not be written: {0}")]
     Output(io::Error),

@@ -1,54 +1,100 @@
-//! `geofenced token create | list | revoke`.
+//! `geofenced token create | certificate | list | revoke`.
 
 use std::io::Write;
 use std::path::PathBuf;
 
-use super::book::{Book, BookError, TokenEntry};
+use super::book::{Book, BookError, CertificateEntry, CertificateSubject, TokenEntry};
 use super::grant::{Apps, Scope};
+use super::tls::{read_certificates, sha256};
 use super::token::Token;
 use crate::domain::ids::{AccountId, AppId};
 
-/// Makes, lists and revokes the tokens of gateways, queue consumers and operators.
+/// The book's name in the data directory.
+pub const BOOK_FILE: &str = "tokens.json";
+
+/// Makes, lists and revokes the credentials of gateways, queue consumers and operators.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     geofenced token create --name gateway-1 --account 1 --app 1 --scope ingest\n  \
     geofenced token create --name worker --account 1 --scope queue\n  \
-    geofenced token revoke gateway-1\n\n\
-    A running daemon takes a change on SIGHUP, and then closes connections whose token was revoked.")]
+    geofenced token certificate --name gateway-2 --account 1 --pem gateway-2.pem --scope ingest\n  \
+    geofenced token certificate --name all-of-1 --account 1 --uri geofenced://account/1 --scope ingest\n  \
+    geofenced token --data-dir /var/lib/geofenced revoke gateway-1\n\n\
+    A running daemon takes a change on SIGHUP, and then closes connections whose credentials were revoked.\n\
+    Certificates count for gateways alone, and need daemon.tls_client_issuers in the config.")]
 pub struct TokenCommand {
-    /// The file of credentials.
-    #[arg(long, env = "GEOFENCED_TOKENS", default_value = "tokens.json", global = true)]
-    pub file: PathBuf,
+    /// The daemon's data directory, daemon.data_dir of its config; its tokens.json is changed.
+    #[arg(
+        long,
+        env = "GEOFENCED__DAEMON__DATA_DIR",
+        default_value = "geofenced-data",
+        global = true
+    )]
+    pub data_dir: PathBuf,
+    /// Another file of credentials than the data directory's.
+    #[arg(long, global = true)]
+    pub file: Option<PathBuf>,
     /// What to do.
     #[command(subcommand)]
     pub action: TokenAction,
 }
 
-/// What to do with tokens.
+/// What to do with credentials.
 #[derive(Debug, clap::Subcommand)]
 pub enum TokenAction {
     /// Make a token and print it. It is shown this once; only its hash is kept.
     Create {
-        /// What to call it.
-        #[arg(long)]
-        name: String,
-        /// The account it stands for.
-        #[arg(long)]
-        account: u32,
-        /// An app it may speak for; may be given several times. Without any: all apps of the account.
-        #[arg(long = "app")]
-        apps: Vec<u32>,
-        /// What it allows; may be given several times.
-        #[arg(long = "scope", value_enum, required = true)]
-        scopes: Vec<Scope>,
+        /// What it allows.
+        #[command(flatten)]
+        holder: Holder,
     },
-    /// List tokens, one a line, without secrets.
+    /// Let in a client certificate, by its fingerprint or by the URI among its subject alternative names.
+    Certificate {
+        /// What it allows.
+        #[command(flatten)]
+        holder: Holder,
+        /// A PEM file whose first certificate is let in, and no other.
+        #[arg(long, required_unless_present = "uri", conflicts_with = "uri")]
+        pem: Option<PathBuf>,
+        /// A URI, for example geofenced://account/1: every certificate with it is let in that one of
+        /// daemon.tls_client_issuers has issued.
+        #[arg(long)]
+        uri: Option<String>,
+    },
+    /// List tokens and certificates, one a line, without secrets.
     List,
-    /// Revoke a token by its name.
+    /// Revoke a token or a certificate by its name.
     Revoke {
         /// Its name.
         name: String,
     },
+}
+
+/// Who holds credentials, and for what.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Holder {
+    /// What to call them; unique among those that are not revoked.
+    #[arg(long)]
+    pub name: String,
+    /// The account they stand for.
+    #[arg(long)]
+    pub account: u32,
+    /// An app they may speak for; may be given several times. Without any: all apps of the account.
+    #[arg(long = "app")]
+    pub apps: Vec<u32>,
+    /// What they allow; may be given several times.
+    #[arg(long = "scope", value_enum, required = true)]
+    pub scopes: Vec<Scope>,
+}
+
+impl Holder {
+    fn apps(&self) -> Apps {
+        if self.apps.is_empty() {
+            Apps::All
+        } else {
+            Apps::only(self.apps.iter().copied().map(AppId))
+        }
+    }
 }
 
 impl TokenCommand {
@@ -57,21 +103,29 @@ impl TokenCommand {
     /// # Errors
     /// [`BookError`]; the file is then as it was.
     pub fn run(&self, now: jiff::Timestamp, out: &mut dyn Write) -> Result<(), BookError> {
+        let file = self.file.clone().unwrap_or_else(|| self.data_dir.join(BOOK_FILE));
         match &self.action {
-            TokenAction::Create { name, account, apps, scopes } => {
-                let apps = if apps.is_empty() {
-                    Apps::All
-                } else {
-                    Apps::only(apps.iter().copied().map(AppId))
-                };
-                let account = AccountId(*account);
+            TokenAction::Create { holder } => {
+                let Holder { name, account, scopes, .. } = holder;
+                let (account, apps) = (AccountId(*account), holder.apps());
                 let wanted = NewToken { name, account, apps, scopes };
-                let token = Book::change(&self.file, |book| wanted.add_to(book, now))?;
+                let token = Book::change(&file, |book| wanted.add_to(book, now))?;
                 writeln!(out, "{}", token.reveal()).map_err(BookError::Output)
             }
-            TokenAction::List => list(&Book::read(&self.file)?, out),
+            TokenAction::Certificate { holder, pem, uri } => {
+                let subject = match (pem, uri) {
+                    (Some(pem), _) => {
+                        CertificateSubject::Fingerprint(sha256(&read_certificates(pem)?[0]))
+                    }
+                    (None, uri) => CertificateSubject::Uri(uri.clone().unwrap_or_default()),
+                };
+                let told = format!("{} stands for account {}", subject, holder.account);
+                Book::change(&file, |book| admit(book, holder, subject))?;
+                writeln!(out, "{told}").map_err(BookError::Output)
+            }
+            TokenAction::List => list(&Book::read(&file)?, out),
             TokenAction::Revoke { name } => {
-                Book::change(&self.file, |book| revoke(book, name, now))?;
+                Book::change(&file, |book| revoke(book, name, now))?;
                 writeln!(out, "revoked {name}").map_err(BookError::Output)
             }
         }
@@ -97,10 +151,7 @@ impl NewToken<'_> {
     /// # Errors
     /// [`BookError`] when the name is taken, no scope is given or there is no randomness.
     pub fn add_to(self, book: &mut Book, now: jiff::Timestamp) -> Result<Token, BookError> {
-        let taken = |entry: &TokenEntry| entry.revoked.is_none() && entry.name == self.name;
-        if book.tokens.iter().any(taken) {
-            return Err(BookError::NameTaken(self.name.to_owned()));
-        }
+        check_name(book, self.name)?;
         if self.scopes.is_empty() {
             return Err(BookError::NoScope);
         }
@@ -111,43 +162,83 @@ impl NewToken<'_> {
 
     /// Notes a token that is there already: for demos and tests, whose tokens are given.
     pub fn note(self, book: &mut Book, token: &Token, now: jiff::Timestamp) {
-        let mut scopes = self.scopes.to_vec();
-        scopes.sort_unstable();
-        scopes.dedup();
         book.tokens.push(TokenEntry {
             hash: token.hash(),
             name: self.name.to_owned(),
             account: self.account,
             apps: self.apps,
-            scopes,
+            scopes: sorted(self.scopes),
             created: now,
             revoked: None,
         });
     }
 }
 
-fn list(book: &Book, out: &mut dyn Write) -> Result<(), BookError> {
-    for entry in &book.tokens {
-        let scopes: Vec<String> = entry.scopes.iter().map(ToString::to_string).collect();
-        let state = entry.revoked.map_or_else(|| "live".to_owned(), |at| format!("revoked {at}"));
-        writeln!(
-            out,
-            "{}  {}  account {}  apps {}  scopes {}  created {}  {state}",
-            entry.hash.short(),
-            entry.name,
-            entry.account,
-            entry.apps,
-            scopes.join(","),
-            entry.created,
-        )
-        .map_err(BookError::Output)?;
+fn admit(book: &mut Book, holder: &Holder, subject: CertificateSubject) -> Result<(), BookError> {
+    check_name(book, &holder.name)?;
+    let (name, account, apps) = (holder.name.clone(), AccountId(holder.account), holder.apps());
+    let scopes = sorted(&holder.scopes);
+    book.certificates.push(CertificateEntry {
+        name,
+        subject,
+        account,
+        apps,
+        scopes,
+        revoked: None,
+    });
+    Ok(())
+}
+
+/// Names are what credentials are revoked by, so tokens and certificates share them.
+fn check_name(book: &Book, name: &str) -> Result<(), BookError> {
+    let tokens = book.tokens.iter().map(|entry| (&entry.name, entry.revoked));
+    let certificates = book.certificates.iter().map(|entry| (&entry.name, entry.revoked));
+    let taken = |(known, revoked): (&String, Option<_>)| revoked.is_none() && known == name;
+    if tokens.chain(certificates).any(taken) {
+        return Err(BookError::NameTaken(name.to_owned()));
     }
     Ok(())
 }
 
+fn sorted(scopes: &[Scope]) -> Vec<Scope> {
+    let mut scopes = scopes.to_vec();
+    scopes.sort_unstable();
+    scopes.dedup();
+    scopes
+}
+
+fn list(book: &Book, out: &mut dyn Write) -> Result<(), BookError> {
+    let tokens = book.tokens.iter().map(|entry| {
+        let allowed = allowed(entry.account, &entry.apps, &entry.scopes);
+        let (short, name, state) = (entry.hash.short(), &entry.name, state(entry.revoked));
+        format!("{short}  {name}  {allowed}  created {}  {state}", entry.created)
+    });
+    let certificates = book.certificates.iter().map(|entry| {
+        let allowed = allowed(entry.account, &entry.apps, &entry.scopes);
+        let (name, subject, state) = (&entry.name, &entry.subject, state(entry.revoked));
+        format!("certificate  {name}  {allowed}  {subject}  {state}")
+    });
+    for line in tokens.chain(certificates) {
+        writeln!(out, "{line}").map_err(BookError::Output)?;
+    }
+    Ok(())
+}
+
+fn allowed(account: AccountId, apps: &Apps, scopes: &[Scope]) -> String {
+    let scopes: Vec<String> = scopes.iter().map(ToString::to_string).collect();
+    format!("account {account}  apps {apps}  scopes {}", scopes.join(","))
+}
+
+fn state(revoked: Option<jiff::Timestamp>) -> String {
+    revoked.map_or_else(|| "live".to_owned(), |at| format!("revoked {at}"))
+}
+
 fn revoke(book: &mut Book, name: &str, now: jiff::Timestamp) -> Result<(), BookError> {
-    let live = |entry: &&mut TokenEntry| entry.revoked.is_none() && entry.name == name;
-    let entry = book.tokens.iter_mut().find(live);
-    entry.ok_or_else(|| BookError::NoSuchToken(name.to_owned()))?.revoked = Some(now);
+    let tokens = book.tokens.iter_mut().map(|entry| (&entry.name, &mut entry.revoked));
+    let certificates = book.certificates.iter_mut().map(|entry| (&entry.name, &mut entry.revoked));
+    let mut live = tokens.chain(certificates).filter(|(_, revoked)| revoked.is_none());
+    let found = live.find(|(known, _)| *known == name);
+    let (_, revoked) = found.ok_or_else(|| BookError::NotLive(name.to_owned()))?;
+    *revoked = Some(now);
     Ok(())
 }

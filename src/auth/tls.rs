@@ -63,13 +63,6 @@ impl ServerIdentity {
         Self::load(&chain, &key)
     }
 
-    /// The key of QUIC's stateless resets (RFC 9000, section 10.3): as lasting and as secret as the private key
-    /// that it is derived from.
-    #[must_use]
-    pub fn reset_key(&self) -> [u8; 32] {
-        blake3::derive_key("geofenced 2026 QUIC stateless reset", self.key.secret_der())
-    }
-
     /// Asks clients for a certificate by one of these issuers. It stays optional: a token will do.
     ///
     /// # Errors

@@ -114,7 +114,7 @@ impl ClientError {
     pub(super) fn retry(&self) -> Retry {
         match self {
             Self::Closed { code, .. } => {
-                CloseCode::from_number(*code).map_or(Retry::Reconnect, CloseCode::retry)
+                CloseCode::from_number(*code).map_or(Retry::Later, CloseCode::retry)
             }
             // QUIC's own refusal: the daemon is over its limits.
             Self::Lost(ConnectionError::ConnectionClosed(close))
@@ -122,9 +122,11 @@ impl ClientError {
             {
                 Retry::Later
             }
-            Self::Lost(ConnectionError::TransportError(error))
-                if u64::from(error.code) & !0xFF == CRYPTO_ERRORS =>
-            {
+            // TLS failed, here or there: each side may refuse the other's certificate.
+            Self::Lost(ConnectionError::TransportError(error)) if is_tls(error.code) => {
+                Retry::Never
+            }
+            Self::Lost(ConnectionError::ConnectionClosed(close)) if is_tls(close.error_code) => {
                 Retry::Never
             }
             Self::Lost(_) => Retry::Reconnect,
@@ -146,6 +148,10 @@ impl ClientError {
 /// QUIC error codes of this form stand for TLS alerts (RFC 9001, section 4.8): a certificate that is not
 /// believed stays so.
 const CRYPTO_ERRORS: u64 = 0x100;
+
+fn is_tls(code: quinn::TransportErrorCode) -> bool {
+    u64::from(code) & !0xFF == CRYPTO_ERRORS
+}
 
 fn code_name(code: u64) -> String {
     CloseCode::from_number(code)

@@ -89,9 +89,10 @@ pub struct Reconnect {
     pub first_pause: Duration,
     /// The longest pause. Default 10 s.
     pub longest_pause: Duration,
-    /// The least pause after a code that says *later*. Default 10 s.
+    /// The least pause after a code that says *later*; up to half of it is added by chance. Default 10 s.
     pub later_pause: Duration,
-    /// Attempts in a row after which the client gives up. Default: never.
+    /// Failures after the last ack at which the client gives up: attempts that came to nothing and
+    /// connections that were lost. Default: never.
     pub max_attempts: u32,
 }
 
@@ -115,15 +116,15 @@ impl Reconnect {
         max_attempts: 1,
     };
 
-    /// The pause after the `attempt`th failure in a row (from 1); `jitter` is any number. Between half of
-    /// the nominal pause and all of it.
+    /// The pause after the `failure`th failure since the last ack (from 1); `jitter` is any number. Between
+    /// half of the nominal pause and all of it; after *later*, between the nominal pause and half as much
+    /// again.
     #[must_use]
-    pub fn pause(&self, attempt: u32, later: bool, jitter: u32) -> Duration {
-        let doubled = self.first_pause.saturating_mul(1 << attempt.saturating_sub(1).min(20));
-        let nominal = doubled.min(self.longest_pause);
-        let half = nominal / 2;
-        let jittered = half + half.mul_f64(f64::from(jitter) / f64::from(u32::MAX));
-        if later { jittered.max(self.later_pause) } else { jittered }
+    pub fn pause(&self, failure: u32, later: bool, jitter: u32) -> Duration {
+        let doubled = self.first_pause.saturating_mul(1 << failure.saturating_sub(1).min(20));
+        let least = if later { self.later_pause } else { doubled.min(self.longest_pause) / 2 };
+        let spread = if later { least / 2 } else { least };
+        least + spread.mul_f64(f64::from(jitter) / f64::from(u32::MAX))
     }
 }
 

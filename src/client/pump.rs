@@ -1,6 +1,7 @@
 //! The task behind a stream: opens it on each new connection, sends what is not acknowledged, reads acks.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use quinn::{RecvStream, SendStream};
@@ -14,10 +15,14 @@ use crate::domain::ids::{FrameSeq, StreamNo};
 use crate::wire::ack::{Ack, MAX_ACK_BODY_BYTES};
 use crate::wire::close::CloseCode;
 use crate::wire::frame::{self, Body, Step};
+use crate::wire::hello::HelloAck;
 use crate::wire::limits::{FrameLimits, HEADER_BYTES};
 
 /// Frames handed to QUIC in one go.
 const WRITE_FRAMES: usize = 16;
+
+/// How long a stream that has ended may be ahead of the close that explains it.
+const CLOSE_WAIT: Duration = Duration::from_secs(2);
 
 /// Room for many acks in one read.
 const READ_BYTES: usize = 4 * (HEADER_BYTES + MAX_ACK_BODY_BYTES);
@@ -36,21 +41,23 @@ impl Pump {
             let Ok((send, recv)) = session.connection.open_bi().await else { continue };
             let shelf = Arc::clone(&self.shelf);
             let outcome = tokio::select! {
-                outcome = self.read_acks(recv) => outcome,
-                // Ends only when the stream cannot be finished, which is when the connection is lost.
-                () = send_frames(&shelf, send) => Err(None),
+                outcome = self.read_acks(recv, &session) => outcome,
+                error = send_frames(&shelf, send, session.terms) => Err(error),
             };
             match outcome {
                 Ok(()) => return,
                 Err(None) => {}
                 Err(Some(error)) => {
-                    let (code, reason) = (complaint(&error), error.to_string());
-                    session.connection.close(u32::from(code.number()).into(), reason.as_bytes());
+                    session.break_off(complaint(&error), error.clone());
                     return self.fail(error);
                 }
             }
             // Nothing more can be done on this connection; the keeper sees it end.
-            session.connection.closed().await;
+            let closed = session.connection.closed();
+            if tokio::time::timeout(CLOSE_WAIT, closed).await.is_err() {
+                let lost = ClientError::Lost(quinn::ConnectionError::TimedOut);
+                session.break_off(CloseCode::Done, lost);
+            }
         }
     }
 
@@ -81,11 +88,17 @@ impl Pump {
 
     /// Reads acks until the daemon has everything and ends the stream (`Ok`), the connection is lost
     /// (`None`), or the daemon says what it must not.
-    async fn read_acks(&mut self, mut recv: RecvStream) -> Result<(), Option<ClientError>> {
+    async fn read_acks(
+        &mut self,
+        mut recv: RecvStream,
+        session: &Session,
+    ) -> Result<(), Option<ClientError>> {
         let mut buffer = [0; READ_BYTES];
         let mut filled = 0;
         loop {
             match recv.read(&mut buffer[filled..]).await {
+                // No room is left: what fills it begins like a frame that has no place here.
+                Ok(Some(0)) => return Err(Some(ClientError::Unexpected("a frame too long"))),
                 Ok(Some(read)) => filled += read,
                 Ok(None) => {
                     let frames = self.shelf.frames();
@@ -110,6 +123,7 @@ impl Pump {
                     return Err(Some(ClientError::Unexpected("an ack of another stream")));
                 }
                 self.acknowledge(&ack)?;
+                session.note_ack();
             }
             buffer.copy_within(at..filled, 0);
             filled -= at;
@@ -148,13 +162,17 @@ fn complaint(error: &ClientError) -> CloseCode {
         frame.code()
     } else if matches!(error, ClientError::AckBeyond { .. }) {
         CloseCode::BadSequence
+    } else if matches!(error, ClientError::TooManyRecords { .. }) {
+        CloseCode::Done
     } else {
         CloseCode::UnexpectedFrame
     }
 }
 
-/// Sends every frame on the shelf, from the lowest that is not acknowledged, and then those that come.
-async fn send_frames(shelf: &Shelf, mut send: SendStream) {
+/// Sends every frame on the shelf, from the lowest that is not acknowledged, and then those that come. Ends
+/// when the stream cannot be finished, which is when the connection is lost (`None`), or when a frame that was
+/// kept is more than the daemon takes now.
+async fn send_frames(shelf: &Shelf, mut send: SendStream, terms: HelloAck) -> Option<ClientError> {
     let mut next = shelf.frames().first;
     let mut batch: Vec<Bytes> = Vec::with_capacity(WRITE_FRAMES);
     loop {
@@ -171,12 +189,15 @@ async fn send_frames(shelf: &Shelf, mut send: SendStream) {
             if ending {
                 // The other half reads the last acks and the end that follows them.
                 if send.finish().is_err() {
-                    return;
+                    return None;
                 }
                 return std::future::pending().await;
             }
             shelf.stirred.notified().await;
             continue;
+        }
+        if let Some(error) = batch.iter().find_map(|frame| over_limits(frame, &terms)) {
+            return Some(error);
         }
         next += batch.len() as u64;
         if send.write_all_chunks(&mut batch).await.is_err() {
@@ -184,4 +205,12 @@ async fn send_frames(shelf: &Shelf, mut send: SendStream) {
             return std::future::pending().await;
         }
     }
+}
+
+/// A kept frame must not change, so one that is too long for the daemon as it is now can never be sent to it.
+fn over_limits(frame: &Bytes, terms: &HelloAck) -> Option<ClientError> {
+    let Ok(Step::Whole(whole, _)) = frame::next(frame, FrameLimits::PROTOCOL) else { return None };
+    let (records, max) = (usize::from(whole.header.records), terms.max_frame_records as usize);
+    let is_over = records > max || frame.len() > terms.max_frame_bytes as usize;
+    is_over.then_some(ClientError::TooManyRecords { records, max })
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::dial::{Dialer, Session, closed};
+use super::dial::{Dialer, Session};
 use super::failure::ClientError;
 use super::options::{ClientOptions, Reconnect};
 use super::stream::{AckSpan, ClientStream};
@@ -17,7 +17,8 @@ use crate::wire::hello::HelloAck;
 pub struct Client {
     dialer: Arc<Dialer>,
     link: watch::Receiver<Link>,
-    terms: HelloAck,
+    /// What the daemon allowed last; the keeper holds the other end.
+    terms: watch::Receiver<HelloAck>,
     max_unacked_frames: usize,
     keeper: JoinHandle<()>,
 }
@@ -41,17 +42,18 @@ impl Client {
     pub async fn connect(options: ClientOptions) -> Result<Self, ClientError> {
         let (reconnect, max_unacked_frames) = (options.reconnect, options.max_unacked_frames);
         let dialer = Arc::new(Dialer::new(options)?);
-        let first = dial_until(&dialer, reconnect).await?;
-        let terms = first.terms;
+        let mut line = Line { dialer: Arc::clone(&dialer), reconnect, failures: 0 };
+        let first = line.connect(None).await?;
+        let (told, terms) = watch::channel(first.terms);
         let (links, link) = watch::channel(Link::Up(first.clone()));
-        let keeper = tokio::spawn(keep(Arc::clone(&dialer), reconnect, first, links));
+        let keeper = tokio::spawn(keep(line, first, links, told));
         Ok(Self { dialer, link, terms, max_unacked_frames, keeper })
     }
 
-    /// What the daemon allowed in its first hello_ack.
+    /// What the daemon allowed in its last hello_ack.
     #[must_use]
-    pub fn terms(&self) -> &HelloAck {
-        &self.terms
+    pub fn terms(&self) -> HelloAck {
+        *self.terms.borrow()
     }
 
     /// Opens a stream whose next frame is `first` (1 for a new instance). `on_ack` is called for each ack as
@@ -65,10 +67,9 @@ impl Client {
         first: FrameSeq,
         on_ack: impl FnMut(&AckSpan) + Send + 'static,
     ) -> ClientStream {
-        let max_records = self.terms.max_frame_records as usize;
-        let link = self.link.clone();
+        let (link, terms) = (self.link.clone(), self.terms.clone());
         let window = self.max_unacked_frames.max(1) as u64;
-        ClientStream::start(number, first, (max_records, window), link, Box::new(on_ack))
+        ClientStream::start(number, first, (terms, window), link, Box::new(on_ack))
     }
 
     /// Closes the connection at once; streams that still wait for acks fail. End those first.
@@ -92,25 +93,23 @@ impl Drop for Client {
     }
 }
 
+/// Follows the connection over its losses.
 async fn keep(
-    dialer: Arc<Dialer>,
-    reconnect: Reconnect,
+    mut line: Line,
     mut session: Session,
     links: watch::Sender<Link>,
+    terms: watch::Sender<HelloAck>,
 ) {
     loop {
-        let lost = closed(&session.connection).await;
-        if lost.retry() == Retry::Never {
-            links.send_replace(Link::Failed(lost));
-            return;
+        let lost = session.ended().await;
+        if session.brought_acks() {
+            line.failures = 0;
         }
         links.send_replace(Link::Down);
-        if lost.retry() == Retry::Later {
-            pause(reconnect, 1, true).await;
-        }
-        match dial_until(&dialer, reconnect).await {
+        match line.connect(Some(lost)).await {
             Ok(next) => {
                 session = next.clone();
+                terms.send_replace(next.terms);
                 links.send_replace(Link::Up(next));
             }
             Err(error) => {
@@ -121,28 +120,40 @@ async fn keep(
     }
 }
 
-/// Dials until there is a connection, or no hope.
-async fn dial_until(dialer: &Dialer, reconnect: Reconnect) -> Result<Session, ClientError> {
-    let mut attempts = 0;
-    loop {
-        let error = match dialer.dial().await {
-            Ok(session) => return Ok(session),
-            Err(error) => error,
-        };
-        attempts += 1;
-        let retry = error.retry();
-        if retry == Retry::Never {
-            return Err(error);
-        }
-        if attempts >= reconnect.max_attempts {
-            return Err(ClientError::GaveUp { attempts, last: Box::new(error) });
-        }
-        pause(reconnect, attempts, retry == Retry::Later).await;
-    }
+/// The way to the daemon, and how often it has failed.
+struct Line {
+    dialer: Arc<Dialer>,
+    reconnect: Reconnect,
+    /// Since the last ack: a daemon that lets us in and sends us away again is not hurried.
+    failures: u32,
 }
 
-async fn pause(reconnect: Reconnect, attempt: u32, later: bool) {
-    // Without randomness the pauses are only less spread out.
-    let jitter = getrandom::u32().unwrap_or(u32::MAX / 2);
-    tokio::time::sleep(reconnect.pause(attempt, later, jitter)).await;
+impl Line {
+    /// Dials until there is a connection, or no hope; after a failure, with a pause first.
+    async fn connect(&mut self, mut failed: Option<ClientError>) -> Result<Session, ClientError> {
+        loop {
+            if let Some(error) = failed.take() {
+                self.failures = self.failures.saturating_add(1);
+                let retry = error.retry();
+                if retry == Retry::Never {
+                    return Err(error);
+                }
+                if self.failures >= self.reconnect.max_attempts {
+                    let (attempts, last) = (self.failures, Box::new(error));
+                    return Err(ClientError::GaveUp { attempts, last });
+                }
+                self.pause(retry == Retry::Later).await;
+            }
+            match self.dialer.dial(self.failures).await {
+                Ok(session) => return Ok(session),
+                Err(error) => failed = Some(error),
+            }
+        }
+    }
+
+    async fn pause(&self, later: bool) {
+        // Without randomness the pauses are only less spread out.
+        let jitter = getrandom::u32().unwrap_or(u32::MAX / 2);
+        tokio::time::sleep(self.reconnect.pause(self.failures, later, jitter)).await;
+    }
 }

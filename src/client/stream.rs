@@ -14,6 +14,7 @@ use crate::domain::ids::{AppId, FrameSeq, StreamNo};
 use crate::domain::ping::Ping;
 use crate::domain::reasons::RejectCounts;
 use crate::domain::report::{Outcome, PlaceHint, Profile};
+use crate::wire::hello::HelloAck;
 use crate::wire::record::{EncodeError, FrameHead, encode_pings};
 use crate::wire::reports::{encode_hints, encode_outcomes, encode_profiles};
 
@@ -37,7 +38,8 @@ pub struct AckSpan {
 pub struct ClientStream {
     number: StreamNo,
     next: FrameSeq,
-    max_records: usize,
+    /// What the daemon allows at present.
+    terms: watch::Receiver<HelloAck>,
     window: u64,
     shelf: Arc<Shelf>,
     progress: watch::Receiver<Progress>,
@@ -80,7 +82,7 @@ impl ClientStream {
     pub(super) fn start(
         number: StreamNo,
         first: FrameSeq,
-        (max_records, window): (usize, u64),
+        (terms, window): (watch::Receiver<HelloAck>, u64),
         link: watch::Receiver<Link>,
         on_ack: Box<dyn FnMut(&AckSpan) + Send>,
     ) -> Self {
@@ -91,7 +93,7 @@ impl ClientStream {
         let pump = Pump { number, shelf: Arc::clone(&shelf), link, told, on_ack };
         let pump = tokio::spawn(pump.run());
         let next = FrameSeq(first_seq);
-        Self { number, next, max_records, window, shelf, progress, pump }
+        Self { number, next, terms, window, shelf, progress, pump }
     }
 
     /// Sends a frame of pings, waiting while the window is full. Returns the frame's sequence once it is on
@@ -177,9 +179,9 @@ impl ClientStream {
         records: &[T],
         encode: impl Fn(FrameHead, &[T], &mut Vec<u8>) -> Result<(), EncodeError>,
     ) -> Result<FrameSeq, ClientError> {
-        if records.len() > self.max_records {
-            let (records, max) = (records.len(), self.max_records);
-            return Err(ClientError::TooManyRecords { records, max });
+        let max = self.terms.borrow().max_frame_records as usize;
+        if records.len() > max {
+            return Err(ClientError::TooManyRecords { records: records.len(), max });
         }
         let seq = self.next;
         let mut frame = Vec::new();

@@ -4,8 +4,9 @@
 //! carried over a wire, kept in a file or shown to a person. Read in the order below it follows one ping:
 //! who sent it ([`ids`]), where and when ([`units`]), the report as it came ([`ping`]), the report as we
 //! believe it ([`fix`]), what else a device may tell us ([`report`]), what intake hands on ([`submission`]),
-//! what is journalled ([`input`]), what campaigns ask for ([`target`], [`campaign`], [`policy`], and the [`knobs`] that are out of range), the keyed
-//! hashes that draw lots ([`lots`]), what comes out ([`decision`]), and why something did not ([`reasons`]).
+//! what is journalled ([`input`]), what campaigns ask for ([`target`], [`campaign`], [`policy`]) and which
+//! [`knobs`] are out of range, the keyed hashes that draw lots ([`lots`]), what comes out ([`decision`]), why
+//! something did not ([`reasons`]), and how a request is told so ([`problem`]).
 
 pub mod ids;
 pub mod units;
@@ -21,6 +22,7 @@ pub mod policy;
 pub mod lots;
 pub mod decision;
 pub mod reasons;
+pub mod problem;
 
 #[cfg(test)]
 mod fix_tests;

@@ -6,6 +6,9 @@ use std::time::Duration;
 use crate::domain::knobs::BadKnobs;
 use crate::wire::limits::{FrameLimits, MAX_FRAME_RECORDS};
 
+/// Bytes taken from QUIC in one go: about 2,000 pings. A longer frame gets a longer buffer, and no more.
+pub(super) const READ_BYTES: usize = 64 << 10;
+
 /// How gateways are taken in.
 #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -17,7 +20,8 @@ pub struct IngestConfig {
     /// Connections of one account at a time. Default 64, so that one account cannot shut out the others.
     pub max_connections_per_account: u32,
     /// Handshakes and hellos under way at a time. Default 64; further attempts are refused by QUIC. Bounds
-    /// the work that strangers can cause: a handshake costs about 1 ms of a core.
+    /// the work that strangers can cause: a handshake costs about 1 ms of a core. One host may have the first
+    /// half of them, and of the other half no more than makes a quarter of all.
     pub max_handshakes: u32,
     /// With so many handshakes under way, strangers must prove their address first (QUIC Retry), which costs
     /// them a round trip. Default 16; 0 asks everybody.
@@ -26,7 +30,7 @@ pub struct IngestConfig {
     pub max_streams: u32,
     /// Records in a frame, 1 to 4,096. Default 4,096.
     pub max_frame_records: u32,
-    /// Frames of a stream read ahead of their acks. Default 256. Each holds a ticket of about 300 bytes;
+    /// Frames of a stream read ahead of their acks. Default 256. Each holds a ticket of about 400 bytes;
     /// the records themselves belong to the shards, whose mailboxes have their own bounds.
     pub max_unacked_frames: u32,
     /// Bytes of a stream that QUIC holds before we read them. Default 1 MiB: 1,000,000 pings a second at a
@@ -69,13 +73,13 @@ impl Default for IngestConfig {
 }
 
 /// What a ticket, its place in the queue and its counts take; measured, rounded up.
-const TICKET_BYTES: u64 = 300;
+const TICKET_BYTES: u64 = 400;
 
 /// What QUIC and TLS keep of a connection besides its windows; measured, rounded up.
 const CONNECTION_STATE_BYTES: u64 = 64 << 10;
 
 /// The size of a believed record in memory, the largest of the four kinds.
-const BELIEVED_BYTES: u64 = 56;
+pub(super) const BELIEVED_BYTES: u64 = 56;
 
 impl IngestConfig {
     /// Every knob that is out of its range.
@@ -116,23 +120,26 @@ impl IngestConfig {
         FrameLimits { max_records: self.max_frame_records as usize }
     }
 
-    /// The most one connection can hold: QUIC's windows and, per stream, one frame as bytes, the same frame
-    /// believed, and the tickets of unacknowledged ones.
+    /// The most one connection can hold: QUIC's windows and, per stream, the buffer that frames are read
+    /// into, one frame believed, its copy as dealt to the shards while they have no room for it, and the
+    /// tickets of unacknowledged ones.
     #[must_use]
     pub fn connection_bytes(&self) -> u64 {
-        let frame = self.frame_limits().max_frame_bytes() as u64;
+        let buffer = self.frame_limits().max_frame_bytes().max(READ_BYTES) as u64;
         let believed = u64::from(self.max_frame_records) * BELIEVED_BYTES;
         let tickets = u64::from(self.max_unacked_frames) * TICKET_BYTES;
         CONNECTION_STATE_BYTES
             + u64::from(self.connection_window_bytes)
             + u64::from(self.send_window_bytes)
-            + u64::from(self.max_streams) * (frame + believed + tickets)
+            + u64::from(self.max_streams) * (buffer + 2 * believed + tickets)
     }
 
-    /// The most all connections can hold together. About 1.3 GB by default.
+    /// The most all connections can hold together, handshakes included. About 2.1 GB by default.
     #[must_use]
     pub fn worst_case_bytes(&self) -> u64 {
-        u64::from(self.max_connections) * self.connection_bytes()
+        let greeting = CONNECTION_STATE_BYTES + u64::from(self.stream_window_bytes);
+        u64::from(self.max_handshakes) * greeting
+            + u64::from(self.max_connections) * self.connection_bytes()
     }
 
     pub(super) fn hello_timeout(&self) -> Duration {

@@ -3,13 +3,13 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 
-use quinn::{RecvStream, SendStream};
+use quinn::{RecvStream, SendStream, VarInt};
 use rustls_pki_types::CertificateDer;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::admission::Visit;
+use super::admission::{Leave, Visit};
 use super::endpoint::{Shared, close_number, report_panic, stopped};
 use super::intake::Intake;
 use super::stream::{self, StreamContext};
@@ -52,6 +52,7 @@ impl From<AuthError> for Refusal {
             | AuthError::Malformed
             | AuthError::Unknown
             | AuthError::Revoked { .. }
+            | AuthError::Ambiguous { .. }
             | AuthError::Certificate => CloseCode::Unauthenticated,
         };
         Self::new(code, error.to_string())
@@ -62,6 +63,8 @@ impl From<AuthError> for Refusal {
 pub(super) enum Ended {
     /// The client went, or the network did.
     Lost,
+    /// The shards take nothing any more, for the daemon drains: acks that are due still leave.
+    Drained,
     /// We send it away.
     Refused(Refusal),
 }
@@ -86,29 +89,41 @@ pub(super) fn close<I>(shared: &Shared<I>, connection: &quinn::Connection, refus
     connection.close(close_number(refusal.code), &refusal.why.as_bytes()[..end]);
 }
 
+/// Closes a connection as a fault of ours if the task that serves it, or one of its streams, panics. The
+/// others go on.
+pub(super) struct Fuse<'a, I> {
+    pub(super) shared: &'a Shared<I>,
+    pub(super) connection: &'a quinn::Connection,
+}
+
+impl<I> Drop for Fuse<'_, I> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let why = "a fault of the daemon's own; please report it, and connect again";
+            close(self.shared, self.connection, &Refusal::new(CloseCode::Internal, why));
+        }
+    }
+}
+
 /// Takes a client from its first packet to its last ack. `handshake` is given back once it is in.
 pub(super) async fn serve<I: Intake>(
     shared: Arc<Shared<I>>,
     incoming: quinn::Incoming,
-    handshake: OwnedSemaphorePermit,
+    handshake: Leave,
 ) {
     let deadline = Instant::now() + shared.config.hello_timeout();
     let Ok(connecting) = incoming.accept() else { return };
     let Ok(Ok(connection)) = timeout_at(deadline, connecting).await else { return };
-    let Some(_slot) = shared.admission.connection() else {
-        let most = shared.config.max_connections;
-        let why = format!("the daemon has {most} connections, as many as it may have; try later");
-        return close(&shared, &connection, &Refusal::new(CloseCode::TooManyConnections, why));
-    };
+    let _fuse = Fuse { shared: &*shared, connection: &connection };
     let greeted = timeout_at(deadline, greet(&shared, &connection)).await;
     drop(handshake);
     match greeted {
         Ok(Ok(guest)) => {
             shared.figures.open_connection();
-            host(&shared, connection, guest).await;
+            host(&shared, &connection, guest).await;
             shared.figures.close_connection();
         }
-        Ok(Err(Ended::Lost)) => {}
+        Ok(Err(Ended::Lost | Ended::Drained)) => {}
         Ok(Err(Ended::Refused(refusal))) => close(&shared, &connection, &refusal),
         Err(_elapsed) => {
             let wait = shared.config.hello_timeout_s;
@@ -123,8 +138,12 @@ pub(super) async fn serve<I: Intake>(
 struct Guest {
     instance: InstanceId,
     grant: Grant,
+    /// Tells when the book has changed since the grant was looked up.
+    changes: watch::Receiver<u64>,
     /// Its entry among the guests, struck out when this is dropped.
     visit: Visit,
+    /// Its place among all connections; given back when its last record is counted.
+    slot: OwnedSemaphorePermit,
 }
 
 /// Reads the hello, checks the credentials, finds a place and answers.
@@ -135,22 +154,44 @@ async fn greet<I: Intake>(
     let (mut send, mut recv) = connection.accept_bi().await.map_err(|_lost| Ended::Lost)?;
     let mut buffer = [0; MAX_HELLO_BYTES];
     let hello = read_hello(shared, &mut recv, &mut buffer).await?;
+    // From before the look-up on, so that no change falls between the two.
+    let changes = shared.authority.changes();
     let grant = authenticate(shared, connection, &hello)?;
-    let entered = shared.admission.enter(grant.account, hello.instance, connection);
-    let (visit, older) = entered.map_err(|code| {
-        let most = shared.config.max_connections_per_account;
-        Refusal::new(code, format!("the account has {most} connections, as many as it may have"))
-    })?;
-    if let Some(older) = older {
-        let why = "another connection with the same instance took over; give each process its own";
-        close(shared, &older, &Refusal::new(CloseCode::Superseded, why));
-    }
+    let (visit, slot) = find_place(shared, connection, &grant, hello.instance).await?;
     tracing::debug!(
         peer = %connection.remote_address(), account = %grant.account, name = %grant.name,
         instance = %hello.instance, agent = hello.agent.escape_debug().to_string(), "gateway is in"
     );
+    connection.set_max_concurrent_bi_streams(VarInt::from_u32(shared.config.max_streams));
     answer(shared, &mut send, &grant).await?;
-    Ok(Guest { instance: hello.instance, grant, visit })
+    Ok(Guest { instance: hello.instance, grant, changes, visit, slot })
+}
+
+/// A place among the account's connections and among all. Whoever comes back as an instance that is still in
+/// takes the place of its older connection, however full the house is.
+async fn find_place<I: Intake>(
+    shared: &Shared<I>,
+    connection: &quinn::Connection,
+    grant: &Grant,
+    instance: InstanceId,
+) -> Result<(Visit, OwnedSemaphorePermit), Ended> {
+    let entered = shared.admission.enter(grant.account, instance, connection);
+    let (visit, older) = entered.map_err(|code| {
+        let most = shared.config.max_connections_per_account;
+        Refusal::new(code, format!("the account has {most} connections, as many as it may have"))
+    })?;
+    if let Some(older) = &older {
+        let why = "another connection with the same instance took over; give each process its own";
+        close(shared, older, &Refusal::new(CloseCode::Superseded, why));
+    }
+    match shared.admission.slot(older.is_some()).await {
+        Some(slot) => Ok((visit, slot)),
+        None => {
+            let most = shared.config.max_connections;
+            let why = format!("the daemon has {most} connections, as many as it may have");
+            Err(Refusal::new(CloseCode::TooManyConnections, why).into())
+        }
+    }
 }
 
 async fn read_hello<'a, I: Intake>(
@@ -226,16 +267,17 @@ async fn answer<I: Intake>(
 }
 
 /// Serves the streams of a client until it goes, is sent away, or the daemon drains.
-async fn host<I: Intake>(shared: &Arc<Shared<I>>, connection: quinn::Connection, guest: Guest) {
-    let Guest { instance, grant, visit } = guest;
+async fn host<I: Intake>(shared: &Arc<Shared<I>>, connection: &quinn::Connection, guest: Guest) {
+    let Guest { instance, grant, mut changes, visit, slot: _until_all_is_counted } = guest;
     let mut stop = shared.stop.clone();
-    let mut changes = shared.authority.changes();
     let (grants, granted) = watch::channel(grant);
     let numbers = Arc::new(Mutex::new(HashSet::new()));
     let mut streams = JoinSet::new();
     let draining = loop {
+        // QUIC counts a stream as gone when both sides have let go of it; we, when its last record is counted.
+        let has_room = streams.len() < shared.config.max_streams as usize;
         tokio::select! {
-            accepted = connection.accept_bi() => {
+            accepted = connection.accept_bi(), if has_room => {
                 let Ok((send, recv)) = accepted else { break false };
                 streams.spawn(stream::serve(
                     StreamContext {
@@ -250,16 +292,21 @@ async fn host<I: Intake>(shared: &Arc<Shared<I>>, connection: quinn::Connection,
                 ));
             }
             Some(ended) = streams.join_next(), if !streams.is_empty() => report_panic(ended),
-            Ok(()) = changes.changed() => ask_again(shared, &connection, &grants),
+            Ok(()) = changes.changed() => ask_again(shared, connection, &grants),
+            _gone = connection.closed() => break false,
             () = stopped(&mut stop) => break true,
         }
     };
     drop(visit);
     if draining {
-        let all = async { while streams.join_next().await.is_some() {} };
+        let all = async {
+            while let Some(ended) = streams.join_next().await {
+                report_panic(ended);
+            }
+        };
         let in_time = timeout(shared.config.drain_timeout(), all).await.is_ok();
         let why = "the daemon is stopping; what it read is acknowledged, send the rest again later";
-        close(shared, &connection, &Refusal::new(CloseCode::Draining, why));
+        close(shared, connection, &Refusal::new(CloseCode::Draining, why));
         if !in_time {
             let peer = connection.remote_address();
             tracing::warn!(%peer, "client did not fetch its last acks in time");

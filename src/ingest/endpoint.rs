@@ -5,9 +5,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_lc_rs::hmac;
-use quinn::crypto::rustls::QuicServerConfig;
-use quinn::{EndpointConfig, IdleTimeout, ServerConfig, TransportConfig, VarInt};
+use quinn::VarInt;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -16,20 +14,12 @@ use super::config::IngestConfig;
 use super::connection;
 use super::figures::IngestFigures;
 use super::intake::Intake;
+use super::transport::{LastingKeys, endpoint_config, server_config};
 use crate::auth::authority::Authority;
 use crate::auth::tls::{ServerIdentity, TlsError};
 use crate::domain::knobs::BadKnob;
 use crate::wire::close::CloseCode;
-use crate::wire::limits::{ALPN, FrameLimits};
-
-/// Attempts that QUIC keeps until we look at them; we look at once, so a burst is all this has to hold.
-const MAX_INCOMING: usize = 1024;
-
-/// Bytes kept of an attempt that we have not looked at: a ClientHello with a long certificate request.
-const INCOMING_BUFFER_BYTES: u64 = 16 << 10;
-
-/// Bytes of handshake messages that may wait for a missing one.
-const CRYPTO_BUFFER_BYTES: usize = 32 << 10;
+use crate::wire::limits::FrameLimits;
 
 /// Longest wait, at the end, for close frames to reach the clients.
 const CLOSING: Duration = Duration::from_secs(1);
@@ -38,6 +28,22 @@ const CLOSING: Duration = Duration::from_secs(1);
 pub struct Endpoint<I> {
     quic: quinn::Endpoint,
     shared: Arc<Shared<I>>,
+}
+
+/// What an endpoint is made of.
+pub struct EndpointParts<I> {
+    /// Its bounds.
+    pub config: IngestConfig,
+    /// What the endpoints before and after it at this address have in common with it.
+    pub keys: LastingKeys,
+    /// Who knows its gateways.
+    pub authority: Arc<Authority>,
+    /// Where their records go.
+    pub intake: Arc<I>,
+    /// What it counts.
+    pub figures: Arc<IngestFigures>,
+    /// Turns true when the daemon drains; whoever holds its sender ends intake.
+    pub stop: watch::Receiver<bool>,
 }
 
 /// What the endpoint, its connections and their streams have in common.
@@ -52,31 +58,31 @@ pub(super) struct Shared<I> {
 }
 
 impl<I: Intake> Endpoint<I> {
-    /// Binds the socket. `stop` turns true when the daemon drains; whoever holds its sender ends intake.
-    /// Must be called within a tokio runtime.
+    /// Binds the socket. Must be called within a tokio runtime.
     ///
     /// # Errors
     /// [`IngestError`]
-    pub fn bind(
-        config: IngestConfig,
-        identity: &ServerIdentity,
-        authority: Arc<Authority>,
-        intake: Arc<I>,
-        figures: Arc<IngestFigures>,
-        stop: watch::Receiver<bool>,
-    ) -> Result<Self, IngestError> {
+    pub fn bind(parts: EndpointParts<I>, identity: &ServerIdentity) -> Result<Self, IngestError> {
+        let EndpointParts { config, keys, authority, intake, figures, stop } = parts;
         config.check().first().map_err(IngestError::Config)?;
         let server = server_config(&config, identity)?;
         let listen = config.listen;
         let failed = |reason| IngestError::Bind { listen, reason };
         let socket = UdpSocket::bind(listen).map_err(failed)?;
         let runtime = Arc::new(quinn::TokioRuntime);
-        let quic = quinn::Endpoint::new(endpoint_config(identity), Some(server), socket, runtime)
+        let quic = quinn::Endpoint::new(endpoint_config(&keys), Some(server), socket, runtime)
             .map_err(failed)?;
         let admission = Admission::new(&config);
         let limits = config.frame_limits();
         let shared = Shared { config, limits, intake, authority, admission, figures, stop };
         Ok(Self { quic, shared: Arc::new(shared) })
+    }
+
+    /// A handle that puts other certificates in force while the endpoint serves.
+    #[must_use]
+    pub fn identity_switch(&self) -> IdentitySwitch {
+        let (quic, config) = (self.quic.clone(), self.shared.config.clone());
+        IdentitySwitch { quic, config, stop: self.shared.stop.clone() }
     }
 
     /// Where it listens; with port 0 in the config, the port that the system chose.
@@ -124,12 +130,34 @@ impl<I: Intake> Endpoint<I> {
             }
             return;
         }
-        let Some(leave) = admission.handshake() else {
+        let Some(leave) = admission.handshake(incoming.remote_address().ip()) else {
             figures.refuse_connection();
             incoming.refuse();
             return;
         };
         connections.spawn(connection::serve(Arc::clone(&self.shared), incoming, leave));
+    }
+}
+
+/// Changes what an endpoint shows of itself and whose certificates it believes.
+pub struct IdentitySwitch {
+    quic: quinn::Endpoint,
+    config: IngestConfig,
+    stop: watch::Receiver<bool>,
+}
+
+impl IdentitySwitch {
+    /// Handshakes that begin from now on get this identity; connections that are in are left alone. During a
+    /// drain nothing changes: nobody is let in any more.
+    ///
+    /// # Errors
+    /// [`IngestError`]; the old identity is then still in force.
+    pub fn reload_identity(&self, identity: &ServerIdentity) -> Result<(), IngestError> {
+        let server = server_config(&self.config, identity)?;
+        if !*self.stop.borrow() {
+            self.quic.set_server_config(Some(server));
+        }
+        Ok(())
     }
 }
 
@@ -150,44 +178,6 @@ pub(super) async fn stopped(stop: &mut watch::Receiver<bool>) {
 
 pub(super) fn close_number(code: CloseCode) -> VarInt {
     VarInt::from_u32(u32::from(code.number()))
-}
-
-/// A client whose daemon was killed learns from the next one, by a stateless reset, that its connection is
-/// gone, instead of waiting for its idle timeout: for that the key of resets outlives the process.
-fn endpoint_config(identity: &ServerIdentity) -> EndpointConfig {
-    let key = hmac::Key::new(hmac::HMAC_SHA256, &identity.reset_key());
-    EndpointConfig::new(Arc::new(key))
-}
-
-fn server_config(
-    config: &IngestConfig,
-    identity: &ServerIdentity,
-) -> Result<ServerConfig, IngestError> {
-    let tls = QuicServerConfig::try_from(identity.server_config(ALPN)?)
-        .map_err(|_no_suite| IngestError::Suite)?;
-    let mut server = ServerConfig::with_crypto(Arc::new(tls));
-    server
-        .transport_config(Arc::new(transport(config)))
-        .max_incoming(MAX_INCOMING)
-        .incoming_buffer_size(INCOMING_BUFFER_BYTES)
-        .incoming_buffer_size_total(INCOMING_BUFFER_BYTES * MAX_INCOMING as u64);
-    Ok(server)
-}
-
-fn transport(config: &IngestConfig) -> TransportConfig {
-    let idle = VarInt::from_u32(config.idle_timeout_s.saturating_mul(1000));
-    let mut transport = TransportConfig::default();
-    transport
-        // The control stream is one more.
-        .max_concurrent_bidi_streams(VarInt::from_u32(config.max_streams + 1))
-        .max_concurrent_uni_streams(VarInt::from_u32(0))
-        .datagram_receive_buffer_size(None)
-        .stream_receive_window(VarInt::from_u32(config.stream_window_bytes))
-        .receive_window(VarInt::from_u32(config.connection_window_bytes))
-        .send_window(u64::from(config.send_window_bytes))
-        .crypto_buffer_size(CRYPTO_BUFFER_BYTES)
-        .max_idle_timeout(Some(IdleTimeout::from(idle)));
-    transport
 }
 
 /// Why intake cannot start.

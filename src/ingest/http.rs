@@ -8,24 +8,20 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Json;
-use axum::Router;
 use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
-use axum::extract::{DefaultBodyLimit, State};
-use axum::http::{HeaderMap, header};
-use axum::response::{IntoResponse, Response};
+use axum::extract::{DefaultBodyLimit, FromRequest as _, Request, State};
+use axum::http::StatusCode;
 use axum::routing::post;
+use axum::{Extension, Json, Router};
 use tokio::sync::Semaphore;
 
 use super::believe::{self, Believed};
-use super::figures::IngestFigures;
+use super::figures::{IngestFigures, RecordClass};
 use super::intake::Intake;
 use super::json;
-use super::problem::Problem;
-use crate::auth::authority::{AuthError, Authority};
-use crate::auth::grant::{Grant, Scope};
+use crate::auth::grant::Grant;
 use crate::domain::ids::AppId;
+use crate::domain::problem::{Kind, Problem};
 use crate::domain::reasons::{RejectCounts, RejectReason};
 use crate::domain::submission::Submission;
 use crate::domain::units::UtcMs;
@@ -43,7 +39,6 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// What the routes need.
 pub struct HttpIntake<I> {
     intake: Arc<I>,
-    authority: Arc<Authority>,
     figures: Arc<IngestFigures>,
     turns: Arc<Semaphore>,
 }
@@ -51,12 +46,13 @@ pub struct HttpIntake<I> {
 impl<I: Intake> HttpIntake<I> {
     /// Into the same router and the same figures as QUIC.
     #[must_use]
-    pub fn new(intake: Arc<I>, authority: Arc<Authority>, figures: Arc<IngestFigures>) -> Self {
-        Self { intake, authority, figures, turns: Arc::new(Semaphore::new(MAX_REQUESTS)) }
+    pub fn new(intake: Arc<I>, figures: Arc<IngestFigures>) -> Self {
+        Self { intake, figures, turns: Arc::new(Semaphore::new(MAX_REQUESTS)) }
     }
 }
 
-/// `POST /v1/pings`, `/v1/outcomes`, `/v1/profiles` and `/v1/hints`.
+/// `POST /v1/pings`, `/v1/outcomes`, `/v1/profiles` and `/v1/hints`. The layer outside looks at the token
+/// before anything of the body is read, and puts its [`Grant`] into the request.
 pub fn routes<I: Intake>(intake: HttpIntake<I>) -> Router {
     Router::new()
         .route("/v1/pings", post(pings::<I>))
@@ -67,68 +63,51 @@ pub fn routes<I: Intake>(intake: HttpIntake<I>) -> Router {
         .with_state(Arc::new(intake))
 }
 
-type Request<I> = (State<Arc<HttpIntake<I>>>, HeaderMap, Result<Bytes, BytesRejection>);
+type Http<I> = State<Arc<HttpIntake<I>>>;
+type Granted = Extension<Grant>;
+type Answer = Result<Json<Receipt>, Problem>;
 
-async fn pings<I: Intake>(
-    State(http): State<Arc<HttpIntake<I>>>,
-    headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
-) -> Response {
+async fn pings<I: Intake>(http: Http<I>, grant: Granted, request: Request) -> Answer {
     let read = |bytes: &[u8], intake: &I, now: UtcMs| {
         let (app, pings) = json::body(bytes, "pings", |fields| json::ping(fields, now))?;
         Ok((app, believe::pings(pings.into_iter(), intake.future_rule(now))))
     };
-    answer((State(http), headers, body), read).await
+    answer(http, grant, request, read).await
 }
 
-async fn outcomes<I: Intake>(
-    State(http): State<Arc<HttpIntake<I>>>,
-    headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
-) -> Response {
+async fn outcomes<I: Intake>(http: Http<I>, grant: Granted, request: Request) -> Answer {
     let read = |bytes: &[u8], intake: &I, now: UtcMs| {
         let (app, outcomes) = json::body(bytes, "outcomes", |fields| json::outcome(fields, now))?;
         Ok((app, believe::outcomes(outcomes.into_iter().map(Ok), intake.future_rule(now))))
     };
-    answer((State(http), headers, body), read).await
+    answer(http, grant, request, read).await
 }
 
-async fn profiles<I: Intake>(
-    State(http): State<Arc<HttpIntake<I>>>,
-    headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
-) -> Response {
+async fn profiles<I: Intake>(http: Http<I>, grant: Granted, request: Request) -> Answer {
     let read = |bytes: &[u8], _intake: &I, _now: UtcMs| {
         let (app, profiles) = json::body(bytes, "profiles", json::profile)?;
         Ok((app, believe::profiles(profiles.into_iter().map(Ok))))
     };
-    answer((State(http), headers, body), read).await
+    answer(http, grant, request, read).await
 }
 
-async fn hints<I: Intake>(
-    State(http): State<Arc<HttpIntake<I>>>,
-    headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
-) -> Response {
+async fn hints<I: Intake>(http: Http<I>, grant: Granted, request: Request) -> Answer {
     let read = |bytes: &[u8], intake: &I, now: UtcMs| {
         let (app, hints) = json::body(bytes, "hints", |fields| json::hint(fields, now))?;
         Ok((app, believe::hints(hints.into_iter().map(Ok), intake.future_rule(now))))
     };
-    answer((State(http), headers, body), read).await
+    answer(http, grant, request, read).await
 }
 
 async fn answer<I: Intake>(
-    (State(http), headers, body): Request<I>,
+    State(http): Http<I>,
+    Extension(grant): Granted,
+    request: Request,
     read: impl Fn(&[u8], &I, UtcMs) -> Result<(AppId, Believed), Problem>,
-) -> Response {
+) -> Answer {
     http.figures.http_request();
-    match take(&http, &headers, body, read).await {
-        Ok(receipt) => Json(receipt).into_response(),
-        Err(problem) => {
-            http.figures.http_problem();
-            problem.into_response()
-        }
-    }
+    let taken = take(&http, &grant, request, read).await;
+    taken.map(Json).inspect_err(|_problem| http.figures.http_problem())
 }
 
 /// What became of a request's records.
@@ -150,25 +129,25 @@ impl Receipt {
     }
 }
 
+/// Waits for a turn before the body is read: what has no turn holds no memory.
 async fn take<I: Intake>(
     http: &Arc<HttpIntake<I>>,
-    headers: &HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    grant: &Grant,
+    request: Request,
     read: impl Fn(&[u8], &I, UtcMs) -> Result<(AppId, Believed), Problem>,
 ) -> Result<Receipt, Problem> {
-    let grant = http.authority.by_token(bearer(headers)?, Scope::Ingest)?;
     let turn = Arc::clone(&http.turns).try_acquire_owned().map_err(|_none_left| {
-        Problem::unavailable(format!("{MAX_REQUESTS} requests are under way; use QUIC for streams"))
+        unavailable(format!("{MAX_REQUESTS} requests are under way; use QUIC for streams"))
     })?;
-    let body = body.map_err(|rejection| {
-        Problem::too_large(format!("{rejection}; send at most {MAX_BODY_BYTES} bytes"))
-    })?;
+    let body = whole(request).await?;
     let now = http.intake.received_at();
     let (app, believed) = read(&body, &http.intake, now)?;
+    drop(body);
     if !grant.apps.has(app) {
-        return Err(Problem::app(format!("{app} is not among the token's apps: {}", grant.apps)));
+        let detail = format!("{app} is not among the token's apps: {}", grant.apps);
+        return Err(Problem::new(Kind::AppNotAllowed, detail).at("/app"));
     }
-    let settling = settle(Arc::clone(http), submission(&grant, app, now, believed));
+    let settling = settle(Arc::clone(http), submission(grant, app, now, believed));
     // In a task of its own: a client that hangs up must not take back what is half handed over.
     let settled = tokio::spawn(async move {
         let receipt = settling.await;
@@ -178,15 +157,28 @@ async fn take<I: Intake>(
     match tokio::time::timeout(PATIENCE, settled).await {
         Ok(Ok(receipt)) => receipt,
         Ok(Err(_panicked)) => {
-            Err(Problem::unavailable("a fault of the daemon's own; please report it"))
+            Err(Problem::new(Kind::Internal, "a fault of the daemon's own; please report it"))
         }
         Err(_elapsed) => {
             let wait = PATIENCE.as_secs();
-            Err(Problem::unavailable(format!(
-                "not safe within {wait} s; the records may take effect yet"
-            )))
+            Err(unavailable(format!("not safe within {wait} s; the records may take effect yet")))
         }
     }
+}
+
+async fn whole(request: Request) -> Result<Bytes, Problem> {
+    Bytes::from_request(request, &()).await.map_err(|rejection| {
+        if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+            let detail = format!("{rejection}; send at most {MAX_BODY_BYTES} bytes");
+            Problem::new(Kind::TooLarge, detail)
+        } else {
+            Problem::new(Kind::BadRequest, format!("{rejection}; send the body whole"))
+        }
+    })
+}
+
+fn unavailable(detail: String) -> Problem {
+    Problem::new(Kind::Unavailable, detail)
 }
 
 fn submission(
@@ -204,30 +196,16 @@ async fn settle<I: Intake>(
     http: Arc<HttpIntake<I>>,
     (submission, mut rejects): (Submission, RejectCounts),
 ) -> Result<Receipt, Problem> {
-    let submitted = submission.records.len() as u64;
-    let received = submitted + rejects.iter().sum::<u64>();
-    http.figures.receive(usize::try_from(received).unwrap_or(usize::MAX));
-    http.figures.reject(&rejects);
+    let submitted = submission.records.len();
+    let received = submitted as u64 + rejects.iter().sum::<u64>();
+    let class = RecordClass::of(&submission.records);
+    let in_flight = http.figures.receive(class, &rejects, submitted);
     if submitted > 0 {
-        let lost = |problem: Problem| {
-            http.figures.lose(submitted);
-            problem
-        };
-        let ticket = http.intake.submit(submission).await.map_err(|e| lost(e.into()))?;
-        let applied = ticket.await.map_err(|error| lost(error.into()))?;
-        http.figures.settle(submitted, &applied.rejects);
+        let applied = http.intake.submit(submission).await?.await?;
+        in_flight.settle(&applied.rejects);
         for (sum, late) in rejects.iter_mut().zip(&applied.rejects) {
             *sum += late;
         }
     }
     Ok(Receipt::new(received, &rejects))
-}
-
-fn bearer(headers: &HeaderMap) -> Result<&str, AuthError> {
-    let Some(shown) = headers.get(header::AUTHORIZATION) else { return Err(AuthError::Missing) };
-    let shown = shown.to_str().map_err(|_binary| AuthError::Malformed)?;
-    match shown.split_once(' ') {
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token.trim()),
-        Some(_) | None => Err(AuthError::Malformed),
-    }
 }

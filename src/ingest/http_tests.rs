@@ -2,6 +2,7 @@
 
 use std::future::{Ready, ready};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -10,6 +11,9 @@ use tokio::net::{TcpListener, TcpStream};
 use super::figures::IngestFigures;
 use super::http::{HttpIntake, routes};
 use super::intake::Intake;
+use crate::admin::readiness::Readiness;
+use crate::admin::routes::Admin;
+use crate::admin::server::AdminConfig;
 use crate::auth::authority::Authority;
 use crate::auth::book::Book;
 use crate::auth::command::NewToken;
@@ -19,6 +23,7 @@ use crate::domain::fix::FutureRule;
 use crate::domain::ids::{AccountId, AppId};
 use crate::domain::submission::{Applied, Lost, Records, Submission, SubmitError};
 use crate::domain::units::UtcMs;
+use crate::telemetry::sampler::Metrics;
 
 const NOW: UtcMs = UtcMs(1_767_225_600_000);
 const DEVICE: &str = "00112233-4455-6677-8899-aabbccddeeff";
@@ -68,15 +73,30 @@ impl Server {
         );
         let (shards, figures) = (Arc::new(shards), Arc::new(IngestFigures::default()));
         let authority = Arc::new(Authority::of(book));
-        let http = HttpIntake::new(Arc::clone(&shards), authority, Arc::clone(&figures));
+        let http = HttpIntake::new(Arc::clone(&shards), Arc::clone(&figures));
+        let (config, metrics) = (AdminConfig::default(), Metrics::new(1).expect("a table"));
+        let router = Admin::new(&config, authority, Readiness::new(), metrics)
+            .mount(Scope::Ingest, Duration::from_secs(20), routes(http))
+            .into_router();
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("bound");
-        tokio::spawn(async move { axum::serve(listener, routes(http)).await });
+        tokio::spawn(async move { axum::serve(listener, router).await });
         Self { address, shards, figures, token: token.reveal() }
     }
 
     async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
         self.raw(path, &self.token, body.to_string().as_bytes()).await
+    }
+
+    /// A request whose body has not come yet.
+    async fn begin(&self, token: &str) -> TcpStream {
+        let mut socket = TcpStream::connect(self.address).await.expect("there");
+        let head = format!(
+            "POST /v1/pings HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\
+             connection: close\r\ncontent-length: 2000000\r\n\r\n"
+        );
+        socket.write_all(head.as_bytes()).await.expect("sent");
+        socket
     }
 
     async fn raw(&self, path: &str, token: &str, body: &[u8]) -> (u16, Value) {
@@ -115,7 +135,7 @@ async fn pings_reach_the_shards_and_are_counted() {
     assert_eq!((fixes[0].fixed_at, fixes[0].at.lat), (NOW, 375_665_000));
     assert_eq!((fixes[1].fixed_at, fixes[1].accuracy_m), (NOW + 1000, 13));
     assert_eq!(fixes[1].flags.0, 2 | 4 | 8 | 32);
-    let figures = server.figures.snapshot();
+    let figures = server.figures.snapshot().pings;
     assert_eq!((figures.received, figures.evaluated, figures.in_flight), (4, 2, 0));
 }
 
@@ -140,6 +160,8 @@ async fn the_other_kinds_have_routes_too() {
         assert_eq!((status, &receipt["evaluated"]), (200, &json!(1)), "{path} {receipt}");
     }
     assert_eq!(server.shards.taken.lock().expect("whole").len(), 3);
+    let figures = server.figures.snapshot();
+    assert_eq!((figures.pings.received, figures.reports.evaluated), (0, 3));
 }
 
 #[tokio::test]
@@ -168,7 +190,7 @@ async fn refusals_name_the_field() {
         let (got, problem) = server.post("/v1/pings", &body).await;
         assert_eq!((got, problem["pointer"].as_str()), (status, Some(pointer)), "{problem}");
     }
-    assert_eq!(server.figures.snapshot().received, 0);
+    assert_eq!(server.figures.snapshot().pings.received, 0);
     assert_eq!(server.raw("/v1/pings", &server.token, b"{").await.0, 400);
 }
 
@@ -182,8 +204,31 @@ async fn strangers_and_full_houses_are_told_so() {
     let body = json!({"app": 1, "pings": [{"device": DEVICE, "lat": 1, "lon": 2}]});
     let (status, _) = server.post("/v1/pings", &body).await;
     assert_eq!(status, 503);
-    let figures = server.figures.snapshot();
+    let figures = server.figures.snapshot().pings;
     assert_eq!((figures.received, figures.rejected[15], figures.in_flight), (1, 1, 0));
     let (status, problem) = server.raw("/v1/pings", &server.token, &long).await;
     assert_eq!((status, &problem["type"]), (413, &json!("urn:geofenced:problem:too-large")));
+}
+
+#[tokio::test]
+async fn nobody_s_body_is_read_before_token_and_turn() {
+    let server = Server::start(Shards::default()).await;
+    let status = async |mut socket: TcpStream| {
+        let mut head = [0; 12];
+        socket.read_exact(&mut head).await.expect("an answer");
+        String::from_utf8_lossy(&head[9..]).into_owned()
+    };
+    assert_eq!(status(server.begin("gf_guess").await).await, "401");
+    let mut waiting = vec![];
+    for _ in 0..32 {
+        waiting.push(server.begin(&server.token).await);
+    }
+    let all = async {
+        while server.figures.snapshot().http_requests < 32 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), all).await.expect("all have a turn");
+    assert_eq!(status(server.begin(&server.token).await).await, "503");
+    drop(waiting);
 }

@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value};
 
-use super::problem::Problem;
 use crate::domain::ids::{AppId, DeviceId, JobId, PlaceId};
 use crate::domain::ping::{Ping, PingFlags};
+use crate::domain::problem::{Kind, Problem};
 use crate::domain::report::{HintVerdict, Outcome, OutcomeKind, PlaceHint, Platform, Profile};
 use crate::domain::units::{PointE7, UtcMs};
 use crate::wire::limits::MAX_FRAME_RECORDS;
@@ -16,7 +16,7 @@ pub(super) fn body<T>(
     read: impl Fn(&mut Fields) -> Result<T, Problem>,
 ) -> Result<(AppId, Vec<T>), Problem> {
     let value: Value = serde_json::from_slice(bytes).map_err(|error| {
-        Problem::json(format!("{error}; send an object with \"app\" and \"{list}\""))
+        Problem::new(Kind::BadJson, format!("{error}; send an object with \"app\" and \"{list}\""))
     })?;
     let mut fields = Fields::of(value, String::new())?;
     let app = AppId(fields.u32("app")?);

@@ -7,21 +7,28 @@
 //! reads no further, and QUIC's flow control holds the client back.
 //!
 //! Read in this order: where submissions go ([`intake`]), the bounds ([`config`]), what is counted
-//! ([`figures`]), the socket ([`endpoint`]), who may come in ([`admission`]), a client from hello to close
+//! ([`figures`], [`flow`]), the socket ([`endpoint`]), what QUIC is told ([`transport`]), who may come in ([`admission`]), a client from hello to close
 //! ([`connection`]), its frames and their acks ([`stream`]), from claims to facts ([`believe`]), and for people
-//! with curl [`http`], its bodies ([`json`]) and its refusals ([`problem`]).
+//! with curl [`http`] and its bodies ([`json`]).
 
 pub mod intake;
 pub mod config;
 pub mod figures;
+pub mod flow;
 pub mod endpoint;
+pub mod transport;
 mod admission;
 mod connection;
 mod stream;
 mod believe;
 pub mod http;
 mod json;
-pub mod problem;
 
+#[cfg(test)]
+mod admission_tests;
+#[cfg(test)]
+mod config_tests;
+#[cfg(test)]
+mod flow_tests;
 #[cfg(test)]
 mod http_tests;

@@ -15,8 +15,10 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::believe::{self, Believed};
-use super::connection::{Ended, Refusal, close};
+use super::config::READ_BYTES;
+use super::connection::{Ended, Fuse, Refusal, close};
 use super::endpoint::{Shared, stopped};
+use super::figures::{InFlight, RecordClass};
 use super::intake::Intake;
 use crate::auth::grant::Grant;
 use crate::domain::ids::{FrameSeq, InstanceId, Origin, StreamNo};
@@ -26,9 +28,6 @@ use crate::wire::ack::Ack;
 use crate::wire::close::CloseCode;
 use crate::wire::frame::{self, Frame, Step};
 use crate::wire::header::Header;
-
-/// Bytes taken from QUIC in one go: about 2,000 pings.
-const READ_BYTES: usize = 64 << 10;
 
 /// What a stream needs to know of its connection.
 pub(super) struct StreamContext<I> {
@@ -55,9 +54,12 @@ impl<I> StreamContext<I> {
 struct Open<T> {
     stream: StreamNo,
     seq: FrameSeq,
-    submitted: u64,
+    /// When its last byte was here.
+    read_at: Instant,
     /// Refused at intake.
     rejects: RejectCounts,
+    /// Its other records, to be counted when the ticket tells.
+    in_flight: InFlight,
     /// `None` when nothing of the frame was left to submit.
     ticket: Option<T>,
 }
@@ -68,8 +70,9 @@ pub(super) async fn serve<I: Intake>(
     send: SendStream,
     recv: RecvStream,
 ) {
+    let _fuse = Fuse { shared: &*context.shared, connection: &context.connection };
     let (opened, open) = mpsc::channel(context.shared.config.max_unacked_frames as usize);
-    let acker = Acker { context: &context, send, bytes: Vec::with_capacity(512), muted: false };
+    let acker = Acker::new(&context, send);
     let reading = async {
         let reader = Reader::new(&context, recv, opened);
         if let Err(Ended::Refused(refusal)) = reader.run().await {
@@ -160,7 +163,7 @@ impl<'a, I: Intake> Reader<'a, I> {
 
     /// Hands over every whole frame in the buffer and moves the rest to its front.
     async fn take_frames(&mut self) -> Result<(), Ended> {
-        let mut at = 0;
+        let (mut at, read_at) = (0, Instant::now());
         let needs = loop {
             match frame::next(&self.buffer[at..self.filled], self.context.shared.limits)? {
                 Step::Needs(bytes) => break bytes,
@@ -168,7 +171,7 @@ impl<'a, I: Intake> Reader<'a, I> {
                     let header = frame.header;
                     let batch = self.believe(&frame)?;
                     at = self.filled - rest.len();
-                    self.hand_over(&header, batch).await?;
+                    self.hand_over(&header, batch, read_at).await?;
                 }
             }
         };
@@ -179,6 +182,7 @@ impl<'a, I: Intake> Reader<'a, I> {
         }
         // `needs` is bounded by the limits that the header was checked against.
         if needs > self.buffer.len() {
+            self.buffer.reserve_exact(needs - self.buffer.len());
             self.buffer.resize(needs, 0);
         }
         Ok(())
@@ -194,7 +198,6 @@ impl<'a, I: Intake> Reader<'a, I> {
         self.check_place(header)?;
         let shared = &self.context.shared;
         let received_at = shared.intake.received_at();
-        shared.figures.receive(usize::from(header.records));
         let (account, allowed) = {
             let grant = self.context.grant.borrow();
             (grant.account, grant.apps.has(header.app))
@@ -209,12 +212,15 @@ impl<'a, I: Intake> Reader<'a, I> {
         let Some(Believed { records, rejects }) = believed else {
             let mut rejects = RejectCounts::default();
             rejects[usize::from(RejectReason::AppNotAllowed.number())] = u64::from(header.records);
-            return Ok(Batch { submission: None, rejects });
+            let class = RecordClass::of_frame(header.kind);
+            let in_flight = shared.figures.receive(class, &rejects, 0);
+            return Ok(Batch { submission: None, rejects, in_flight });
         };
+        let in_flight = shared.figures.receive(RecordClass::of(&records), &rejects, records.len());
         let origin = Some(origin);
         let submission = Submission { account, app: header.app, origin, received_at, records };
         let submission = (!submission.records.is_empty()).then_some(submission);
-        Ok(Batch { submission, rejects })
+        Ok(Batch { submission, rejects, in_flight })
     }
 
     fn check_place(&self, header: &Header) -> Result<(), Refusal> {
@@ -237,24 +243,22 @@ impl<'a, I: Intake> Reader<'a, I> {
     }
 
     /// Waits until the shards take the batch and the list of open frames has room for it.
-    async fn hand_over(&mut self, header: &Header, batch: Batch) -> Result<(), Ended> {
-        let Batch { submission, rejects } = batch;
+    async fn hand_over(
+        &mut self,
+        header: &Header,
+        batch: Batch,
+        read_at: Instant,
+    ) -> Result<(), Ended> {
+        let Batch { submission, rejects, in_flight } = batch;
         let (stream, seq) = (header.stream, header.seq);
         self.last = Some((stream, seq));
-        let shared = &self.context.shared;
-        shared.figures.reject(&rejects);
-        let submitted = submission.as_ref().map_or(0, |made| made.records.len() as u64);
         let ticket = match submission {
             None => None,
-            Some(submission) => match shared.intake.submit(submission).await {
-                Ok(ticket) => Some(ticket),
-                Err(error) => {
-                    shared.figures.lose(submitted);
-                    return Err(refused(&error).into());
-                }
-            },
+            Some(submission) => {
+                Some(self.context.shared.intake.submit(submission).await.map_err(refused)?)
+            }
         };
-        let open = Open { stream, seq, submitted, rejects, ticket };
+        let open = Open { stream, seq, read_at, rejects, in_flight, ticket };
         self.opened.send(open).await.map_err(|_ended| Ended::Lost)
     }
 }
@@ -264,14 +268,25 @@ struct Batch {
     /// `None` when nothing was left of it.
     submission: Option<Submission>,
     rejects: RejectCounts,
+    in_flight: InFlight,
 }
 
-fn refused(error: &SubmitError) -> Refusal {
-    let code = match error {
-        SubmitError::Draining => CloseCode::Draining,
-        SubmitError::Closed { .. } => CloseCode::Unavailable,
+fn refused(error: SubmitError) -> Ended {
+    match error {
+        // A close now would take away the acks of the frames before this one.
+        SubmitError::Draining => Ended::Drained,
+        SubmitError::Closed { .. } => {
+            Ended::Refused(Refusal::new(CloseCode::Unavailable, error.to_string()))
+        }
+    }
+}
+
+fn lost(why: Lost) -> Refusal {
+    let code = match why {
+        Lost::Stopped => CloseCode::Draining,
+        Lost::SyncFailed => CloseCode::Unavailable,
     };
-    Refusal::new(code, error.to_string())
+    Refusal::new(code, why.to_string())
 }
 
 /// Resolves tickets in their order and acknowledges what is safe.
@@ -280,11 +295,19 @@ struct Acker<'a, I> {
     send: SendStream,
     /// The ack being written; kept, so that none is allocated.
     bytes: Vec<u8>,
+    /// When the frames that the ack is for were read; kept as well.
+    read_at: Vec<Instant>,
     /// The client gets no more acks: it has gone, or a frame was lost and none behind it may be acknowledged.
     muted: bool,
 }
 
-impl<I: Intake> Acker<'_, I> {
+impl<'a, I: Intake> Acker<'a, I> {
+    fn new(context: &'a StreamContext<I>, send: SendStream) -> Self {
+        let frames = context.shared.config.max_unacked_frames as usize;
+        let (bytes, read_at) = (Vec::with_capacity(512), Vec::with_capacity(frames.min(256)));
+        Self { context, send, bytes, read_at, muted: false }
+    }
+
     async fn run(mut self, mut open: mpsc::Receiver<Open<I::Ticket>>) {
         let mut held = None;
         let mut number = None;
@@ -314,7 +337,7 @@ impl<I: Intake> Acker<'_, I> {
             None => Ok(Applied::default()),
             Some(ticket) => ticket.await,
         };
-        self.settle(ack, &frame, outcome);
+        self.settle(ack, frame, outcome);
     }
 
     /// Adds frames that are safe already, up to the first that is not; that one is returned.
@@ -329,44 +352,45 @@ impl<I: Intake> Acker<'_, I> {
                 Some(ticket) => now_or_never(ticket).await,
             };
             match outcome {
-                Some(outcome) => self.settle(ack, &frame, outcome),
+                Some(outcome) => self.settle(ack, frame, outcome),
                 None => return Some(frame),
             }
         }
         None
     }
 
-    fn settle(&mut self, ack: &mut Ack, frame: &Open<I::Ticket>, outcome: Result<Applied, Lost>) {
-        let shared = &self.context.shared;
+    fn settle(&mut self, ack: &mut Ack, frame: Open<I::Ticket>, outcome: Result<Applied, Lost>) {
         match outcome {
             Ok(applied) => {
-                shared.figures.settle(frame.submitted, &applied.rejects);
+                frame.in_flight.settle(&applied.rejects);
+                self.read_at.push(frame.read_at);
                 ack.upto = frame.seq;
                 let refused = frame.rejects.iter().zip(&applied.rejects);
                 for (sum, (early, late)) in ack.rejects.iter_mut().zip(refused) {
                     *sum += early + late;
                 }
             }
-            Err(lost) => {
-                shared.figures.lose(frame.submitted);
+            Err(why) => {
                 self.muted = true;
-                let refusal = Refusal::new(CloseCode::Unavailable, lost.to_string());
-                close(shared, &self.context.connection, &refusal);
+                close(&self.context.shared, &self.context.connection, &lost(why));
             }
         }
     }
 
     async fn send(&mut self, ack: &Ack) {
-        if self.muted {
-            return;
+        if !self.muted {
+            self.bytes.clear();
+            ack.encode(&mut self.bytes);
+            // An error means that the client went, or does not want acks of this stream. It resends; nothing
+            // is owed to it.
+            self.muted = self.send.write_all(&self.bytes).await.is_err();
         }
-        self.bytes.clear();
-        ack.encode(&mut self.bytes);
-        match self.send.write_all(&self.bytes).await {
-            Ok(()) => self.context.shared.figures.ack(),
-            // The client went, or does not want acks of this stream. It resends; nothing is owed to it.
-            Err(_gone) => self.muted = true,
+        if !self.muted {
+            let (figures, now) = (&self.context.shared.figures, Instant::now());
+            figures.ack();
+            self.read_at.iter().for_each(|&read_at| figures.ack_age(now - read_at));
         }
+        self.read_at.clear();
     }
 
     /// Ends our side and waits until the client has everything, so that a close after it takes nothing away.

@@ -209,8 +209,9 @@ fn dealt<T: OfDevice>(
     }
     for (shard, share) in shares.iter_mut().enumerate().filter(|(_, share)| !share.parts.is_empty())
     {
-        let mine = records.iter().filter(|record| deal.owner(partition_of(record)) == shard);
-        let mut mine: Vec<T> = mine.copied().collect();
+        let count: u32 = share.parts.iter().map(|(_, count)| count).sum();
+        let mut mine: Vec<T> = Vec::with_capacity(count as usize);
+        mine.extend(records.iter().filter(|record| deal.owner(partition_of(record)) == shard));
         mine.sort_by_key(partition_of);
         share.records = Some(wrap(mine));
     }

@@ -5,7 +5,7 @@
 //! consumer on the command line, over [`http_client`]. `docs/asyncapi.yaml` describes it all to outsiders.
 
 pub mod cloudevents;
-pub mod problem;
+mod problem;
 pub mod queue;
 pub mod http_client;
 pub mod tail;

@@ -18,8 +18,8 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::cloudevents::{NDJSON, write_line};
-use super::problem::Problem;
 use crate::domain::ids::AccountId;
+use crate::domain::problem::{Kind, Problem};
 use crate::identity::Keyring;
 use crate::outbox::consumer::{ConsumerKey, ConsumerName, Filter, Owner};
 use crate::outbox::read::{MAX_READ_RECORDS, ReadAsk, Reading};
@@ -71,7 +71,7 @@ impl QueueService {
         tokio::pin!(waiting);
         loop {
             let turn = self.reads.acquire().await;
-            let turn = turn.map_err(|ended| Problem::internal(ended.to_string()))?;
+            let turn = turn.map_err(|ended| Problem::new(Kind::Internal, ended.to_string()))?;
             visible.mark_unchanged();
             let reading = self.outbox.read(key, ask).await?;
             if !reading.records.is_empty() || wait.is_zero() || waiting.is_elapsed() {
@@ -104,8 +104,8 @@ impl QueueService {
                 .map(|()| lines)
         });
         match written.await {
-            Ok(lines) => lines.map_err(|error| Problem::internal(error.to_string())),
-            Err(ended) => Err(Problem::internal(ended.to_string())),
+            Ok(lines) => lines.map_err(|error| Problem::new(Kind::Internal, error.to_string())),
+            Err(ended) => Err(Problem::new(Kind::Internal, ended.to_string())),
         }
     }
 }
@@ -205,7 +205,7 @@ async fn records(
 ) -> Result<Response, Problem> {
     let key = key_of(caller, &name)?;
     let Query(query) = query.map_err(|rejection| {
-        Problem::of_field(
+        Problem::field(
             "query",
             format!("{}; known are limit, wait_s, after", rejection.body_text()),
         )
@@ -213,12 +213,12 @@ async fn records(
     let limit = query.limit.unwrap_or(DEFAULT_LIMIT);
     if !(1..=MAX_READ_RECORDS).contains(&limit) {
         let detail = format!("limit is {limit}; use 1 to {MAX_READ_RECORDS}");
-        return Err(Problem::of_field("limit", detail));
+        return Err(Problem::field("limit", detail));
     }
     let wait_s = query.wait_s.unwrap_or(0);
     if wait_s > MAX_WAIT_S {
         let detail = format!("wait_s is {wait_s}; use 0 to {MAX_WAIT_S}");
-        return Err(Problem::of_field("wait_s", detail));
+        return Err(Problem::field("wait_s", detail));
     }
     let ask = ReadAsk { after: query.after, limit };
     let wait = Duration::from_secs(wait_s.into());
@@ -252,7 +252,7 @@ async fn ack(
     let offset = match json::<AckAsk>(&body)?.offset {
         OffsetText::Number(offset) => offset,
         OffsetText::Text(text) => text.parse().map_err(|reason| {
-            Problem::of_field("offset", format!("{text:?} is no offset: {reason}"))
+            Problem::field("/offset", format!("{text:?} is no offset: {reason}"))
         })?,
     };
     service.outbox.ack(key.clone(), offset).await?;
@@ -262,15 +262,21 @@ async fn ack(
 fn owner_of(caller: MaybeCaller) -> Result<Owner, Problem> {
     match caller {
         Some(Extension(caller)) => Ok(Owner::Account(caller.account)),
-        None => Err(Problem::no_caller()),
+        None => Err(no_caller()),
     }
+}
+
+/// A request that came past the authentication layer.
+fn no_caller() -> Problem {
+    let detail = "send a bearer token with the scope \"queue\" in the Authorization header";
+    Problem::new(Kind::Unauthenticated, detail)
 }
 
 fn key_of(caller: MaybeCaller, name: &str) -> Result<ConsumerKey, Problem> {
     let owner = owner_of(caller)?;
     match ConsumerName::parse(name) {
         Ok(name) => Ok(ConsumerKey { owner, name }),
-        Err(error) => Err(Problem::of_field("name", error.to_string())),
+        Err(error) => Err(Problem::field("name", error.to_string())),
     }
 }
 
@@ -280,18 +286,18 @@ fn filter_of(kinds: &[String]) -> Result<Filter, Problem> {
         .iter()
         .map(|label| {
             RecordKind::from_label(label).ok_or_else(|| {
-                Problem::of_field("kinds", format!("{label:?} is no kind; use {}", known()))
+                Problem::field("/kinds", format!("{label:?} is no kind; use {}", known()))
             })
         })
         .collect::<Result<_, _>>()?;
     Filter::of(&kinds).ok_or_else(|| {
-        Problem::of_field("kinds", format!("name at least one of {}, or leave kinds out", known()))
+        Problem::field("/kinds", format!("name at least one of {}, or leave kinds out", known()))
     })
 }
 
 fn json<'b, T: Deserialize<'b>>(body: &'b [u8]) -> Result<T, Problem> {
     serde_json::from_slice(body)
-        .map_err(|error| Problem::of_field("body", format!("the body is not as expected: {error}")))
+        .map_err(|error| Problem::field("", format!("the body is not as expected: {error}")))
 }
 
 fn standing(service: &QueueService, key: ConsumerKey) -> Result<QueueView, Problem> {

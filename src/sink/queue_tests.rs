@@ -101,7 +101,7 @@ async fn a_consumer_is_created_reads_acknowledges_and_goes() {
     let (status, _) = house.ask(1, "DELETE", "/v1/queues/crm", "").await;
     assert_eq!(status, StatusCode::NO_CONTENT);
     let (status, body) = house.ask(1, "GET", "/v1/queues/crm/records", "").await;
-    assert_eq!((status, &of(&body)["field"]), (StatusCode::NOT_FOUND, &json!("name")));
+    assert_eq!((status, &of(&body)["pointer"]), (StatusCode::NOT_FOUND, &json!("name")));
 }
 
 #[tokio::test]
@@ -130,31 +130,31 @@ async fn an_account_can_neither_see_nor_touch_another_s() {
 async fn a_refusal_names_the_field_and_what_is_allowed() {
     let house = House::with_jobs(1).await;
     house.ask(1, "PUT", "/v1/queues/crm", "").await;
-    for (method, path, body, field, says) in [
+    for (method, path, body, pointer, says) in [
         ("PUT", "/v1/queues/CRM", "", "name", "a-z"),
-        ("PUT", "/v1/queues/new", r#"{"kinds":["clicked","tapped"]}"#, "kinds", "push_job"),
-        ("PUT", "/v1/queues/new", r#"{"kinds":[]}"#, "kinds", "at least one"),
-        ("PUT", "/v1/queues/new", r#"{"form":"latest"}"#, "body", "form"),
-        ("PUT", "/v1/queues/new", r#"{"from":"middle"}"#, "body", "earliest"),
+        ("PUT", "/v1/queues/new", r#"{"kinds":["clicked","tapped"]}"#, "/kinds", "push_job"),
+        ("PUT", "/v1/queues/new", r#"{"kinds":[]}"#, "/kinds", "at least one"),
+        ("PUT", "/v1/queues/new", r#"{"form":"latest"}"#, "", "form"),
+        ("PUT", "/v1/queues/new", r#"{"from":"middle"}"#, "", "earliest"),
         ("GET", "/v1/queues/crm/records?limit=0", "", "limit", "10000"),
         ("GET", "/v1/queues/crm/records?limit=10001", "", "limit", "10000"),
         ("GET", "/v1/queues/crm/records?wait_s=61", "", "wait_s", "60"),
         ("GET", "/v1/queues/crm/records?limt=3", "", "query", "limit"),
-        ("POST", "/v1/queues/crm/ack", r#"{"offset":2}"#, "offset", "newest is 1"),
-        ("POST", "/v1/queues/crm/ack", r#"{"offset":"x"}"#, "offset", "no offset"),
-        ("POST", "/v1/queues/crm/ack", "", "body", "body"),
+        ("POST", "/v1/queues/crm/ack", r#"{"offset":2}"#, "/offset", "newest is 1"),
+        ("POST", "/v1/queues/crm/ack", r#"{"offset":"x"}"#, "/offset", "no offset"),
+        ("POST", "/v1/queues/crm/ack", "", "", "body"),
     ] {
         let (status, answer) = house.ask(1, method, path, body).await;
         let problem = of(&answer);
         assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{method} {path} {body}: {problem}");
-        assert_eq!(problem["field"], field, "{path} {body}: {problem}");
+        assert_eq!(problem["pointer"], pointer, "{path} {body}: {problem}");
         assert!(
             problem["detail"].as_str().is_some_and(|detail| detail.contains(says)),
             "{problem}"
         );
     }
     let (status, answer) = house.ask(1, "PUT", "/v1/queues/crm", r#"{"kinds":["clicked"]}"#).await;
-    assert_eq!((status, &of(&answer)["field"]), (StatusCode::CONFLICT, &json!("kinds")));
+    assert_eq!((status, &of(&answer)["pointer"]), (StatusCode::CONFLICT, &json!("/kinds")));
 }
 
 #[tokio::test]

@@ -82,6 +82,14 @@ table! {
         "Pings refused, by reason.";
     PINGS_IN_FLIGHT = "geofenced_pings_in_flight", Gauge, Count, [],
         "Pings received and neither evaluated nor rejected yet.";
+    REPORTS_RECEIVED = "geofenced_reports_received_total", Counter, Count, [],
+        "Outcomes, profiles and place hints decoded from frames and HTTP bodies.";
+    REPORTS_EVALUATED = "geofenced_reports_evaluated_total", Counter, Count, [],
+        "Reports that the engine stepped and did not reject.";
+    REPORTS_REJECTED = "geofenced_reports_rejected_total", Counter, Count, ["reason"],
+        "Reports refused, by reason.";
+    REPORTS_IN_FLIGHT = "geofenced_reports_in_flight", Gauge, Count, [],
+        "Reports received and neither evaluated nor rejected yet.";
 
     TRIGGERS = "geofenced_triggers_total", Counter, Count, [],
         "Triggers opened, those restored at the start included.";
@@ -98,14 +106,22 @@ table! {
         "Client connections that were let in.";
     CONNECTIONS_REFUSED = "geofenced_connections_refused_total", Counter, Count, [],
         "Attempts refused because too many handshakes were under way.";
+    CONNECTIONS_RETRIED = "geofenced_connections_retried_total", Counter, Count, [],
+        "Attempts that were asked to prove their address first.";
     CONNECTIONS_CLOSED = "geofenced_connections_closed_total", Counter, Count, ["code"],
         "Client connections that we closed, by the protocol's code.";
     FRAMES_RECEIVED = "geofenced_frames_received_total", Counter, Count, [],
-        "Frames read whole.";
+        "Frames and HTTP bodies read whole.";
+    RECEIVED_BYTES = "geofenced_received_bytes_total", Counter, Bytes, [],
+        "Bytes read from data streams.";
     ACKS = "geofenced_acks_total", Counter, Count, [],
         "Acks sent.";
     ACK_SECONDS = "geofenced_ack_seconds", Histogram(SECONDS), Seconds, [],
         "From the last byte of a frame to its ack.";
+    HTTP_INTAKE = "geofenced_http_intake_total", Counter, Count, [],
+        "HTTP requests to intake with a good token.";
+    HTTP_INTAKE_PROBLEMS = "geofenced_http_intake_problems_total", Counter, Count, [],
+        "Those of them that were answered with a problem.";
 
     DEVICES = "geofenced_devices", Gauge, Count, [],
         "Devices in the tables of all partitions.";

@@ -53,7 +53,7 @@ pub enum CloseCode {
 pub enum Retry {
     /// Connect again at once, with the usual pauses between attempts, and resend.
     Reconnect,
-    /// Connect again after at least ten seconds, and resend.
+    /// Connect again after ten seconds or more, and resend.
     Later,
     /// Give up: the same again would end the same. A person has to change something.
     Never,
@@ -125,16 +125,18 @@ impl CloseCode {
         }
     }
 
-    /// What a client does after it.
+    /// What a client does after it. `Done` is for a client with nothing left to send; one that is still open
+    /// has, or will have.
     #[must_use]
     pub fn retry(self) -> Retry {
         match self {
-            Self::Draining | Self::HelloTimeout | Self::FrameTimeout | Self::Internal => {
-                Retry::Reconnect
-            }
-            Self::TooManyConnections | Self::TooManyForAccount | Self::Unavailable => Retry::Later,
             Self::Done
-            | Self::Superseded
+            | Self::Draining
+            | Self::HelloTimeout
+            | Self::FrameTimeout
+            | Self::Internal => Retry::Reconnect,
+            Self::TooManyConnections | Self::TooManyForAccount | Self::Unavailable => Retry::Later,
+            Self::Superseded
             | Self::UnsupportedVersion
             | Self::BadHello
             | Self::Unauthenticated

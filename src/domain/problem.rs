@@ -1,0 +1,148 @@
+//! A refusal over HTTP as data: an RFC 9457 problem document that names the field and says what to change.
+//!
+//! Every part that has routes makes them; `admin::problem` alone turns them into answers.
+
+use std::borrow::Cow;
+
+use super::submission::{Lost, SubmitError};
+
+/// What kind of problem it is. Each has a status, a `type` and a title of its own.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// The request cannot be read.
+    BadRequest,
+    /// The body is not JSON.
+    BadJson,
+    /// No token, or not a good one.
+    Unauthenticated,
+    /// The token lacks a scope.
+    Forbidden,
+    /// The token does not speak for the app.
+    AppNotAllowed,
+    /// There is no such thing.
+    NotFound,
+    /// The path has other methods.
+    MethodNotAllowed,
+    /// It contradicts what is there.
+    Conflict,
+    /// The body is too long.
+    TooLarge,
+    /// A field or parameter has a value that is not allowed.
+    BadField,
+    /// What was asked for has failed, for a reason that is not in the request.
+    Failed,
+    /// A fault of the daemon's own.
+    Internal,
+    /// Nothing wrong with the request; not now.
+    Unavailable,
+    /// No answer in time.
+    TimedOut,
+}
+
+impl Kind {
+    /// Every kind. Of those with one status, the one that says least comes first.
+    pub const ALL: [Self; 14] = [
+        Self::BadRequest,
+        Self::BadJson,
+        Self::Unauthenticated,
+        Self::Forbidden,
+        Self::AppNotAllowed,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::Conflict,
+        Self::TooLarge,
+        Self::Failed,
+        Self::BadField,
+        Self::Internal,
+        Self::Unavailable,
+        Self::TimedOut,
+    ];
+
+    /// Status, last part of the `type`, title.
+    const fn row(self) -> (u16, &'static str, &'static str) {
+        match self {
+            Self::BadRequest => (400, "bad-request", "The request cannot be read"),
+            Self::BadJson => (400, "bad-json", "The body is not JSON"),
+            Self::Unauthenticated => (401, "unauthenticated", "Who are you?"),
+            Self::Forbidden => (403, "forbidden", "The token lacks a scope"),
+            Self::AppNotAllowed => (403, "app-not-allowed", "The token is for other apps"),
+            Self::NotFound => (404, "not-found", "There is no such thing"),
+            Self::MethodNotAllowed => (405, "method-not-allowed", "The path has other methods"),
+            Self::Conflict => (409, "conflict", "It contradicts what is there"),
+            Self::TooLarge => (413, "too-large", "The body is too long"),
+            Self::Failed => (422, "failed", "It could not be done"),
+            Self::BadField => (422, "bad-field", "A field is wrong"),
+            Self::Internal => (500, "internal", "A fault of the daemon's own"),
+            Self::Unavailable => (503, "unavailable", "Not now"),
+            Self::TimedOut => (504, "timed-out", "No answer in time"),
+        }
+    }
+}
+
+/// A problem document.
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
+pub struct Problem {
+    #[serde(rename = "type", serialize_with = "as_urn")]
+    slug: &'static str,
+    title: &'static str,
+    status: u16,
+    detail: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pointer: Option<Cow<'static, str>>,
+}
+
+impl Problem {
+    /// A problem with a sentence that says what to change.
+    #[must_use]
+    pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
+        let (status, slug, title) = kind.row();
+        Self { slug, title, status, detail: detail.into(), pointer: None }
+    }
+
+    /// A field of a body, by its JSON pointer (RFC 6901), or a parameter, by its name, whose value is not
+    /// allowed.
+    #[must_use]
+    pub fn field(pointer: impl Into<Cow<'static, str>>, detail: impl Into<String>) -> Self {
+        Self::new(Kind::BadField, detail).at(pointer)
+    }
+
+    /// A refusal that came with nothing but its status, 400 to 599.
+    #[must_use]
+    pub fn of_status(status: u16, detail: impl Into<String>) -> Self {
+        match Kind::ALL.into_iter().find(|kind| kind.row().0 == status) {
+            Some(kind) => Self::new(kind, detail),
+            None => {
+                let (slug, title) = ("refused", "The request was refused");
+                Self { slug, title, status, detail: detail.into(), pointer: None }
+            }
+        }
+    }
+
+    /// Names what is to blame: a JSON pointer into the body, or a parameter's name.
+    #[must_use]
+    pub fn at(self, pointer: impl Into<Cow<'static, str>>) -> Self {
+        Self { pointer: Some(pointer.into()), ..self }
+    }
+
+    /// The status it is answered with, 400 to 599.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+}
+
+impl From<SubmitError> for Problem {
+    fn from(error: SubmitError) -> Self {
+        Self::new(Kind::Unavailable, error.to_string())
+    }
+}
+
+impl From<Lost> for Problem {
+    fn from(error: Lost) -> Self {
+        Self::new(Kind::Unavailable, error.to_string())
+    }
+}
+
+fn as_urn<S: serde::Serializer>(slug: &&'static str, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&format_args!("urn:geofenced:problem:{slug}"))
+}
