@@ -12,3 +12,5 @@ pub mod replay;
 
 #[cfg(test)]
 mod pings_tests;
+#[cfg(test)]
+mod simulate_tests;
