@@ -120,6 +120,8 @@ pub struct Decision {
     pub position: InputPosition,
     /// 0 for the input's first output, then 1 …
     pub ordinal: u32,
+    /// Which record of the input caused it, from 0.
+    pub record: u32,
     /// The number of the snapshot it was decided with.
     pub epoch: Epoch,
     /// That snapshot's content hash.

@@ -31,7 +31,12 @@ pub(crate) fn judge(row: &Row, anchor: Option<&Anchor>, fix: &Fix, policy: &Poli
         return Arrival::Anew;
     }
     let elapsed_ms = fix.fixed_at.since(row.fixed_at);
-    if elapsed_ms == 0 && row.placed() {
+    let gap_ms = i64::from(policy.gap_s) * 1000;
+    if !row.placed() && elapsed_ms.abs() <= gap_ms {
+        // Only hints came so far, by a way of their own: the first fix may well lie behind the newest.
+        return Arrival::Next;
+    }
+    if elapsed_ms == 0 {
         return Arrival::Refused(RejectReason::Duplicate);
     }
     if elapsed_ms < -i64::from(policy.lateness_s) * 1000 {
@@ -40,11 +45,11 @@ pub(crate) fn judge(row: &Row, anchor: Option<&Anchor>, fix: &Fix, policy: &Poli
     if elapsed_ms < 0 {
         return Arrival::Late;
     }
-    if elapsed_ms > i64::from(policy.gap_s) * 1000 {
+    if elapsed_ms > gap_ms {
         return Arrival::Anew;
     }
     let last = Anchor { at: row.at, fixed_at: row.fixed_at, accuracy_m: row.accuracy_m };
-    if !row.placed() || !is_jump(&last, fix, policy) {
+    if !is_jump(&last, fix, policy) {
         return Arrival::Next;
     }
     match anchor {

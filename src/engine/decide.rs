@@ -8,32 +8,24 @@ use crate::domain::campaign::{Frequency, RunMode, Variant};
 use crate::domain::decision::{AttributionEvent, Bucket, EventKind, Output, PushJob, Transition};
 use crate::domain::ids::JobId;
 use crate::domain::ping::PingFlags;
+use crate::domain::policy::Policy;
 use crate::domain::reasons::SuppressReason;
 use crate::domain::report::Platform;
 use crate::domain::units::UtcMs;
 use crate::snapshot::view::CampaignView;
 
-use super::device::{Phase, Trigger, UsedBucket};
+use super::device::{DAY_MS, Phase, Trigger, UsedBucket};
 use super::gates::{Case, bucket, limits};
-use super::turn::Turn;
-
-/// Which open triggers a turn tries.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Attempt {
-    /// All of them: a fix or a hint has come.
-    Every,
-    /// Those never tried before: a timer made them.
-    Fresh,
-}
+use super::turn::{Basis, Turn};
 
 impl<'s> Turn<'_, 's> {
     /// Tries the open triggers. Tests push at once; of the others one wins the moment.
-    pub(crate) fn decide(&mut self, attempt: Attempt) {
+    pub(crate) fn decide(&mut self) {
         let mut winner: Option<(i32, Trigger)> = None;
         let mut at = 0;
         while at < self.annex.triggers.len() {
             let trigger = self.table.triggers.get(self.annex.triggers)[at];
-            if !self.may_try(&trigger, attempt) {
+            if !self.may_try(&trigger) {
                 at += 1;
                 continue;
             }
@@ -64,13 +56,16 @@ impl<'s> Turn<'_, 's> {
 
     /// Which gate stops the trigger now, if one does.
     fn gate(&mut self, campaign: &CampaignView<'s>, trigger: &Trigger) -> Option<SuppressReason> {
+        let (seen_at, accuracy_m) = self.rests_on(trigger.target);
         let case = Case {
             account: self.account,
             campaign: *campaign,
             target: trigger.target,
             device: self.row.key,
             moment: &self.moment,
-            bucket: bucket(self.account, campaign, self.moment.at, trigger.since),
+            seen_at,
+            accuracy_m,
+            bucket: bucket(self.account, campaign, self.moment.at, trigger),
             annex: &self.annex,
             used: self.table.buckets.get(self.annex.buckets),
             grants: self.grants,
@@ -79,20 +74,24 @@ impl<'s> Turn<'_, 's> {
             member: OnceCell::new(),
         };
         let stopped = case.stopped_by();
-        if stopped == Some(SuppressReason::Quota)
-            && let Some(limit) = case.missing_grant()
-        {
-            self.out.want(limit);
+        if stopped == Some(SuppressReason::Quota) {
+            case.missing_grants().for_each(|limit| self.out.want(limit));
         }
         stopped
     }
 
     /// A trigger is tried while the device is inside its stay; an exit is tried once, on the spot.
-    fn may_try(&self, trigger: &Trigger, attempt: Attempt) -> bool {
-        let wanted = attempt == Attempt::Every || trigger.stopped_by.is_none();
-        let inside = trigger.transition == Transition::Exit
-            || self.stay_at(trigger.target).is_some_and(|stay| stay.inside);
-        trigger.phase == Phase::Open && wanted && inside
+    fn may_try(&self, trigger: &Trigger) -> bool {
+        let is_exit = trigger.transition == Transition::Exit;
+        let wanted = match self.moment.basis {
+            Basis::Fix | Basis::Hint(_) => true,
+            Basis::Timer => trigger.stopped_by.is_none(),
+            Basis::Silence => is_exit,
+        };
+        trigger.phase == Phase::Open
+            && wanted
+            && (is_exit || self.stay_at(trigger.target).is_some_and(|stay| stay.inside))
+            && self.concerns(trigger.target)
     }
 
     fn stop(&mut self, at: usize, reason: SuppressReason) {
@@ -135,7 +134,7 @@ impl<'s> Turn<'_, 's> {
         let trigger = self.table.triggers.get(self.annex.triggers)[at];
         let test = campaign.mode() == RunMode::Testing;
         let device = self.row.key;
-        let used = bucket(self.account, campaign, self.moment.at, trigger.since);
+        let used = bucket(self.account, campaign, self.moment.at, &trigger);
         let job = self.rules.key.job_id(campaign.id(), device, used);
         self.remember_bucket(campaign, used);
         let held_out =
@@ -173,7 +172,7 @@ impl<'s> Turn<'_, 's> {
                 .map(|(place, _)| place),
             transition: trigger.transition,
             at: self.moment.at,
-            bucket: bucket(self.account, campaign, self.moment.at, trigger.since),
+            bucket: bucket(self.account, campaign, self.moment.at, trigger),
             variant: self.variant(campaign),
             expires_at: self.moment.at.plus_s(campaign.push_ttl_s()),
         };
@@ -229,20 +228,20 @@ impl<'s> Turn<'_, 's> {
 
     fn charge_cap(&mut self) {
         let Some(today) = self.account.local_day(self.moment.at) else { return };
-        if self.annex.pushes_day != today {
-            self.annex.pushes_day = today;
-            self.annex.pushes = 0;
-        }
-        self.annex.pushes = self.annex.pushes.saturating_add(1);
-        self.annex.pushes_until = match self.account.daily_cap() {
-            Some(_) => self.outlived(self.moment.at + DAY_MS),
+        self.annex.count_push(today);
+        let until = match self.account.daily_cap() {
+            Some(_) => outlived(self.moment.at + DAY_MS, self.rules.policy),
             None => self.moment.at,
         };
+        self.annex.pushes_until = self.annex.pushes_until.max(until);
     }
 
     fn charge_grants(&mut self, campaign: &CampaignView<'s>) {
         for limit in limits(self.account, campaign, self.moment.at).into_iter().flatten() {
-            self.grants.take(limit);
+            // The next piece is asked for before anybody misses it: an exit would not wait for it.
+            if self.grants.take(limit, self.moment.clock) == 0 {
+                self.out.want(limit);
+            }
         }
     }
 
@@ -254,35 +253,43 @@ impl<'s> Turn<'_, 's> {
             (RunMode::Running, Frequency::Resend { after_s }) => at.plus_s(after_s),
             (RunMode::Running, Frequency::OncePerDay) | (RunMode::Testing, _) => at + DAY_MS,
         };
-        let keep_until = self.outlived(span_ends);
-        let (account, now) = (self.account, self.moment.now.max(at));
-        self.table.buckets.retain(&mut self.annex.buckets, |used| {
-            used.keep_until >= now || is_prolonged(account.campaign(used.campaign), used, now)
-        });
+        let keep_until = outlived(span_ends, self.rules.policy);
+        self.forget_old_buckets();
         let used = UsedBucket { campaign: campaign.id(), bucket, keep_until };
         self.table.buckets.push(&mut self.annex.buckets, used);
     }
 
-    /// The end of a span, and as long again as a fix or a timer of it may still come.
-    fn outlived(&self, span_ends: UtcMs) -> UtcMs {
-        let policy = self.rules.policy;
-        span_ends.plus_s(policy.max_push_age_s.max(policy.stale_after_s))
+    /// Drops the buckets that no fix or timer can be of any more.
+    pub(crate) fn forget_old_buckets(&mut self) {
+        let (account, policy) = (self.account, self.rules.policy);
+        let now = self.moment.now.max(self.moment.at);
+        self.table.buckets.retain(&mut self.annex.buckets, |used| {
+            used.keep_until >= now
+                || is_prolonged(account.campaign(used.campaign), used, policy, now)
+        });
     }
 }
 
-/// Longer than any local day (25 h at a change of the clocks), so that a day's bucket outlives its day.
-const DAY_MS: i64 = 25 * 3_600_000;
+/// The end of a span, and as long again as a fix or a timer of it may still come.
+fn outlived(span_ends: UtcMs, policy: &Policy) -> UtcMs {
+    span_ends.plus_s(policy.max_push_age_s.max(policy.stale_after_s))
+}
 
-/// A campaign's period may be prolonged after its bucket was used: the bucket then lasts as long.
+/// A campaign's period or pause may have been prolonged after its bucket was used: the bucket then lasts as long.
 pub(super) fn is_prolonged(
     campaign: Option<CampaignView<'_>>,
     used: &UsedBucket,
+    policy: &Policy,
     now: UtcMs,
 ) -> bool {
-    used.bucket.mode == RunMode::Running
-        && campaign.is_some_and(|campaign| {
-            campaign.frequency() == Frequency::OncePerPeriod && now <= campaign.period().1
-        })
+    let Bucket { mode, span } = used.bucket;
+    let Some(campaign) = campaign.filter(|_| mode == RunMode::Running) else { return false };
+    let ends_at = match campaign.frequency() {
+        Frequency::OncePerPeriod if span == campaign.start_day() => campaign.period().1,
+        Frequency::Resend { after_s } => UtcMs(span).plus_s(after_s),
+        Frequency::OncePerPeriod | Frequency::OncePerDay => return false,
+    };
+    now <= outlived(ends_at, policy)
 }
 
 /// Priority first; then the newest campaign, which has the highest id.

@@ -90,6 +90,8 @@ pub(crate) struct Stay {
     pub(crate) next_dwell_s: u32,
     /// Fine fixes outside in a row.
     pub(crate) outside: u8,
+    /// The epoch (low 32 bits) of the last fix or hint inside: campaigns that started later have not taken it.
+    pub(crate) seen_in: u32,
     /// Whether the last fix was inside. A coarse fix outside is neither that nor one of those in a row.
     pub(crate) inside: bool,
 }
@@ -197,13 +199,23 @@ pub(crate) struct Annex {
     pub(crate) anchor: Option<Anchor>,
     /// What the device said it is.
     pub(crate) profile: Option<ProfileNote>,
-    /// The local day that `pushes` counts.
-    pub(crate) pushes_day: i64,
-    /// Jobs of that day, from all campaigns.
-    pub(crate) pushes: u16,
-    /// Until when that count may matter: the device is not evicted before.
+    /// Jobs of the last two local days that had any: around midnight fixes and hints of both may come in turn.
+    pub(crate) pushes: [DayPushes; 2],
+    /// Until when those counts may matter: the device is not evicted before.
     pub(crate) pushes_until: UtcMs,
 }
+
+/// Jobs of one local day, from all campaigns.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct DayPushes {
+    /// The day; meaningless while there are none.
+    pub(crate) day: i64,
+    /// How many.
+    pub(crate) count: u16,
+}
+
+/// Longer than any local day (25 h at a change of the clocks), so that what lasts a day outlives it.
+pub(crate) const DAY_MS: i64 = 25 * 3_600_000;
 
 impl Annex {
     /// Whether nothing hangs on it any more.
@@ -213,7 +225,39 @@ impl Annex {
             && self.hints.is_empty()
             && self.anchor.is_none()
             && self.profile.is_none()
-            && self.pushes == 0
+            && !self.has_pushes()
+    }
+
+    /// Whether a day's jobs are counted.
+    pub(crate) fn has_pushes(&self) -> bool {
+        self.pushes.iter().any(|of_day| of_day.count > 0)
+    }
+
+    /// Jobs of a local day.
+    pub(crate) fn pushes_on(&self, day: i64) -> u16 {
+        let of_day = self.pushes.iter().find(|of_day| of_day.count > 0 && of_day.day == day);
+        of_day.map_or(0, |of_day| of_day.count)
+    }
+
+    /// Counts a job; of three days the earliest is forgotten.
+    pub(crate) fn count_push(&mut self, day: i64) {
+        let count = self.pushes_on(day).saturating_add(1);
+        let [one, other] = &mut self.pushes;
+        let is_of_day = |of_day: &DayPushes| of_day.count > 0 && of_day.day == day;
+        let goes = |of_day: &DayPushes| (of_day.count > 0).then_some(of_day.day);
+        let slot = if is_of_day(one) || (!is_of_day(other) && goes(one) <= goes(other)) {
+            one
+        } else {
+            other
+        };
+        *slot = DayPushes { day, count };
+    }
+
+    /// Forgets counts of days that no fix or timer can be of any more.
+    pub(crate) fn forget_old_pushes(&mut self, clock: UtcMs) {
+        if self.has_pushes() && clock.since(self.pushes_until) > DAY_MS {
+            self.pushes = Default::default();
+        }
     }
 }
 
@@ -228,4 +272,6 @@ pub(crate) struct ProfileNote {
     pub(crate) ads_consent: bool,
     /// Agreed to advertising at night.
     pub(crate) night_consent: bool,
+    /// What the partition's clock said when it came.
+    pub(crate) heard_at: UtcMs,
 }

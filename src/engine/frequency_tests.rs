@@ -45,6 +45,42 @@ fn a_prolonged_period_keeps_its_bucket() {
 }
 
 #[test]
+fn a_period_that_starts_anew_is_another() {
+    let mut world = world_of(Frequency::OncePerPeriod);
+    assert_eq!(visits(&mut world, &[0]), [true]);
+    world.publish(|source| source.campaigns[0].start = jiff::civil::date(2026, 11, 24));
+    let job = world.walk(&[(600, 0.0)]).job();
+    assert_eq!(job.bucket.span, 20_781, "24 November");
+}
+
+#[test]
+fn a_longer_pause_holds_for_what_was_sent_before() {
+    let mut world = world_of(Frequency::Resend { after_s: 600 });
+    assert_eq!(visits(&mut world, &[0]), [true]);
+    let frequency = Frequency::Resend { after_s: 86_400 };
+    world.publish(|source| source.campaigns[0].frequency = frequency);
+    world.publish(|source| source.campaigns.push(campaign(11, &[1])));
+    assert_eq!(world.walk(&[(7200, 0.0)]).pushed(), [11]);
+    world.walk(&[(7260, 900.0)]);
+    assert_eq!(visits(&mut world, &[14_400, 86_399]), [false, false]);
+    assert_eq!(visits(&mut world, &[86_700]), [true]);
+}
+
+#[test]
+fn a_day_of_25_hours_is_one_day() {
+    let zone = "America/New_York";
+    let mut rules = super::testkit::account(1);
+    rules.time_zone = zone.to_owned();
+    let end = jiff::civil::date(2027, 12, 31);
+    let spec = CampaignSpec { frequency: Frequency::OncePerDay, end, ..campaign(10, &[1]) };
+    let mut world = World::with(rules, vec![fence(1, 0.0, 100.0)], vec![spec]);
+    let midnight = jiff::civil::date(2027, 11, 7).in_tz(zone).unwrap().timestamp();
+    let day = (midnight.as_millisecond() - super::testkit::NOON) / 1000;
+    let times = [day, day + 24 * 3600 + 1800, day + 25 * 3600];
+    assert_eq!(visits(&mut world, &times), [true, false, true]);
+}
+
+#[test]
 fn once_a_local_day() {
     let mut world = world_of(Frequency::OncePerDay);
     let times = [local(24, 0, 10), local(24, 23, 50), local(25, 0, 0), local(25, 23, 50)];
@@ -98,7 +134,7 @@ fn resend_holds_for_exits_too() {
 #[test]
 fn the_job_id_is_the_hash_of_campaign_device_and_bucket() {
     let buckets = [
-        (Frequency::OncePerPeriod, 0),
+        (Frequency::OncePerPeriod, 20_780),
         (Frequency::OncePerDay, 20_781),
         (Frequency::Resend { after_s: 900 }, at(5).0),
     ];

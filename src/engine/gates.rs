@@ -15,7 +15,7 @@ use crate::domain::reasons::SuppressReason;
 use crate::domain::units::UtcMs;
 use crate::snapshot::view::{AccountView, CampaignView};
 
-use super::device::{Annex, UsedBucket};
+use super::device::{Annex, Trigger, UsedBucket};
 use super::grants::Grants;
 use super::turn::Moment;
 
@@ -26,6 +26,10 @@ pub(crate) struct Case<'a, 's> {
     pub(crate) target: TargetId,
     pub(crate) device: DeviceKey,
     pub(crate) moment: &'a Moment,
+    /// The instant of the fix or hint that a push would rest on.
+    pub(crate) seen_at: UtcMs,
+    /// How exact that is, m.
+    pub(crate) accuracy_m: u16,
     pub(crate) bucket: Bucket,
     pub(crate) annex: &'a Annex,
     pub(crate) used: &'a [UsedBucket],
@@ -42,7 +46,7 @@ pub(crate) type Gate = (SuppressReason, fn(&Case<'_, '_>) -> bool);
 /// The gates of one device and campaign, in order. Arbitration and holdout follow: they compare campaigns.
 pub(crate) const GATES: &[Gate] = &[
     (SuppressReason::App, |case| case.campaign.apps_has(case.moment.app)),
-    (SuppressReason::Period, |case| case.is_test() || case.campaign.in_period(case.moment.at)),
+    (SuppressReason::Period, |case| case.is_in_period()),
     (SuppressReason::Window, |case| case.campaign.in_window(case.moment.at)),
     (SuppressReason::Audience, |case| {
         case.is_test()
@@ -58,12 +62,10 @@ pub(crate) const GATES: &[Gate] = &[
         !case.is_test() || case.campaign.is_test_device(case.member())
     }),
     (SuppressReason::Accuracy, |case| case.is_accurate()),
-    (SuppressReason::Age, |case| {
-        case.moment.now.since(case.moment.seen_at) <= i64::from(case.policy.max_push_age_s) * 1000
-    }),
+    (SuppressReason::Age, |case| case.is_young()),
     (SuppressReason::Frequency, |case| !case.is_bucket_used()),
     (SuppressReason::DailyCap, |case| case.is_test() || case.is_below_daily_cap()),
-    (SuppressReason::Quota, |case| case.is_test() || case.missing_grant().is_none()),
+    (SuppressReason::Quota, |case| case.is_test() || case.missing_grants().next().is_none()),
 ];
 
 impl Case<'_, '_> {
@@ -74,6 +76,16 @@ impl Case<'_, '_> {
 
     fn is_test(&self) -> bool {
         self.campaign.mode() == RunMode::Testing
+    }
+
+    /// A test may precede the start, but not outlast the end.
+    fn is_in_period(&self) -> bool {
+        let at = self.moment.at;
+        self.campaign.in_period(at) || (self.is_test() && at < self.campaign.period().1)
+    }
+
+    fn is_young(&self) -> bool {
+        self.moment.now.since(self.seen_at) <= i64::from(self.policy.max_push_age_s) * 1000
     }
 
     fn member(&self) -> u64 {
@@ -102,7 +114,7 @@ impl Case<'_, '_> {
 
     fn is_accurate(&self) -> bool {
         let limit_m = self.campaign.max_accuracy_m().unwrap_or(self.policy.max_accuracy_m);
-        let accuracy_m = self.moment.accuracy_m;
+        let accuracy_m = self.accuracy_m;
         accuracy_m <= limit_m
             || self
                 .account
@@ -126,15 +138,13 @@ impl Case<'_, '_> {
     fn is_below_daily_cap(&self) -> bool {
         let Some(cap) = self.account.daily_cap() else { return true };
         let today = self.account.local_day(self.moment.at);
-        today != Some(self.annex.pushes_day) || self.annex.pushes < cap
+        today.is_none_or(|today| self.annex.pushes_on(today) < cap)
     }
 
-    /// The limit this push would need a grant of and has none.
-    pub(crate) fn missing_grant(&self) -> Option<LimitId> {
-        limits(self.account, &self.campaign, self.moment.at)
-            .into_iter()
-            .flatten()
-            .find(|limit| !self.grants.has(*limit))
+    /// The limits this push would need a grant of and has none.
+    pub(crate) fn missing_grants(&self) -> impl Iterator<Item = LimitId> {
+        let limits = limits(self.account, &self.campaign, self.moment.at);
+        limits.into_iter().flatten().filter(|limit| !self.grants.has(*limit))
     }
 }
 
@@ -154,17 +164,19 @@ pub(crate) fn limits(
     [month, total]
 }
 
-/// The bucket that a push at `at` would use; `since` is when the stay began as the campaign sees it.
+/// The bucket that a push at `at` would use. A period is named by its first day, so that one that starts anew is
+/// another and one that ends later is the same; a test's stay by its target and by when it began as the campaign
+/// sees it.
 pub(crate) fn bucket(
     account: AccountView<'_>,
     campaign: &CampaignView<'_>,
     at: UtcMs,
-    since: UtcMs,
+    trigger: &Trigger,
 ) -> Bucket {
     let mode = campaign.mode();
     let span = match (mode, campaign.frequency()) {
-        (RunMode::Testing, _) => since.0,
-        (RunMode::Running, Frequency::OncePerPeriod) => 0,
+        (RunMode::Testing, _) => trigger.since.0 ^ (i64::from(trigger.target.0) << 32),
+        (RunMode::Running, Frequency::OncePerPeriod) => campaign.start_day(),
         // Outside the calendar of the snapshot no period holds, so no push uses this bucket.
         (RunMode::Running, Frequency::OncePerDay) => account.local_day(at).unwrap_or(i64::MIN),
         (RunMode::Running, Frequency::Resend { .. }) => at.0,

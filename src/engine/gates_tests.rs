@@ -231,6 +231,36 @@ fn a_test_skips_what_the_design_says_and_nothing_else() {
 }
 
 #[test]
+fn a_test_may_precede_the_period_but_not_outlast_it() {
+    let mut spec = testing(10, &[1], &[device(1)]);
+    spec.start = jiff::civil::date(2026, 11, 25);
+    spec.end = jiff::civil::date(2026, 11, 25);
+    let pushed_at = |time_s| world_of(spec.clone()).walk(&[(time_s, 0.0)]).pushed().len();
+    assert_eq!((pushed_at(local(24, 12, 0)), pushed_at(local(26, 0, 0) - 1)), (1, 1));
+    assert_eq!(pushed_at(local(26, 0, 0)), 0);
+}
+
+#[test]
+fn of_two_gates_that_stop_the_earlier_is_the_reason() {
+    let mut spec = one();
+    spec.total_limit = Some(1);
+    spec.windows[0].start_min = 13 * 60;
+    let why = |change: fn(&mut CampaignSpec), fix: super::testkit::Seen| {
+        let mut spec = spec.clone();
+        change(&mut spec);
+        let mut world = world_of(spec);
+        world.see(fix);
+        world.walk(&[(60, 900.0)]).suppressed()
+    };
+    let open = |spec: &mut CampaignSpec| spec.windows[0].start_min = 0;
+    let old = seen(1, 0, 0.0).late_by(301);
+    assert_eq!(why(|_| {}, seen(1, 0, 0.0).app(2)), [SuppressReason::App], "before the window");
+    assert_eq!(why(|_| {}, old), [SuppressReason::Window], "before the age");
+    assert_eq!(why(open, old), [SuppressReason::Age], "before the quota");
+    assert_eq!(why(open, seen(1, 0, 0.0)), [SuppressReason::Quota]);
+}
+
+#[test]
 fn the_platform_comes_from_the_fix_or_else_the_profile() {
     let mut world = world_of(one());
     assert_eq!(world.walk(&[(0, 0.0)]).job().platform, Platform::Unknown);

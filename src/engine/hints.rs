@@ -6,13 +6,12 @@ use crate::domain::ids::{PlaceId, TargetId};
 use crate::domain::report::{HintVerdict, PlaceHint};
 use crate::domain::target::PlaceArea;
 use crate::domain::units::UtcMs;
-use crate::snapshot::view::TargetView;
+use crate::snapshot::view::{AccountView, TargetView};
 
-use super::decide::Attempt;
-use super::device::{Hint, Stay};
+use super::device::{Hint, Row};
 use super::outputs::Outputs;
 use super::partition::{Common, Partition, last_known};
-use super::turn::{Moment, Turn};
+use super::turn::{Basis, Moment, Turn};
 
 /// A device is in few places at once; with more hints in force the oldest is forgotten.
 const MAX_HINTS: usize = 32;
@@ -42,8 +41,9 @@ impl Partition {
         if !is_new && at.since(row.fixed_at) > i64::from(self.policy.gap_s) * 1000 {
             self.end_visit(id, common, at, now, out);
         }
-        let known = last_known(self.table.row(id), at, now, self.clock);
-        let moment = Moment { app: common.app, accuracy_m: 0, seen_at: at, ..known };
+        let basis = Basis::Hint(hint.place);
+        let known = last_known(self.table.row(id), at, now, self.clock, basis);
+        let moment = Moment { app: common.app, accuracy_m: 0, seen_at: hint.fixed_at, ..known };
         let mut turn = self.turn(id, common.account, moment, out);
         turn.reconcile();
         if !turn.row.placed() {
@@ -51,9 +51,9 @@ impl Partition {
             turn.row.app = common.app;
         }
         turn.follow_hint(hint);
-        turn.run_dwells(at);
-        turn.run_due_triggers(at, Attempt::Every);
-        turn.decide(Attempt::Every);
+        turn.run_dwells();
+        turn.run_due_triggers();
+        turn.decide();
         turn.finish();
     }
 }
@@ -75,7 +75,7 @@ impl Turn<'_, '_> {
             ) {
                 (Ok(at), true) => {
                     let stay = self.scratch.stays[at];
-                    self.scratch.stays[at] = Stay { outside: 0, inside: true, ..stay };
+                    self.scratch.stays[at] = self.seen_inside(stay);
                 }
                 (Err(at), true) if self.has_room_for_stay() => {
                     let stay = self.fresh_stay(target.id());
@@ -145,6 +145,32 @@ impl Turn<'_, '_> {
         }
         let note = Hint { place: hint.place, verdict: hint.verdict, fixed_at: hint.fixed_at };
         self.table.hints.push(&mut self.annex.hints, note);
+    }
+}
+
+/// What told of a device last.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum HeardBy {
+    /// Its last fix.
+    Fix,
+    /// The last hint on the place in question.
+    Hint,
+}
+
+/// When a device was last heard of at a target: by its last fix, which tells of every target, or by the last
+/// hint on the target's place.
+pub(super) fn heard_at(
+    row: &Row,
+    hints: &[Hint],
+    account: Option<AccountView<'_>>,
+    target: TargetId,
+) -> (UtcMs, HeardBy) {
+    let fixed_at = if row.placed() { row.fixed_at } else { UtcMs::MIN };
+    let place = || account?.target(target)?.place();
+    let of_place = |hint: &&Hint| place().is_some_and(|(place, _)| place == hint.place);
+    match hints.iter().find(of_place) {
+        Some(hint) if hint.fixed_at >= fixed_at => (hint.fixed_at, HeardBy::Hint),
+        Some(_) | None => (fixed_at, HeardBy::Fix),
     }
 }
 

@@ -1,8 +1,9 @@
 //! Place hints: what decides, for which targets, how long.
 
-use super::testkit::{NONE, World, at, campaign, fence, leaving, seen, store};
+use super::testkit::{NONE, World, at, campaign, dwelling, fence, leaving, local, seen, store};
 use crate::domain::campaign::CampaignSpec;
 use crate::domain::ids::PlaceId;
+use crate::domain::reasons::SuppressReason;
 use crate::domain::report::HintVerdict::{Enter, Leave, Nearby};
 use crate::domain::target::PlaceArea::{Inside, Signal};
 
@@ -143,4 +144,104 @@ fn the_first_fix_after_a_hint_need_not_be_near() {
     let mut world = watched();
     world.hint(0, 7, Enter);
     assert_eq!(world.walk(&[(1, 200_000.0)]).rejected(), []);
+}
+
+#[test]
+fn a_hint_tries_nothing_that_hangs_on_another_target() {
+    let mut waiting = campaign(10, &[3]);
+    waiting.windows[0].start_min = 9 * 60;
+    let mut world = shop(vec![waiting, campaign(11, &[1])]);
+    world.walk(&[(local(25, 8, 40), 50.0)]);
+    let opens = local(25, 9, 0);
+    assert_eq!(world.hint(opens + 60, 7, Leave).pushed(), NONE, "the fix is 21 minutes old");
+    assert_eq!(world.hint(opens + 120, 7, Enter).pushed(), NONE);
+    assert_eq!(world.walk(&[(opens + 180, 50.0)]).pushed(), [10], "the first fix after 09:00");
+}
+
+#[test]
+fn a_hint_lets_no_dwell_come_true_elsewhere() {
+    let mut world = shop(vec![dwelling(10, &[3], 60), campaign(11, &[1])]);
+    world.walk(&[(0, 0.0)]);
+    assert_eq!(world.hint(90, 7, Nearby).moves(), (0, 0, 0));
+    assert_eq!(world.walk(&[(100, 0.0)]).pushed(), [10]);
+}
+
+#[test]
+fn a_hint_pushes_by_its_own_age() {
+    let mut world = shop(vec![campaign(10, &[2])]);
+    world.walk(&[(1000, 5000.0)]);
+    let stale = |world: &mut World, time_s: i64| {
+        let hint = crate::domain::report::PlaceHint {
+            device: super::testkit::device(1),
+            place: PlaceId(7),
+            fixed_at: at(time_s),
+            verdict: Enter,
+        };
+        let received_at = at(1001);
+        world.step(&crate::domain::input::Input::Hints(super::testkit::batch(received_at, &[hint])))
+    };
+    assert_eq!(stale(&mut world, 700).pushed(), NONE, "taken at 1001, 301 s later");
+    assert_eq!(world.open(), 1);
+    assert_eq!(stale(&mut world, 701).pushed(), [10]);
+}
+
+#[test]
+fn a_dwell_that_a_hint_began_comes_true_by_timer_after_an_old_fix_too() {
+    for fixes in [vec![], vec![(0, 5000.0)]] {
+        let mut world = shop(vec![dwelling(10, &[2], 120), dwelling(11, &[3], 700)]);
+        world.walk(&fixes);
+        world.hint(600, 7, Enter);
+        assert_eq!(world.tick(719).pushed(), NONE);
+        let job = world.tick(720).job();
+        assert_eq!((job.campaign.0, job.at), (10, at(720)));
+    }
+    let mut world = shop(vec![dwelling(10, &[2], 301)]);
+    world.walk(&[(0, 5000.0)]);
+    world.hint(600, 7, Enter);
+    assert_eq!(world.tick(901).moves(), (0, 0, 0), "the hint is stale by then");
+}
+
+#[test]
+fn a_hint_keeps_no_other_dwell_fresh() {
+    let mut world = shop(vec![dwelling(10, &[3], 400), dwelling(11, &[2], 350)]);
+    world.walk(&[(0, 0.0)]);
+    world.hint(300, 7, Enter);
+    let got = world.tick(400);
+    assert_eq!(got.pushed(), [11], "entered at 0, hinted at 300; the fence was last seen at 0");
+}
+
+#[test]
+fn a_hinted_dwell_pushes_by_timer_whatever_the_accuracy_of_the_last_fix() {
+    let mut world = shop(vec![dwelling(10, &[2], 120)]);
+    world.see(seen(1, 0, 5000.0).accuracy(500));
+    world.hint(600, 7, Enter);
+    assert_eq!(world.tick(720).pushed(), [10]);
+}
+
+#[test]
+fn the_first_fix_behind_a_hint_is_taken_and_later_ones_are_late() {
+    let mut world = watched();
+    world.hint(100, 7, Leave);
+    let got = world.walk(&[(50, 0.0)]);
+    assert_eq!((got.counts.late, world.stays(1)), (0, vec![3]));
+    assert_eq!(world.walk(&[(40, 0.0)]).counts.late, 1);
+    let mut world = watched();
+    world.hint(2000, 7, Enter);
+    assert_eq!(world.walk(&[(199, 0.0)]).counts.late, 1, "more than a gap behind");
+}
+
+#[test]
+fn silence_tries_nothing_that_a_hint_holds() {
+    let mut waiting = campaign(10, &[1]);
+    waiting.windows[0].start_min = 12 * 60 + 20;
+    let mut world = shop(vec![waiting, leaving(11, &[3])]);
+    world.policy(|policy| policy.max_push_age_s = 7200);
+    world.walk(&[(1300, 0.0)]);
+    world.hint(3000, 7, Enter);
+    let got = world.walk(&[(3200, 2000.0)]);
+    assert_eq!(
+        got.jobs().iter().map(|job| (job.campaign.0, job.at)).collect::<Vec<_>>(),
+        [(11, at(1300)),]
+    );
+    assert_eq!(got.suppressed(), [SuppressReason::Window; 0]);
 }

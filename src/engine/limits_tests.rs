@@ -1,13 +1,15 @@
 //! What several campaigns and partitions share: caps, quotas, moments; lots; and room for devices.
 
 use super::testkit::{
-    ACCOUNT, NONE, World, account, at, campaign, device, dwelling, fence, local, seen,
+    ACCOUNT, NONE, World, account, campaign, device, dwelling, fence, local, seen, store,
 };
 use crate::domain::campaign::{AccountSpec, CampaignSpec, Frequency, MessageSpec, Variant};
 use crate::domain::decision::EventKind;
-use crate::domain::ids::{CampaignId, DeviceKey, FrameSeq, InstanceId, Origin, StreamNo};
-use crate::domain::input::{Batch, Input, LimitId};
+use crate::domain::ids::{CampaignId, DeviceKey};
+use crate::domain::input::LimitId;
 use crate::domain::reasons::{RejectReason, SuppressReason};
+use crate::domain::report::HintVerdict;
+use crate::domain::target::PlaceArea;
 use crate::snapshot::samples::KEY;
 
 fn two(account: AccountSpec, one: CampaignSpec, other: CampaignSpec) -> World {
@@ -27,6 +29,79 @@ fn the_daily_cap_counts_all_campaigns_of_a_local_day() {
     assert_eq!(world.walk(&[(local(25, 0, 10), 0.0)]).pushed(), NONE);
     let got = world.walk(&[(local(25, 0, 20), 500.0)]);
     assert_eq!(got.suppressed(), [SuppressReason::DailyCap]);
+}
+
+#[test]
+fn the_daily_cap_remembers_both_days_around_midnight() {
+    let capped = AccountSpec { daily_cap: Some(1), ..account(1) };
+    let daily =
+        |id, target| CampaignSpec { frequency: Frequency::OncePerDay, ..campaign(id, &[target]) };
+    let targets = vec![
+        store(1, 7, PlaceArea::Signal, 5000.0, 100.0),
+        fence(2, 0.0, 100.0),
+        fence(3, 1000.0, 100.0),
+    ];
+    let mut world = World::with(capped, targets, vec![daily(10, 1), daily(11, 2), daily(12, 3)]);
+    let midnight = local(25, 0, 0);
+    world.walk(&[(midnight - 60, 500.0)]);
+    assert_eq!(world.hint(midnight + 10, 7, HintVerdict::Enter).pushed(), [10], "of the 25th");
+    assert_eq!(world.walk(&[(midnight - 1, 0.0)]).pushed(), [11], "of the 24th");
+    assert_eq!(world.walk(&[(midnight + 60, 1000.0)]).pushed(), NONE, "the 25th had its push");
+}
+
+#[test]
+fn a_device_pushed_once_gets_rid_of_its_annex() {
+    let capped = AccountSpec { daily_cap: Some(9), ..account(1) };
+    let spec = CampaignSpec { frequency: Frequency::OncePerDay, ..campaign(10, &[1]) };
+    let mut world = two(capped, spec, campaign(11, &[2]));
+    let has_annex = |world: &World| {
+        let key = DeviceKey { account: ACCOUNT, device: device(1) };
+        let id = world.partition.table.find(key).unwrap();
+        world.partition.table.row(id).annex.is_some()
+    };
+    assert_eq!(world.walk(&[(0, 0.0)]).pushed(), [10]);
+    world.walk(&[(60, 500.0)]);
+    assert!(has_annex(&world));
+    world.publish(|source| source.accounts.push(super::testkit::account(2)));
+    world.walk(&[(local(27, 12, 0), 500.0)]);
+    assert!(!has_annex(&world), "bucket and count are over");
+}
+
+#[test]
+fn taking_the_last_push_asks_for_the_next() {
+    let total = LimitId::Campaign { account: ACCOUNT, campaign: CampaignId(10) };
+    let limited = CampaignSpec { total_limit: Some(5), ..campaign(10, &[1]) };
+    let mut world = two(account(1), limited, campaign(11, &[2]));
+    world.grant(total, 2);
+    assert_eq!(world.see(seen(1, 0, 0.0)).pushed(), [10]);
+    assert_eq!(world.out.wants, []);
+    assert_eq!(world.see(seen(2, 0, 0.0)).pushed(), [10]);
+    assert_eq!(world.out.wants, [(super::testkit::PARTITION, total)]);
+}
+
+#[test]
+fn giving_back_all_that_was_granted_closes_the_books() {
+    let total = LimitId::Campaign { account: ACCOUNT, campaign: CampaignId(10) };
+    let limited = CampaignSpec { total_limit: Some(5), ..campaign(10, &[1]) };
+    let mut world = two(account(1), limited, campaign(11, &[2]));
+    world.grant(total, 2);
+    world.walk(&[(0, 0.0)]);
+    world.grant(total, -1);
+    assert_eq!(world.partition.grants().len(), 1, "a push is on them");
+    world.grant(total, -1);
+    assert_eq!(world.partition.grants(), []);
+}
+
+#[test]
+fn who_said_what_it_is_just_now_is_not_evicted_first() {
+    let mut world = World::new(vec![fence(1, 0.0, 100.0)], vec![campaign(10, &[1])]);
+    world.policy(|policy| policy.devices_per_partition = 2);
+    world.see(seen(2, 0, 5000.0));
+    world.tick(100);
+    world.profile(|profile| profile.ads_consent = false);
+    world.see(seen(3, 200, 5000.0));
+    let got = world.walk(&[(210, 0.0)]);
+    assert_eq!(got.suppressed(), [SuppressReason::Consent], "what it said is still known");
 }
 
 #[test]
@@ -64,7 +139,7 @@ fn grants_can_be_given_back() {
     world.grant(total, 3);
     world.grant(total, -3);
     assert_eq!(world.walk(&[(0, 0.0)]).pushed(), NONE);
-    assert_eq!((world.partition.grants()[0].granted, world.partition.grants()[0].left), (0, 0));
+    assert_eq!(world.partition.grants(), []);
     world.walk(&[(60, 1000.0)]);
     let quota = world.out.counts.suppressed[usize::from(SuppressReason::Quota.number())];
     assert_eq!(quota, 1, "the first campaign's, when its stay ended");
@@ -265,50 +340,6 @@ fn a_prolonged_period_holds_its_device() {
     world.publish(|source| source.campaigns[0].end = jiff::civil::date(2026, 12, 31));
     let got = world.see(seen(2, local(27, 12, 0), 5000.0));
     assert_eq!(got.rejected(), [RejectReason::DeviceTableFull]);
-}
-
-fn frame(instance: u8, seq: u64) -> Origin {
-    Origin {
-        account: ACCOUNT,
-        instance: InstanceId([instance; 16]),
-        stream: StreamNo(0),
-        seq: FrameSeq(seq),
-    }
-}
-
-fn send(world: &mut World, origin: Origin) {
-    let fixes = [seen(1, i64::from(origin.instance.0[0]) * 1000 + 1, 5000.0).fix];
-    let plain = super::testkit::batch(at(0), &fixes);
-    world.step(&Input::Fixes(Batch { origin: Some(origin), ..plain }));
-}
-
-#[test]
-fn a_frame_is_known_by_instance_stream_and_sequence() {
-    let mut world = World::new(vec![fence(1, 0.0, 100.0)], vec![campaign(10, &[1])]);
-    send(&mut world, frame(1, 5));
-    assert!(world.partition.has_applied(&frame(1, 5)) && world.partition.has_applied(&frame(1, 4)));
-    assert!(
-        !world.partition.has_applied(&frame(1, 6)) && !world.partition.has_applied(&frame(2, 5))
-    );
-    let other_stream = Origin { stream: StreamNo(1), ..frame(1, 5) };
-    assert!(!world.partition.has_applied(&other_stream));
-    assert!(!world.partition.admit(&frame(1, 5)) && world.partition.admit(&frame(1, 7)));
-    assert!(!world.partition.admit(&frame(1, 6)), "sequences never go back");
-}
-
-#[test]
-fn the_stream_silent_longest_is_forgotten() {
-    let mut world = World::new(vec![fence(1, 0.0, 100.0)], vec![campaign(10, &[1])]);
-    world.policy(|policy| policy.origins_per_partition = 2);
-    send(&mut world, frame(1, 1));
-    send(&mut world, frame(2, 1));
-    send(&mut world, frame(1, 2));
-    send(&mut world, frame(3, 1));
-    let known = |world: &World, instance| world.partition.has_applied(&frame(instance, 1));
-    assert_eq!([1, 2, 3].map(|one| known(&world, one)), [true, false, true]);
-    world.policy(|policy| policy.origins_per_partition = 1);
-    send(&mut world, frame(4, 1));
-    assert_eq!([1, 2, 3, 4].map(|one| known(&world, one)), [false, false, false, true]);
 }
 
 #[test]

@@ -52,6 +52,8 @@ mod model;
 #[cfg(test)]
 mod oracle_tests;
 #[cfg(test)]
+mod origins_tests;
+#[cfg(test)]
 mod publication_tests;
 #[cfg(test)]
 mod reported_tests;

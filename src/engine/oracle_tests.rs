@@ -94,7 +94,7 @@ fn told(got: &Got) -> Brought {
     };
     let job = |job: &crate::domain::decision::PushJob| {
         let instant = job.bucket.span;
-        let is_instant = instant > 1_000_000_000_000;
+        let is_instant = job.bucket.mode == RunMode::Running && instant > 1_000_000_000_000;
         let span = if is_instant { instant - NOON } else { instant };
         (number(job), job.campaign.0, job.target.0, job.at.0 - NOON, span)
     };

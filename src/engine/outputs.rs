@@ -84,6 +84,8 @@ struct Stamp {
     epoch: Epoch,
     snapshot: SnapshotHash,
     next_ordinal: u32,
+    /// Which record of the input is being taken.
+    record: u32,
 }
 
 impl Outputs {
@@ -96,13 +98,18 @@ impl Outputs {
 
     /// From now on, outputs belong to this input and snapshot.
     pub(crate) fn begin(&mut self, position: InputPosition, epoch: Epoch, snapshot: SnapshotHash) {
-        self.stamp = Stamp { position, epoch, snapshot, next_ordinal: 0 };
+        self.stamp = Stamp { position, epoch, snapshot, next_ordinal: 0, record: 0 };
+    }
+
+    /// From now on, outputs belong to the input's next record.
+    pub(crate) fn next_record(&mut self) {
+        self.stamp.record += 1;
     }
 
     pub(crate) fn emit(&mut self, output: Output) {
-        let Stamp { position, epoch, snapshot, next_ordinal: ordinal } = self.stamp;
+        let Stamp { position, epoch, snapshot, next_ordinal: ordinal, record } = self.stamp;
         self.stamp.next_ordinal += 1;
-        self.decisions.push(Decision { position, ordinal, epoch, snapshot, output });
+        self.decisions.push(Decision { position, ordinal, record, epoch, snapshot, output });
     }
 
     pub(crate) fn want(&mut self, limit: LimitId) {

@@ -7,7 +7,7 @@ use crate::domain::fix::Fix;
 use crate::domain::ids::{
     AppId, DeviceId, DeviceKey, Epoch, InputPosition, InputSeq, Origin, PartitionId, SnapshotHash,
 };
-use crate::domain::input::{Batch, Input};
+use crate::domain::input::{Batch, Input, LimitId};
 use crate::domain::lots::InstallationKey;
 use crate::domain::ping::PingFlags;
 use crate::domain::policy::{ClockMode, Policy};
@@ -16,7 +16,7 @@ use crate::domain::units::UtcMs;
 use crate::snapshot::view::{AccountView, SnapshotView};
 
 use super::arrival::{Arrival, judge};
-use super::decide::{Attempt, is_prolonged};
+use super::decide::is_prolonged;
 use super::device::{Anchor, Annex, Row};
 use super::grants::{GrantState, Grants};
 use super::origins::Origins;
@@ -24,7 +24,7 @@ use super::outputs::Outputs;
 use super::table::{DeviceTable, Eviction, RowId};
 use super::timers::Timers;
 use super::triggers::low_32;
-use super::turn::{Moment, Rules, Scratch, Turn};
+use super::turn::{Basis, Moment, Rules, Scratch, Turn};
 
 /// The state of one partition.
 #[derive(Clone, Debug)]
@@ -164,6 +164,12 @@ impl Partition {
         self.grants.states()
     }
 
+    /// What it holds of one limit.
+    #[must_use]
+    pub fn grant(&self, limit: LimitId) -> Option<&GrantState> {
+        self.grants.get(limit)
+    }
+
     /// Takes the next input. `view` is the snapshot of the last publication, `None` before the first.
     pub fn step(&mut self, input: &Input<'_>, view: Option<SnapshotView<'_>>, out: &mut Outputs) {
         self.seq.0 += 1;
@@ -183,7 +189,7 @@ impl Partition {
                 self.hash = *hash;
                 self.published_at = self.clock;
             }
-            Input::Grant(grant) => self.grants.lease(*grant),
+            Input::Grant(grant) => self.grants.lease(*grant, self.clock),
             Input::Policy(policy) => self.adopt(policy),
         }
         if self.timers.are_many() {
@@ -220,6 +226,7 @@ impl Partition {
         let common = Common { view, account, app: batch.app, received_at: batch.received_at };
         for record in batch.records {
             act(self, &common, record, out);
+            out.next_record();
         }
     }
 
@@ -270,17 +277,18 @@ impl Partition {
         if row.stays.is_empty() {
             return;
         }
-        let moment = last_known(row, row.fixed_at, now, self.clock);
+        let moment = last_known(row, row.fixed_at, now, self.clock, Basis::Silence);
         let mut turn = self.turn(id, common.account, moment, out);
         turn.reconcile();
         turn.end_silent_stays(until);
-        turn.decide(Attempt::Every);
+        turn.decide();
         turn.finish();
     }
 
     fn follow(&mut self, id: RowId, common: &Common<'_>, fix: &Fix, now: UtcMs, out: &mut Outputs) {
         out.counts.evaluated += 1;
         let moment = Moment {
+            basis: Basis::Fix,
             at: fix.fixed_at,
             seen_at: fix.fixed_at,
             now,
@@ -299,9 +307,9 @@ impl Partition {
         turn.row.accuracy_m = fix.accuracy_m;
         turn.row.set_flags(fix.flags);
         turn.follow_fix();
-        turn.run_dwells(fix.fixed_at);
-        turn.run_due_triggers(fix.fixed_at, Attempt::Every);
-        turn.decide(Attempt::Every);
+        turn.run_dwells();
+        turn.run_due_triggers();
+        turn.decide();
         turn.finish();
     }
 
@@ -330,7 +338,7 @@ impl Partition {
             is_prolonged: &|device, used| {
                 let account = view.account(device.account);
                 let campaign = account.and_then(|account| account.campaign(used.campaign));
-                is_prolonged(campaign, used, self.clock)
+                is_prolonged(campaign, used, &self.policy, self.clock)
             },
         };
         self.table.evict(&rule, out)
@@ -390,8 +398,9 @@ fn decides(input: &Input<'_>) -> bool {
 }
 
 /// A moment without a fix of its own: the device as it was last seen.
-pub(super) fn last_known(row: &Row, at: UtcMs, now: UtcMs, clock: UtcMs) -> Moment {
+pub(super) fn last_known(row: &Row, at: UtcMs, now: UtcMs, clock: UtcMs, basis: Basis) -> Moment {
     Moment {
+        basis,
         at,
         seen_at: row.fixed_at,
         now,

@@ -157,7 +157,8 @@ fn switching_to_testing_starts_new_stays() {
     assert_eq!(world.walk(&[(0, 0.0)]).pushed(), [10]);
     world.publish(|source| source.campaigns[0].mode = RunMode::Testing);
     let job = world.walk(&[(60, 0.0)]).job();
-    assert_eq!((job.bucket.mode, job.bucket.span), (RunMode::Testing, at(60).0));
+    let stay = at(60).0 ^ (1 << 32);
+    assert_eq!((job.bucket.mode, job.bucket.span), (RunMode::Testing, stay), "of target 1");
     assert_eq!(world.walk(&[(120, 0.0)]).pushed(), NONE);
     world.publish(|source| source.campaigns[0].mode = RunMode::Running);
     let got = world.walk(&[(180, 0.0)]);
@@ -208,11 +209,43 @@ fn an_edited_dwell_time_holds_for_open_stays() {
     let mut world = world_of(vec![dwelling(10, &[1], 3600)]);
     world.walk(&[(0, 0.0), (60, 0.0)]);
     world.publish(|source| source.campaigns[0].condition = Condition::Dwell { dwell_s: 120 });
-    world.walk(&[(90, 0.0)]);
-    let got = world.walk(&[(120, 0.0)]);
-    assert_eq!((got.counts.dwells, got.pushed()), (1, vec![10]));
-    world.publish(|source| source.campaigns[0].condition = Condition::Dwell { dwell_s: 180 });
-    assert_eq!(world.walk(&[(150, 0.0), (3700, 0.0)]).counts.dwells, 0, "a gap, not the old time");
+    assert_eq!(world.walk(&[(90, 0.0), (209, 0.0)]).pushed(), NONE);
+    let got = world.walk(&[(210, 0.0)]);
+    assert_eq!((got.counts.dwells, got.pushed()), (0, vec![10]), "120 s after 90, a run anew");
+}
+
+#[test]
+fn an_edited_condition_is_a_run_anew() {
+    let mut waiting = campaign(10, &[1]);
+    waiting.windows[0].start_min = 13 * 60;
+    let mut world = world_of(vec![waiting]);
+    world.walk(&[(0, 0.0)]);
+    world.publish(|source| source.campaigns[0].condition = Condition::Exit);
+    let got = world.walk(&[(60, 0.0)]);
+    assert_eq!((got.suppressed(), world.open()), (vec![SuppressReason::State], 0));
+    assert_eq!(world.walk(&[(120, 900.0)]).pushed(), NONE, "its window is still to come");
+    let mut world = world_of(vec![leaving(10, &[1])]);
+    world.walk(&[(0, 0.0)]);
+    world.publish(|source| source.campaigns[0].condition = Condition::Enter);
+    assert_eq!(world.walk(&[(60, 0.0)]).pushed(), [10], "taken as entered");
+    let mut world = world_of(vec![campaign(10, &[1])]);
+    world.walk(&[(0, 0.0)]);
+    world.publish(|source| source.campaigns[0].targets.push(crate::domain::ids::TargetId(2)));
+    assert_eq!(world.walk(&[(60, 0.0)]).counts.triggers, 0, "another target is no other run");
+}
+
+#[test]
+fn an_exit_campaign_that_starts_needs_to_see_the_device_inside() {
+    let mut world = world_of(vec![campaign(9, &[1])]);
+    world.walk(&[(0, 0.0)]);
+    world.publish(|source| source.campaigns.push(leaving(10, &[1])));
+    let got = world.walk(&[(60, 900.0)]);
+    assert_eq!((got.counts.exits, got.counts.triggers), (1, 0), "it started after the stay");
+    let mut world = world_of(vec![campaign(9, &[1])]);
+    world.walk(&[(0, 0.0)]);
+    world.publish(|source| source.campaigns.push(leaving(10, &[1])));
+    let got = world.walk(&[(60, 110.0), (120, 110.0)]);
+    assert_eq!((got.counts.exits, got.counts.triggers), (1, 0), "two fixes, none of them inside");
 }
 
 #[test]

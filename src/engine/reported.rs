@@ -19,6 +19,7 @@ impl Partition {
             platform: profile.platform,
             ads_consent: profile.ads_consent,
             night_consent: profile.night_consent,
+            heard_at: self.clock,
         };
         let annex = self.table.annex(id);
         self.table.set_annex(id, Annex { profile: Some(note), ..annex });

@@ -57,15 +57,17 @@ impl Turn<'_, '_> {
         self.report_entered();
     }
 
-    /// Lets dwell times come true that have passed by `at`, at every stay the device is inside.
-    pub(crate) fn run_dwells(&mut self, at: UtcMs) {
+    /// Lets dwell times come true that have passed by now, at every stay the device is inside that the turn
+    /// concerns.
+    pub(crate) fn run_dwells(&mut self) {
         for number in 0..self.row.stays.len() {
             let stay = self.stays()[number];
-            let elapsed_s = whole_seconds(at.since(stay.entered_at));
+            let elapsed_s = whole_seconds(self.moment.at.since(stay.entered_at));
             if let Some(deadline) = stay.deadline() {
                 self.renew_timer(deadline);
             }
-            if !stay.inside || stay.next_dwell_s > elapsed_s {
+            let is_due = stay.inside && stay.next_dwell_s <= elapsed_s;
+            if !is_due || !self.concerns(stay.target) {
                 continue;
             }
             let mut next = stay.next_dwell_s;
@@ -91,7 +93,8 @@ impl Turn<'_, '_> {
                 self.enter_if_credible(target);
             }
             if inside.next_if_eq(&stay.target).is_some() {
-                self.scratch.stays.push(Stay { outside: 0, inside: true, ..stay });
+                let stay = self.seen_inside(stay);
+                self.scratch.stays.push(stay);
             } else if let Some(stay) = self.still_staying(stay) {
                 self.scratch.stays.push(stay);
             } else {
@@ -103,7 +106,11 @@ impl Turn<'_, '_> {
         }
     }
 
-    /// Enter: contained, and the fix is at least as fine as the policy's limit or as the target is large.
+    pub(super) fn seen_inside(&self, stay: Stay) -> Stay {
+        Stay { outside: 0, inside: true, seen_in: self.rules.epoch, ..stay }
+    }
+
+    /// Enter: contained, and the fix is fine enough for somebody there.
     fn enter_if_credible(&mut self, target: TargetId) {
         if !self.is_fine_enough_for(target) || !self.has_room_for_stay() {
             return;
@@ -135,13 +142,16 @@ impl Turn<'_, '_> {
         (!left).then_some(Stay { outside, inside: false, ..stay })
     }
 
+    /// At least as fine as the policy's limit, as the target is large, or as a campaign there is content with;
+    /// what is too coarse for the others is their gate's to say.
     fn is_fine_enough_for(&self, target: TargetId) -> bool {
         let accuracy_m = self.moment.accuracy_m;
         accuracy_m <= self.rules.policy.max_accuracy_m
-            || self
-                .account
-                .target(target)
-                .is_some_and(|target| f64::from(accuracy_m) <= f64::from(target.size_m()))
+            || self.account.target(target).is_some_and(|target| {
+                let suits = |limit_m: Option<u16>| limit_m.is_some_and(|limit| accuracy_m <= limit);
+                f64::from(accuracy_m) <= f64::from(target.size_m())
+                    || target.campaigns().any(|campaign| suits(campaign.max_accuracy_m()))
+            })
     }
 
     /// Whether a run can hold one stay more, should none of the present ones end.
@@ -157,6 +167,7 @@ impl Turn<'_, '_> {
             next_dwell_s: self.next_dwell_s(target, self.rules.epoch, 0),
             outside: 0,
             inside: true,
+            seen_in: self.rules.epoch,
         }
     }
 

@@ -3,6 +3,7 @@
 use super::device::Stay;
 use super::slab::Run;
 use super::testkit::{NONE, World, at, batch, campaign, dwelling, fence, leaving, seen, store};
+use crate::domain::campaign::CampaignSpec;
 use crate::domain::ids::TargetId;
 use crate::domain::input::Input;
 use crate::domain::target::PlaceArea;
@@ -36,6 +37,17 @@ fn an_enter_needs_accuracy_within_the_limit_or_the_targets_size() {
     assert_eq!((enters(50.0, 100), enters(50.0, 101)), (1, 0), "the policy's limit");
     assert_eq!((enters(150.0, 150), enters(150.0, 151)), (1, 0), "the target's size");
     assert_eq!(enters(50.0, 0), 1, "0 is unknown but good");
+}
+
+#[test]
+fn a_campaign_content_with_coarser_fixes_lets_them_enter_and_pushes_alone() {
+    let coarse = CampaignSpec { max_accuracy_m: Some(300), ..campaign(10, &[1]) };
+    let mut world = World::new(vec![fence(1, 0.0, 50.0)], vec![coarse, campaign(11, &[1])]);
+    assert_eq!(world.see(seen(1, 0, 0.0).accuracy(301)).moves(), (0, 0, 0));
+    let got = world.see(seen(1, 60, 0.0).accuracy(300));
+    assert_eq!((got.moves(), got.pushed()), ((1, 0, 0), vec![10]));
+    assert_eq!(world.open(), 1, "the other waits for a finer fix");
+    assert_eq!(world.see(seen(1, 120, 0.0)).pushed(), [11]);
 }
 
 #[test]

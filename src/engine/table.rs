@@ -8,7 +8,7 @@ use std::num::NonZeroU32;
 
 use hashbrown::HashTable;
 
-use crate::domain::ids::DeviceKey;
+use crate::domain::ids::{DeviceKey, TargetId};
 use crate::domain::reasons::SuppressReason;
 use crate::domain::units::UtcMs;
 
@@ -159,19 +159,24 @@ impl DeviceTable {
         })
     }
 
-    /// Whether something of a device comes true at `deadline` if it is still inside.
-    pub(crate) fn awaits(&self, id: RowId, deadline: UtcMs) -> bool {
+    /// Whether something of a device comes true at `deadline` if it is still inside, at a target that is fresh.
+    pub(crate) fn awaits(
+        &self,
+        id: RowId,
+        deadline: UtcMs,
+        is_fresh: impl Fn(TargetId) -> bool,
+    ) -> bool {
         let row = self.row(id);
         let stays = self.stays.get(row.stays);
         let is_inside = |trigger: &Trigger| {
             stays.iter().any(|stay| stay.target == trigger.target && stay.inside)
         };
-        stays.iter().any(|stay| stay.inside && stay.deadline() == Some(deadline))
-            || self
-                .triggers
-                .get(self.annex_of(row).triggers)
-                .iter()
-                .any(|trigger| trigger.deadline() == Some(deadline) && is_inside(trigger))
+        let is_due = |stay: &Stay| stay.inside && stay.deadline() == Some(deadline);
+        stays.iter().any(|stay| is_due(stay) && is_fresh(stay.target))
+            || self.triggers.get(self.annex_of(row).triggers).iter().any(|trigger| {
+                let is_due = trigger.deadline() == Some(deadline) && is_inside(trigger);
+                is_due && is_fresh(trigger.target)
+            })
     }
 
     /// The annex of a row, blank if it has none.
@@ -221,7 +226,7 @@ impl DeviceTable {
         let mut oldest = std::mem::take(&mut self.oldest);
         oldest.clear();
         let leaving = self.rows.iter().filter(|row| self.may_go(row, rule));
-        oldest.extend(leaving.map(|row| (row.fixed_at, row.key)));
+        oldest.extend(leaving.map(|row| (self.last_heard(row), row.key)));
         let share = (self.rows.len() / EVICTION_SHARE).max(1).min(oldest.len());
         if share == 0 {
             self.sweep_after = rule.now + SWEEP_PAUSE_MS;
@@ -237,6 +242,14 @@ impl DeviceTable {
         self.oldest = oldest;
         out.counts.evicted += share as u64;
         share
+    }
+
+    /// When a device last sent anything that is kept: a fix, a hint, or what it is.
+    fn last_heard(&self, row: &Row) -> UtcMs {
+        let annex = self.annex_of(row);
+        let profile = annex.profile.map_or(UtcMs::MIN, |profile| profile.heard_at);
+        let hints = self.hints.get(annex.hints).iter().map(|hint| hint.fixed_at);
+        hints.fold(row.fixed_at.max(profile), UtcMs::max)
     }
 
     /// Ends the stays of a device without a snapshot at hand: its triggers close under what stopped them
@@ -263,7 +276,7 @@ impl DeviceTable {
         let silent = is_over(row.fixed_at)
             && self.hints.get(annex.hints).iter().all(|hint| is_over(hint.fixed_at));
         (idle || silent)
-            && (annex.pushes == 0 || annex.pushes_until < rule.now)
+            && (!annex.has_pushes() || annex.pushes_until < rule.now)
             && self
                 .buckets
                 .get(annex.buckets)

@@ -63,6 +63,7 @@ fn open_stays_and_live_buckets_hold_a_device() {
         next_dwell_s: u32::MAX,
         outside: 0,
         inside: true,
+        seen_in: 1,
     };
     let mut stays = table.row(staying).stays;
     table.stays.push(&mut stays, stay);

@@ -5,11 +5,13 @@
 
 use crate::domain::policy::ClockMode;
 use crate::domain::units::UtcMs;
-use crate::snapshot::view::SnapshotView;
+use crate::snapshot::view::{AccountView, SnapshotView};
 
-use super::decide::Attempt;
+use super::hints::heard_at;
 use super::outputs::Outputs;
 use super::partition::{Partition, last_known};
+use super::table::RowId;
+use super::turn::Basis;
 
 impl Partition {
     /// Runs what is due by `now`.
@@ -17,24 +19,33 @@ impl Partition {
         self.clock = self.clock.max(now);
         while let Some((deadline, device)) = self.timers.pop_due(now) {
             let Some(id) = self.table.find(device) else { continue };
-            let unseen_ms = deadline.since(self.table.row(id).fixed_at);
-            let is_stale = unseen_ms >= i64::from(self.policy.stale_after_s) * 1000;
-            if is_stale || !self.table.awaits(id, deadline) {
+            let account = view.and_then(|view| view.account(device.account));
+            if !self.is_due(id, deadline, account) {
                 continue;
             }
-            let Some(account) = view.and_then(|view| view.account(device.account)) else {
+            let Some(account) = account else {
                 // The account has left the snapshot, and with it every target.
                 self.table.end_stays(id, out);
                 continue;
             };
-            let moment = last_known(self.table.row(id), deadline, now, self.clock);
+            let moment = last_known(self.table.row(id), deadline, now, self.clock, Basis::Timer);
             let mut turn = self.turn(id, account, moment, out);
             turn.reconcile();
-            turn.run_dwells(deadline);
-            turn.run_due_triggers(deadline, Attempt::Fresh);
-            turn.decide(Attempt::Fresh);
+            turn.run_dwells();
+            turn.run_due_triggers();
+            turn.decide();
             turn.finish();
         }
+    }
+
+    /// Whether something comes true at `deadline` where the device was heard of lately.
+    fn is_due(&self, id: RowId, deadline: UtcMs, account: Option<AccountView<'_>>) -> bool {
+        let row = self.table.row(id);
+        let hints = self.table.hints.get(self.table.annex(id).hints);
+        self.table.awaits(id, deadline, |target| {
+            let unheard_ms = deadline.since(heard_at(row, hints, account, target).0);
+            unheard_ms < i64::from(self.policy.stale_after_s) * 1000
+        })
     }
 
     /// Fills the timers anew from the devices; under the clock of the fixes there are none.

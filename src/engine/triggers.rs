@@ -11,9 +11,8 @@ use crate::domain::reasons::SuppressReason;
 use crate::domain::units::UtcMs;
 use crate::snapshot::view::CampaignView;
 
-use super::decide::Attempt;
 use super::device::{Phase, Stay, Trigger};
-use super::turn::Turn;
+use super::turn::{Basis, Turn};
 
 impl<'s> Turn<'_, 's> {
     /// Brings stays and triggers in line with a snapshot that changed since the device's last turn.
@@ -28,6 +27,7 @@ impl<'s> Turn<'_, 's> {
             self.await_started_campaigns(seen);
             self.renew_dwells();
         }
+        self.forget_old_buckets();
         self.row.epoch = self.rules.epoch;
     }
 
@@ -52,14 +52,15 @@ impl<'s> Turn<'_, 's> {
         });
     }
 
-    /// A stay ended: its triggers move to another stay of their campaign or close; exit triggers open.
+    /// A stay ended: its triggers move to another stay of their campaign or close; exit triggers open, but for
+    /// those of campaigns that started after the device was last seen inside.
     pub(crate) fn stay_ended(&mut self, stay: &Stay) {
         let mut at = 0;
         while at < self.annex.triggers.len() {
             let trigger = self.table.triggers.get(self.annex.triggers)[at];
             if trigger.target != stay.target || trigger.transition == Transition::Exit {
                 at += 1;
-            } else if let Some(moved) = self.moved(&trigger) {
+            } else if let Some(moved) = self.moved(&trigger, |_| true) {
                 self.table.triggers.get_mut(self.annex.triggers)[at] = moved;
                 at += 1;
             } else {
@@ -67,26 +68,28 @@ impl<'s> Turn<'_, 's> {
             }
         }
         self.for_each_campaign(stay.target, |turn, campaign| {
-            if campaign.condition() == Condition::Exit {
+            let is_taken = low_32(campaign.run_since().0) <= stay.seen_in;
+            if campaign.condition() == Condition::Exit && is_taken {
                 turn.open(campaign, stay.target, Transition::Exit, stay.entered_at);
             }
         });
     }
 
-    /// What is due opens at the stays that the device is inside. At a fix or hint, campaigns that started
-    /// meanwhile take their stay as entered now; a timer is no inside fix.
-    pub(crate) fn run_due_triggers(&mut self, at: UtcMs, attempt: Attempt) {
+    /// What is due opens at the stays that the device is inside and the turn concerns. At a fix or hint,
+    /// campaigns that started meanwhile take their stay as entered now; a timer is no inside fix.
+    pub(crate) fn run_due_triggers(&mut self) {
+        let is_timer = self.moment.basis == Basis::Timer;
         for number in 0..self.annex.triggers.len() {
-            let trigger = self.table.triggers.get(self.annex.triggers)[number];
+            let trigger = self.brought_inside(number);
             if let Some(deadline) = trigger.deadline() {
                 self.renew_timer(deadline);
             }
-            if !self.stay_at(trigger.target).is_some_and(|stay| stay.inside) {
+            if !self.is_inside(trigger.target) || !self.concerns(trigger.target) {
                 continue;
             }
             let next = match trigger.phase {
-                Phase::AwaitsInside if attempt == Attempt::Every => self.taken_as_entered(&trigger),
-                Phase::Armed | Phase::Dwelling if trigger.due_at <= at => {
+                Phase::AwaitsInside if !is_timer => self.taken_as_entered(&trigger),
+                Phase::Armed | Phase::Dwelling if trigger.due_at <= self.moment.at => {
                     Trigger { phase: Phase::Open, ..trigger }
                 }
                 Phase::AwaitsInside | Phase::Armed | Phase::Dwelling | Phase::Open => continue,
@@ -97,6 +100,23 @@ impl<'s> Turn<'_, 's> {
             }
             self.table.triggers.get_mut(self.annex.triggers)[number] = next;
         }
+    }
+
+    fn is_inside(&self, target: TargetId) -> bool {
+        self.stay_at(target).is_some_and(|stay| stay.inside)
+    }
+
+    /// The trigger, moved to where the device is: a condition holds at any of the campaign's targets. A dwell
+    /// under way is counted in its stay and waits for that.
+    fn brought_inside(&mut self, number: usize) -> Trigger {
+        let trigger = self.table.triggers.get(self.annex.triggers)[number];
+        let is_bound = trigger.transition == Transition::Exit || trigger.phase == Phase::Dwelling;
+        if is_bound || self.is_inside(trigger.target) {
+            return trigger;
+        }
+        let Some(moved) = self.moved(&trigger, |stay| stay.inside) else { return trigger };
+        self.table.triggers.get_mut(self.annex.triggers)[number] = moved;
+        moved
     }
 
     /// A stay that is older than its campaign, as if it were entered now: an enter has come true, a dwell
@@ -191,7 +211,7 @@ impl<'s> Turn<'_, 's> {
 
     /// The trigger at another stay of its campaign, if there is one: an open or armed one where the condition
     /// has come true as well, a pending one where the stay is older than the campaign too.
-    fn moved(&self, trigger: &Trigger) -> Option<Trigger> {
+    fn moved(&self, trigger: &Trigger, suits: impl Fn(&Stay) -> bool) -> Option<Trigger> {
         let campaign = self.account.campaign(trigger.campaign)?;
         let goes_on = |stay: &&Stay| {
             let is_older = low_32(campaign.run_since().0) > stay.began;
@@ -200,7 +220,8 @@ impl<'s> Turn<'_, 's> {
                 (false, Condition::Dwell { dwell_s }) => !is_older && stay.next_dwell_s > dwell_s,
                 (false, Condition::Enter | Condition::Exit) => true,
             };
-            fits && stay.target != trigger.target && self.watches(trigger.campaign, stay.target)
+            let is_other = stay.target != trigger.target && suits(stay);
+            fits && is_other && self.watches(trigger.campaign, stay.target)
         };
         let target = self.stays().iter().find(goes_on)?.target;
         let phase = if trigger.is_pending() { Phase::AwaitsInside } else { trigger.phase };

@@ -1,6 +1,8 @@
 //! Triggers: opened by a condition, waiting while the stay lasts, closed and counted once.
 
-use super::testkit::{NONE, World, at, campaign, dwelling, fence, leaving, local, seen, testing};
+use super::testkit::{
+    NONE, World, at, campaign, device, dwelling, fence, leaving, local, seen, testing,
+};
 use crate::domain::campaign::{CampaignSpec, Condition, Frequency};
 use crate::domain::decision::Transition;
 use crate::domain::ids::TargetId;
@@ -159,5 +161,46 @@ fn a_test_triggers_anew_with_each_stay() {
     assert_eq!(world.walk(&[(60, 0.0), (120, -500.0)]).pushed(), NONE);
     let second = world.walk(&[(180, 0.0)]).job();
     assert_ne!(first.id, second.id);
-    assert_eq!((first.bucket.span, second.bucket.span), (at(0).0, at(180).0));
+    let of_target_1 = |time_s| at(time_s).0 ^ (1 << 32);
+    assert_eq!((first.bucket.span, second.bucket.span), (of_target_1(0), of_target_1(180)));
+}
+
+#[test]
+fn a_test_pushes_for_each_of_two_exits_from_one_enter() {
+    let spec = leaving(10, &[1, 2]);
+    let test = CampaignSpec { condition: spec.condition, ..testing(10, &[1, 2], &[device(1)]) };
+    let mut world = two_fences(vec![test]);
+    world.walk(&[(0, 40.0)]);
+    let first = world.walk(&[(60, 150.0)]).job();
+    let second = world.walk(&[(120, 600.0)]).job();
+    assert_eq!((first.target, second.target), (TargetId(1), TargetId(2)));
+    assert_ne!(first.id, second.id, "each stay has its bucket");
+}
+
+#[test]
+fn a_trigger_goes_to_where_the_device_is_before_its_stay_ends() {
+    let mut world = two_fences(vec![by_day(campaign(10, &[1, 2]))]);
+    world.walk(&[(local(24, 8, 50), 40.0)]);
+    let opens = local(24, 9, 0);
+    let got = world.walk(&[(opens, 110.0)]);
+    assert_eq!(world.stays(1), [1, 2], "10 m outside the first, once");
+    assert_eq!(got.job().target, TargetId(2));
+}
+
+#[test]
+fn a_resend_comes_true_where_the_device_is() {
+    let frequency = Frequency::Resend { after_s: 600 };
+    let mut world = two_fences(vec![CampaignSpec { frequency, ..campaign(10, &[1, 2]) }]);
+    assert_eq!(world.walk(&[(0, 40.0)]).job().target, TargetId(1));
+    assert_eq!(world.walk(&[(500, 110.0)]).pushed(), NONE);
+    assert_eq!(world.tick(600).job().target, TargetId(2));
+}
+
+#[test]
+fn an_exit_under_quota_is_lost_and_asks_for_the_next() {
+    let spec = CampaignSpec { total_limit: Some(5), ..leaving(10, &[1]) };
+    let mut world = two_fences(vec![spec]);
+    let got = world.walk(&[(0, 0.0), (60, 900.0)]);
+    assert_eq!(got.suppressed(), [SuppressReason::Quota]);
+    assert_eq!(world.out.wants.len(), 1);
 }

@@ -5,7 +5,7 @@
 //! methods on a turn, in files of their own.
 
 use crate::domain::campaign::Condition;
-use crate::domain::ids::{AppId, TargetId};
+use crate::domain::ids::{AppId, PlaceId, TargetId};
 use crate::domain::lots::InstallationKey;
 use crate::domain::ping::PingFlags;
 use crate::domain::policy::{ClockMode, Policy};
@@ -14,6 +14,7 @@ use crate::snapshot::view::AccountView;
 
 use super::device::{Annex, Row, Stay};
 use super::grants::Grants;
+use super::hints::{HeardBy, heard_at};
 use super::outputs::Outputs;
 use super::table::{DeviceTable, RowId};
 use super::timers::Timers;
@@ -32,12 +33,28 @@ pub(crate) struct Rules<'a> {
     pub(crate) epoch: u32,
 }
 
+/// What a turn rests on, and with that what it may bring about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Basis {
+    /// A fix: all that the device waits for.
+    Fix,
+    /// A hint: what hangs on the targets of its place, and nothing else.
+    Hint(PlaceId),
+    /// A deadline: what time brings about, at targets that the device was heard of at lately; of the open
+    /// triggers those that were never tried before.
+    Timer,
+    /// Silence or a jump: stays end as of the last fix, so that nothing but their exits is tried.
+    Silence,
+}
+
 /// The instant a turn is about, and what is known of the device then.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Moment {
+    /// What it rests on.
+    pub(crate) basis: Basis,
     /// The instant of the fix or hint, or the deadline of the timer.
     pub(crate) at: UtcMs,
-    /// The instant of the fix or hint that it rests on: before `at` for a timer.
+    /// The instant of the fix or hint that it rests on. A timer rests on what was last heard at each target.
     pub(crate) seen_at: UtcMs,
     /// What the clock of the policy says.
     pub(crate) now: UtcMs,
@@ -82,8 +99,9 @@ pub(crate) struct Turn<'a, 's> {
 }
 
 impl Turn<'_, '_> {
-    /// Puts row and annex back.
-    pub(crate) fn finish(self) {
+    /// Puts row and annex back, without what has lost its meaning.
+    pub(crate) fn finish(mut self) {
+        self.annex.forget_old_pushes(self.moment.clock);
         *self.table.row_mut(self.id) = self.row;
         self.table.set_annex(self.id, self.annex);
     }
@@ -97,6 +115,38 @@ impl Turn<'_, '_> {
     pub(crate) fn stay_at(&self, target: TargetId) -> Option<Stay> {
         let stays = self.stays();
         stays.binary_search_by_key(&target, |stay| stay.target).ok().map(|at| stays[at])
+    }
+
+    /// Whether something may come true at a target in this turn.
+    pub(crate) fn concerns(&self, target: TargetId) -> bool {
+        match self.moment.basis {
+            Basis::Fix | Basis::Silence => true,
+            Basis::Hint(place) => self
+                .account
+                .target(target)
+                .and_then(|target| target.place())
+                .is_some_and(|(other, _)| other == place),
+            Basis::Timer => {
+                let unheard_ms = self.moment.at.since(self.last_heard_at(target).0);
+                unheard_ms < i64::from(self.rules.policy.stale_after_s) * 1000
+            }
+        }
+    }
+
+    /// When the fix or hint came that a push at `target` would rest on, and how exact it is, m. A hint needs no
+    /// coordinates to decide its place.
+    pub(crate) fn rests_on(&self, target: TargetId) -> (UtcMs, u16) {
+        if self.moment.basis != Basis::Timer {
+            return (self.moment.seen_at, self.moment.accuracy_m);
+        }
+        match self.last_heard_at(target) {
+            (at, HeardBy::Fix) => (at, self.moment.accuracy_m),
+            (at, HeardBy::Hint) => (at, 0),
+        }
+    }
+
+    fn last_heard_at(&self, target: TargetId) -> (UtcMs, HeardBy) {
+        heard_at(&self.row, self.table.hints.get(self.annex.hints), Some(self.account), target)
     }
 
     /// The least dwell time above `than_s` that a campaign of `target` asks for in stays that began in epoch

@@ -13,3 +13,5 @@ pub mod progress;
 
 #[cfg(test)]
 mod pings_tests;
+#[cfg(test)]
+mod simulate_tests;

@@ -14,6 +14,8 @@ use crate::engine::raw::{RawCounts, RawEngine, RawPing, RawTransition};
 use crate::snapshot::index::{ArchivedIndexBlock, BadIndex, IndexError, IndexView, build, verify};
 use crate::snapshot::memory::PrivateBytes;
 
+use super::simulate::result_of;
+
 /// An index built and loaded in memory.
 #[derive(Debug)]
 pub struct RawIndex(PrivateBytes);
@@ -109,7 +111,7 @@ pub fn run_raw(
             let threads: Vec<_> = pairs
                 .map(|(shard, engine)| scope.spawn(move || shard.run(index, engine, run, progress)))
                 .collect();
-            threads.into_iter().map(|thread| thread.join().unwrap_or_default()).collect()
+            threads.into_iter().map(result_of).collect()
         }),
     };
     let evaluate = now().saturating_sub(started);

@@ -1,19 +1,21 @@
 //! Recorded fixes through the whole engine: all rules, gates and campaigns of a snapshot, without sockets.
 //!
-//! Each fix is an input of its own in its partition, so that what comes out depends on the fixes and the
-//! snapshot alone, not on batches or shards. The fixes are the clock.
+//! What comes out depends on the fixes and the snapshot alone, not on batches or shards. The fixes are the
+//! clock.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::domain::decision::Decision;
 use crate::domain::fix::Fix;
-use crate::domain::ids::{AccountId, AppId, DeviceKey, PARTITIONS, PartitionId};
+use crate::domain::ids::{
+    AccountId, AppId, DeviceKey, InputPosition, InputSeq, PARTITIONS, PartitionId,
+};
 use crate::domain::input::{Batch, Grant, Input, LimitId};
 use crate::domain::lots::InstallationKey;
 use crate::domain::policy::{ClockMode, Policy};
 use crate::engine::{Counts, Outputs, Partition};
-use crate::snapshot::view::SnapshotView;
+use crate::snapshot::view::{AccountView, SnapshotView};
 
 /// What is simulated.
 #[derive(Clone, Copy)]
@@ -28,9 +30,9 @@ pub struct Simulation<'a> {
     pub account: AccountId,
     /// Through which app.
     pub app: AppId,
-    /// Threads, each owning some partitions.
+    /// Threads, each owning some partitions; one where a limit across partitions is in force.
     pub shards: usize,
-    /// Fixes taken between two looks at the progress.
+    /// Fixes taken together: those of one partition are one input.
     pub batch: usize,
 }
 
@@ -46,16 +48,20 @@ pub struct Simulated {
 }
 
 /// Runs the fixes in their order. `now` reads a monotonic clock; `progress` hears how many more are done.
+///
+/// A limit that spans partitions goes to whoever comes first, so where one is in force all fixes are taken on one
+/// thread, in their order; else each thread takes those of its partitions.
 pub fn simulate(
     simulation: Simulation<'_>,
     fixes: &[Fix],
     now: impl Fn() -> Duration,
     progress: impl Fn(u64) + Sync,
 ) -> Simulated {
-    let shards = simulation.shards.clamp(1, PARTITIONS);
+    let limited = Limits::of(simulation);
+    let shards = if limited.is_some() { 1 } else { simulation.shards.clamp(1, PARTITIONS) };
     let dealt: Vec<Vec<(u64, Fix)>> = deal(simulation.account, fixes, shards);
     let started = now();
-    let run = |share: &[(u64, Fix)]| Shard::new(simulation).run(share, &progress);
+    let run = |share: &[(u64, Fix)]| Shard::new(simulation, limited.clone()).run(share, &progress);
     let parts: Vec<Simulated> = if let [only] = &dealt[..] {
         vec![run(only)]
     } else {
@@ -63,7 +69,7 @@ pub fn simulate(
             let run = &run;
             let threads: Vec<_> =
                 dealt.iter().map(|share| scope.spawn(move || run(share))).collect();
-            threads.into_iter().map(|thread| thread.join().unwrap_or_default()).collect()
+            threads.into_iter().map(result_of).collect()
         })
     };
     let mut all = Simulated { evaluate: now().saturating_sub(started), ..Simulated::default() };
@@ -75,6 +81,11 @@ pub fn simulate(
     all
 }
 
+/// What a thread came to; a panic of its goes on in this one.
+pub(super) fn result_of<T>(thread: std::thread::ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
 fn deal(account: AccountId, fixes: &[Fix], shards: usize) -> Vec<Vec<(u64, Fix)>> {
     let mut dealt = vec![Vec::new(); shards];
     for (place, fix) in (0u64..).zip(fixes) {
@@ -84,17 +95,19 @@ fn deal(account: AccountId, fixes: &[Fix], shards: usize) -> Vec<Vec<(u64, Fix)>
     dealt
 }
 
-/// One thread's partitions. A limit across partitions is granted as a whole on demand: with one process
-/// there is nobody to share it with.
+/// One thread's partitions.
 struct Shard<'a> {
     simulation: Simulation<'a>,
     partitions: Vec<Partition>,
     out: Outputs,
-    leased: BTreeMap<LimitId, u64>,
+    limits: Option<Limits<'a>>,
+    /// Fixes of the batch by partition, each with its place in the input.
+    waiting: Vec<(Vec<Fix>, Vec<u64>)>,
+    decisions: Vec<(u64, Decision)>,
 }
 
 impl<'a> Shard<'a> {
-    fn new(simulation: Simulation<'a>) -> Self {
+    fn new(simulation: Simulation<'a>, limits: Option<Limits<'a>>) -> Self {
         let policy = Policy { clock: ClockMode::Fixes, ..simulation.policy };
         let mut out = Outputs::with_capacity(1024);
         let view = simulation.view;
@@ -104,53 +117,140 @@ impl<'a> Shard<'a> {
         for partition in &mut partitions {
             partition.step(&publication, None, &mut out);
         }
-        Self { simulation, partitions, out, leased: BTreeMap::new() }
+        let waiting = vec![Default::default(); PARTITIONS];
+        Self { simulation, partitions, out, limits, waiting, decisions: Vec::new() }
     }
 
     fn run(mut self, share: &[(u64, Fix)], progress: &impl Fn(u64)) -> Simulated {
-        let mut decisions = Vec::new();
         for batch in share.chunks(self.simulation.batch.max(1)) {
+            let mut last = None;
             for (place, fix) in batch {
-                self.take(fix);
-                decisions.extend(self.out.decisions.drain(..).map(|decision| (*place, decision)));
+                let key = DeviceKey { account: self.simulation.account, device: fix.device };
+                let partition = key.partition().index();
+                // Under a limit the order over partitions matters: a batch is a run of one partition.
+                if self.limits.is_some() && last.is_some_and(|last| last != partition) {
+                    self.step_waiting(last);
+                }
+                last = Some(partition);
+                self.waiting[partition].0.push(*fix);
+                self.waiting[partition].1.push(*place);
+            }
+            match self.limits {
+                Some(_) => self.step_waiting(last),
+                None => (0..PARTITIONS).for_each(|partition| self.step_waiting(Some(partition))),
             }
             progress(batch.len() as u64);
         }
-        Simulated { counts: self.out.counts, evaluate: Duration::ZERO, decisions }
+        let Self { out, decisions, .. } = self;
+        Simulated { counts: out.counts, evaluate: Duration::ZERO, decisions }
     }
 
-    fn take(&mut self, fix: &Fix) {
-        let Simulation { account, app, view, .. } = self.simulation;
-        let partition = DeviceKey { account, device: fix.device }.partition();
+    fn step_waiting(&mut self, partition: Option<usize>) {
+        let Some(at) = partition else { return };
+        let (mut fixes, mut places) = std::mem::take(&mut self.waiting[at]);
+        let Some(last) = fixes.last() else { return };
         let input = Input::Fixes(Batch {
-            account,
-            app,
+            account: self.simulation.account,
+            app: self.simulation.app,
             origin: None,
-            received_at: fix.fixed_at,
-            records: std::slice::from_ref(fix),
+            received_at: last.fixed_at,
+            records: &fixes,
         });
-        self.partitions[partition.index()].step(&input, Some(view), &mut self.out);
-        self.lease_wanted();
+        let partition = &mut self.partitions[at];
+        let view = Some(self.simulation.view);
+        if let Some(limits) = &mut self.limits {
+            limits.hand_to(partition, &fixes, &mut self.out);
+            partition.step(&input, view, &mut self.out);
+            limits.take_from(partition, &mut self.out);
+        } else {
+            partition.step(&input, view, &mut self.out);
+        }
+        self.out.wants.clear();
+        self.keep_decisions(&places);
+        fixes.clear();
+        places.clear();
+        self.waiting[at] = (fixes, places);
     }
 
-    fn lease_wanted(&mut self) {
-        while let Some((partition, limit)) = self.out.wants.pop() {
-            let view = self.simulation.view;
-            let total = match limit {
-                LimitId::Month { account, .. } => {
-                    view.account(account).and_then(|account| account.monthly_limit())
+    /// Numbers what came out as if each fix had been an input of its own, so that it does not tell of batches.
+    fn keep_decisions(&mut self, places: &[u64]) {
+        for decision in self.out.decisions.drain(..) {
+            let place = places[decision.record as usize];
+            let before = self.decisions.last().filter(|(other, _)| *other == place);
+            let ordinal = before.map_or(0, |(_, before)| before.ordinal + 1);
+            let position = InputPosition { seq: InputSeq(place + 1), ..decision.position };
+            self.decisions.push((place, Decision { position, ordinal, record: 0, ..decision }));
+        }
+    }
+}
+
+/// What is left of limits across partitions: it goes as a whole to the partition that has the turn, so that
+/// nobody is refused a push while one is left.
+#[derive(Clone)]
+struct Limits<'a> {
+    account: AccountView<'a>,
+    max_age_ms: i64,
+    totals: Vec<LimitId>,
+    left: BTreeMap<LimitId, i64>,
+    /// What the partition that has the turn was handed.
+    handed: Vec<LimitId>,
+}
+
+impl<'a> Limits<'a> {
+    /// `None` when no limit is in force.
+    fn of(simulation: Simulation<'a>) -> Option<Self> {
+        let account = simulation.view.account(simulation.account)?;
+        let id = account.id();
+        let mut left = BTreeMap::new();
+        for campaign in account.campaigns() {
+            if let Some(total) = campaign.total_limit() {
+                let limit = LimitId::Campaign { account: id, campaign: campaign.id() };
+                left.insert(limit, pushes(total));
+            }
+        }
+        if left.is_empty() && account.monthly_limit().is_none() {
+            return None;
+        }
+        let max_age_ms = i64::from(simulation.policy.max_push_age_s) * 1000;
+        let totals = left.keys().copied().collect();
+        Some(Self { account, max_age_ms, totals, left, handed: Vec::new() })
+    }
+
+    /// Grants all that is left, of the totals and of the months that pushes of these fixes can fall into.
+    fn hand_to(&mut self, partition: &mut Partition, fixes: &[Fix], out: &mut Outputs) {
+        self.handed.clear();
+        self.handed.extend_from_slice(&self.totals);
+        if let Some(total) = self.account.monthly_limit() {
+            let instants =
+                fixes.iter().flat_map(|fix| [fix.fixed_at, fix.fixed_at + -self.max_age_ms]);
+            for month in instants.filter_map(|at| self.account.local_month(at)) {
+                let limit = LimitId::Month { account: self.account.id(), month };
+                if !self.handed.contains(&limit) {
+                    self.handed.push(limit);
+                    self.left.entry(limit).or_insert(pushes(total));
                 }
-                LimitId::Campaign { account, campaign } => view
-                    .account(account)
-                    .and_then(|account| account.campaign(campaign))
-                    .and_then(|campaign| campaign.total_limit()),
-            };
-            let leased = self.leased.entry(limit).or_default();
-            if *leased < total.unwrap_or(0) {
-                *leased += 1;
-                let grant = Input::Grant(Grant { limit, pushes: 1 });
-                self.partitions[partition.index()].step(&grant, Some(view), &mut self.out);
+            }
+        }
+        for limit in &self.handed {
+            let pushes = self.left.get(limit).copied().unwrap_or(0);
+            if pushes > 0 {
+                partition.step(&Input::Grant(Grant { limit: *limit, pushes }), None, out);
             }
         }
     }
+
+    /// Takes back what was not pushed.
+    fn take_from(&mut self, partition: &mut Partition, out: &mut Outputs) {
+        for limit in &self.handed {
+            let left = partition.grant(*limit).map_or(0, |state| state.left);
+            if left > 0 {
+                partition.step(&Input::Grant(Grant { limit: *limit, pushes: -left }), None, out);
+            }
+            self.left.insert(*limit, left);
+        }
+    }
+}
+
+fn pushes(total: u64) -> i64 {
+    i64::try_from(total).unwrap_or(i64::MAX)
 }

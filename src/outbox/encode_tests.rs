@@ -36,6 +36,7 @@ fn decision(output: Output) -> Decision {
     Decision {
         position: InputPosition { partition: PartitionId(3), seq: InputSeq(8) },
         ordinal: 2,
+        record: 0,
         epoch: Epoch(4),
         snapshot: SnapshotHash([1; 32]),
         output,

@@ -4,12 +4,16 @@ use crate::domain::input::LimitId;
 use crate::domain::units::UtcMs;
 use crate::snapshot::view::SnapshotView;
 
-/// Every limit in force at `now`, with its total.
-pub(super) fn in_force(view: SnapshotView<'_>, now: UtcMs) -> Vec<(LimitId, u64)> {
+/// Every limit in force at `now` or `soon`, with its total.
+pub(super) fn in_force(view: SnapshotView<'_>, now: UtcMs, soon: UtcMs) -> Vec<(LimitId, u64)> {
     let mut limits = Vec::new();
     for account in view.accounts() {
-        if let (Some(total), Some(month)) = (account.monthly_limit(), account.local_month(now)) {
-            limits.push((LimitId::Month { account: account.id(), month }, total));
+        if let Some(total) = account.monthly_limit() {
+            let next =
+                account.local_month(soon).filter(|month| account.local_month(now) != Some(*month));
+            let months = account.local_month(now).into_iter().chain(next);
+            let limit = |month| (LimitId::Month { account: account.id(), month }, total);
+            limits.extend(months.map(limit));
         }
         for campaign in account.campaigns() {
             if let Some(total) = campaign.total_limit() {

@@ -4,8 +4,8 @@
 //! shards that own them, which wait when they are full. A [`worker`] is one OS thread that owns the state of
 //! its partitions outright: it appends a batch to the journal, steps it while the sync is under way, and when
 //! the sync is done releases the outputs and resolves the [`ticket`]s. A changed [`policy`] goes to every
-//! partition as an input. The [`ledger`] leases what is
-//! left of limits that span partitions.
+//! partition as an input. The [`ledger`] keeps the books of limits that span partitions, and [`leases`] plans
+//! who gets a piece of them and who gives one back.
 
 pub mod config;
 pub mod ticket;
@@ -18,6 +18,7 @@ pub mod worker;
 pub mod checkpoints;
 pub mod ledger;
 mod limits;
+mod leases;
 pub mod figures;
 
 pub use config::ShardConfig;
@@ -26,3 +27,5 @@ pub use config::ShardConfig;
 mod router_tests;
 #[cfg(test)]
 mod ledger_tests;
+#[cfg(test)]
+mod leases_tests;

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use crossbeam::channel::{self, Receiver};
 
-use crate::domain::ids::{Epoch, InputPosition, InputSeq, PARTITIONS, PartitionId};
-use crate::domain::input::Grant;
+use crate::domain::ids::{Epoch, InputPosition, InputSeq, PARTITIONS};
+use crate::domain::input::LimitId;
 use crate::domain::policy::{ClockMode, Policy};
 use crate::domain::reasons::{RejectCounts, RejectReason};
 use crate::domain::submission::Lost;
@@ -25,6 +25,7 @@ use crate::snapshot::view::SnapshotView;
 use super::batch::{Step, What};
 use super::checkpoints::{CheckpointOrder, Rota};
 use super::figures::ShardSample;
+use super::leases::{self, Planned, Review};
 use super::mailbox::{Delivery, Parcel};
 use super::parts::{Alarm, ShardParts};
 use super::ticket::TicketPart;
@@ -58,8 +59,12 @@ struct Worker {
     /// Of the parcels, in their order.
     tickets: Vec<TicketPart>,
     steps: Vec<Step>,
-    /// Leases to journal with the next batch.
-    leases: Vec<(PartitionId, Grant)>,
+    /// Leases and returns to journal with the next batch.
+    leases: Planned,
+    /// Returns of the batch under way.
+    returns: Vec<(LimitId, i64)>,
+    next_wait_ns: u64,
+    next_review_ns: u64,
     unsynced: VecDeque<Unsynced>,
     out: Outputs,
     epoch: Epoch,
@@ -77,6 +82,8 @@ struct Unsynced {
     commit: CommitNo,
     release: Release,
     tickets: Vec<TicketPart>,
+    /// Pushes given back out of limits: they can be leased again once this is synced.
+    returns: Vec<(LimitId, i64)>,
 }
 
 impl Worker {
@@ -103,6 +110,9 @@ impl Worker {
             tickets: Vec::with_capacity(256),
             steps: Vec::with_capacity(1024),
             leases: Vec::new(),
+            returns: Vec::new(),
+            next_wait_ns: 0,
+            next_review_ns: 0,
             unsynced: VecDeque::new(),
             out,
             epoch: Epoch(0),
@@ -193,6 +203,7 @@ impl Worker {
         let view = pinned.as_ref().map(|loaded| loaded.view());
         self.plan_policy();
         self.plan_publication(view);
+        self.review_leases(view);
         self.plan_leases();
         self.plan_ticks();
         self.plan_parcels(view.is_some());
@@ -209,7 +220,8 @@ impl Worker {
         }
         let commit = self.parts.figures.pulse.resting(|| self.parts.log.commit());
         let release = self.evaluate(view);
-        self.unsynced.push_back(Unsynced { commit, release, tickets: Vec::new() });
+        let returns = std::mem::take(&mut self.returns);
+        self.unsynced.push_back(Unsynced { commit, release, tickets: Vec::new(), returns });
         self.release_parcels();
         self.lease_wanted(view);
         self.publish_figures();
@@ -237,11 +249,14 @@ impl Worker {
             let what = What::Publication { epoch: view.epoch(), hash: view.hash() };
             self.steps.push(Step { partition: partition.id(), what });
         }
-        self.lease_ahead(view);
+        (self.next_wait_ns, self.next_review_ns) = (0, 0);
     }
 
     fn plan_leases(&mut self) {
         for (partition, grant) in self.leases.drain(..) {
+            if grant.pushes < 0 {
+                self.returns.push((grant.limit, -grant.pushes));
+            }
             self.steps.push(Step { partition, what: What::Grant(grant) });
         }
     }
@@ -344,6 +359,10 @@ impl Worker {
                 self.parts.failed.store(true, Ordering::Release);
             }
             batch.tickets.into_iter().for_each(TicketPart::applied);
+            if !batch.returns.is_empty() {
+                let mut ledger = self.parts.ledger.lock().unwrap_or_else(PoisonError::into_inner);
+                batch.returns.iter().for_each(|(limit, pushes)| ledger.give_back(*limit, *pushes));
+            }
         }
     }
 
@@ -359,36 +378,29 @@ impl Worker {
         self.parts.figures.settle(&self.sample);
     }
 
-    /// A large limit is leased to every partition before the first push asks for it.
-    fn lease_ahead(&mut self, view: SnapshotView<'_>) {
-        let now = self.parts.clock.now();
-        let mut ledger = self.parts.ledger.lock().unwrap_or_else(PoisonError::into_inner);
-        for (limit, total) in super::limits::in_force(view, now) {
-            if total < LEASED_AHEAD_FROM {
-                continue;
-            }
-            for partition in &self.parts.partitions {
-                if partition.grants().iter().all(|state| state.limit != limit)
-                    && let Some(grant) = ledger.lease(limit, total)
-                {
-                    self.leases.push((partition.id(), grant));
-                }
-            }
-        }
-    }
-
-    /// Leases what partitions wanted in vain; asks for idle grants back where a limit is all leased.
+    /// Leases to partitions that took their last push or wanted one in vain.
     fn lease_wanted(&mut self, view: Option<SnapshotView<'_>>) {
         if self.out.wants.is_empty() {
             return;
         }
         let Some(view) = view else { return };
         let mut ledger = self.parts.ledger.lock().unwrap_or_else(PoisonError::into_inner);
-        for (partition, limit) in self.out.wants.drain(..) {
-            let total = super::limits::total_of(view, limit).unwrap_or(0);
-            if let Some(grant) = ledger.lease(limit, total) {
-                self.leases.push((partition, grant));
-            }
+        leases::serve(self.out.wants.drain(..), view, &mut ledger, &mut self.leases);
+    }
+
+    /// Looks after limits: all of them after a publication and now and then, those that somebody waits for often.
+    fn review_leases(&mut self, view: Option<SnapshotView<'_>>) {
+        let now_ns = self.parts.clock.monotonic_ns();
+        let Some(view) = view.filter(|_| now_ns >= self.next_wait_ns) else { return };
+        self.next_wait_ns = now_ns + WAITING_EVERY_NS;
+        let now = self.parts.clock.now();
+        let review = Review { partitions: &self.parts.partitions, view, now };
+        let mut ledger = self.parts.ledger.lock().unwrap_or_else(PoisonError::into_inner);
+        if now_ns >= self.next_review_ns {
+            self.next_review_ns = now_ns + REVIEW_EVERY_NS;
+            review.all(&mut ledger, &mut self.leases);
+        } else {
+            review.waiting(&mut ledger, &mut self.leases);
         }
     }
 
@@ -426,8 +438,9 @@ impl Worker {
     }
 }
 
-/// Limits of at least this many pushes are leased ahead; smaller ones, piece by piece to who asks.
-const LEASED_AHEAD_FROM: u64 = 4096;
+/// How often the limits that somebody waits for are looked at, and how often all of them.
+const WAITING_EVERY_NS: u64 = 100_000_000;
+const REVIEW_EVERY_NS: u64 = 10_000_000_000;
 
 fn count_rejects(ticket: &TicketPart, before: &RejectCounts, after: &RejectCounts) {
     for reason in RejectReason::ALL {

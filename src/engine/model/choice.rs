@@ -6,6 +6,7 @@ use crate::domain::reasons::SuppressReason::{
     self, Accuracy, Age, App, Arbitration, DailyCap, TestDevice, Window,
 };
 
+use super::super::testkit::NOON;
 use super::places::{Brought, Device, Model, Moment, Phase, Run, Trigger};
 
 impl Model {
@@ -63,7 +64,7 @@ impl Model {
         let test = spec.mode == RunMode::Testing;
         let fence = self.fences.iter().find(|fence| fence.id == trigger.fence);
         let size_m = fence.map_or(0.0, |fence| fence.radius_m);
-        let span = span(spec, moment.at, trigger.since);
+        let span = span(spec, moment.at, trigger);
         let mine = |used: &&(u32, RunMode, i64, i64)| used.0 == spec.id.0 && used.1 == spec.mode;
         let bucket_used = device.used.iter().filter(mine).any(|used| match spec.frequency {
             Frequency::Resend { after_s } if !test => {
@@ -101,7 +102,7 @@ impl Model {
     ) {
         let trigger = &mut device.triggers[place];
         let spec = &run.spec;
-        let span = span(spec, moment.at, trigger.since);
+        let span = span(spec, moment.at, trigger);
         brought.jobs.push((device.number, spec.id.0, trigger.fence, moment.at, span));
         device.used.push((spec.id.0, spec.mode, span, moment.at));
         match spec.frequency {
@@ -122,10 +123,11 @@ fn local_day(at: i64) -> i64 {
     20_781 + (at + 12 * 3_600_000).div_euclid(86_400_000)
 }
 
-fn span(spec: &CampaignSpec, at: i64, since: i64) -> i64 {
+/// Of a bucket; a test's names its stay, by instant and fence.
+fn span(spec: &CampaignSpec, at: i64, trigger: &Trigger) -> i64 {
     match (spec.mode, spec.frequency) {
-        (RunMode::Testing, _) => since,
-        (RunMode::Running, Frequency::OncePerPeriod) => 0,
+        (RunMode::Testing, _) => (trigger.since + NOON) ^ (i64::from(trigger.fence) << 32),
+        (RunMode::Running, Frequency::OncePerPeriod) => 20_780,
         (RunMode::Running, Frequency::OncePerDay) => local_day(at),
         (RunMode::Running, Frequency::Resend { .. }) => at,
     }

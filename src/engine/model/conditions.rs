@@ -18,6 +18,17 @@ impl Model {
         }
         let inside: Vec<u32> =
             device.stays.iter().filter(|stay| stay.inside).map(|stay| stay.fence).collect();
+        for place in 0..device.triggers.len() {
+            let trigger = &device.triggers[place];
+            let bound =
+                matches!(trigger.phase, Phase::Dwelling(_)) || trigger.kind == Transition::Exit;
+            if !bound
+                && !inside.contains(&trigger.fence)
+                && let Some(moved) = self.moved(device, trigger, |stay| stay.inside)
+            {
+                device.triggers[place] = moved;
+            }
+        }
         for trigger in device.triggers.iter_mut().filter(|one| inside.contains(&one.fence)) {
             let run = self.runs.iter().find(|run| run.spec.id.0 == trigger.campaign).unwrap();
             trigger.phase = match trigger.phase {
@@ -57,21 +68,26 @@ impl Model {
         for trigger in std::mem::take(&mut device.triggers) {
             if trigger.fence != stay.fence || trigger.kind == Transition::Exit {
                 device.triggers.push(trigger);
-            } else if let Some(moved) = self.moved(device, &trigger) {
+            } else if let Some(moved) = self.moved(device, &trigger, |_| true) {
                 device.triggers.push(moved);
             } else if trigger.phase == Phase::Open {
                 brought.suppressed.push(trigger.stopped.unwrap_or(State));
             }
         }
         for run in self.watchers(stay.fence) {
-            if run.spec.condition == Condition::Exit {
+            if run.spec.condition == Condition::Exit && run.since <= stay.seen_in {
                 let exit = Trigger::of(run, stay.fence, Transition::Exit, stay.entered_at);
                 self.open(device, exit, brought);
             }
         }
     }
 
-    fn moved(&self, device: &Device, trigger: &Trigger) -> Option<Trigger> {
+    fn moved(
+        &self,
+        device: &Device,
+        trigger: &Trigger,
+        suits: impl Fn(&Stay) -> bool,
+    ) -> Option<Trigger> {
         let run = self.runs.iter().find(|run| run.spec.id.0 == trigger.campaign)?;
         let pending = trigger.is_pending();
         let other = device.stays.iter().find(|stay| {
@@ -81,7 +97,8 @@ impl Model {
                 Condition::Dwell { dwell_s } => !older && stay.met.contains(&dwell_s),
                 Condition::Enter | Condition::Exit => true,
             };
-            fits && run.spec.targets.iter().any(|target| target.0 == stay.fence)
+            let other = stay.fence != trigger.fence && suits(stay);
+            fits && other && run.spec.targets.iter().any(|target| target.0 == stay.fence)
         })?;
         let phase = if pending { Phase::AwaitsInside } else { trigger.phase };
         Some(Trigger { fence: other.fence, phase, ..trigger.clone() })

@@ -60,6 +60,8 @@ pub(super) struct Stay {
     pub(super) met: Vec<u32>,
     pub(super) outside: u8,
     pub(super) inside: bool,
+    /// The epoch it was last inside in.
+    pub(super) seen_in: u64,
 }
 
 impl Stay {
@@ -269,6 +271,7 @@ impl Model {
                 (Some(place), true) => {
                     device.stays[place].outside = 0;
                     device.stays[place].inside = true;
+                    device.stays[place].seen_in = self.epoch;
                 }
                 (Some(place), false) => {
                     let stay = &mut device.stays[place];
@@ -291,6 +294,7 @@ impl Model {
                 met: Vec::new(),
                 outside: 0,
                 inside: true,
+                seen_in: self.epoch,
             });
         }
         device.stays.sort_by_key(|stay| stay.fence);

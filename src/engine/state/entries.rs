@@ -2,7 +2,9 @@
 
 use crate::domain::ids::{AppId, DeviceKey};
 use crate::domain::units::{PointE7, UtcMs};
-use crate::engine::device::{Anchor, Annex, Hint, ProfileNote, Row, Stay, Trigger, UsedBucket};
+use crate::engine::device::{
+    Anchor, Annex, DayPushes, Hint, ProfileNote, Row, Stay, Trigger, UsedBucket,
+};
 use crate::engine::slab::{Run, Slab};
 use crate::engine::table::DeviceTable;
 
@@ -22,8 +24,7 @@ pub(super) struct DeviceEntry {
     hints: Vec<Hint>,
     anchor: Option<Anchor>,
     profile: Option<ProfileNote>,
-    pushes_day: i64,
-    pushes: u16,
+    pushes: [DayPushes; 2],
     pushes_until: UtcMs,
 }
 
@@ -44,7 +45,6 @@ impl DeviceEntry {
             hints: table.hints.get(annex.hints).to_vec(),
             anchor: annex.anchor,
             profile: annex.profile,
-            pushes_day: annex.pushes_day,
             pushes: annex.pushes,
             pushes_until: annex.pushes_until,
         }
@@ -59,7 +59,6 @@ impl DeviceEntry {
             hints: spread(&mut table.hints, &self.hints),
             anchor: self.anchor,
             profile: self.profile,
-            pushes_day: self.pushes_day,
             pushes: self.pushes,
             pushes_until: self.pushes_until,
         };
@@ -96,7 +95,8 @@ impl Field for DeviceEntry {
         self.hints.put(out);
         self.anchor.put(out);
         self.profile.put(out);
-        (self.pushes_day, self.pushes, self.pushes_until).put(out);
+        self.pushes.iter().for_each(|of_day| of_day.put(out));
+        self.pushes_until.put(out);
     }
 
     fn take(reader: &mut Reader<'_>) -> Result<Self, Damaged> {
@@ -113,8 +113,7 @@ impl Field for DeviceEntry {
             hints: Field::take(reader)?,
             anchor: Field::take(reader)?,
             profile: Field::take(reader)?,
-            pushes_day: Field::take(reader)?,
-            pushes: Field::take(reader)?,
+            pushes: [Field::take(reader)?, Field::take(reader)?],
             pushes_until: Field::take(reader)?,
         })
     }

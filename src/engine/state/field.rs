@@ -10,7 +10,9 @@ use crate::domain::input::LimitId;
 use crate::domain::reasons::SuppressReason;
 use crate::domain::report::{HintVerdict, Platform};
 use crate::domain::units::{PointE7, UtcMs};
-use crate::engine::device::{Anchor, Hint, Phase, ProfileNote, Stay, Trigger, UsedBucket};
+use crate::engine::device::{
+    Anchor, DayPushes, Hint, Phase, ProfileNote, Stay, Trigger, UsedBucket,
+};
 use crate::engine::grants::GrantState;
 
 /// Bytes that are no state of this format.
@@ -131,13 +133,14 @@ macro_rules! record {
 record! {
     PointE7 { lat, lon }
     Bucket { mode, span }
-    Stay { target, began, entered_at, next_dwell_s, outside, inside }
+    Stay { target, began, entered_at, next_dwell_s, outside, inside, seen_in }
     Trigger { campaign, target, made_in, phase, transition, stopped_by, due_at, since }
     UsedBucket { campaign, bucket, keep_until }
     Hint { place, verdict, fixed_at }
     Anchor { at, fixed_at, accuracy_m }
-    ProfileNote { echo, platform, ads_consent, night_consent }
-    GrantState { limit, granted, left }
+    ProfileNote { echo, platform, ads_consent, night_consent, heard_at }
+    DayPushes { day, count }
+    GrantState { limit, granted, left, touched_at }
 }
 
 macro_rules! numbered {

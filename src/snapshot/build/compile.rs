@@ -7,7 +7,7 @@ use super::campaigns::campaigns;
 use super::group::{Group, group};
 use super::members::Members;
 use super::rules::{self, BrokenRule};
-use super::standing::{Dealt, Outline, standing};
+use super::standing::{Dealt, Outline, RunOf, standing};
 use super::targets::{directory, shapes, source_digest, watch};
 use crate::domain::campaign::{AccountSpec, AudienceSpec, CampaignSpec};
 use crate::domain::ids::{AccountId, CampaignId, DeviceId, Epoch, TargetId};
@@ -249,7 +249,9 @@ fn account(
         schedule: keep(Encoded::of(&schedule)?),
     };
     let next_target_id = group.targets.last().map_or(1, |last| last.id.0 + 1);
-    let campaigns = asks.rows.iter().map(|row| (row.id, row.mode)).collect();
+    let run_of =
+        |one: &&CampaignSpec| RunOf { id: one.id, mode: one.mode, condition: one.condition };
+    let campaigns = group.campaigns.iter().map(run_of).collect();
     Ok(Outline { entry, campaigns, next_target_id })
 }
 

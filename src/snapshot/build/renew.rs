@@ -8,7 +8,7 @@ use jiff::civil::{Date, Weekday};
 
 use super::built::{Built, Encoded};
 use super::compile::BuildError;
-use super::standing::{Dealt, Outline, standing};
+use super::standing::{Dealt, Outline, run_of, standing};
 use crate::domain::campaign::WindowSpec;
 use crate::domain::ids::Epoch;
 use crate::snapshot::blocks::{
@@ -126,7 +126,7 @@ fn window(row: &ArchivedWindowRow) -> WindowSpec {
 
 fn outline(account: AccountView<'_>) -> Outline {
     let parts = account.parts();
-    let campaigns = account.campaigns().map(|one| (one.id().0, one.mode() as u8)).collect();
+    let campaigns = account.campaigns().map(run_of).collect();
     let entry = ManifestAccount {
         id: account.id().0,
         index: parts.index.hash().0,

@@ -2,21 +2,30 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::ids::{AccountId, Epoch};
+use crate::domain::campaign::{Condition, RunMode};
+use crate::domain::ids::{AccountId, CampaignId, Epoch};
 use crate::snapshot::block::BlockHash;
 use crate::snapshot::blocks::{
     ArchivedStandingAccount, ManifestAccount, Standing, StandingAccount, StandingCampaign,
 };
-use crate::snapshot::view::{AccountView, SnapshotView};
+use crate::snapshot::view::{AccountView, CampaignView, SnapshotView};
 
 /// What the standing of an account is worked out from.
 #[derive(Debug)]
 pub(super) struct Outline {
     pub(super) entry: ManifestAccount,
-    /// (id, number of its mode), ascending.
-    pub(super) campaigns: Vec<(u32, u8)>,
+    /// Ascending by id.
+    pub(super) campaigns: Vec<RunOf>,
     /// At least one more than every target id in use.
     pub(super) next_target_id: u32,
+}
+
+/// What a campaign's run is: with another mode or another condition it is another run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct RunOf {
+    pub(super) id: CampaignId,
+    pub(super) mode: RunMode,
+    pub(super) condition: Condition,
 }
 
 /// The standing of a new epoch after `previous`.
@@ -75,12 +84,16 @@ fn same(before: AccountView<'_>, now: &ManifestAccount) -> bool {
         && parts.campaigns.hash().0 == now.campaigns
 }
 
-fn since((id, mode): (u32, u8), epoch: Epoch, before: Option<AccountView<'_>>) -> StandingCampaign {
-    let before = before.and_then(|account| account.campaign(crate::domain::ids::CampaignId(id)));
-    let unchanged = before.filter(|campaign| campaign.mode() as u8 == mode);
+pub(super) fn run_of(campaign: CampaignView<'_>) -> RunOf {
+    RunOf { id: campaign.id(), mode: campaign.mode(), condition: campaign.condition() }
+}
+
+fn since(run: RunOf, epoch: Epoch, before: Option<AccountView<'_>>) -> StandingCampaign {
+    let before = before.and_then(|account| account.campaign(run.id));
+    let unchanged = before.filter(|campaign| run_of(*campaign) == run);
     StandingCampaign {
-        id,
-        mode,
+        id: run.id.0,
+        mode: run.mode as u8,
         run_since: unchanged.map_or(epoch, |campaign| campaign.run_since()).0,
     }
 }

@@ -58,7 +58,7 @@ impl<'s> CampaignView<'s> {
         if self.row.mode == RunMode::Testing as u8 { RunMode::Testing } else { RunMode::Running }
     }
 
-    /// The epoch in which it entered that mode.
+    /// The epoch in which it entered that mode with that condition.
     #[must_use]
     pub fn run_since(self) -> Epoch {
         self.run_since
@@ -161,6 +161,12 @@ impl<'s> CampaignView<'s> {
     #[must_use]
     pub fn days(self) -> (Date, Date) {
         (day_of(self.row.start_day.to_native()), day_of(self.row.end_day.to_native()))
+    }
+
+    /// Its first local day, as days since 1970-01-01: the name of its period.
+    #[must_use]
+    pub fn start_day(self) -> i64 {
+        i64::from(self.row.start_day.to_native())
     }
 
     /// Its weekly windows as they were written, for people.

@@ -1,0 +1,162 @@
+//! Which grants a shard's partitions get and give back: planned here, journalled and stepped by the worker.
+//!
+//! A want comes from a partition that took its last push or was refused one, and is served with the next batch.
+//! A review goes over all limits in force: it leases ahead, so that nobody's first push is refused; takes
+//! back what a smaller limit no longer covers and what nobody used for a while, above all when another
+//! partition waits; and closes the books of limits that are over.
+
+use crate::domain::ids::PartitionId;
+use crate::domain::input::{Grant, LimitId};
+use crate::domain::units::UtcMs;
+use crate::engine::Partition;
+use crate::engine::grants::GrantState;
+use crate::snapshot::view::SnapshotView;
+
+use super::ledger::Ledger;
+use super::limits;
+
+/// Grants to journal with the next batch, before anything else that its partitions take.
+pub(super) type Planned = Vec<(PartitionId, Grant)>;
+
+/// A shard's partitions and what a review of their grants looks at.
+pub(super) struct Review<'a> {
+    pub(super) partitions: &'a [Partition],
+    pub(super) view: SnapshotView<'a>,
+    pub(super) now: UtcMs,
+}
+
+/// A push that was neither got nor taken for so long may go to who waits: whoever asked for it has not come
+/// back within the age of a fix that may push. Sooner, those who wait would take it from each other unused.
+const IDLE_MS: i64 = 300_000;
+
+/// The next month is leased so long before it begins, that its first push need not wait.
+const MONTH_AHEAD_MS: i64 = 3_600_000;
+
+const DAY_MS: i64 = 86_400_000;
+
+/// A month is over for all of its account when nothing happened in it for two months.
+const KEEP_MONTH_MS: i64 = 62 * DAY_MS;
+
+/// A campaign that left the snapshot may be waiting and come back, with its count; after as many days as a
+/// calendar spans it has ended.
+const KEEP_CAMPAIGN_MS: i64 = 400 * DAY_MS;
+
+/// Leases to partitions that took their last push or wanted one in vain.
+pub(super) fn serve(
+    wants: impl Iterator<Item = (PartitionId, LimitId)>,
+    view: SnapshotView<'_>,
+    ledger: &mut Ledger,
+    planned: &mut Planned,
+) {
+    for (partition, limit) in wants {
+        let Some(total) = limits::total_of(view, limit) else { continue };
+        let grant = ledger.lease(limit, total, partition);
+        planned.extend(grant.map(|grant| (partition, grant)));
+    }
+}
+
+impl Review<'_> {
+    /// Goes over all limits in force, and closes those that are over.
+    pub(super) fn all(&self, ledger: &mut Ledger, planned: &mut Planned) {
+        let before = planned.len();
+        for (limit, total) in limits::in_force(self.view, self.now, self.now + MONTH_AHEAD_MS) {
+            let mut excess = ledger.excess(limit, total);
+            for partition in self.partitions {
+                if is_planned(&planned[..before], partition.id(), limit) {
+                    continue;
+                }
+                let state = partition.grant(limit).filter(|state| state.left > 0);
+                let Some(state) = state else {
+                    let grant = ledger.lease_ahead(limit, total, partition.id());
+                    planned.extend(grant.map(|grant| (partition.id(), grant)));
+                    continue;
+                };
+                let too_much = excess.min(state.left);
+                excess -= too_much;
+                let pushes = if too_much == 0 && self.is_idle(state) {
+                    state.left - ledger.piece(limit, total)
+                } else {
+                    too_much
+                };
+                take_back(partition.id(), limit, pushes, ledger, planned);
+            }
+        }
+        self.close_what_is_over(before, ledger, planned);
+        self.waiting(ledger, planned);
+    }
+
+    /// Serves those who wait, or takes idle pushes back for them.
+    pub(super) fn waiting(&self, ledger: &mut Ledger, planned: &mut Planned) {
+        for limit in ledger.waited_for() {
+            let Some(total) = limits::total_of(self.view, limit) else {
+                ledger.dismiss(limit);
+                continue;
+            };
+            for partition in self.partitions {
+                if ledger.waits(limit, partition.id()) {
+                    let grant = ledger.lease(limit, total, partition.id());
+                    planned.extend(grant.map(|grant| (partition.id(), grant)));
+                }
+            }
+            let mut wanted = ledger.wanted(limit, total);
+            for partition in self.partitions {
+                let Some(state) = partition.grant(limit).filter(|state| self.is_idle(state)) else {
+                    continue;
+                };
+                if wanted > 0 && !is_planned(planned, partition.id(), limit) {
+                    let half = state.left - state.left / 2;
+                    wanted -= half;
+                    take_back(partition.id(), limit, half, ledger, planned);
+                }
+            }
+        }
+    }
+
+    fn close_what_is_over(&self, before: usize, ledger: &mut Ledger, planned: &mut Planned) {
+        for partition in self.partitions {
+            for state in partition.grants() {
+                if self.is_over(state)
+                    && !is_planned(&planned[..before], partition.id(), state.limit)
+                {
+                    take_back(partition.id(), state.limit, state.granted, ledger, planned);
+                }
+            }
+        }
+    }
+
+    fn is_idle(&self, state: &GrantState) -> bool {
+        self.now.since(state.touched_at) > IDLE_MS
+    }
+
+    fn is_over(&self, state: &GrantState) -> bool {
+        let untouched_ms = self.now.since(state.touched_at);
+        match state.limit {
+            LimitId::Month { account, month } => {
+                let current = self.view.account(account).and_then(|one| one.local_month(self.now));
+                untouched_ms > KEEP_MONTH_MS && current.is_none_or(|current| month < current)
+            }
+            LimitId::Campaign { account, campaign } => {
+                untouched_ms > KEEP_CAMPAIGN_MS
+                    && self.view.account(account).and_then(|one| one.campaign(campaign)).is_none()
+            }
+        }
+    }
+}
+
+fn take_back(
+    partition: PartitionId,
+    limit: LimitId,
+    pushes: i64,
+    ledger: &mut Ledger,
+    planned: &mut Planned,
+) {
+    if pushes > 0 {
+        ledger.announce_return(limit, pushes);
+        planned.push((partition, Grant { limit, pushes: -pushes }));
+    }
+}
+
+/// What is planned for a partition has not changed its books yet: they are left alone until it has.
+fn is_planned(planned: &[(PartitionId, Grant)], partition: PartitionId, limit: LimitId) -> bool {
+    planned.iter().any(|(other, grant)| *other == partition && grant.limit == limit)
+}
