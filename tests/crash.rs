@@ -48,7 +48,7 @@ async fn nothing_is_lost_and_nothing_doubled() {
     let mut daemon = Daemon::start(&[
         ("GEOFENCED__POLICY__CLOCK", "fixes"),
         ("GEOFENCED__SHARD__SHARDS", "2"),
-        ("GEOFENCED__OUTBOX__DISK_RESERVE_BYTES", "1000000"),
+        ("GEOFENCED__OUTBOX__DISK_RESERVE_BYTES", "0"),
     ]);
     daemon.snapshot(FENCES, CAMPAIGNS, date(2026, 1, 1)).await;
     let client = daemon.client().await;

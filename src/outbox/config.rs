@@ -3,6 +3,9 @@
 use crate::domain::units::UtcMs;
 use std::sync::Arc;
 
+/// The smallest reserve that keeps a full disk from the store: its own log grows by 64 MiB at once.
+pub const MIN_RESERVE_BYTES: u64 = 128 << 20;
+
 /// The outbox's knobs. Each is in the unit its name ends in.
 #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -13,14 +16,15 @@ pub struct OutboxConfig {
     /// the store compacts.
     pub outbox_max_bytes: u64,
     /// Bytes that must stay free on the disk. Below it nothing is written but consumers' acknowledgements, and
-    /// intake stops, until there is room again. Default 512 MiB. Too low: the disk fills under the store, and
-    /// the failed write stops the outbox until restart.
+    /// intake stops, until there is room again. Default 512 MiB; at least 128 MiB, since the store's own log
+    /// takes 64 MiB at a time. 0: no reserve, where nothing else shares the disk and room is seen to. Then the
+    /// disk may fill under the store, and the failed write stops the outbox until restart.
     pub disk_reserve_bytes: u64,
     /// How long a record stays after all consumers have passed it, s, so that a consumer created later finds a
     /// past. Gives way when `outbox_max_bytes` is near. Default 3,600. 0: removed at once.
     pub retain_min_s: u32,
-    /// A consumer that has not asked for so long, s of the daemon's running, is dropped with a warning, since
-    /// it would keep every record. Default 604,800 (7 days). Too low: a consumer's long outage loses its place.
+    /// A consumer that has not asked for so long, s of the daemon's running over all its starts, is dropped with a
+    /// warning, since it would keep every record. Steps of the system clock don't count. Default 604,800 (7 days). Too low: a consumer's long outage loses its place.
     pub consumer_ttl_s: u32,
     /// Consumers an account may have. Default 16; each costs its account a scan of the records.
     pub consumers_per_account: u32,
@@ -51,18 +55,20 @@ pub type ReadClock = Arc<dyn Fn() -> UtcMs + Send + Sync>;
 /// The clocks of the outbox, passed in.
 #[derive(Clone)]
 pub struct Clocks {
-    /// The daemon's monotone clock: retention, and how long a consumer was idle.
+    /// The daemon's monotone clock.
     pub now: ReadClock,
     /// What `expires_at` is held against. The same clock, but where fixes are the clock: then pass one that
     /// stands at [`UtcMs::MIN`], since jobs from the past would all be too late.
     pub expiry: ReadClock,
+    /// Milliseconds since some instant of this process, by a clock that nobody sets: how long a consumer was idle.
+    pub up_ms: Arc<dyn Fn() -> u64 + Send + Sync>,
 }
 
 impl Clocks {
-    /// One clock for both.
+    /// One clock for now and expiry.
     #[must_use]
-    pub fn both(now: ReadClock) -> Self {
-        Self { now: now.clone(), expiry: now }
+    pub fn both(now: ReadClock, up_ms: Arc<dyn Fn() -> u64 + Send + Sync>) -> Self {
+        Self { now: now.clone(), expiry: now, up_ms }
     }
 }
 
