@@ -11,6 +11,7 @@ pub mod ticket;
 pub mod mailbox;
 pub mod router;
 mod batch;
+mod plan;
 pub mod parts;
 pub mod worker;
 pub mod checkpoints;
@@ -22,5 +23,7 @@ pub use config::ShardConfig;
 
 #[cfg(test)]
 mod router_tests;
+#[cfg(test)]
+mod worker_tests;
 #[cfg(test)]
 mod ledger_tests;

@@ -1,11 +1,10 @@
 //! One shard: an OS thread that owns the state of its partitions and turns parcels into acks and outputs.
 //!
 //! Each round it takes what waits, appends it to the journal, and steps it while the sync is under way.
-//! When the journal says that a batch is synced, its outputs go to the outbox and its tickets resolve. If the
-//! sync failed nothing is acknowledged any more, and the thread ends.
+//! When the journal says that a batch is synced, its outputs go to the outbox and its tickets resolve. If
+//! journal or outbox fail nothing is acknowledged any more, and the thread ends.
 
 use std::collections::VecDeque;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -13,23 +12,22 @@ use crossbeam::channel::{self, Receiver};
 
 use crate::domain::ids::{Epoch, InputPosition, InputSeq, PARTITIONS, PartitionId};
 use crate::domain::input::Grant;
-use crate::domain::policy::ClockMode;
 use crate::domain::reasons::{RejectCounts, RejectReason};
 use crate::domain::submission::Lost;
 use crate::engine::{Outputs, Partition};
 use crate::journal::CommitNo;
-use crate::outbox::Release;
+use crate::outbox::{OutboxError, Release, Withheld};
 use crate::shutdown::{Member, Shutdown};
 use crate::snapshot::view::SnapshotView;
 
 use super::batch::{Step, What};
-use super::checkpoints::{CheckpointOrder, Rota};
+use super::checkpoints::Rota;
 use super::figures::ShardSample;
 use super::mailbox::{Delivery, Parcel};
 use super::parts::{Alarm, ShardParts};
 use super::ticket::TicketPart;
 
-/// Starts the thread. It ends when `member` is asked to and the inbox is empty, or when the journal fails.
+/// Starts the thread. It ends when `member` is asked to and the inbox is empty, or when journal or outbox fail.
 ///
 /// # Errors
 /// When the system gives no thread.
@@ -40,7 +38,8 @@ pub fn spawn(
     shutdown: Shutdown,
 ) -> std::io::Result<std::thread::JoinHandle<()>> {
     std::thread::Builder::new().name(format!("shard-{shard}")).spawn(move || {
-        let _alarm = Alarm { shard, failed: Arc::clone(&parts.failed), shutdown };
+        let thread = format!("shard-{shard}");
+        let _alarm = Alarm { thread, failed: Arc::clone(&parts.failed), shutdown };
         let mut worker = Worker::new(parts);
         worker.run(&member);
         drop(worker);
@@ -48,26 +47,26 @@ pub fn spawn(
     })
 }
 
-struct Worker {
-    parts: ShardParts,
+pub(super) struct Worker {
+    pub(super) parts: ShardParts,
     /// Where each partition stands in `parts.partitions`.
-    slots: Box<[Option<usize>; PARTITIONS]>,
+    pub(super) slots: Box<[Option<usize>; PARTITIONS]>,
     /// The last sequence appended, by place in `parts.partitions`.
     appended: Vec<InputSeq>,
-    parcels: Vec<Parcel>,
+    pub(super) parcels: Vec<Parcel>,
     /// Of the parcels, in their order.
-    tickets: Vec<TicketPart>,
-    steps: Vec<Step>,
+    pub(super) tickets: Vec<TicketPart>,
+    pub(super) steps: Vec<Step>,
     /// Leases to journal with the next batch.
     leases: Vec<(PartitionId, Grant)>,
     unsynced: VecDeque<Unsynced>,
     out: Outputs,
-    epoch: Epoch,
-    sample: ShardSample,
+    pub(super) epoch: Epoch,
+    pub(super) sample: ShardSample,
     /// Ticks when the journal has synced something of ours.
     synced: Receiver<()>,
-    next_tick_ns: u64,
-    rota: Rota,
+    pub(super) next_tick_ns: u64,
+    pub(super) rota: Rota,
 }
 
 /// A batch that is stepped and waits for its sync.
@@ -75,6 +74,8 @@ struct Unsynced {
     commit: CommitNo,
     release: Release,
     tickets: Vec<TicketPart>,
+    /// It is synced, and the outbox had no room for it yet.
+    is_withheld: bool,
 }
 
 impl Worker {
@@ -114,23 +115,41 @@ impl Worker {
 
     fn run(&mut self, member: &Member) {
         self.adopt_policy();
+        self.publish_figures();
         loop {
             let ending = member.is_asked();
-            self.gather(ending);
+            let may_step = self.gather(ending);
             let idle = self.parcels.is_empty();
-            self.step_batch();
+            if may_step {
+                self.step_batch();
+            }
             self.settle_synced();
-            if self.parts.log.failed().is_some() {
-                self.fail();
+            if let Some(why) = self.failure() {
+                self.fail(why);
                 return;
             }
             self.offer_checkpoint();
-            if ending && idle && self.unsynced.is_empty() && self.parts.inbox.receiver.is_empty() {
-                self.final_checkpoints();
-                self.parts.figures.settle(&self.sample);
+            if ending && self.has_ended(idle) {
                 return;
             }
         }
+    }
+
+    /// Whether all is done that can be. A full outbox is not waited for: what is not stepped goes back to its
+    /// senders, and what the outbox has no room for is in the journal, where recovery finds it.
+    fn has_ended(&mut self, idle: bool) -> bool {
+        if self.parts.outbox.is_full() {
+            self.refuse_waiting(Lost::Stopped);
+            if self.unsynced.iter().all(|batch| batch.is_withheld) {
+                self.drop_unsynced(Lost::Stopped);
+            }
+        }
+        let ended = idle && self.unsynced.is_empty() && self.parts.inbox.receiver.is_empty();
+        if ended {
+            self.final_checkpoints();
+            self.parts.figures.settle(&self.sample);
+        }
+        ended
     }
 
     /// Numbers that changed with the config are an input like any other.
@@ -141,8 +160,9 @@ impl Worker {
         }
     }
 
-    /// Waits for parcels, a sync or the next tick, and takes what there is for one batch.
-    fn gather(&mut self, ending: bool) {
+    /// Waits for parcels, a sync or the next tick, and takes what there is for one batch. Whether there may be
+    /// one: ticks and publications wait for room as pings do.
+    fn gather(&mut self, ending: bool) -> bool {
         let may_take = self.may_take();
         let pause = if ending || !self.leases.is_empty() || !self.steps.is_empty() {
             Duration::from_millis(1)
@@ -151,7 +171,7 @@ impl Worker {
         };
         if !may_take {
             let _quiet = self.synced.recv_timeout(pause);
-            return;
+            return false;
         }
         channel::select! {
             recv(self.parts.inbox.receiver) -> delivery => {
@@ -171,6 +191,7 @@ impl Worker {
             records += delivery.parcel.records.len();
             self.take(delivery);
         }
+        true
     }
 
     fn take(&mut self, delivery: Delivery) {
@@ -192,7 +213,7 @@ impl Worker {
         let view = pinned.as_ref().map(|loaded| loaded.view());
         self.plan_publication(view);
         self.plan_leases();
-        self.plan_ticks();
+        self.plan_ticks(view);
         self.plan_parcels(view.is_some());
         if self.steps.is_empty() {
             self.release_parcels();
@@ -207,7 +228,12 @@ impl Worker {
         }
         let commit = self.parts.log.commit();
         let release = self.evaluate(view);
-        self.unsynced.push_back(Unsynced { commit, release, tickets: Vec::new() });
+        self.unsynced.push_back(Unsynced {
+            commit,
+            release,
+            tickets: Vec::new(),
+            is_withheld: false,
+        });
         self.release_parcels();
         self.lease_wanted(view);
         self.publish_figures();
@@ -229,52 +255,6 @@ impl Worker {
     fn plan_leases(&mut self) {
         for (partition, grant) in self.leases.drain(..) {
             self.steps.push(Step { partition, what: What::Grant(grant) });
-        }
-    }
-
-    fn plan_ticks(&mut self) {
-        let clock = &self.parts.clock;
-        let now_ns = clock.monotonic_ns();
-        let ticking = self.parts.policy.clock == ClockMode::System && clock.stepped().is_none();
-        if !ticking || now_ns < self.next_tick_ns {
-            return;
-        }
-        self.next_tick_ns = now_ns + u64::from(self.parts.config.tick_ms) * 1_000_000;
-        let now = clock.now();
-        for partition in &self.parts.partitions {
-            if partition.next_deadline().is_some_and(|deadline| deadline <= now) {
-                self.steps.push(Step { partition: partition.id(), what: What::Tick { now } });
-            }
-        }
-    }
-
-    /// Plans every part that is new; what was applied before is counted and left out.
-    ///
-    /// Before the first snapshot nothing can be decided: records are refused without a trace, so that they are
-    /// new when they are sent again.
-    fn plan_parcels(&mut self, ready: bool) {
-        for (number, (parcel, ticket)) in self.parcels.iter().zip(&self.tickets).enumerate() {
-            let mut start = 0;
-            for (partition, count) in &parcel.parts {
-                let records = start..start + *count as usize;
-                start = records.end;
-                let Some(place) = self.slots[partition.index()] else {
-                    ticket.count(RejectReason::PartitionNotOwned, *count);
-                    continue;
-                };
-                if !ready {
-                    ticket.count(RejectReason::Unavailable, *count);
-                    continue;
-                }
-                let partition_state = &mut self.parts.partitions[place];
-                if parcel.origin.is_none_or(|origin| partition_state.admit(&origin)) {
-                    let what = What::Part { parcel: number, records };
-                    self.steps.push(Step { partition: *partition, what });
-                } else {
-                    ticket.count(RejectReason::Resent, *count);
-                    self.sample.resent += u64::from(*count);
-                }
-            }
         }
     }
 
@@ -317,29 +297,65 @@ impl Worker {
         }
     }
 
-    /// Releases outputs and resolves tickets of batches whose sync is done.
+    /// Releases outputs and resolves tickets of batches whose sync is done. One that the outbox has no room for
+    /// waits with all behind it: releases of a partition come in the order of its inputs.
     fn settle_synced(&mut self) {
         let synced = self.parts.log.synced();
-        while self.unsynced.front().is_some_and(|batch| batch.commit <= synced) {
-            let Some(batch) = self.unsynced.pop_front() else { return };
-            if let Err(error) = self.parts.outbox.release_through(batch.release) {
-                tracing::error!(%error, "the outbox takes no more; restart the daemon once its disk is sound");
-                self.parts.failed.store(true, Ordering::Release);
+        while let Some(batch) = self.unsynced.front_mut().filter(|batch| batch.commit <= synced) {
+            let release = std::mem::take(&mut batch.release);
+            match self.parts.outbox.offer(release) {
+                Ok(()) => {}
+                Err(Withheld::Full(release)) => {
+                    batch.release = release;
+                    self.unsynced
+                        .iter_mut()
+                        .for_each(|batch| batch.is_withheld = batch.commit <= synced);
+                    return;
+                }
+                Err(Withheld::Ended) => return,
             }
+            let Some(batch) = self.unsynced.pop_front() else { return };
             batch.tickets.into_iter().for_each(TicketPart::applied);
         }
     }
 
-    /// The journal has failed for good: nothing that waits will be acknowledged.
-    fn fail(&mut self) {
-        self.parts.failed.store(true, Ordering::Release);
-        for batch in self.unsynced.drain(..) {
-            batch.tickets.into_iter().for_each(|ticket| ticket.lost(Lost::SyncFailed));
+    /// What has ended for good, as the senders of what waits are told.
+    fn failure(&self) -> Option<Lost> {
+        if self.parts.log.failed().is_some() {
+            return Some(Lost::SyncFailed);
         }
-        while let Ok(delivery) = self.parts.inbox.receiver.try_recv() {
-            delivery.ticket.lost(Lost::SyncFailed);
+        self.parts.outbox.ended().map(|ended| match ended {
+            // Only past the deadline of a drain.
+            OutboxError::Closed => Lost::Stopped,
+            OutboxError::Failed { .. } | OutboxError::Unreadable { .. } => Lost::OutboxFailed,
+        })
+    }
+
+    /// Journal or outbox have failed for good: nothing that waits will be acknowledged. Each has said in the log
+    /// what happened.
+    fn fail(&mut self, why: Lost) {
+        match why {
+            Lost::SyncFailed => self.parts.failed.note(SYNC_FAILED),
+            Lost::OutboxFailed => self.parts.failed.note(OUTBOX_FAILED),
+            Lost::Stopped => {}
         }
+        self.drop_unsynced(why);
+        self.refuse_waiting(why);
         self.parts.figures.settle(&self.sample);
+    }
+
+    fn drop_unsynced(&mut self, why: Lost) {
+        for batch in self.unsynced.drain(..) {
+            batch.tickets.into_iter().for_each(|ticket| ticket.lost(why));
+        }
+    }
+
+    /// Tells the senders of all that is not stepped that it won't be.
+    fn refuse_waiting(&mut self, why: Lost) {
+        while let Ok(delivery) = self.parts.inbox.receiver.try_recv() {
+            self.parts.inbox.give_back(delivery.parcel.records.len());
+            delivery.ticket.lost(why);
+        }
     }
 
     /// A large limit is leased to every partition before the first push asks for it.
@@ -375,29 +391,6 @@ impl Worker {
         }
     }
 
-    fn offer_checkpoint(&mut self) {
-        let now_ns = self.parts.clock.monotonic_ns();
-        let Some(place) = self.rota.due(now_ns) else { return };
-        let order = self.checkpoint(place);
-        if self.parts.checkpoints.try_send(order).is_ok() {
-            self.rota.done(now_ns);
-        }
-    }
-
-    fn final_checkpoints(&mut self) {
-        for place in 0..self.parts.partitions.len() {
-            let order = self.checkpoint(place);
-            if self.parts.checkpoints.send(order).is_err() {
-                return;
-            }
-        }
-    }
-
-    fn checkpoint(&mut self, place: usize) -> CheckpointOrder {
-        let partition = &self.parts.partitions[place];
-        CheckpointOrder::of(partition, self.parts.log.keep_from(), &mut self.parts.sealer)
-    }
-
     fn publish_figures(&mut self) {
         self.sample.counts = self.out.counts;
         self.sample.batches += 1;
@@ -407,6 +400,12 @@ impl Worker {
         self.parts.figures.offer(&self.sample);
     }
 }
+
+/// What the router tells senders after a failure.
+const SYNC_FAILED: &str =
+    "the journal could not be synced; restart the daemon once its disk is sound";
+const OUTBOX_FAILED: &str =
+    "the outbox could not be written; restart the daemon once its disk is sound";
 
 /// Limits of at least this many pushes are leased ahead; smaller ones, piece by piece to who asks.
 const LEASED_AHEAD_FROM: u64 = 4096;
