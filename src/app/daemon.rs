@@ -248,7 +248,8 @@ fn ground(config: &Config, data: &Path, store: &Store, shards: usize) -> anyhow:
     let recovered = recover(config.journal.clone(), &keyring, &outbox, &checkpoints, |epoch| {
         Publisher::find(store, epoch)
     })?;
-    tracing::info!(inputs = recovered.inputs, "the log was gone through again");
+    let (restored, inputs) = (recovered.restored, recovered.inputs);
+    tracing::info!(restored, inputs, "checkpoints were read and the log after them gone through");
     let clock = Clock::start(recovered.latest_instant);
     let _started_once = clock_cell.set(clock.clone());
     let (journal, logs) = recovered.recovery.into_journal(shards, clock::process_ns)?;

@@ -27,6 +27,8 @@ pub(super) struct Recovered {
     pub(super) partitions: Vec<Partition>,
     /// The log, read to its end.
     pub(super) recovery: Recovery,
+    /// Partitions that had a checkpoint.
+    pub(super) restored: usize,
     /// Inputs gone through again.
     pub(super) inputs: u64,
     /// The latest instant of our own clock that the last run is known to have used. The clock must not fall
@@ -56,6 +58,7 @@ pub(super) fn recover(
     let mut recovery =
         Journal::open(config, keyring, resume).map_err(|error| explain(error, behind))?;
     report_tail(&recovery);
+    let restored = partitions.len();
     let key = keyring.installation_key();
     let mut rerun = Rerun::new(partitions, key, keyring.sealer(), &mut find)?;
     let mut inputs = 0;
@@ -76,7 +79,7 @@ pub(super) fn recover(
     hand_over(outbox, release)?;
     let partitions = rerun.into_partitions();
     check_end(&partitions, outbox)?;
-    Ok(Recovered { partitions, recovery, inputs, latest_instant })
+    Ok(Recovered { partitions, recovery, restored, inputs, latest_instant })
 }
 
 /// What the checkpoints give.

@@ -136,7 +136,8 @@ fn parse(path: &Path, text: &str) -> Result<Keys, KeyError> {
     Ok(Keys { installation, masters })
 }
 
-fn write(path: &Path, keys: &Keys) -> Result<(), KeyError> {
+/// Puts the file in the place of any other.
+pub(super) fn write(path: &Path, keys: &Keys) -> Result<(), KeyError> {
     let master_keys = keys
         .masters
         .iter()

@@ -43,6 +43,8 @@ mod encode_tests;
 #[cfg(test)]
 mod codec_tests;
 #[cfg(test)]
+mod golden_tests;
+#[cfg(test)]
 mod store_tests;
 #[cfg(test)]
 mod consumer_tests;

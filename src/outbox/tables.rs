@@ -271,6 +271,11 @@ impl Tables {
         self.refused("given a thread", source.into())
     }
 
+    #[cfg(test)]
+    pub(super) fn keyspaces(&self) -> [(&'static str, &Keyspace); 3] {
+        [("records", &self.records), ("marks", &self.marks), ("consumers", &self.consumers)]
+    }
+
     fn refused(&self, doing: &'static str, source: fjall::Error) -> StoreError {
         StoreError::Storage { doing, path: self.path.clone(), source }
     }

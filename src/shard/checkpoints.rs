@@ -194,7 +194,7 @@ impl CheckpointThread {
         }
         let state = &order.state;
         let staged = self.checkpoints.stage(mark, |file: &mut dyn Write| file.write_all(state));
-        staged.inspect_err(|error| warn_unwritten(error)).ok()
+        staged.inspect_err(warn_unwritten).ok()
     }
 
     /// Makes those that are written durable. Gives how many.

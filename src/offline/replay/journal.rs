@@ -112,15 +112,15 @@ fn begin(dir: &Path, keyring: &Keyring) -> Result<Begun, ReplayError> {
         marks.push((id, oldest.as_ref().map(|checkpoint| checkpoint.mark)));
         restored.extend(oldest.map(|checkpoint| partition_of(&checkpoint, keyring)).transpose()?);
     }
-    let log = LogReader::open(dir, keyring, Resume::of(marks)).map_err(|error| match error {
-        JournalError::StartsLate { first, .. } => format!(
+    match LogReader::open(dir, keyring, Resume::of(marks)) {
+        Ok(log) => Ok(Begun { log, restored }),
+        Err(JournalError::StartsLate { first, .. }) => Err(format!(
             "the log begins at byte {first}, behind the checkpoints that are kept; to go through more of it, \
              let the daemon keep it with journal.keep_recording_bytes"
         )
-        .into(),
-        error => ReplayError::from(error),
-    })?;
-    Ok(Begun { log, restored })
+        .into()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// A record's bytes in little: an outbox may be larger than memory.
