@@ -14,7 +14,7 @@ use crate::domain::policy::Policy;
 use crate::ingest::config::IngestConfig;
 use crate::journal::config::JournalConfig;
 use crate::journal::error::JournalError;
-use crate::outbox::config::{MIN_RESERVE_BYTES, OutboxConfig};
+use crate::outbox::config::OutboxConfig;
 use crate::shard::config::ShardConfig;
 use crate::telemetry::TelemetryConfig;
 
@@ -153,10 +153,7 @@ fn check_policy(policy: &Policy, wrong: &mut Findings) {
 
 fn check_outbox(outbox: &OutboxConfig, wrong: &mut Findings) {
     wrong.within("outbox_max_bytes", outbox.outbox_max_bytes, 1 << 20, 1 << 50);
-    if outbox.disk_reserve_bytes != 0 {
-        let least = MIN_RESERVE_BYTES;
-        wrong.within("disk_reserve_bytes", outbox.disk_reserve_bytes, least, 1 << 50);
-    }
+    wrong.within("disk_reserve_bytes", outbox.disk_reserve_bytes, outbox.least_reserve(), 1 << 50);
     wrong.within("consumer_ttl_s", outbox.consumer_ttl_s, 60, 10 * 365 * DAY_S);
     wrong.within("consumers_per_account", outbox.consumers_per_account, 1, 1000);
     wrong.within("handoff_releases", outbox.handoff_releases, 1, 65_536);

@@ -4,7 +4,7 @@ use crate::domain::units::UtcMs;
 use std::sync::Arc;
 
 /// The smallest reserve that keeps a full disk from the store: its own log grows by 64 MiB at once.
-pub const MIN_RESERVE_BYTES: u64 = 128 << 20;
+const MIN_RESERVE_BYTES: u64 = 128 << 20;
 
 /// The outbox's knobs. Each is in the unit its name ends in.
 #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
@@ -46,6 +46,14 @@ impl Default for OutboxConfig {
             handoff_releases: 256,
             cache_bytes: 32 << 20,
         }
+    }
+}
+
+impl OutboxConfig {
+    /// What `disk_reserve_bytes` must be at least: 0 asks for no reserve, anything else for one that helps.
+    #[must_use]
+    pub fn least_reserve(&self) -> u64 {
+        if self.disk_reserve_bytes == 0 { 0 } else { MIN_RESERVE_BYTES }
     }
 }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 use crossbeam::channel::{Receiver, RecvTimeoutError};
 
 use crate::domain::ids::{AccountId, DeviceId, DeviceKey, PartitionId};
+use crate::domain::units::UtcMs;
 use crate::engine::Partition;
 use crate::engine::state::{DeviceSeal, SEALED_LEN};
 use crate::identity::{SealedDevice, Sealer};
@@ -51,7 +52,8 @@ impl DeviceSeal for AtRest<'_> {
     }
 }
 
-/// Whose turn it is: every partition of a shard once in `every_s`, evenly spread.
+/// Whose turn it is: every partition of a shard once in `every_s`, evenly spread. It begins anywhere: a daemon that
+/// never runs for so long still comes to all of them.
 #[derive(Debug)]
 pub(super) struct Rota {
     partitions: usize,
@@ -61,10 +63,11 @@ pub(super) struct Rota {
 }
 
 impl Rota {
-    pub(super) fn new(partitions: usize, every_s: u32) -> Self {
+    pub(super) fn new(partitions: usize, every_s: u32, started_at: UtcMs) -> Self {
         let share = u64::try_from(partitions.max(1)).unwrap_or(u64::MAX);
         let pause_ns = u64::from(every_s) * 1_000_000_000 / share;
-        Self { partitions, next: 0, pause_ns, due_ns: 0 }
+        let next = usize::try_from(started_at.0.unsigned_abs() % share).unwrap_or(0);
+        Self { partitions, next, pause_ns, due_ns: 0 }
     }
 
     /// The place of the partition whose turn has come.

@@ -108,7 +108,11 @@ impl Worker {
             sample: ShardSample::default(),
             synced,
             next_tick_ns: 0,
-            rota: Rota::new(parts.partitions.len(), parts.config.checkpoint_every_s),
+            rota: Rota::new(
+                parts.partitions.len(),
+                parts.config.checkpoint_every_s,
+                parts.clock.now(),
+            ),
             parts,
         }
     }

@@ -232,6 +232,8 @@ async fn a_full_outbox_does_not_hold_up_the_end() {
     bench.send(NOON.plus_s(1)).await.await.expect("all is well");
     bench.world.set_free(reserve - 1);
     eventually("the outbox is full", || bench.outbox.is_full());
+    // The shard may just be waiting for a parcel that it would still take.
+    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     let waiting = bench.send(NOON.plus_s(2)).await;
     let journal = bench.journal.synced_end();
     bench.end().await;
