@@ -31,7 +31,7 @@ const CAMPAIGNS: &[u8] = br#"{"accounts": [{"id": 1, "name": "Test", "time_zone"
 async fn what_was_unavailable_is_new_when_sent_again() {
     let daemon = Daemon::start(&[
         ("GEOFENCED__POLICY__CLOCK", "fixes"),
-        ("GEOFENCED__OUTBOX__DISK_RESERVE_BYTES", "1000000"),
+        ("GEOFENCED__OUTBOX__DISK_RESERVE_BYTES", "0"),
     ]);
     let instance = draw_instance().expect("there is randomness");
     let refused = send_first_frame(&daemon, instance).await;

@@ -5,7 +5,6 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
@@ -37,11 +36,11 @@ use crate::shard::checkpoints::CheckpointThread;
 use crate::shard::figures::ShardFigures;
 use crate::shard::ledger::Ledger;
 use crate::shard::mailbox::{Inbox, mailbox};
-use crate::shard::parts::ShardParts;
+use crate::shard::parts::{Alarm, Failed, ShardParts};
 use crate::shard::policy::PolicyInForce;
 use crate::shard::router::{Deal, Router};
 use crate::shard::worker;
-use crate::shutdown::{Shutdown, Stage};
+use crate::shutdown::{Member, Shutdown, Stage};
 use crate::sink::queue::{self, QueueService};
 use crate::snapshot::block::FORMAT_VERSION;
 use crate::snapshot::slot::Slot;
@@ -50,7 +49,7 @@ use crate::telemetry::sampler::{Metrics, keep_up};
 use crate::telemetry::{process, systemd};
 
 use super::publish::Publisher;
-use super::recover::{latest_instant, recover};
+use super::recover::recover;
 use super::retention::{Marks, Needs};
 use super::samplers;
 use super::vitals::Watched;
@@ -81,7 +80,7 @@ pub struct Daemon {
     identity: IdentitySwitch,
     router: Router,
     outbox: Outbox,
-    journal: Option<Arc<Journal>>,
+    journal: Arc<Journal>,
     runtime: tokio::runtime::Runtime,
     drain_limit: Duration,
 }
@@ -166,6 +165,7 @@ impl Daemon {
             (Arc::clone(&authority), Arc::clone(&intake), Arc::clone(&intake_figures)),
             &shutdown,
         )?;
+        close_with(&runtime, outbox.clone(), shutdown.join(Stage::Outbox, "outbox"));
         let admin = Admin::new(&config.admin, Arc::clone(&authority) as _, readiness, metrics)
             .snapshots(Arc::clone(&publisher) as _)
             .clock(clock);
@@ -183,7 +183,7 @@ impl Daemon {
             identity: switch,
             router,
             outbox,
-            journal: Some(journal),
+            journal,
             runtime,
             drain_limit: Duration::from_secs(u64::from(config.daemon.drain_s)),
         })
@@ -206,20 +206,32 @@ impl Daemon {
     ///
     /// # Errors
     /// When the journal or the outbox could not be closed cleanly.
-    pub fn drain(mut self) -> anyhow::Result<()> {
+    pub fn drain(self) -> anyhow::Result<()> {
         systemd::stopping("draining");
+        self.shutdown.request("draining");
         let left = self.runtime.block_on(self.shutdown.drain(self.drain_limit));
         for (stage, name) in &left {
             tracing::warn!(?stage, name, "did not end within drain_s and is left behind");
         }
         // For whoever was left behind and still submits.
         self.router.drain();
-        self.outbox.close()?;
-        if let Some(journal) = self.journal.take().and_then(Arc::into_inner) {
-            journal.shutdown()?;
-        }
-        Ok(())
+        // Both, whatever comes of the first: a log that is not closed costs the next start a look at its end.
+        let (journal, outbox) = (self.journal.shutdown(), self.outbox.close());
+        journal?;
+        Ok(outbox?)
     }
+}
+
+/// Closes the outbox when its stage ends: consumers that wait for records are told, or they would hold up the end.
+fn close_with(runtime: &tokio::runtime::Runtime, outbox: Outbox, mut member: Member) {
+    runtime.spawn(async move {
+        member.asked().await;
+        let closed = tokio::task::spawn_blocking(move || outbox.close()).await;
+        if let Ok(Err(error)) = closed {
+            tracing::error!(%error, "the outbox was not closed cleanly; the journal has what it lacks");
+        }
+        drop(member);
+    });
 }
 
 /// The threads of sockets, HTTP intake and relays.
@@ -268,8 +280,9 @@ fn ground(config: &Config, data: &Path, store: &Store, shards: usize) -> anyhow:
     let recovered = recover(config.journal.clone(), &keyring, &outbox, &checkpoints, |epoch| {
         Publisher::find(store, epoch)
     })?;
-    tracing::info!(inputs = recovered.inputs, "the log was gone through again");
-    let clock = Clock::start(latest_instant(&recovered.partitions));
+    let (restored, inputs) = (recovered.restored, recovered.inputs);
+    tracing::info!(restored, inputs, "checkpoints were read and the log after them gone through");
+    let clock = Clock::start(recovered.latest_instant);
     let _started_once = clock_cell.set(clock.clone());
     let (journal, logs) = recovered.recovery.into_journal(shards, clock::process_ns)?;
     let partitions = recovered.partitions;
@@ -281,7 +294,8 @@ fn ground(config: &Config, data: &Path, store: &Store, shards: usize) -> anyhow:
 fn outbox_clocks(mode: ClockMode, cell: &Arc<OnceLock<Clock>>) -> Clocks {
     let cell = Arc::clone(cell);
     let early = Clock::start(UtcMs::MIN);
-    let mut clocks = Clocks::both(Arc::new(move || cell.get().unwrap_or(&early).now()));
+    let now = Arc::new(move || cell.get().unwrap_or(&early).now());
+    let mut clocks = Clocks::both(now, Arc::new(|| clock::process_ns() / 1_000_000));
     if mode == ClockMode::Fixes {
         clocks.expiry = Arc::new(|| UtcMs::MIN);
     }
@@ -302,7 +316,7 @@ fn start_shards(
     let mut ledger = Ledger::default();
     partitions.iter().for_each(|partition| ledger.restore(partition.grants()));
     let ledger = Arc::new(Mutex::new(ledger));
-    let failed = Arc::new(AtomicBool::new(false));
+    let failed = Arc::new(Failed::default());
     let (orders, order_queue) = bounded(CHECKPOINTS_WAITING);
     let journal = Arc::new(journal);
     CheckpointThread {
@@ -312,7 +326,14 @@ fn start_shards(
         journal: Arc::clone(&journal),
         owned: PartitionId::all().collect(),
     }
-    .spawn(shutdown.join(Stage::Journal, "checkpoints"))?;
+    .spawn(
+        shutdown.join(Stage::Journal, "checkpoints"),
+        Alarm {
+            thread: "checkpoints".to_owned(),
+            failed: Arc::clone(&failed),
+            shutdown: shutdown.clone(),
+        },
+    )?;
     let mut figures = Vec::new();
     let mut mailboxes = Vec::new();
     for (shard, log) in logs.into_iter().enumerate() {

@@ -1,20 +1,24 @@
 //! From the files of the last run to partitions that go on: checkpoints, the log after them, the outbox.
 //!
 //! What the log causes goes to the outbox, which drops what it has already; so a crash between sync and
-//! release loses nothing and doubles nothing.
+//! release loses nothing and doubles nothing. The three must belong together: a checkpoint counts only if the
+//! outbox has what its inputs caused, and the log must reach as far as the outbox does.
 
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 
-use crate::domain::ids::{Epoch, PartitionId};
+use crate::domain::ids::{Epoch, InputSeq, PartitionId};
+use crate::domain::input::Input;
 use crate::domain::units::UtcMs;
 use crate::engine::Partition;
 use crate::identity::Keyring;
-use crate::journal::{CheckpointMark, Checkpoints, Journal, JournalConfig, Recovery, Resume};
+use crate::journal::{
+    CheckpointMark, Checkpoints, Journal, JournalConfig, JournalError, Latest, Recovery, Resume,
+};
 use crate::offline::rerun::Rerun;
-use crate::outbox::{Outbox, OutboxRecord, Release};
-use crate::shard::checkpoints::AtRest;
+use crate::offline::restore::partition_of;
+use crate::outbox::{Outbox, OutboxRecord, Release, Withheld};
 use crate::snapshot::load::Loaded;
 
 /// Where a run goes on.
@@ -23,17 +27,26 @@ pub(super) struct Recovered {
     pub(super) partitions: Vec<Partition>,
     /// The log, read to its end.
     pub(super) recovery: Recovery,
+    /// Partitions that had a checkpoint.
+    pub(super) restored: usize,
     /// Inputs gone through again.
     pub(super) inputs: u64,
+    /// The latest instant of our own clock that the last run is known to have used. The clock must not fall
+    /// behind it. Instants of fixes are none of ours.
+    pub(super) latest_instant: UtcMs,
 }
 
 /// Outputs handed to the outbox at once while the log is gone through.
 const RELEASE_RECORDS: usize = 1024;
 
+/// How often an outbox without room is asked again, each time for some milliseconds: half a minute in all.
+const OFFERS: u32 = 6000;
+
 /// Brings every partition to the end of the log.
 ///
 /// # Errors
-/// Damaged files, a log that does not reach back far enough, a snapshot that is gone: each says what to do.
+/// Damaged files, files that don't belong together, a log that does not reach back far enough, a snapshot that is
+/// gone, a disk without room: each says what to do.
 pub(super) fn recover(
     config: JournalConfig,
     keyring: &Keyring,
@@ -41,56 +54,124 @@ pub(super) fn recover(
     checkpoints: &Checkpoints,
     mut find: impl FnMut(Epoch) -> Result<Arc<Loaded>, String>,
 ) -> anyhow::Result<Recovered> {
-    let restored = restore(keyring, checkpoints)?;
-    let mut resume = Resume::of(restored.iter().map(|(id, _, mark)| (*id, *mark)));
-    for (id, partition, _) in &restored {
-        if let Some(partition) = partition {
-            resume.set_mark(*id, partition.seq());
-        }
-    }
-    let mut recovery = Journal::open(config, keyring, resume).context("the journal")?;
+    let Restored { partitions, resume, behind } = restore(keyring, checkpoints, outbox)?;
+    let mut recovery =
+        Journal::open(config, keyring, resume).map_err(|error| explain(error, behind))?;
     report_tail(&recovery);
-    let partitions = restored.into_iter().filter_map(|(_, partition, _)| partition).collect();
+    let restored = partitions.len();
     let key = keyring.installation_key();
     let mut rerun = Rerun::new(partitions, key, keyring.sealer(), &mut find)?;
     let mut inputs = 0;
+    let mut latest_instant = outbox.instant_before();
     let mut release = Release::default();
     while let Some((position, input)) = recovery.next_input().context("the journal")? {
         inputs += 1;
-        rerun.take(position, &input.as_input(), |record: OutboxRecord| {
+        let input = input.as_input();
+        latest_instant = latest_instant.max(instant_of(&input));
+        rerun.take(position, &input, |record: OutboxRecord| {
             release.records.push(record);
         })?;
         release.marks.push((position.partition, position.seq));
         if release.records.len() + release.marks.len() >= RELEASE_RECORDS {
-            outbox.release_through(std::mem::take(&mut release))?;
+            hand_over(outbox, std::mem::take(&mut release))?;
         }
     }
-    outbox.release_through(release)?;
-    Ok(Recovered { partitions: rerun.into_partitions(), recovery, inputs })
+    hand_over(outbox, release)?;
+    let partitions = rerun.into_partitions();
+    check_end(&partitions, outbox)?;
+    Ok(Recovered { partitions, recovery, restored, inputs, latest_instant })
 }
 
-type Restored = (PartitionId, Option<Partition>, Option<CheckpointMark>);
+/// What the checkpoints give.
+struct Restored {
+    partitions: Vec<Partition>,
+    resume: Resume,
+    /// A checkpoint that does not count, because the outbox has not come as far.
+    behind: Option<CheckpointMark>,
+}
 
-fn restore(keyring: &Keyring, checkpoints: &Checkpoints) -> anyhow::Result<Vec<Restored>> {
-    let key = keyring.installation_key();
-    let mut sealer = keyring.sealer();
-    let mut restored = Vec::new();
+fn restore(
+    keyring: &Keyring,
+    checkpoints: &Checkpoints,
+    outbox: &Outbox,
+) -> anyhow::Result<Restored> {
+    let (mut partitions, mut marks, mut behind) = (Vec::new(), Vec::new(), None);
     for id in PartitionId::all() {
-        let latest = checkpoints.latest(id).context("the checkpoints")?;
-        for damaged in &latest.damaged {
-            tracing::error!(path = %damaged.path.display(), reason = %damaged.reason,
-                "a checkpoint is damaged and was set aside; the one before it is used");
-        }
+        let latest =
+            checkpoints.latest_within(id, outbox.durable(id)).context("the checkpoints")?;
+        report_checkpoints(&latest);
+        behind = behind.or(latest.passed_over);
         let Some(checkpoint) = latest.checkpoint else {
-            restored.push((id, None, None));
+            marks.push((id, None));
             continue;
         };
-        let mut seal = AtRest(&mut sealer);
-        let partition = Partition::read_state(id, key, &mut seal, checkpoint.state())
-            .with_context(|| format!("the checkpoint of partition {id}"))?;
-        restored.push((id, Some(partition), Some(checkpoint.mark)));
+        partitions.push(partition_of(&checkpoint, keyring)?);
+        marks.push((id, Some(checkpoint.mark)));
     }
-    Ok(restored)
+    Ok(Restored { partitions, resume: Resume::of(marks), behind })
+}
+
+fn report_checkpoints(latest: &Latest) {
+    for damaged in &latest.damaged {
+        tracing::error!(path = %damaged.path.display(), reason = %damaged.reason,
+            "a checkpoint is damaged and was set aside; the one before it is used");
+    }
+    if let Some(mark) = latest.passed_over {
+        tracing::warn!(
+            partition = mark.partition.0,
+            "the outbox has not come as far as the newest checkpoint; an earlier one is used"
+        );
+    }
+}
+
+/// Why the log can't be gone through, in particular if the outbox is to blame.
+fn explain(error: JournalError, behind: Option<CheckpointMark>) -> anyhow::Error {
+    match (error, behind) {
+        (JournalError::StartsLate { .. }, Some(CheckpointMark { partition, seq, .. })) => {
+            anyhow::anyhow!(
+                "the outbox is older than the checkpoints: it lacks what came before input {seq} of \
+                 partition {partition}, and the log no longer reaches back so far; restore the outbox that \
+                 belongs to this data directory, or move log, checkpoints and outbox away together to start anew"
+            )
+        }
+        (error, _) => anyhow::Error::new(error).context("the journal"),
+    }
+}
+
+/// What the outbox has, the log must have had. If it hasn't any more, its end was lost after it was synced, and new
+/// inputs would get the numbers of those that are lost: the outbox would take their jobs for repeats.
+fn check_end(partitions: &[Partition], outbox: &Outbox) -> anyhow::Result<()> {
+    for partition in partitions {
+        let (id, last, durable) = (partition.id(), partition.seq(), outbox.durable(partition.id()));
+        if durable > last {
+            let InputSeq(lost) = durable;
+            bail!(
+                "the log of partition {id} ends at input {last}, but the outbox has the jobs of input {lost}: \
+                 the end of the log was damaged or replaced; restore the log, or move log, checkpoints and \
+                 outbox away together to start anew"
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Hands outputs over. A disk without room is waited for a while, not for ever: until recovery is through, nobody
+/// could see what the daemon waits for.
+fn hand_over(outbox: &Outbox, mut release: Release) -> anyhow::Result<()> {
+    for _ in 0..OFFERS {
+        match outbox.offer(release) {
+            Ok(()) => return Ok(()),
+            Err(Withheld::Full(back)) => release = back,
+            Err(Withheld::Ended) => break,
+        }
+    }
+    if let Some(ended) = outbox.ended() {
+        return Err(ended.into());
+    }
+    bail!(
+        "the outbox has no room for what the log caused: less than outbox.disk_reserve_bytes is free on its disk; \
+         make room and start again"
+    )
 }
 
 fn report_tail(recovery: &Recovery) {
@@ -100,7 +181,14 @@ fn report_tail(recovery: &Recovery) {
     }
 }
 
-/// The latest instant that the last run has used: the clock must not fall behind it.
-pub(super) fn latest_instant(partitions: &[Partition]) -> UtcMs {
-    partitions.iter().map(Partition::clock).max().unwrap_or(UtcMs::MIN)
+/// What our clock said when an input was taken in.
+fn instant_of(input: &Input<'_>) -> UtcMs {
+    match input {
+        Input::Fixes(batch) => batch.received_at,
+        Input::Outcomes(batch) => batch.received_at,
+        Input::Profiles(batch) => batch.received_at,
+        Input::Hints(batch) => batch.received_at,
+        Input::Tick { now } => *now,
+        Input::Publication { .. } | Input::Grant(_) | Input::Policy(_) => UtcMs::MIN,
+    }
 }

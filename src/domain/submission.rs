@@ -80,6 +80,9 @@ pub enum Lost {
     /// The journal could not sync. Final until the daemon is restarted.
     #[error("the journal could not be synced; restart the daemon once its disk is sound")]
     SyncFailed,
+    /// The outbox could not be written. Final until the daemon is restarted.
+    #[error("the outbox could not be written; restart the daemon once its disk is sound")]
+    OutboxFailed,
     /// The shard ended before the records were synced.
     #[error("the daemon is stopping; send the records again when it is back")]
     Stopped,
@@ -91,7 +94,7 @@ pub enum SubmitError {
     /// The daemon drains: it finishes what it has and takes nothing new.
     #[error("the daemon is draining; send the records again when it is back")]
     Draining,
-    /// Intake is closed until an operator acts: a failed sync, a clock that jumped.
+    /// Intake is closed until an operator acts: a failed disk, a broken thread, a clock that jumped.
     #[error("intake is closed: {why}")]
     Closed {
         /// Why, and what opens it again.

@@ -44,6 +44,8 @@ mod frequency_tests;
 #[cfg(test)]
 mod gates_tests;
 #[cfg(test)]
+pub(crate) mod golden_tests;
+#[cfg(test)]
 mod hints_tests;
 #[cfg(test)]
 mod limits_tests;

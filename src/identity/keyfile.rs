@@ -105,7 +105,8 @@ fn holds_files(folder: &Path) -> Result<bool, KeyError> {
     Ok(false)
 }
 
-fn read(path: &Path) -> Result<Keys, KeyError> {
+/// Reads the file, and changes nothing.
+pub(super) fn read(path: &Path) -> Result<Keys, KeyError> {
     let file = File::open(path).map_err(io_error("open", path))?;
     let mode = file.metadata().map_err(io_error("look at", path))?.permissions().mode() & 0o7777;
     if mode & 0o077 != 0 {
@@ -144,7 +145,8 @@ fn parse(path: &Path, text: &str) -> Result<Keys, KeyError> {
     Ok(Keys { installation, masters })
 }
 
-fn write(path: &Path, keys: &Keys) -> Result<(), KeyError> {
+/// Puts the file in the place of any other.
+pub(super) fn write(path: &Path, keys: &Keys) -> Result<(), KeyError> {
     let master_keys = keys
         .masters
         .iter()

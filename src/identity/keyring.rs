@@ -23,6 +23,27 @@ pub struct SealedDevice {
     pub block: [u8; 16],
 }
 
+impl SealedDevice {
+    /// Bytes of the form below.
+    pub const LEN: usize = 18;
+
+    /// The key's version, little-endian, and the block.
+    #[must_use]
+    pub fn to_bytes(self) -> [u8; Self::LEN] {
+        let mut bytes = [0; Self::LEN];
+        bytes[..2].copy_from_slice(&self.key_version.to_le_bytes());
+        bytes[2..].copy_from_slice(&self.block);
+        bytes
+    }
+
+    /// The other way.
+    #[must_use]
+    pub fn from_bytes(bytes: [u8; Self::LEN]) -> Self {
+        let [low, high, block @ ..] = bytes;
+        Self { key_version: u16::from_le_bytes([low, high]), block }
+    }
+}
+
 /// Eight bytes that tell one key from another and nothing about either. Files carry the check of
 /// the key that sealed them, so the wrong `keys.json` is noticed before it turns every device into
 /// another.

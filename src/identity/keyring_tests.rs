@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use super::keyfile;
 use super::keyring::{KeyError, Keyring, SealedDevice};
 use crate::domain::ids::{AccountId, DeviceId, DeviceKey};
 
@@ -16,6 +17,21 @@ fn edit(dir: &Path, from: &str, to: &str) {
     let text = fs::read_to_string(&path).unwrap();
     assert!(text.contains(from), "{from:?} is not in the file");
     fs::write(&path, text.replace(from, to)).unwrap();
+}
+
+#[test]
+fn version_1_of_the_file_is_read_and_written() {
+    let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/keys-v1/keys.json");
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("keys.json");
+    fs::copy(golden, &path).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    let keyring = Keyring::existing(dir.path()).unwrap();
+    assert_eq!(keyring.installation_key().0, [0x1A; 32]);
+    assert_eq!(keyring.key_version(), 4);
+    assert!(keyring.check(1).is_ok() && keyring.check(2).is_err());
+    keyfile::write(&path, &keyfile::read(&path).unwrap()).unwrap();
+    assert_eq!(fs::read(&path).unwrap(), fs::read(golden).unwrap());
 }
 
 #[test]

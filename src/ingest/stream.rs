@@ -284,7 +284,7 @@ fn refused(error: SubmitError) -> Ended {
 fn lost(why: Lost) -> Refusal {
     let code = match why {
         Lost::Stopped => CloseCode::Draining,
-        Lost::SyncFailed => CloseCode::Unavailable,
+        Lost::SyncFailed | Lost::OutboxFailed => CloseCode::Unavailable,
     };
     Refusal::new(code, why.to_string())
 }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::checkpoint_file::{self, NoCheckpoint};
-use super::disk::{Disk, RealDisk};
+use super::disk::{Disk, DiskFile, RealDisk};
 use super::error::JournalError;
 use super::position::LogPosition;
 use crate::domain::ids::{InputSeq, PARTITIONS, PartitionId};
@@ -20,6 +20,9 @@ use crate::identity::Keyring;
 
 /// Checkpoints kept of each partition.
 const KEPT: usize = 2;
+
+/// From so many on, checkpoints are synced with all else that the file system holds.
+const SYNCED_AS_ONE: usize = 8;
 
 /// What a checkpoint stands for.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -49,6 +52,12 @@ impl Checkpoint {
     }
 }
 
+/// A checkpoint that is written and not durable yet.
+pub struct Staged {
+    mark: CheckpointMark,
+    file: Box<dyn DiskFile>,
+}
+
 /// What there is of a partition.
 #[derive(Clone, Debug, Default)]
 pub struct Latest {
@@ -56,6 +65,8 @@ pub struct Latest {
     pub checkpoint: Option<Checkpoint>,
     /// Newer ones that are damaged. They have been set aside under `.damaged`.
     pub damaged: Vec<Damaged>,
+    /// The newest that was passed over because it lies behind what was asked for.
+    pub passed_over: Option<CheckpointMark>,
 }
 
 /// A checkpoint that is not what was written.
@@ -98,6 +109,23 @@ impl Checkpoints {
         let dir = dir.join("checkpoints");
         disk.create_dir(&dir).map_err(JournalError::io("create", &dir))?;
         let names = disk.list(&dir).map_err(JournalError::io("list", &dir))?;
+        for left in names.iter().filter(|name| name.ends_with(".new")) {
+            // Of a crash on the way; if it can't be removed, it is still in nobody's way.
+            let _left = disk.remove(&dir.join(left));
+        }
+        Self::listed(disk, dir, keyring)
+    }
+
+    /// Opens the folder to look at it: nothing in it is made, removed or renamed.
+    ///
+    /// # Errors
+    /// [`JournalError::Io`], also if there is none.
+    pub fn existing(dir: &Path, keyring: &Keyring) -> Result<Self, JournalError> {
+        Self::listed(Arc::new(RealDisk), dir.join("checkpoints"), keyring)
+    }
+
+    fn listed(disk: Arc<dyn Disk>, dir: PathBuf, keyring: &Keyring) -> Result<Self, JournalError> {
+        let names = disk.list(&dir).map_err(JournalError::io("list", &dir))?;
         let mut marks: Vec<_> = names.iter().filter_map(|name| parse_name(name)).collect();
         marks.sort_unstable();
         let mut kept = vec![VecDeque::new(); PARTITIONS];
@@ -112,32 +140,82 @@ impl Checkpoints {
     /// # Errors
     /// [`JournalError`] if a file can't be read, is of a newer format or under other keys.
     pub fn latest(&self, partition: PartitionId) -> Result<Latest, JournalError> {
+        self.latest_within(partition, InputSeq(u64::MAX))
+    }
+
+    /// As [`latest`](Self::latest), but of an input up to `through`: later ones are passed over and left.
+    ///
+    /// # Errors
+    /// As [`latest`](Self::latest).
+    pub fn latest_within(
+        &self,
+        partition: PartitionId,
+        through: InputSeq,
+    ) -> Result<Latest, JournalError> {
         let mut latest = Latest::default();
-        while let Some(mark) = self.newest(partition) {
-            let path = self.path_of(mark);
-            let mut bytes = Vec::new();
-            self.disk.read(&path, &mut bytes).map_err(JournalError::io("read", &path))?;
-            let reason = match checkpoint_file::parse(bytes, &self.keyring) {
-                Ok(checkpoint) if checkpoint.mark == mark => {
+        for mark in self.marks_of(partition).into_iter().rev() {
+            if mark.seq > through {
+                latest.passed_over = latest.passed_over.or(Some(mark));
+                continue;
+            }
+            match self.read(mark)? {
+                Ok(checkpoint) => {
                     latest.checkpoint = Some(checkpoint);
                     break;
                 }
-                Ok(other) => format!("its name does not fit its content, {:?}", other.mark),
-                Err(NoCheckpoint::Newer(format)) => {
-                    let known = checkpoint_file::CHECKPOINT_FORMAT;
-                    return Err(JournalError::NewerFormat { path, format, known });
+                Err(damaged) => {
+                    self.set_aside(mark, &damaged.path)?;
+                    latest.damaged.push(damaged);
                 }
-                Err(NoCheckpoint::WrongKeys) => return Err(JournalError::WrongKeys { path }),
-                Err(NoCheckpoint::Keys(missing)) => return Err(missing.into()),
-                Err(NoCheckpoint::Damaged(reason)) => reason.to_owned(),
-            };
-            self.set_aside(mark, &path)?;
-            latest.damaged.push(Damaged { path, reason });
+            }
         }
         Ok(latest)
     }
 
+    /// Reads the oldest whole checkpoint of a partition, and leaves damaged ones where they are.
+    ///
+    /// # Errors
+    /// As [`latest`](Self::latest).
+    pub fn oldest(&self, partition: PartitionId) -> Result<Option<Checkpoint>, JournalError> {
+        for mark in self.marks_of(partition) {
+            if let Ok(checkpoint) = self.read(mark)? {
+                return Ok(Some(checkpoint));
+            }
+        }
+        Ok(None)
+    }
+
+    fn read(&self, mark: CheckpointMark) -> Result<Result<Checkpoint, Damaged>, JournalError> {
+        let path = self.path_of(mark);
+        let mut bytes = Vec::new();
+        self.disk.read(&path, &mut bytes).map_err(JournalError::io("read", &path))?;
+        let reason = match checkpoint_file::parse(bytes, &self.keyring) {
+            Ok(checkpoint) if checkpoint.mark == mark => return Ok(Ok(checkpoint)),
+            Ok(other) => format!("its name does not fit its content, {:?}", other.mark),
+            Err(NoCheckpoint::Newer(format)) => {
+                let known = checkpoint_file::CHECKPOINT_FORMAT;
+                return Err(JournalError::NewerFormat { path, format, known });
+            }
+            Err(NoCheckpoint::WrongKeys) => return Err(JournalError::WrongKeys { path }),
+            Err(NoCheckpoint::Keys(missing)) => return Err(missing.into()),
+            Err(NoCheckpoint::Damaged(reason)) => reason.to_owned(),
+        };
+        Ok(Err(Damaged { path, reason }))
+    }
+
     /// Writes a checkpoint; when this returns, it is durable, and what it replaces is removed.
+    ///
+    /// # Errors
+    /// As [`stage`](Self::stage) and [`commit`](Self::commit).
+    pub fn write(
+        &self,
+        mark: CheckpointMark,
+        state: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> Result<(), JournalError> {
+        self.commit(vec![self.stage(mark, state)?])
+    }
+
+    /// Writes a checkpoint under a temporary name, to be made durable with others by [`commit`](Self::commit).
     ///
     /// It may be written once three things hold: the inputs up to `mark.seq` are synced in the log,
     /// and whatever they caused is durable in outbox and derived stores; and `mark.keep_from` was
@@ -147,27 +225,69 @@ impl Checkpoints {
     /// # Errors
     /// [`JournalError::Io`], also for what `state` returns; the last checkpoints are untouched
     /// then, and it may be tried again.
-    pub fn write(
+    pub fn stage(
         &self,
         mark: CheckpointMark,
         state: impl FnOnce(&mut dyn Write) -> io::Result<()>,
-    ) -> Result<(), JournalError> {
-        let path = self.path_of(mark);
-        let temporary = self.dir.join(format!("{:03}.new", mark.partition.0));
-        let written = checkpoint_file::write(&*self.disk, &temporary, mark, &self.keyring, state)
-            .and_then(|()| self.disk.rename(&temporary, &path))
-            .and_then(|()| self.disk.sync_dir(&self.dir));
-        if let Err(error) = written {
-            // It is in nobody's way, but it may hold space that others wait for. It may be gone
-            // already.
-            let _gone = self.disk.remove(&temporary);
-            return Err(JournalError::io("write", &path)(error));
+    ) -> Result<Staged, JournalError> {
+        let temporary = self.temporary_of(mark);
+        match checkpoint_file::write(&*self.disk, &temporary, mark, &self.keyring, state) {
+            Ok(file) => Ok(Staged { mark, file }),
+            Err(error) => {
+                self.discard([mark]);
+                Err(JournalError::io("write", &temporary)(error))
+            }
         }
-        for old in self.keep(mark) {
+    }
+
+    /// Makes staged checkpoints durable, all by a few syncs, and removes what they replace.
+    ///
+    /// # Errors
+    /// [`JournalError::Io`]; the last checkpoints still serve then.
+    pub fn commit(&self, mut staged: Vec<Staged>) -> Result<(), JournalError> {
+        let marks: Vec<CheckpointMark> = staged.iter().map(|one| one.mark).collect();
+        if marks.is_empty() {
+            return Ok(());
+        }
+        let durable = self.sync(&mut staged).and_then(|()| self.put_in_place(&marks));
+        if durable.is_err() {
+            self.discard(marks);
+            return durable;
+        }
+        for old in marks.into_iter().flat_map(|mark| self.keep(mark)) {
             let old = self.path_of(old);
             self.disk.remove(&old).map_err(JournalError::io("remove", &old))?;
         }
         Ok(())
+    }
+
+    /// Many at once are synced with all that the file system holds: one commit of its own log instead of one for
+    /// each file.
+    fn sync(&self, staged: &mut [Staged]) -> Result<(), JournalError> {
+        if staged.len() >= SYNCED_AS_ONE {
+            return self.disk.sync_all(&self.dir).map_err(JournalError::io("sync", &self.dir));
+        }
+        for Staged { mark, file } in staged {
+            let path = self.temporary_of(*mark);
+            file.sync_data().map_err(JournalError::io("sync", &path))?;
+        }
+        Ok(())
+    }
+
+    fn put_in_place(&self, marks: &[CheckpointMark]) -> Result<(), JournalError> {
+        for mark in marks {
+            let (temporary, path) = (self.temporary_of(*mark), self.path_of(*mark));
+            self.disk.rename(&temporary, &path).map_err(JournalError::io("rename", &path))?;
+        }
+        self.disk.sync_dir(&self.dir).map_err(JournalError::io("sync", &self.dir))
+    }
+
+    /// Removes temporary files. They are in nobody's way, but they may hold space that others wait for.
+    fn discard(&self, marks: impl IntoIterator<Item = CheckpointMark>) {
+        for mark in marks {
+            // It may be gone already.
+            let _gone = self.disk.remove(&self.temporary_of(mark));
+        }
     }
 
     /// From where on the log is needed, for the partitions of this daemon: the oldest position of
@@ -182,9 +302,9 @@ impl Checkpoints {
         owned.into_iter().map(oldest_of).min().unwrap_or_default()
     }
 
-    fn newest(&self, partition: PartitionId) -> Option<CheckpointMark> {
+    fn marks_of(&self, partition: PartitionId) -> Vec<CheckpointMark> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept[partition.index()].back().copied()
+        kept[partition.index()].iter().copied().collect()
     }
 
     /// Adds a mark, and gives those that are no longer kept.
@@ -206,6 +326,11 @@ impl Checkpoints {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept[mark.partition.index()].retain(|&other| other != mark);
         Ok(())
+    }
+
+    /// Of its own, even if a partition has two of them staged.
+    fn temporary_of(&self, mark: CheckpointMark) -> PathBuf {
+        self.dir.join(format!("{:03}-{:020}.new", mark.partition.0, mark.seq.0))
     }
 
     fn path_of(&self, mark: CheckpointMark) -> PathBuf {

@@ -52,14 +52,14 @@ impl From<Short> for NoCheckpoint {
     }
 }
 
-/// Writes and syncs the file; its name is not durable yet.
+/// Writes the file. Neither it nor its name are durable yet.
 pub(super) fn write(
     disk: &dyn Disk,
     path: &Path,
     mark: CheckpointMark,
     keyring: &Keyring,
     state: impl FnOnce(&mut dyn Write) -> io::Result<()>,
-) -> io::Result<()> {
+) -> io::Result<Box<dyn DiskFile>> {
     let mut out = Pieces::new(disk.create(path)?);
     out.write_all(&header(mark, keyring))?;
     let before = out.len;
@@ -130,12 +130,12 @@ impl Pieces {
         Self { file, piece: Vec::with_capacity(PIECE_BYTES), digest: blake3::Hasher::new(), len: 0 }
     }
 
-    /// Writes the rest and the digest, and syncs.
-    fn finish(mut self) -> io::Result<()> {
+    /// Writes the rest and the digest.
+    fn finish(mut self) -> io::Result<Box<dyn DiskFile>> {
         self.flush()?;
         let digest = self.digest.finalize();
         self.file.append(&mut [IoSlice::new(digest.as_bytes())])?;
-        self.file.sync_data()
+        Ok(self.file)
     }
 }
 

@@ -124,6 +124,47 @@ fn other_keys_and_newer_formats_are_refused() {
 }
 
 #[test]
+fn many_at_once_take_two_syncs_and_count_together() {
+    let disk = SimDisk::new();
+    let checkpoints = open(&disk);
+    let stage = |partition: u8, seq: u64| {
+        checkpoints
+            .stage(mark(partition, seq), |out| out.write_all(format!("state {seq}").as_bytes()))
+            .unwrap()
+    };
+    for seq in 1..=3 {
+        let before = disk.syncs();
+        checkpoints.commit((0..=255).map(|partition| stage(partition, seq)).collect()).unwrap();
+        assert_eq!(disk.syncs() - before, 2, "one for all files, one for their names");
+    }
+    assert_eq!(disk.paths().len(), 512, "two of each are kept");
+    let staged = vec![stage(7, 4), stage(8, 4)];
+    disk.fail(Call::Rename, 2, io::ErrorKind::Other);
+    checkpoints.commit(staged).unwrap_err();
+    let after = open(&disk.lose_power(3));
+    for partition in [0, 7, 8, 255] {
+        let (seq, _) = latest(&after, partition).unwrap();
+        assert!(seq == 3 || (partition == 7 && seq == 4), "partition {partition}: {seq}");
+    }
+}
+
+#[test]
+fn one_beyond_what_is_asked_for_is_passed_over() {
+    let disk = SimDisk::new();
+    let checkpoints = open(&disk);
+    write(&checkpoints, mark(3, 5)).unwrap();
+    write(&checkpoints, mark(3, 9)).unwrap();
+    let found = |through| checkpoints.latest_within(PartitionId(3), InputSeq(through)).unwrap();
+    assert_eq!(found(9).checkpoint.unwrap().mark, mark(3, 9));
+    assert_eq!(found(9).passed_over, None);
+    assert_eq!(found(8).checkpoint.unwrap().mark, mark(3, 5));
+    assert_eq!(found(8).passed_over, Some(mark(3, 9)));
+    assert!(found(4).checkpoint.is_none());
+    assert_eq!(checkpoints.oldest(PartitionId(3)).unwrap().unwrap().mark, mark(3, 5));
+    assert_eq!(disk.paths().len(), 2, "and left where it is");
+}
+
+#[test]
 fn a_power_loss_leaves_the_old_or_the_new() {
     for seed in 1..200 {
         let disk = SimDisk::new();

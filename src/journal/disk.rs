@@ -7,7 +7,7 @@ use std::path::Path;
 
 /// A file system, as far as the journal and checkpoints need one.
 pub trait Disk: Send + Sync + 'static {
-    /// Makes a folder and its parents, if missing.
+    /// Makes a folder and its parents, if missing; their names are durable then.
     ///
     /// # Errors
     /// The system's.
@@ -61,6 +61,12 @@ pub trait Disk: Send + Sync + 'static {
     /// The system's.
     fn sync_dir(&self, dir: &Path) -> io::Result<()>;
 
+    /// Waits until all that was written to the file system of a folder is on stable storage.
+    ///
+    /// # Errors
+    /// The system's.
+    fn sync_all(&self, dir: &Path) -> io::Result<()>;
+
     /// Holds an exclusive lock until the answer is dropped.
     ///
     /// # Errors
@@ -95,7 +101,19 @@ pub struct RealDisk;
 
 impl Disk for RealDisk {
     fn create_dir(&self, dir: &Path) -> io::Result<()> {
-        fs::create_dir_all(dir)
+        if dir.is_dir() {
+            return Ok(());
+        }
+        let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty());
+        if let Some(parent) = parent {
+            self.create_dir(parent)?;
+        }
+        match fs::create_dir(dir) {
+            // Somebody else was faster.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            other => other?,
+        }
+        self.sync_dir(parent.unwrap_or(Path::new(".")))
     }
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
@@ -138,6 +156,10 @@ impl Disk for RealDisk {
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
         File::open(dir)?.sync_all()
+    }
+
+    fn sync_all(&self, dir: &Path) -> io::Result<()> {
+        Ok(rustix::fs::syncfs(File::open(dir)?)?)
     }
 
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Send>> {

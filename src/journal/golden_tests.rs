@@ -12,8 +12,7 @@ use super::position::{LogPosition, Resume};
 use super::recovery::LogReader;
 use super::test_inputs::{at, eventually, fix, fixes, no_time, tick};
 use crate::domain::ids::{
-    AccountId, AppId, CampaignId, DeviceId, Epoch, InputPosition, InputSeq, JobId, PartitionId,
-    PlaceId, SnapshotHash,
+    AccountId, AppId, CampaignId, DeviceId, Epoch, InputPosition, JobId, PlaceId, SnapshotHash,
 };
 use crate::domain::input::{Batch, Grant, Input, LimitId};
 use crate::domain::policy::Policy;
@@ -21,8 +20,11 @@ use crate::domain::report::{HintVerdict, Outcome, OutcomeKind, PlaceHint, Platfo
 use crate::domain::units::UtcMs;
 use crate::identity::Keyring;
 
-const MARK: CheckpointMark =
-    CheckpointMark { partition: PartitionId(7), seq: InputSeq(5), keep_from: LogPosition(72) };
+/// A real state of the engine, with the devices sealed as its tests do it.
+fn checkpoint() -> (CheckpointMark, Vec<u8>) {
+    let (partition, seq, state) = crate::engine::golden_tests::state();
+    (CheckpointMark { partition, seq, keep_from: LogPosition(72) }, state)
+}
 
 fn keyring() -> Keyring {
     Keyring::from_seed([0x60; 32])
@@ -100,7 +102,8 @@ fn write(dir: &Path) {
     drop(logs);
     journal.shutdown().unwrap();
     let checkpoints = Checkpoints::open(dir, &keyring()).unwrap();
-    checkpoints.write(MARK, |out| out.write_all(b"whatever the engine keeps")).unwrap();
+    let (mark, state) = checkpoint();
+    checkpoints.write(mark, |out| out.write_all(&state)).unwrap();
 }
 
 /// Names and bytes of what the formats cover.
@@ -128,8 +131,10 @@ fn version_1_is_read() {
     }
     assert_eq!(found, inputs());
     let checkpoints = Checkpoints::open(&golden_dir(), &keyring()).unwrap();
-    let found = checkpoints.latest(MARK.partition).unwrap().checkpoint.unwrap();
-    assert_eq!((found.mark, found.state()), (MARK, &b"whatever the engine keeps"[..]));
+    let (mark, state) = checkpoint();
+    let found = checkpoints.latest(mark.partition).unwrap().checkpoint.unwrap();
+    assert_eq!(found.mark, mark);
+    assert!(found.state() == state);
 }
 
 #[test]
@@ -144,6 +149,8 @@ fn version_1_is_what_is_written() {
 fn write_golden_files() {
     let dir = tempfile::tempdir().unwrap();
     write(dir.path());
+    // A state of another input has another name.
+    let _none = fs::remove_dir_all(golden_dir());
     for (name, bytes) in files(dir.path()) {
         let path = golden_dir().join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();

@@ -1,8 +1,7 @@
 //! The handle: opened at start, asked for figures and trimming, shut down at the end.
 
-use std::sync::Arc;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 
 use crossbeam::channel::{Sender, bounded};
@@ -26,7 +25,8 @@ pub struct Journal {
     config: JournalConfig,
     shared: Arc<Shared>,
     to_writer: Sender<Handover>,
-    writer: Option<JoinHandle<()>>,
+    /// Taken by whoever shuts it down first.
+    writer: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// What writer, shards and handle all see.
@@ -120,7 +120,8 @@ impl Journal {
             .name("journal-writer".to_owned())
             .spawn(move || writer.run(&handed))
             .map_err(JournalError::Thread)?;
-        Ok((Self { disk, config, shared, to_writer, writer: Some(writer) }, logs))
+        let writer = Mutex::new(Some(writer));
+        Ok((Self { disk, config, shared, to_writer, writer }, logs))
     }
 
     /// Everything before this is on stable storage. A checkpoint of a partition keeps the log from
@@ -183,7 +184,7 @@ impl Journal {
     ///
     /// # Errors
     /// [`JournalError::Failed`] if the writer had failed, or the disk stayed full.
-    pub fn shutdown(mut self) -> Result<(), JournalError> {
+    pub fn shutdown(&self) -> Result<(), JournalError> {
         self.close();
         match self.failed() {
             Some(failure) => Err(failure.clone().into()),
@@ -191,8 +192,9 @@ impl Journal {
         }
     }
 
-    fn close(&mut self) {
-        let Some(writer) = self.writer.take() else { return };
+    fn close(&self) {
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(writer) = writer else { return };
         self.shared.closing.store(true, Ordering::Relaxed);
         // It may be waiting for room on the disk; then this wakes it, and it gives up.
         writer.thread().unpark();

@@ -48,7 +48,7 @@ pub mod checkpoint;
 mod checkpoint_file;
 pub mod disk;
 
-pub use checkpoint::{Checkpoint, CheckpointMark, Checkpoints};
+pub use checkpoint::{Checkpoint, CheckpointMark, Checkpoints, Latest, Staged};
 pub use checkpoint_file::CHECKPOINT_FORMAT;
 pub use config::JournalConfig;
 pub use error::{JournalError, JournalFailure};

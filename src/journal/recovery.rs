@@ -1,9 +1,10 @@
 //! From the files of the last run to a journal that may be written again.
 //!
-//! In this order: the folder is locked, the torn tail is cut and the rest of it synced, every input
+//! In this order: the folder is locked, the torn tail is cut and the rest of it written again, every input
 //! after the marks is read and proven, and only then does a new segment begin behind the old ones.
 //! Nothing can be acknowledged before.
 
+use std::io::IoSlice;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -44,7 +45,7 @@ impl Recovery {
         let lock = lock(&*disk, &log_dir)?;
         let mut segments = segment::list(&*disk, &log_dir)?;
         let tail = examine_last(&*disk, &mut segments)?;
-        settle(&*disk, &log_dir, &mut segments)?;
+        settle(&*disk, &log_dir, &mut segments, tail)?;
         let scan = LogScan::new(Arc::clone(&disk), keyring, resume, segments)?;
         Ok(Self { config, keyring: keyring.clone(), disk, lock, tail, scan })
     }
@@ -150,21 +151,43 @@ fn examine_last(disk: &dyn Disk, segments: &mut [SegmentFile]) -> Result<Tail, J
 }
 
 /// Makes the files what the examination found: the last segment cut, or removed if nothing in it is
-/// whole, and synced. It may hold inputs that the last run wrote and did not live to sync; they are
+/// whole, and on stable storage. It may hold inputs that the last run wrote and did not live to sync; they are
 /// about to take effect.
 fn settle(
     disk: &dyn Disk,
     log_dir: &Path,
     segments: &mut Vec<SegmentFile>,
+    tail: Tail,
 ) -> Result<(), JournalError> {
     if segments.last().is_some_and(|last| last.len == 0) {
         let removed = segments.pop().map(|last| last.path).unwrap_or_default();
         disk.remove(&removed).map_err(JournalError::io("remove", &removed))?;
     }
-    if let Some(SegmentFile { path, len, .. }) = segments.last() {
-        let mut file = disk.open(path).map_err(JournalError::io("open", path))?;
-        file.truncate(*len).map_err(JournalError::io("cut", path))?;
-        file.sync_data().map_err(JournalError::io("sync", path))?;
+    match segments.last() {
+        Some(last) if tail.clean => sync_whole(disk, last)?,
+        Some(last) => write_again(disk, last)?,
+        None => {}
     }
     disk.sync_dir(log_dir).map_err(JournalError::io("sync", log_dir))
+}
+
+fn sync_whole(disk: &dyn Disk, segment: &SegmentFile) -> Result<(), JournalError> {
+    let SegmentFile { path, len, .. } = segment;
+    let mut file = disk.open(path).map_err(JournalError::io("open", path))?;
+    file.truncate(*len).map_err(JournalError::io("cut", path))?;
+    file.sync_data().map_err(JournalError::io("sync", path))
+}
+
+/// Puts a copy in the segment's place. The last run may have ended by a failed sync, and after that the system
+/// takes what it could not write for written: syncing the old file again would prove nothing.
+fn write_again(disk: &dyn Disk, segment: &SegmentFile) -> Result<(), JournalError> {
+    let SegmentFile { path, len, .. } = segment;
+    let mut bytes = Vec::new();
+    disk.read(path, &mut bytes).map_err(JournalError::io("read", path))?;
+    bytes.truncate(usize::try_from(*len).unwrap_or(usize::MAX));
+    let copy = path.with_extension("seg.new");
+    let mut file = disk.create(&copy).map_err(JournalError::io("create", &copy))?;
+    file.append(&mut [IoSlice::new(&bytes)]).map_err(JournalError::io("write", &copy))?;
+    file.sync_data().map_err(JournalError::io("sync", &copy))?;
+    disk.rename(&copy, path).map_err(JournalError::io("rename", &copy))
 }

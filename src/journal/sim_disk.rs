@@ -46,6 +46,8 @@ struct State {
     capacity: Option<u64>,
     fault: Option<(Call, u64, io::ErrorKind)>,
     locked: Arc<()>,
+    /// Syncs of files, folders and all.
+    syncs: u64,
     /// It has lost its power.
     dead: bool,
 }
@@ -54,6 +56,17 @@ struct State {
 struct SimFile {
     content: Vec<u8>,
     durable: Vec<u8>,
+    /// A sync of it has failed: the system takes what it could not write for written, and later syncs succeed
+    /// without writing it.
+    is_forgotten: bool,
+}
+
+impl SimFile {
+    fn sync(&mut self) {
+        if !self.is_forgotten {
+            self.durable.clone_from(&self.content);
+        }
+    }
 }
 
 #[derive(Clone)]
@@ -89,7 +102,9 @@ impl SimDisk {
             apply(&mut names, change.clone());
         }
         let left = state.files.iter().map(|file| tear(file, &mut random));
-        let files = left.map(|left| SimFile { content: left.clone(), durable: left }).collect();
+        let files = left
+            .map(|left| SimFile { content: left.clone(), durable: left, is_forgotten: false })
+            .collect();
         let durable_names = names.clone();
         let after = State { files, names, durable_names, ..State::default() };
         Self { state: Arc::new(Mutex::new(after)) }
@@ -120,6 +135,11 @@ impl SimDisk {
             ..State::default()
         };
         Self { state: Arc::new(Mutex::new(copy)) }
+    }
+
+    /// How often something was synced so far.
+    pub(crate) fn syncs(&self) -> u64 {
+        self.state().syncs
     }
 
     pub(crate) fn paths(&self) -> Vec<PathBuf> {
@@ -253,6 +273,7 @@ impl Disk for SimDisk {
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
         let mut state = self.state();
+        state.syncs += 1;
         state.check(Call::SyncDir)?;
         let changes = std::mem::take(&mut state.name_changes);
         for change in changes {
@@ -263,6 +284,14 @@ impl Disk for SimDisk {
                 state.name_changes.push(change);
             }
         }
+        Ok(())
+    }
+
+    fn sync_all(&self, _dir: &Path) -> io::Result<()> {
+        let mut state = self.state();
+        state.syncs += 1;
+        state.check(Call::Sync)?;
+        state.files.iter_mut().for_each(SimFile::sync);
         Ok(())
     }
 
@@ -308,11 +337,13 @@ impl DiskFile for SimHandle {
     }
 
     fn sync_data(&mut self) -> io::Result<()> {
-        self.with(Call::Sync, |state, number| {
-            let file = &mut state.files[number];
-            file.durable.clone_from(&file.content);
-            Ok(())
-        })
+        let mut state = self.disk.state();
+        state.syncs += 1;
+        let synced = state.check(Call::Sync);
+        let file = &mut state.files[self.number];
+        file.is_forgotten |= synced.is_err();
+        file.sync();
+        synced
     }
 
     fn truncate(&mut self, len: u64) -> io::Result<()> {

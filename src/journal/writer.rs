@@ -130,6 +130,7 @@ impl Writer {
 
     /// Runs until it is told to close, or nobody is left who could hand anything over.
     pub(super) fn run(mut self, handed: &Receiver<Handover>) {
+        let _last = LastWord { shared: Arc::clone(&self.shared), log_dir: self.config.log_dir() };
         let mut open = true;
         while open {
             open = self.take_group(handed);
@@ -270,6 +271,24 @@ impl Writer {
             self.return_buffers();
         }
         self.shared.figures.pulse.rests();
+    }
+}
+
+/// Tells the shards if the thread panics: nothing will be synced any more.
+struct LastWord {
+    shared: Arc<Shared>,
+    log_dir: PathBuf,
+}
+
+impl Drop for LastWord {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let (path, reason) = (self.log_dir.clone(), "the writer's thread panicked".to_owned());
+            let failure = JournalFailure { doing: "write", path, reason };
+            // An earlier failure stands.
+            let _first = self.shared.failure.set(failure);
+            self.shared.shards.iter().for_each(super::handle::ShardShared::wake);
+        }
     }
 }
 

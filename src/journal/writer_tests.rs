@@ -95,6 +95,26 @@ fn an_error_from_sync_is_final() {
 }
 
 #[test]
+fn what_a_failed_sync_left_behind_is_written_again_before_it_takes_effect() {
+    let disk = SimDisk::new();
+    let (journal, mut logs) = begin(&disk, 1);
+    let good = append(&mut logs[0], 0, 1);
+    eventually("synced", || logs[0].synced() == good);
+    disk.fail(Call::Sync, 1, io::ErrorKind::Other);
+    append(&mut logs[0], 0, 2);
+    eventually("failed", || journal.failed().is_some());
+    drop((logs, journal));
+    // The next run sees both, since the system still has them in memory, and goes on behind them.
+    assert_eq!(count(&disk, Resume::from_start()).unwrap(), 2);
+    let (journal, mut logs) = begin(&disk, 1);
+    let next = append(&mut logs[0], 0, 3);
+    eventually("synced", || logs[0].synced() == next);
+    let after = disk.lose_power(5);
+    drop((logs, journal));
+    assert_eq!(count(&after, Resume::from_start()).unwrap(), 3, "a loss of power takes none");
+}
+
+#[test]
 fn an_error_from_writing_is_final_and_its_bytes_are_cut() {
     let disk = SimDisk::new();
     let (journal, mut logs) = begin(&disk, 1);

@@ -7,6 +7,7 @@
 pub mod pings;
 pub mod raw;
 pub mod simulate;
+pub mod restore;
 pub mod rerun;
 pub mod replay;
 pub mod progress;

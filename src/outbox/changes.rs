@@ -82,6 +82,7 @@ impl<'s> Changes<'s> {
             filter,
             created_at: self.now,
             seen_at: self.now,
+            idle_ms: 0,
             hand_outs: Vec::new(),
         };
         self.changed.insert(key, Some(consumer.clone()));
@@ -96,6 +97,7 @@ impl<'s> Changes<'s> {
         }
         consumer.ack(offset);
         consumer.seen_at = self.now.max(consumer.seen_at);
+        consumer.idle_ms = 0;
         self.changed.insert(key, Some(consumer.clone()));
         Ok(consumer)
     }
@@ -107,6 +109,7 @@ impl<'s> Changes<'s> {
             return Err(ConsumerError::AckFirst { key, limit: MAX_HAND_OUTS });
         }
         consumer.seen_at = self.now.max(consumer.seen_at);
+        consumer.idle_ms = 0;
         self.changed.insert(key, Some(consumer.clone()));
         Ok(consumer)
     }
@@ -130,9 +133,10 @@ impl<'s> Changes<'s> {
     pub(super) fn drop_idle(&mut self) {
         let shared = self.shared;
         let ttl_s = shared.config.consumer_ttl_s;
-        let seats = shared.seats();
-        for (key, seat) in seats.iter() {
-            if self.now.since(seat.consumer.seen_at) > i64::from(ttl_s) * 1000 {
+        let up_ms = (shared.clocks.up_ms)();
+        let mut seats = shared.seats();
+        for (key, seat) in seats.iter_mut() {
+            if seat.count_idle(up_ms) > u64::from(ttl_s) * 1000 {
                 tracing::warn!(consumer = %key, ttl_s, "dropped a consumer for being idle");
                 shared.figures.consumers_dropped.fetch_add(1, Ordering::Relaxed);
                 self.changed.insert(key.clone(), None);
@@ -146,7 +150,8 @@ impl<'s> Changes<'s> {
         let mut seats = shared.seats();
         for (key, seat) in seats.iter_mut() {
             let waited = self.now.since(seat.wrote_at) >= CATCH_UP_MS;
-            if seat.is_dirty && (at_once || waited) && !self.changed.contains_key(key) {
+            let is_due = seat.is_ahead(at_once) && (at_once || waited);
+            if is_due && !self.changed.contains_key(key) {
                 seat.is_dirty = false;
                 self.changed.insert(key.clone(), Some(seat.consumer.clone()));
             }
@@ -165,6 +170,7 @@ impl<'s> Changes<'s> {
 
     /// The batch is on stable storage: others may see the changes, and those who ordered them are told.
     pub(super) fn answer(self) {
+        let up_ms = (self.shared.clocks.up_ms)();
         let mut seats = self.shared.seats();
         for (key, state) in self.changed {
             let Some(consumer) = state else {
@@ -172,7 +178,7 @@ impl<'s> Changes<'s> {
                 continue;
             };
             let now = self.now;
-            let seat = seats.entry(key).or_insert_with(|| Seat::new(consumer.clone(), now));
+            let seat = seats.entry(key).or_insert_with(|| Seat::new(consumer.clone(), now, up_ms));
             seat.settle(consumer, now);
         }
         drop(seats);

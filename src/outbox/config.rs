@@ -4,6 +4,9 @@ use crate::domain::knobs::BadKnobs;
 use crate::domain::units::UtcMs;
 use std::sync::Arc;
 
+/// The smallest reserve that keeps a full disk from the store: its own log grows by 64 MiB at once.
+const MIN_RESERVE_BYTES: u64 = 128 << 20;
+
 /// The outbox's knobs. Each is in the unit its name ends in.
 #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -14,14 +17,15 @@ pub struct OutboxConfig {
     /// the store compacts.
     pub outbox_max_bytes: u64,
     /// Bytes that must stay free on the disk. Below it nothing is written but consumers' acknowledgements, and
-    /// intake stops, until there is room again. Default 512 MiB. Too low: the disk fills under the store, and
-    /// the failed write stops the outbox until restart.
+    /// intake stops, until there is room again. Default 512 MiB; at least 128 MiB, since the store's own log
+    /// takes 64 MiB at a time. 0: no reserve, where nothing else shares the disk and room is seen to. Then the
+    /// disk may fill under the store, and the failed write stops the outbox until restart.
     pub disk_reserve_bytes: u64,
     /// How long a record stays after all consumers have passed it, s, so that a consumer created later finds a
     /// past. Gives way when `outbox_max_bytes` is near. Default 3,600. 0: removed at once.
     pub retain_min_s: u32,
-    /// A consumer that has not asked for so long, s of the daemon's running, is dropped with a warning, since
-    /// it would keep every record. Default 604,800 (7 days). Too low: a consumer's long outage loses its place.
+    /// A consumer that has not asked for so long, s of the daemon's running over all its starts, is dropped with a
+    /// warning, since it would keep every record. Steps of the system clock don't count. Default 604,800 (7 days). Too low: a consumer's long outage loses its place.
     pub consumer_ttl_s: u32,
     /// Consumers an account may have. Default 16; each costs its account a scan of the records.
     pub consumers_per_account: u32,
@@ -52,7 +56,13 @@ impl OutboxConfig {
     pub fn check(&self) -> BadKnobs {
         let mut bad = BadKnobs::new();
         bad.within("outbox_max_bytes", self.outbox_max_bytes, (1 << 20, 1 << 50), "bytes");
-        bad.within("disk_reserve_bytes", self.disk_reserve_bytes, (0, 1 << 50), "bytes");
+        let reserve = self.disk_reserve_bytes;
+        bad.unless(
+            reserve == 0 || (MIN_RESERVE_BYTES..=1 << 50).contains(&reserve),
+            "disk_reserve_bytes",
+            &reserve,
+            format!("0 (no reserve) or {MIN_RESERVE_BYTES} to {} (bytes)", 1u64 << 50),
+        );
         bad.within("consumer_ttl_s", self.consumer_ttl_s, (60, 10 * 365 * 86_400), "s");
         bad.within("consumers_per_account", self.consumers_per_account, (1, 1000), "consumers");
         bad.within("handoff_releases", self.handoff_releases, (1, 65_536), "releases");
@@ -67,18 +77,20 @@ pub type ReadClock = Arc<dyn Fn() -> UtcMs + Send + Sync>;
 /// The clocks of the outbox, passed in.
 #[derive(Clone)]
 pub struct Clocks {
-    /// The daemon's monotone clock: retention, and how long a consumer was idle.
+    /// The daemon's monotone clock.
     pub now: ReadClock,
     /// What `expires_at` is held against. The same clock, but where fixes are the clock: then pass one that
     /// stands at [`UtcMs::MIN`], since jobs from the past would all be too late.
     pub expiry: ReadClock,
+    /// Milliseconds since some instant of this process, by a clock that nobody sets: how long a consumer was idle.
+    pub up_ms: Arc<dyn Fn() -> u64 + Send + Sync>,
 }
 
 impl Clocks {
-    /// One clock for both.
+    /// One clock for now and expiry.
     #[must_use]
-    pub fn both(now: ReadClock) -> Self {
-        Self { now: now.clone(), expiry: now }
+    pub fn both(now: ReadClock, up_ms: Arc<dyn Fn() -> u64 + Send + Sync>) -> Self {
+        Self { now: now.clone(), expiry: now, up_ms }
     }
 }
 

@@ -178,12 +178,22 @@ pub struct Consumer {
     pub created_at: UtcMs,
     /// When it last asked or acknowledged.
     pub seen_at: UtcMs,
+    /// How long the daemon has run since then, over all its starts, ms.
+    pub idle_ms: u64,
     /// Hand-outs after `acked`, ascending by offset.
     pub hand_outs: Vec<HandOut>,
 }
 
 /// The version of a consumer's bytes.
-const CONSUMER_VERSION: u8 = 1;
+pub(super) const CONSUMER_VERSION: u8 = 1;
+
+/// Why bytes are no consumer that we know.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum NoConsumer {
+    /// A newer release wrote them.
+    Newer(u8),
+    Malformed,
+}
 
 impl Consumer {
     /// The last offset whose jobs are decided.
@@ -222,6 +232,7 @@ impl Consumer {
         bytes.extend(self.acked.to_le_bytes());
         bytes.extend(self.created_at.0.to_le_bytes());
         bytes.extend(self.seen_at.0.to_le_bytes());
+        bytes.extend(self.idle_ms.to_le_bytes());
         for hand_out in &self.hand_outs {
             bytes.extend(hand_out.through.to_le_bytes());
             bytes.extend(hand_out.decided_at.0.to_le_bytes());
@@ -229,14 +240,22 @@ impl Consumer {
         bytes
     }
 
-    pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let (&[version, low, high], rest) = bytes.split_first_chunk()?;
+    pub(super) fn from_bytes(bytes: &[u8]) -> Result<Self, NoConsumer> {
+        match bytes.split_first() {
+            Some((&CONSUMER_VERSION, rest)) => Self::parse(rest).ok_or(NoConsumer::Malformed),
+            Some((&newer, _)) if newer > CONSUMER_VERSION => Err(NoConsumer::Newer(newer)),
+            Some(_) | None => Err(NoConsumer::Malformed),
+        }
+    }
+
+    fn parse(bytes: &[u8]) -> Option<Self> {
+        let (&[low, high], rest) = bytes.split_first_chunk()?;
         let filter = Filter(u16::from_le_bytes([low, high]));
-        if version != CONSUMER_VERSION || filter.0 == 0 || filter.0 & !Filter::ALL.0 != 0 {
+        if filter.0 == 0 || filter.0 & !Filter::ALL.0 != 0 {
             return None;
         }
         let (words, []) = rest.as_chunks::<8>() else { return None };
-        let (&[acked, created_at, seen_at], words) = words.split_first_chunk()?;
+        let (&[acked, created_at, seen_at, idle_ms], words) = words.split_first_chunk()?;
         let (pairs, []) = words.as_chunks::<2>() else { return None };
         let hand_outs = pairs.iter().map(|&[through, decided_at]| HandOut {
             through: u64::from_le_bytes(through),
@@ -249,6 +268,7 @@ impl Consumer {
             filter,
             created_at: UtcMs(i64::from_le_bytes(created_at)),
             seen_at: UtcMs(i64::from_le_bytes(seen_at)),
+            idle_ms: u64::from_le_bytes(idle_ms),
             hand_outs,
         })
     }

@@ -6,13 +6,14 @@ use std::sync::atomic::Ordering;
 use tempfile::tempdir;
 
 use super::config::OutboxConfig;
-use super::consumer::{Consumer, ConsumerKey, ConsumerName, Filter, HandOut, Owner};
+use super::consumer::{Consumer, ConsumerKey, ConsumerName, Filter, HandOut, NoConsumer, Owner};
 use super::orders::{ConsumerError, Start};
 use super::read::ReadAsk;
 use super::record::RecordKind;
 use super::samples::*;
 use super::store::Outbox;
 use crate::domain::decision::EventKind;
+use crate::domain::ids::{InputSeq, PartitionId};
 use crate::domain::units::UtcMs;
 
 async fn with_jobs(world: &World, dir: &Path, config: OutboxConfig, jobs: u64) -> Outbox {
@@ -221,6 +222,32 @@ async fn an_idle_consumer_is_dropped_but_a_stopped_daemon_is_no_idleness() {
 }
 
 #[tokio::test]
+async fn idleness_adds_up_over_restarts_and_a_step_of_the_clock_is_none() {
+    let dir = tempdir().expect("a folder");
+    let world = World::new();
+    let config = OutboxConfig { consumer_ttl_s: 1000, ..OutboxConfig::default() };
+    let key = consumer_of(1, "gone");
+    let outbox = with_jobs(&world, dir.path(), config.clone(), 1).await;
+    create(&outbox, &key).await;
+    // A week forward: everyone would look idle by the system clock.
+    world.step_s(7 * 86_400 + 5000);
+    outbox.marks(vec![(PartitionId(1), InputSeq(9))]).expect("it runs");
+    until("it is written", || outbox.durable(PartitionId(1)) == InputSeq(9)).await;
+    assert_eq!(outbox.consumers(None).len(), 1);
+    outbox.close().expect("closed");
+    drop(outbox);
+    for start in 0..3 {
+        let outbox = world.open(dir.path(), config.clone());
+        assert_eq!(outbox.consumers(None).len(), 1, "start {start}");
+        world.pass_s(400);
+        if start == 2 {
+            until("three times 400 s are too long", || outbox.consumers(None).is_empty()).await;
+        }
+        outbox.close().expect("closed");
+    }
+}
+
+#[tokio::test]
 async fn an_account_has_so_many_consumers_and_a_removed_one_makes_room() {
     let dir = tempdir().expect("a folder");
     let config = OutboxConfig { consumers_per_account: 2, ..OutboxConfig::default() };
@@ -280,6 +307,7 @@ fn states_and_keys_come_back_from_their_bytes_and_others_are_refused() {
         filter: Filter::of(&[RecordKind::PushJob, RecordKind::Expired]).expect("kinds"),
         created_at: NOON,
         seen_at: NOON.plus_s(1),
+        idle_ms: 17,
         hand_outs: Vec::new(),
     };
     consumer.hand_out(HandOut { through: 9, decided_at: UtcMs(1) });
@@ -291,11 +319,13 @@ fn states_and_keys_come_back_from_their_bytes_and_others_are_refused() {
     );
     assert_eq!(consumer.decided_at(13), None);
     let bytes = consumer.to_bytes();
-    assert_eq!(Consumer::from_bytes(&bytes), Some(consumer));
-    // 3 bytes, three words, then pairs of words: any other length is cut.
-    for len in (0..bytes.len()).filter(|len| *len < 27 || (len - 27) % 16 != 0) {
-        assert_eq!(Consumer::from_bytes(&bytes[..len]), None, "{len}");
+    assert_eq!(Consumer::from_bytes(&bytes), Ok(consumer));
+    // 3 bytes, four words, then pairs of words: any other length is cut.
+    for len in (0..bytes.len()).filter(|len| *len < 35 || (len - 35) % 16 != 0) {
+        assert_eq!(Consumer::from_bytes(&bytes[..len]), Err(NoConsumer::Malformed), "{len}");
     }
+    let newer: Vec<u8> = [&[2], &bytes[1..]].concat();
+    assert_eq!(Consumer::from_bytes(&newer), Err(NoConsumer::Newer(2)));
     for key in [consumer_of(9, "x"), ConsumerKey { owner: Owner::Operator, ..consumer_of(0, "y") }]
     {
         assert_eq!(ConsumerKey::from_bytes(&key.to_bytes()), Some(key));

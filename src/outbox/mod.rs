@@ -29,7 +29,7 @@ mod space;
 
 pub use config::{Clocks, OutboxConfig};
 pub use figures::OutboxFigures;
-pub use orders::{ConsumerError, OutboxError, Release, Start};
+pub use orders::{ConsumerError, OutboxError, Release, Start, Withheld};
 pub use record::{OutboxRecord, RecordKind};
 pub use store::Outbox;
 pub use tables::StoreError;
@@ -42,6 +42,8 @@ mod message_tests;
 mod encode_tests;
 #[cfg(test)]
 mod codec_tests;
+#[cfg(test)]
+mod golden_tests;
 #[cfg(test)]
 mod store_tests;
 #[cfg(test)]

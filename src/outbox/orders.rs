@@ -19,6 +19,15 @@ pub struct Release {
     pub marks: Vec<(PartitionId, InputSeq)>,
 }
 
+/// Why a release was not taken.
+#[derive(Debug)]
+pub enum Withheld {
+    /// There is no room at present; here it is again.
+    Full(Release),
+    /// The outbox has ended: [`Outbox::ended`](super::Outbox::ended) says why.
+    Ended,
+}
+
 /// Where a new consumer begins.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -107,13 +107,14 @@ impl Outbox {
 
     /// The consumer as it is now, and the first offset to look at.
     fn sit_down(&self, key: &ConsumerKey, ask: ReadAsk) -> Result<(Consumer, u64), ConsumerError> {
-        let now = (self.shared.clocks.now)();
+        let clocks = &self.shared.clocks;
+        let (now, up_ms) = ((clocks.now)(), (clocks.up_ms)());
         let oldest = self.shared.oldest();
         let mut seats = self.shared.seats();
         let Some(seat) = seats.get_mut(key) else {
             return Err(ConsumerError::Unknown { key: key.clone() });
         };
-        seat.touch(now);
+        seat.touch(now, up_ms);
         let acked = seat.consumer.acked;
         let after = ask.after.map_or(acked, |after| after.min(seat.scanned_through).max(acked));
         Ok((seat.consumer.clone(), oldest.max(after + 1)))

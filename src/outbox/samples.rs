@@ -95,6 +95,7 @@ pub(crate) fn event(account: u32, position: (u8, u64, u32), kind: EventKind) -> 
 #[derive(Clone, Default)]
 pub(crate) struct World {
     now: Arc<AtomicI64>,
+    up_ms: Arc<AtomicU64>,
     free: Arc<AtomicU64>,
 }
 
@@ -107,7 +108,13 @@ impl World {
     }
 
     pub(crate) fn pass_s(&self, seconds: u32) {
-        self.now.fetch_add(i64::from(seconds) * 1000, Ordering::SeqCst);
+        self.up_ms.fetch_add(u64::from(seconds) * 1000, Ordering::SeqCst);
+        self.step_s(i64::from(seconds));
+    }
+
+    /// Moves the system clock alone.
+    pub(crate) fn step_s(&self, seconds: i64) {
+        self.now.fetch_add(seconds * 1000, Ordering::SeqCst);
     }
 
     pub(crate) fn set_free(&self, bytes: u64) {
@@ -116,7 +123,11 @@ impl World {
 
     pub(crate) fn open(&self, dir: &Path, config: OutboxConfig) -> Outbox {
         let (now, free) = (self.now.clone(), self.free.clone());
-        let clocks = Clocks::both(Arc::new(move || UtcMs(now.load(Ordering::SeqCst))));
+        let up_ms = self.up_ms.clone();
+        let clocks = Clocks::both(
+            Arc::new(move || UtcMs(now.load(Ordering::SeqCst))),
+            Arc::new(move || up_ms.load(Ordering::SeqCst)),
+        );
         let space = Arc::new(move || match free.load(Ordering::SeqCst) {
             0 => Err(std::io::Error::other("the disk is gone")),
             free => Ok(free),

@@ -27,18 +27,43 @@ pub(super) struct Seat {
     pub(super) is_dirty: bool,
     /// When the state was last written.
     pub(super) wrote_at: UtcMs,
+    /// The `idle_ms` that was written last.
+    wrote_idle_ms: u64,
+    /// Up to when idleness is counted, on the clock of [`Clocks::up_ms`].
+    counted_ms: u64,
 }
 
+/// How far the idleness of a silent consumer may run ahead of the disk: a daemon that is killed more often never
+/// drops one.
+const IDLE_WRITTEN_EVERY_MS: u64 = 600_000;
+
 impl Seat {
-    pub(super) fn new(consumer: Consumer, wrote_at: UtcMs) -> Self {
-        let scanned_through = consumer.decided_through();
-        Self { consumer, scanned_through, is_dirty: false, wrote_at }
+    pub(super) fn new(consumer: Consumer, wrote_at: UtcMs, up_ms: u64) -> Self {
+        let (scanned_through, wrote_idle_ms) = (consumer.decided_through(), consumer.idle_ms);
+        let is_dirty = false;
+        Self { consumer, scanned_through, is_dirty, wrote_at, wrote_idle_ms, counted_ms: up_ms }
     }
 
     /// The consumer asks, without waiting for the disk to know.
-    pub(super) fn touch(&mut self, now: UtcMs) {
+    pub(super) fn touch(&mut self, now: UtcMs, up_ms: u64) {
         self.consumer.seen_at = self.consumer.seen_at.max(now);
+        self.consumer.idle_ms = 0;
+        self.counted_ms = up_ms;
         self.is_dirty = true;
+    }
+
+    /// Time passes; gives how long it has been idle, ms.
+    pub(super) fn count_idle(&mut self, up_ms: u64) -> u64 {
+        let idle_ms = &mut self.consumer.idle_ms;
+        *idle_ms = idle_ms.saturating_add(up_ms.saturating_sub(self.counted_ms));
+        self.counted_ms = up_ms;
+        self.is_dirty |= idle_ms.abs_diff(self.wrote_idle_ms) >= IDLE_WRITTEN_EVERY_MS;
+        *idle_ms
+    }
+
+    /// Whether the disk has another state; at a close the last second of idleness counts too.
+    pub(super) fn is_ahead(&self, is_closing: bool) -> bool {
+        self.is_dirty || (is_closing && self.consumer.idle_ms != self.wrote_idle_ms)
     }
 
     /// It was shown everything it wants up to `through`, and up to `quiet_through` there was nothing it wants:
@@ -54,7 +79,9 @@ impl Seat {
     /// A state that reached the disk; what ran ahead meanwhile stays ahead.
     pub(super) fn settle(&mut self, written: Consumer, now: UtcMs) {
         let ahead = (self.consumer.acked, self.consumer.seen_at);
-        self.consumer = written;
+        let idle_ms = self.consumer.idle_ms.min(written.idle_ms);
+        self.wrote_idle_ms = written.idle_ms;
+        self.consumer = Consumer { idle_ms, ..written };
         self.consumer.ack(ahead.0);
         self.consumer.seen_at = self.consumer.seen_at.max(ahead.1);
         self.wrote_at = now;
@@ -76,6 +103,8 @@ pub(super) struct Shared {
     pub(super) first_offset: AtomicU64,
     /// Whether intake should stop.
     pub(super) is_full: AtomicBool,
+    /// The latest instant that was written when this run began.
+    pub(super) instant_before: UtcMs,
     /// Set once, when the thread gives up.
     pub(super) failed: OnceLock<OutboxError>,
     /// The newest offset on stable storage; readers wait here for more.
@@ -88,6 +117,7 @@ impl Shared {
         config: OutboxConfig,
         clocks: Clocks,
         seats: BTreeMap<ConsumerKey, Seat>,
+        instant_before: UtcMs,
     ) -> Self {
         Self {
             tables,
@@ -98,6 +128,7 @@ impl Shared {
             durable: [const { AtomicU64::new(0) }; PARTITIONS],
             first_offset: AtomicU64::new(1),
             is_full: AtomicBool::new(false),
+            instant_before,
             failed: OnceLock::new(),
             visible: watch::Sender::new(0),
         }

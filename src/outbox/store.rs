@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crossbeam::channel::{Sender, TrySendError, bounded};
+use crossbeam::channel::{SendTimeoutError, Sender, TrySendError, bounded};
 use tokio::sync::{oneshot, watch};
 
 use crate::domain::ids::{InputSeq, PartitionId};
@@ -16,7 +16,7 @@ use crate::domain::units::UtcMs;
 use super::config::{Clocks, OutboxConfig, SpaceProbe};
 use super::consumer::{Consumer, ConsumerKey, Filter, Owner};
 use super::figures::OutboxFigures;
-use super::orders::{ConsumerError, Created, Order, OutboxError, Release, Start};
+use super::orders::{ConsumerError, Created, Order, OutboxError, Release, Start, Withheld};
 use super::record::OutboxRecord;
 use super::retention::Stretches;
 use super::shared::{Seat, Shared};
@@ -26,6 +26,9 @@ use super::writer::Writer;
 
 /// Orders about consumers that may wait for the outbox thread; past it their tasks wait.
 const ORDERS_WAITING: usize = 1024;
+
+/// How long an offered release waits for room: long enough not to spin, short enough to end soon when asked.
+const OFFER_WAIT: Duration = Duration::from_millis(5);
 
 /// How long a task waits before it offers its order again.
 const OFFER_AGAIN: Duration = Duration::from_millis(2);
@@ -65,12 +68,12 @@ impl Outbox {
     ) -> Result<Self, StoreError> {
         let tables = Tables::open(dir, config.cache_bytes)?;
         let contents = tables.contents()?;
-        let seats = seats_of(&contents, (clocks.now)());
+        let seats = seats_of(&contents, &clocks);
         let stretches =
             Stretches::new(contents.stretches, config.outbox_max_bytes, config.retain_min_s);
         let (releases, release_queue) = bounded(config.handoff_releases.max(1));
         let (orders, order_queue) = bounded(ORDERS_WAITING);
-        let shared = Arc::new(Shared::new(tables, config, clocks, seats));
+        let shared = Arc::new(Shared::new(tables, config, clocks, seats, contents.instant));
         shared.first_offset.store(stretches.first_offset(contents.end), Ordering::Release);
         shared.visible.send_replace(contents.end.next_offset - 1);
         for (partition, seq) in contents.marks {
@@ -92,6 +95,21 @@ impl Outbox {
     /// [`OutboxError`] when the outbox has stopped; final.
     pub fn release_through(&self, release: Release) -> Result<(), OutboxError> {
         self.releases.send(release).map_err(|_gone| self.shared.why_ended())
+    }
+
+    /// As [`release_through`](Self::release_through), but waits for a moment at most.
+    ///
+    /// # Errors
+    /// [`Withheld`] with the release, if the hand-off is still full then; nothing of its partitions may be
+    /// released before it.
+    pub fn offer(&self, release: Release) -> Result<(), Withheld> {
+        if self.shared.failed.get().is_some() {
+            return Err(Withheld::Ended);
+        }
+        self.releases.send_timeout(release, OFFER_WAIT).map_err(|error| match error {
+            SendTimeoutError::Timeout(release) => Withheld::Full(release),
+            SendTimeoutError::Disconnected(_) => Withheld::Ended,
+        })
     }
 
     /// [`release_through`](Self::release_through) with outputs alone: each is of a whole input.
@@ -116,6 +134,12 @@ impl Outbox {
     #[must_use]
     pub fn durable(&self, partition: PartitionId) -> InputSeq {
         InputSeq(self.shared.durable[partition.index()].load(Ordering::Acquire))
+    }
+
+    /// The latest instant that earlier runs have written here; the daemon's clock must not start before it.
+    #[must_use]
+    pub fn instant_before(&self) -> UtcMs {
+        self.shared.instant_before
     }
 
     /// Whether intake should stop: `outbox_max_bytes` is reached, the disk is nearly full, or the outbox failed.
@@ -251,8 +275,11 @@ pub struct Standing {
 /// compares. The daemon must not be running.
 ///
 /// # Errors
-/// [`StoreError`] if the store can't be opened or read, has another format, or is damaged.
+/// [`StoreError`] if there is no store, it can't be opened or read, has another format, or is damaged.
 pub fn stored_records(dir: &Path, mut each: impl FnMut(u64, &[u8])) -> Result<(), StoreError> {
+    if !dir.is_dir() {
+        return Err(StoreError::NoStore { path: dir.into() });
+    }
     let tables = Tables::open(dir, OutboxConfig::default().cache_bytes)?;
     let contents = tables.contents()?;
     let first = contents.stretches.first().map_or(1, |stretch| stretch.first);
@@ -264,11 +291,8 @@ pub fn stored_records(dir: &Path, mut each: impl FnMut(u64, &[u8])) -> Result<()
 }
 
 /// The consumers as they were. The time the daemon was down does not count as idle.
-fn seats_of(contents: &Contents, now: UtcMs) -> BTreeMap<ConsumerKey, Seat> {
-    let seats = contents.consumers.iter().map(|(key, consumer)| {
-        let mut seat = Seat::new(consumer.clone(), now);
-        seat.consumer.seen_at = seat.consumer.seen_at.max(now);
-        (key.clone(), seat)
-    });
-    seats.collect()
+fn seats_of(contents: &Contents, clocks: &Clocks) -> BTreeMap<ConsumerKey, Seat> {
+    let (now, up_ms) = ((clocks.now)(), (clocks.up_ms)());
+    let seat = |consumer: &Consumer| Seat::new(consumer.clone(), now, up_ms);
+    contents.consumers.iter().map(|(key, consumer)| (key.clone(), seat(consumer))).collect()
 }

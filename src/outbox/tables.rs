@@ -1,8 +1,8 @@
 //! The three keyspaces of the outbox in fjall, and the one batch that writes to all of them at once.
 //!
 //! *records*: offset (u64, big-endian) → record bytes. *consumers*: owner and name → their state. *marks*:
-//! what the outbox knows of itself, by a tag: the format, the end (next offset and bytes so far), per partition
-//! the last input whose outputs are here, and where stretches of records begin.
+//! what the outbox knows of itself, by a tag: the format, the end (next offset and bytes so far), the latest
+//! instant, per partition the last input whose outputs are here, and where stretches of records begin.
 
 use std::path::{Path, PathBuf};
 
@@ -11,13 +11,14 @@ use fjall::{Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistM
 use crate::domain::ids::{InputSeq, PartitionId};
 use crate::domain::units::UtcMs;
 
-use super::consumer::{Consumer, ConsumerKey};
+use super::consumer::{CONSUMER_VERSION, Consumer, ConsumerKey, NoConsumer};
 
 /// The format of the keyspaces. Records and consumers have versions of their own.
 const STORE_VERSION: u32 = 1;
 
 const FORMAT: &[u8] = b"format";
 const END: &[u8] = b"end";
+const INSTANT: &[u8] = b"instant";
 const PARTITION: u8 = b'p';
 const STRETCH: u8 = b's';
 
@@ -57,8 +58,8 @@ pub enum StoreError {
     },
     /// A key or value that we never write.
     #[error(
-        "the outbox in {path} is damaged: {what}; restore it from a backup, or move it away: \
-         replaying the journal fills a new one",
+        "the outbox in {path} is damaged: {what}; restore the whole data directory from a backup, or move \
+         log, checkpoints and outbox away together to start anew",
         path = path.display()
     )]
     Damaged {
@@ -66,6 +67,27 @@ pub enum StoreError {
         path: PathBuf,
         /// What is wrong.
         what: String,
+    },
+    /// A newer release wrote a consumer.
+    #[error(
+        "a consumer in {path} has format {found}, and this release reads up to {CONSUMER_VERSION}; \
+         run the newer release",
+        path = path.display()
+    )]
+    NewerConsumer {
+        /// Where.
+        path: PathBuf,
+        /// Its version.
+        found: u8,
+    },
+    /// There is nothing to look at.
+    #[error(
+        "{path} is no outbox; name the data directory of a daemon that has run",
+        path = path.display()
+    )]
+    NoStore {
+        /// Where one was expected.
+        path: PathBuf,
     },
 }
 
@@ -92,6 +114,8 @@ pub(super) struct Stretch {
 /// What the store holds besides records, read once at start.
 pub(super) struct Contents {
     pub(super) end: End,
+    /// The latest instant that was written; the beginning of time in a new outbox.
+    pub(super) instant: UtcMs,
     pub(super) marks: Vec<(PartitionId, InputSeq)>,
     pub(super) stretches: Vec<Stretch>,
     pub(super) consumers: Vec<(ConsumerKey, Consumer)>,
@@ -158,6 +182,7 @@ impl Tables {
     pub(super) fn contents(&self) -> Result<Contents, StoreError> {
         Ok(Contents {
             end: self.end()?,
+            instant: self.instant()?,
             marks: self.partition_marks()?,
             stretches: self.stretches()?,
             consumers: self.all_consumers()?,
@@ -171,6 +196,15 @@ impl Tables {
         match numbers::<2>(&value) {
             Some([next_offset, total_bytes]) => Ok(End { next_offset, total_bytes }),
             None => Err(self.damaged("its end is not 16 bytes")),
+        }
+    }
+
+    fn instant(&self) -> Result<UtcMs, StoreError> {
+        let value = self.marks.get(INSTANT).map_err(|error| self.refused("read", error))?;
+        match value.as_deref().map(numbers::<1>) {
+            None => Ok(UtcMs::MIN),
+            Some(Some([instant])) => Ok(UtcMs(instant.cast_signed())),
+            Some(None) => Err(self.damaged("its latest instant is not 8 bytes")),
         }
     }
 
@@ -201,9 +235,15 @@ impl Tables {
     fn all_consumers(&self) -> Result<Vec<(ConsumerKey, Consumer)>, StoreError> {
         let pairs = self.consumers.iter().map(|pair| {
             let (key, value) = pair.into_inner().map_err(|error| self.refused("read", error))?;
-            ConsumerKey::from_bytes(&key)
-                .zip(Consumer::from_bytes(&value))
-                .ok_or_else(|| self.damaged("a consumer is malformed"))
+            match (ConsumerKey::from_bytes(&key), Consumer::from_bytes(&value)) {
+                (Some(key), Ok(consumer)) => Ok((key, consumer)),
+                (_, Err(NoConsumer::Newer(found))) => {
+                    Err(StoreError::NewerConsumer { path: self.path.clone(), found })
+                }
+                (None, _) | (_, Err(NoConsumer::Malformed)) => {
+                    Err(self.damaged("a consumer is malformed"))
+                }
+            }
         });
         pairs.collect()
     }
@@ -242,6 +282,11 @@ impl Tables {
         self.refused("given a thread", source.into())
     }
 
+    #[cfg(test)]
+    pub(super) fn keyspaces(&self) -> [(&'static str, &Keyspace); 3] {
+        [("records", &self.records), ("marks", &self.marks), ("consumers", &self.consumers)]
+    }
+
     fn refused(&self, doing: &'static str, source: fjall::Error) -> StoreError {
         StoreError::Storage { doing, path: self.path.clone(), source }
     }
@@ -265,6 +310,10 @@ impl Batch<'_> {
     pub(super) fn put_end(&mut self, end: End) {
         let value = [end.next_offset.to_be_bytes(), end.total_bytes.to_be_bytes()].concat();
         self.writes.insert(&self.tables.marks, END, value);
+    }
+
+    pub(super) fn put_instant(&mut self, instant: UtcMs) {
+        self.writes.insert(&self.tables.marks, INSTANT, instant.0.cast_unsigned().to_be_bytes());
     }
 
     pub(super) fn put_mark(&mut self, partition: PartitionId, seq: InputSeq) {

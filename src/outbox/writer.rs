@@ -51,6 +51,8 @@ pub(super) struct Writer {
     /// One record's bytes, reused.
     bytes: Vec<u8>,
     kept_house_at: Option<UtcMs>,
+    /// The latest instant written, for the clock of the next run.
+    instant: UtcMs,
     is_closing: bool,
 }
 
@@ -67,6 +69,7 @@ impl Writer {
             let durable = &shared.durable[partition.index()];
             applied[partition.index()] = InputSeq(durable.load(Ordering::Acquire));
         }
+        let instant = shared.instant_before;
         Self {
             shared,
             releases,
@@ -78,12 +81,14 @@ impl Writer {
             applied,
             bytes: Vec::new(),
             kept_house_at: None,
+            instant,
             is_closing: false,
         }
     }
 
     /// Serves until it is closed, all handles are gone, or the store fails.
     pub(super) fn run(mut self) {
+        let _last = LastWord(self.shared.clone());
         if let Err(error) = self.serve() {
             tracing::error!(%error, "the outbox stopped; restart once the disk is sound");
             let failed = OutboxError::Failed { reason: error.to_string().into() };
@@ -93,8 +98,6 @@ impl Writer {
             self.shared.failed.get_or_init(|| OutboxError::Closed);
         }
         self.shared.figures.pulse.rests();
-        // Wakes readers, who then find out that nothing more will come.
-        self.shared.visible.send_modify(|_| {});
     }
 
     fn serve(&mut self) -> Result<(), StoreError> {
@@ -167,12 +170,19 @@ impl Writer {
         changes.stage(&mut batch);
         let wrote = !batch.is_empty();
         if wrote {
-            batch.commit()?;
+            self.commit(batch, now)?;
             shared.figures.batches.fetch_add(1, Ordering::Relaxed);
         }
         self.show();
         changes.answer();
         Ok(wrote)
+    }
+
+    /// Notes the time beside what is written: instants in here may lie ahead of the system clock at the next start.
+    fn commit(&mut self, mut batch: Batch<'_>, now: UtcMs) -> Result<(), StoreError> {
+        self.instant = self.instant.max(now);
+        batch.put_instant(self.instant);
+        batch.commit()
     }
 
     fn stage(&mut self, release: Release, batch: &mut Batch<'_>, now: UtcMs) {
@@ -259,12 +269,26 @@ impl Writer {
         changes.stage(&mut batch);
         let removed = self.stretches.stage_removal(&mut batch, &shared, self.end, now);
         if !batch.is_empty() {
-            batch.commit()?;
+            self.commit(batch, now)?;
         }
         changes.answer();
         shared.figures.removed.fetch_add(removed, Ordering::Relaxed);
         shared.first_offset.store(self.stretches.first_offset(self.end), Ordering::Release);
         self.has_room().map(|_| ())
+    }
+}
+
+/// Says at the thread's end, a panic's too, that nothing more will come: to shards, and to readers who wait.
+struct LastWord(Arc<Shared>);
+
+impl Drop for LastWord {
+    fn drop(&mut self) {
+        let panicked = || OutboxError::Failed { reason: "its thread panicked".into() };
+        if std::thread::panicking() {
+            self.0.failed.get_or_init(panicked);
+            self.0.is_full.store(true, Ordering::Release);
+        }
+        self.0.visible.send_modify(|_| {});
     }
 }
 

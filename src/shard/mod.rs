@@ -13,6 +13,7 @@ pub mod mailbox;
 pub mod router;
 pub mod policy;
 mod batch;
+mod plan;
 pub mod parts;
 pub mod worker;
 pub mod checkpoints;
@@ -25,6 +26,8 @@ pub use config::ShardConfig;
 
 #[cfg(test)]
 mod router_tests;
+#[cfg(test)]
+mod worker_tests;
 #[cfg(test)]
 mod ledger_tests;
 #[cfg(test)]

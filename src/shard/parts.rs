@@ -1,7 +1,6 @@
-//! What a shard is built from, and the alarm that goes off when it breaks.
+//! What a shard is built from, and the alarm that goes off when a thread breaks.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use crossbeam::channel::Sender;
 
@@ -46,23 +45,45 @@ pub struct ShardParts {
     pub checkpoints: Sender<CheckpointOrder>,
     /// Its figures.
     pub figures: Arc<ShardFigures>,
-    /// Set when a sync has failed: the router takes nothing more.
-    pub failed: Arc<AtomicBool>,
+    /// Set when journal, outbox or a shard has failed: the router takes nothing more.
+    pub failed: Arc<Failed>,
 }
 
-/// A shard that panics takes its devices with it: the daemon must end and recover, not serve the rest.
-pub(super) struct Alarm {
-    pub(super) shard: usize,
-    pub(super) failed: Arc<AtomicBool>,
-    pub(super) shutdown: Shutdown,
+/// Why nothing is taken any more until a restart; the first reason stays.
+#[derive(Debug, Default)]
+pub struct Failed(OnceLock<&'static str>);
+
+impl Failed {
+    /// Notes the reason, unless there is one already.
+    pub fn note(&self, why: &'static str) {
+        self.0.get_or_init(|| why);
+    }
+
+    /// The reason, once there is one.
+    #[must_use]
+    pub fn why(&self) -> Option<&'static str> {
+        self.0.get().copied()
+    }
+}
+
+/// Held by a thread that the daemon can't do without. If it panics, the daemon must end and recover, not serve
+/// the rest.
+pub struct Alarm {
+    /// What the thread is called.
+    pub thread: String,
+    /// What the router looks at.
+    pub failed: Arc<Failed>,
+    /// Ends the daemon.
+    pub shutdown: Shutdown,
 }
 
 impl Drop for Alarm {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.failed.store(true, Ordering::Release);
-            self.shutdown
-                .request(format!("shard {} panicked; its state is in the journal", self.shard));
+            self.failed
+                .note("a thread has panicked; the daemon is ending, send again when it is back");
+            let thread = &self.thread;
+            self.shutdown.request(format!("thread {thread} panicked; its state is in the journal"));
         }
     }
 }

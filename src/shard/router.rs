@@ -12,6 +12,7 @@ use crate::domain::submission::{Records, Submission, SubmitError};
 use crate::domain::units::UtcMs;
 
 use super::mailbox::{Delivery, Mailbox, Parcel};
+use super::parts::Failed;
 use super::policy::PolicyInForce;
 use super::ticket::{AckTicket, ticket};
 
@@ -63,20 +64,20 @@ struct Shared {
     clock: Clock,
     policy: PolicyInForce,
     draining: AtomicBool,
-    /// Set once a sync has failed; nothing is taken any more.
-    failed: Arc<AtomicBool>,
+    /// Set once journal, outbox or a shard has failed; nothing is taken any more.
+    failed: Arc<Failed>,
 }
 
 impl Router {
-    /// A router over the mailboxes of a deal's shards, in their order. `failed` is set by whoever sees a
-    /// sync fail.
+    /// A router over the mailboxes of a deal's shards, in their order. `failed` is set by whoever
+    /// sees a part fail.
     #[must_use]
     pub fn new(
         deal: Deal,
         mailboxes: Vec<Mailbox>,
         clock: Clock,
         policy: PolicyInForce,
-        failed: Arc<AtomicBool>,
+        failed: Arc<Failed>,
     ) -> Self {
         debug_assert_eq!(deal.shards(), mailboxes.len());
         let draining = AtomicBool::new(false);
@@ -128,15 +129,14 @@ impl Router {
             let ticket = parts.pop().expect("one part for each share in use");
             let parcel = parcel(&submission, share.parts, records);
             if mailbox.put(Delivery { parcel, ticket }).await.is_err() {
-                return Err(SubmitError::Draining);
+                return Err(self.closed());
             }
         }
         Ok(ack)
     }
 
     fn admits(&self) -> Result<(), SubmitError> {
-        if self.shared.failed.load(Ordering::Acquire) {
-            let why = "the journal could not be synced; restart the daemon once its disk is sound";
+        if let Some(why) = self.shared.failed.why() {
             return Err(SubmitError::Closed { why });
         }
         if self.shared.clock.stepped().is_some() {
@@ -147,6 +147,12 @@ impl Router {
             return Err(SubmitError::Draining);
         }
         Ok(())
+    }
+
+    /// Why a mailbox is closed: a shard ends by draining, or because something has failed.
+    fn closed(&self) -> SubmitError {
+        let why = "a shard has ended; restart the daemon, its log says why";
+        self.admits().err().unwrap_or(SubmitError::Closed { why })
     }
 }
 
@@ -191,7 +197,8 @@ macro_rules! of_device {
 }
 of_device!(Fix, Outcome, Profile, PlaceHint);
 
-/// Sorts records by shard and partition, stably: a device's records keep their order.
+/// Sorts records by shard and partition, stably: a device's records keep their order. Each record is hashed
+/// once and copied once.
 fn dealt<T: OfDevice>(
     deal: &Deal,
     account: AccountId,
@@ -199,20 +206,28 @@ fn dealt<T: OfDevice>(
     wrap: fn(Vec<T>) -> Records,
 ) -> Vec<Share> {
     let partition_of = |record: &T| DeviceKey { account, device: record.device() }.partition();
+    let partitions: Vec<PartitionId> = records.iter().map(partition_of).collect();
     let mut counts = [0u32; PARTITIONS];
-    for record in records {
-        counts[partition_of(record).index()] += 1;
-    }
+    partitions.iter().for_each(|partition| counts[partition.index()] += 1);
     let mut shares: Vec<Share> = (0..deal.shards()).map(|_| Share::default()).collect();
+    let mut sizes = vec![0; deal.shards()];
+    // By partition, where its next record goes in the share of its shard.
+    let mut places = [0; PARTITIONS];
     for partition in PartitionId::all().filter(|partition| counts[partition.index()] > 0) {
-        shares[deal.owner(partition)].parts.push((partition, counts[partition.index()]));
+        let (shard, count) = (deal.owner(partition), counts[partition.index()]);
+        shares[shard].parts.push((partition, count));
+        places[partition.index()] = sizes[shard];
+        sizes[shard] += count as usize;
     }
-    for (shard, share) in shares.iter_mut().enumerate().filter(|(_, share)| !share.parts.is_empty())
-    {
-        let count: u32 = share.parts.iter().map(|(_, count)| count).sum();
-        let mut mine: Vec<T> = Vec::with_capacity(count as usize);
-        mine.extend(records.iter().filter(|record| deal.owner(partition_of(record)) == shard));
-        mine.sort_by_key(partition_of);
+    let Some(&any) = records.first() else { return shares };
+    // Filled with some record first; each place is overwritten once.
+    let mut sorted: Vec<Vec<T>> = sizes.iter().map(|&size| vec![any; size]).collect();
+    for (record, partition) in records.iter().zip(&partitions) {
+        let place = &mut places[partition.index()];
+        sorted[deal.owner(*partition)][*place] = *record;
+        *place += 1;
+    }
+    for (share, mine) in shares.iter_mut().zip(sorted).filter(|(_, mine)| !mine.is_empty()) {
         share.records = Some(wrap(mine));
     }
     shares

@@ -1,7 +1,6 @@
 //! Records reach the shard that owns their device, in order, and tickets resolve once.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use crate::clock::Clock;
 use crate::domain::fix::Fix;
@@ -13,6 +12,7 @@ use crate::domain::submission::{Lost, Records, Submission, SubmitError};
 use crate::domain::units::{PointE7, UtcMs};
 
 use super::mailbox::{Delivery, Inbox, mailbox};
+use super::parts::Failed;
 use super::policy::PolicyInForce;
 use super::router::{Deal, Router};
 
@@ -40,7 +40,7 @@ fn router(shards: usize, capacity: u32) -> (Router, Vec<Inbox>) {
     let deal = Deal::new(shards);
     let (boxes, inboxes) = (0..shards).map(|_| mailbox(capacity)).unzip();
     let (clock, _hands) = Clock::manual(UtcMs(0));
-    let failed = Arc::new(AtomicBool::new(false));
+    let failed = Arc::new(Failed::default());
     (Router::new(deal, boxes, clock, PolicyInForce::new(Policy::default()), failed), inboxes)
 }
 
@@ -96,6 +96,9 @@ async fn a_shard_that_ends_loses_its_tickets() {
     let ticket = router.submit(submission((0..50).map(|n| fix(n + 1, 0)).collect())).await;
     inboxes.clear();
     assert_eq!(ticket.expect("was open").await, Err(Lost::Stopped));
+    let refused = router.submit(submission(vec![fix(1, 0)])).await;
+    assert!(matches!(refused, Err(SubmitError::Closed { .. })), "nobody drains: {refused:?}");
+    router.drain();
     let refused = router.submit(submission(vec![fix(1, 0)])).await;
     assert!(matches!(refused, Err(SubmitError::Draining)));
 }

@@ -40,6 +40,7 @@ struct Shared {
 const NOT_LOST: u8 = 0;
 const SYNC_FAILED: u8 = 1;
 const STOPPED: u8 = 2;
+const OUTBOX_FAILED: u8 = 3;
 
 /// A ticket and its parts. Without parts it is resolved from the start.
 #[must_use]
@@ -73,6 +74,7 @@ impl TicketPart {
         self.settle(match why {
             Lost::SyncFailed => SYNC_FAILED,
             Lost::Stopped => STOPPED,
+            Lost::OutboxFailed => OUTBOX_FAILED,
         });
     }
 
@@ -100,6 +102,7 @@ impl Shared {
         match self.lost.load(Ordering::Relaxed) {
             SYNC_FAILED => return Err(Lost::SyncFailed),
             STOPPED => return Err(Lost::Stopped),
+            OUTBOX_FAILED => return Err(Lost::OutboxFailed),
             _ => {}
         }
         let mut rejects: RejectCounts = [0; RejectReason::SLOTS];

@@ -1,11 +1,10 @@
 //! One shard: an OS thread that owns the state of its partitions and turns parcels into acks and outputs.
 //!
 //! Each round it takes what waits, appends it to the journal, and steps it while the sync is under way.
-//! When the journal says that a batch is synced, its outputs go to the outbox and its tickets resolve. If the
-//! sync failed nothing is acknowledged any more, and the thread ends.
+//! When the journal says that a batch is synced, its outputs go to the outbox and its tickets resolve. If
+//! journal or outbox fail nothing is acknowledged any more, and the thread ends.
 
 use std::collections::VecDeque;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -13,24 +12,24 @@ use crossbeam::channel::{self, Receiver};
 
 use crate::domain::ids::{Epoch, InputPosition, InputSeq, PARTITIONS};
 use crate::domain::input::LimitId;
-use crate::domain::policy::{ClockMode, Policy};
+use crate::domain::policy::Policy;
 use crate::domain::reasons::{RejectCounts, RejectReason};
 use crate::domain::submission::Lost;
 use crate::engine::{Outputs, Partition};
 use crate::journal::CommitNo;
-use crate::outbox::Release;
+use crate::outbox::{OutboxError, Release, Withheld};
 use crate::shutdown::{Member, Shutdown};
 use crate::snapshot::view::SnapshotView;
 
 use super::batch::{Step, What};
-use super::checkpoints::{CheckpointOrder, Rota};
+use super::checkpoints::Rota;
 use super::figures::ShardSample;
 use super::leases::{self, Planned, Review};
 use super::mailbox::{Delivery, Parcel};
 use super::parts::{Alarm, ShardParts};
 use super::ticket::TicketPart;
 
-/// Starts the thread. It ends when `member` is asked to and the inbox is empty, or when the journal fails.
+/// Starts the thread. It ends when `member` is asked to and the inbox is empty, or when journal or outbox fail.
 ///
 /// # Errors
 /// When the system gives no thread.
@@ -41,7 +40,8 @@ pub fn spawn(
     shutdown: Shutdown,
 ) -> std::io::Result<std::thread::JoinHandle<()>> {
     std::thread::Builder::new().name(format!("shard-{shard}")).spawn(move || {
-        let _alarm = Alarm { shard, failed: Arc::clone(&parts.failed), shutdown };
+        let thread = format!("shard-{shard}");
+        let _alarm = Alarm { thread, failed: Arc::clone(&parts.failed), shutdown };
         let mut worker = Worker::new(parts);
         worker.run(&member);
         drop(worker);
@@ -49,16 +49,16 @@ pub fn spawn(
     })
 }
 
-struct Worker {
-    parts: ShardParts,
+pub(super) struct Worker {
+    pub(super) parts: ShardParts,
     /// Where each partition stands in `parts.partitions`.
-    slots: Box<[Option<usize>; PARTITIONS]>,
+    pub(super) slots: Box<[Option<usize>; PARTITIONS]>,
     /// The last sequence appended, by place in `parts.partitions`.
     appended: Vec<InputSeq>,
-    parcels: Vec<Parcel>,
+    pub(super) parcels: Vec<Parcel>,
     /// Of the parcels, in their order.
-    tickets: Vec<TicketPart>,
-    steps: Vec<Step>,
+    pub(super) tickets: Vec<TicketPart>,
+    pub(super) steps: Vec<Step>,
     /// Leases and returns to journal with the next batch.
     leases: Planned,
     /// Returns of the batch under way.
@@ -67,14 +67,14 @@ struct Worker {
     next_review_ns: u64,
     unsynced: VecDeque<Unsynced>,
     out: Outputs,
-    epoch: Epoch,
+    pub(super) epoch: Epoch,
     /// The numbers that the partitions were last told; `None` before the first round.
-    policy: Option<Policy>,
-    sample: ShardSample,
+    pub(super) policy: Option<Policy>,
+    pub(super) sample: ShardSample,
     /// Ticks when the journal has synced something of ours.
     synced: Receiver<()>,
-    next_tick_ns: u64,
-    rota: Rota,
+    pub(super) next_tick_ns: u64,
+    pub(super) rota: Rota,
 }
 
 /// A batch that is stepped and waits for its sync.
@@ -84,6 +84,8 @@ struct Unsynced {
     tickets: Vec<TicketPart>,
     /// Pushes given back out of limits: they can be leased again once this is synced.
     returns: Vec<(LimitId, i64)>,
+    /// It is synced, and the outbox had no room for it yet.
+    is_withheld: bool,
 }
 
 impl Worker {
@@ -120,31 +122,53 @@ impl Worker {
             sample: ShardSample::default(),
             synced,
             next_tick_ns: 0,
-            rota: Rota::new(parts.partitions.len(), parts.config.checkpoint_every_s),
+            rota: Rota::new(
+                parts.partitions.len(),
+                parts.config.checkpoint_every_s,
+                parts.clock.now(),
+            ),
             parts,
         }
     }
 
     fn run(&mut self, member: &Member) {
+        self.publish_figures();
         loop {
             let ending = member.is_asked();
             self.rest();
-            self.gather(ending);
+            let may_step = self.gather(ending);
             self.parts.figures.pulse.works();
             let idle = self.parcels.is_empty();
-            self.step_batch();
+            if may_step {
+                self.step_batch();
+            }
             self.settle_synced();
-            if self.parts.log.failed().is_some() {
-                self.fail();
+            if let Some(why) = self.failure() {
+                self.fail(why);
                 return self.rest();
             }
             self.offer_checkpoint();
-            if ending && idle && self.unsynced.is_empty() && self.parts.inbox.receiver.is_empty() {
-                self.final_checkpoints();
-                self.parts.figures.settle(&self.sample);
+            if ending && self.has_ended(idle) {
                 return self.rest();
             }
         }
+    }
+
+    /// Whether all is done that can be. A full outbox is not waited for: what is not stepped goes back to its
+    /// senders, and what the outbox has no room for is in the journal, where recovery finds it.
+    fn has_ended(&mut self, idle: bool) -> bool {
+        if self.parts.outbox.is_full() {
+            self.refuse_waiting(Lost::Stopped);
+            if self.unsynced.iter().all(|batch| batch.is_withheld) {
+                self.drop_unsynced(Lost::Stopped);
+            }
+        }
+        let ended = idle && self.unsynced.is_empty() && self.parts.inbox.receiver.is_empty();
+        if ended {
+            self.final_checkpoints();
+            self.parts.figures.settle(&self.sample);
+        }
+        ended
     }
 
     /// From here on it waits: who lets it wait has a pulse of its own.
@@ -152,8 +176,9 @@ impl Worker {
         self.parts.figures.pulse.rests();
     }
 
-    /// Waits for parcels, a sync or the next tick, and takes what there is for one batch.
-    fn gather(&mut self, ending: bool) {
+    /// Waits for parcels, a sync or the next tick, and takes what there is for one batch. Whether there may be
+    /// one: ticks and publications wait for room as pings do.
+    fn gather(&mut self, ending: bool) -> bool {
         let may_take = self.may_take();
         let pause = if ending || !self.leases.is_empty() {
             Duration::from_millis(1)
@@ -162,7 +187,7 @@ impl Worker {
         };
         if !may_take {
             let _quiet = self.synced.recv_timeout(pause);
-            return;
+            return false;
         }
         channel::select! {
             recv(self.parts.inbox.receiver) -> delivery => {
@@ -182,6 +207,7 @@ impl Worker {
             records += delivery.parcel.records.len();
             self.take(delivery);
         }
+        true
     }
 
     fn take(&mut self, delivery: Delivery) {
@@ -205,7 +231,7 @@ impl Worker {
         self.plan_publication(view);
         self.review_leases(view);
         self.plan_leases();
-        self.plan_ticks();
+        self.plan_ticks(view);
         self.plan_parcels(view.is_some());
         if self.steps.is_empty() {
             self.release_parcels();
@@ -220,8 +246,13 @@ impl Worker {
         }
         let commit = self.parts.figures.pulse.resting(|| self.parts.log.commit());
         let release = self.evaluate(view);
-        let returns = std::mem::take(&mut self.returns);
-        self.unsynced.push_back(Unsynced { commit, release, tickets: Vec::new(), returns });
+        self.unsynced.push_back(Unsynced {
+            commit,
+            release,
+            tickets: Vec::new(),
+            returns: std::mem::take(&mut self.returns),
+            is_withheld: false,
+        });
         self.release_parcels();
         self.lease_wanted(view);
         self.publish_figures();
@@ -258,53 +289,6 @@ impl Worker {
                 self.returns.push((grant.limit, -grant.pushes));
             }
             self.steps.push(Step { partition, what: What::Grant(grant) });
-        }
-    }
-
-    fn plan_ticks(&mut self) {
-        let clock = &self.parts.clock;
-        let now_ns = clock.monotonic_ns();
-        let is_system = self.policy.is_some_and(|policy| policy.clock == ClockMode::System);
-        let ticking = is_system && clock.stepped().is_none();
-        if !ticking || now_ns < self.next_tick_ns {
-            return;
-        }
-        self.next_tick_ns = now_ns + u64::from(self.parts.config.tick_ms) * 1_000_000;
-        let now = clock.now();
-        for partition in &self.parts.partitions {
-            if partition.next_deadline().is_some_and(|deadline| deadline <= now) {
-                self.steps.push(Step { partition: partition.id(), what: What::Tick { now } });
-            }
-        }
-    }
-
-    /// Plans every part that is new; what was applied before is counted and left out.
-    ///
-    /// Before the first snapshot nothing can be decided: records are refused without a trace, so that they are
-    /// new when they are sent again.
-    fn plan_parcels(&mut self, ready: bool) {
-        for (number, (parcel, ticket)) in self.parcels.iter().zip(&self.tickets).enumerate() {
-            let mut start = 0;
-            for (partition, count) in &parcel.parts {
-                let records = start..start + *count as usize;
-                start = records.end;
-                let Some(place) = self.slots[partition.index()] else {
-                    ticket.count(RejectReason::PartitionNotOwned, *count);
-                    continue;
-                };
-                if !ready {
-                    ticket.count(RejectReason::Unavailable, *count);
-                    continue;
-                }
-                let partition_state = &mut self.parts.partitions[place];
-                if parcel.origin.is_none_or(|origin| partition_state.admit(&origin)) {
-                    let what = What::Part { parcel: number, records };
-                    self.steps.push(Step { partition: *partition, what });
-                } else {
-                    ticket.count(RejectReason::Resent, *count);
-                    self.sample.resent += u64::from(*count);
-                }
-            }
         }
     }
 
@@ -347,17 +331,24 @@ impl Worker {
         }
     }
 
-    /// Releases outputs and resolves tickets of batches whose sync is done.
+    /// Releases outputs and resolves tickets of batches whose sync is done. One that the outbox has no room for
+    /// waits with all behind it: releases of a partition come in the order of its inputs.
     fn settle_synced(&mut self) {
         let synced = self.parts.log.synced();
-        while self.unsynced.front().is_some_and(|batch| batch.commit <= synced) {
-            let Some(batch) = self.unsynced.pop_front() else { return };
-            let pulse = &self.parts.figures.pulse;
-            let released = pulse.resting(|| self.parts.outbox.release_through(batch.release));
-            if let Err(error) = released {
-                tracing::error!(%error, "the outbox takes no more; restart the daemon once its disk is sound");
-                self.parts.failed.store(true, Ordering::Release);
+        while let Some(batch) = self.unsynced.front_mut().filter(|batch| batch.commit <= synced) {
+            let release = std::mem::take(&mut batch.release);
+            match self.parts.outbox.offer(release) {
+                Ok(()) => {}
+                Err(Withheld::Full(release)) => {
+                    batch.release = release;
+                    self.unsynced
+                        .iter_mut()
+                        .for_each(|batch| batch.is_withheld = batch.commit <= synced);
+                    return;
+                }
+                Err(Withheld::Ended) => return,
             }
+            let Some(batch) = self.unsynced.pop_front() else { return };
             batch.tickets.into_iter().for_each(TicketPart::applied);
             if !batch.returns.is_empty() {
                 let mut ledger = self.parts.ledger.lock().unwrap_or_else(PoisonError::into_inner);
@@ -366,16 +357,43 @@ impl Worker {
         }
     }
 
-    /// The journal has failed for good: nothing that waits will be acknowledged.
-    fn fail(&mut self) {
-        self.parts.failed.store(true, Ordering::Release);
-        for batch in self.unsynced.drain(..) {
-            batch.tickets.into_iter().for_each(|ticket| ticket.lost(Lost::SyncFailed));
+    /// What has ended for good, as the senders of what waits are told.
+    fn failure(&self) -> Option<Lost> {
+        if self.parts.log.failed().is_some() {
+            return Some(Lost::SyncFailed);
         }
-        while let Ok(delivery) = self.parts.inbox.receiver.try_recv() {
-            delivery.ticket.lost(Lost::SyncFailed);
+        self.parts.outbox.ended().map(|ended| match ended {
+            // Only past the deadline of a drain.
+            OutboxError::Closed => Lost::Stopped,
+            OutboxError::Failed { .. } | OutboxError::Unreadable { .. } => Lost::OutboxFailed,
+        })
+    }
+
+    /// Journal or outbox have failed for good: nothing that waits will be acknowledged. Each has said in the log
+    /// what happened.
+    fn fail(&mut self, why: Lost) {
+        match why {
+            Lost::SyncFailed => self.parts.failed.note(SYNC_FAILED),
+            Lost::OutboxFailed => self.parts.failed.note(OUTBOX_FAILED),
+            Lost::Stopped => {}
         }
+        self.drop_unsynced(why);
+        self.refuse_waiting(why);
         self.parts.figures.settle(&self.sample);
+    }
+
+    fn drop_unsynced(&mut self, why: Lost) {
+        for batch in self.unsynced.drain(..) {
+            batch.tickets.into_iter().for_each(|ticket| ticket.lost(why));
+        }
+    }
+
+    /// Tells the senders of all that is not stepped that it won't be.
+    fn refuse_waiting(&mut self, why: Lost) {
+        while let Ok(delivery) = self.parts.inbox.receiver.try_recv() {
+            self.parts.inbox.give_back(delivery.parcel.records.len());
+            delivery.ticket.lost(why);
+        }
     }
 
     /// Leases to partitions that took their last push or wanted one in vain.
@@ -404,30 +422,6 @@ impl Worker {
         }
     }
 
-    fn offer_checkpoint(&mut self) {
-        let now_ns = self.parts.clock.monotonic_ns();
-        let Some(place) = self.rota.due(now_ns) else { return };
-        let order = self.checkpoint(place);
-        if self.parts.checkpoints.try_send(order).is_ok() {
-            self.rota.done(now_ns);
-        }
-    }
-
-    fn final_checkpoints(&mut self) {
-        for place in 0..self.parts.partitions.len() {
-            let order = self.checkpoint(place);
-            let pulse = &self.parts.figures.pulse;
-            if pulse.resting(|| self.parts.checkpoints.send(order)).is_err() {
-                return;
-            }
-        }
-    }
-
-    fn checkpoint(&mut self, place: usize) -> CheckpointOrder {
-        let partition = &self.parts.partitions[place];
-        CheckpointOrder::of(partition, self.parts.log.keep_from(), &mut self.parts.sealer)
-    }
-
     fn publish_figures(&mut self) {
         self.sample.counts = self.out.counts;
         self.sample.batches += 1;
@@ -437,6 +431,12 @@ impl Worker {
         self.parts.figures.offer(&self.sample);
     }
 }
+
+/// What the router tells senders after a failure.
+const SYNC_FAILED: &str =
+    "the journal could not be synced; restart the daemon once its disk is sound";
+const OUTBOX_FAILED: &str =
+    "the outbox could not be written; restart the daemon once its disk is sound";
 
 /// How often the limits that somebody waits for are looked at, and how often all of them.
 const WAITING_EVERY_NS: u64 = 100_000_000;

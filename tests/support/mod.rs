@@ -94,8 +94,26 @@ impl Daemon {
 
     /// Starts it again, after [`kill9`](Self::kill9) or [`sigterm`](Self::sigterm), where it was.
     pub(crate) fn restart(&mut self) {
-        let (child, quic, http) = spawn(&self.data_dir, &self.overrides, self.quic, self.http);
-        (self.child, self.quic, self.http) = (child, quic, http);
+        self.try_restart().unwrap_or_else(|log| panic!("the daemon did not start:\n{log}"));
+    }
+
+    /// The same, where it may refuse; gives its log then.
+    pub(crate) fn try_restart(&mut self) -> Result<(), String> {
+        let started = try_spawn(&self.data_dir, &self.overrides, self.quic, self.http)?;
+        (self.child, self.quic, self.http) = started;
+        Ok(())
+    }
+
+    /// What it has logged over all its starts.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.data_dir.join("stderr.log")).unwrap_or_default()
+    }
+
+    /// One scrape.
+    pub(crate) async fn metrics(&self) -> String {
+        let mut http = self.http_client(Scope::Admin).await;
+        let page = http.get("/metrics").await.unwrap().success().unwrap();
+        String::from_utf8(page.to_vec()).unwrap()
     }
 
     /// Its token for a scope.
@@ -206,8 +224,7 @@ impl Drop for Daemon {
         let _ended = self.child.kill();
         let _reaped = self.child.wait();
         if std::thread::panicking() {
-            let log = std::fs::read_to_string(self.data_dir.join("stderr.log")).unwrap_or_default();
-            eprintln!("the daemon's log:\n{log}");
+            eprintln!("the daemon's log:\n{}", self.log());
         }
     }
 }
@@ -227,13 +244,30 @@ fn make_token(data_dir: &std::path::Path, name: &str, scope: Scope) -> String {
     made.unwrap().reveal()
 }
 
-/// Starts the process and waits until it says where it serves.
+/// The sum of a metric over its labels.
+pub(crate) fn metric_of(page: &str, name: &str) -> u64 {
+    let lines = page.lines().filter_map(|line| line.strip_prefix(name));
+    let values = lines.filter(|rest| rest.starts_with(['{', ' ']));
+    values.map(|rest| rest.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum()
+}
+
 fn spawn(
     data_dir: &std::path::Path,
     overrides: &[(String, String)],
     quic: SocketAddr,
     http: SocketAddr,
 ) -> (Child, SocketAddr, SocketAddr) {
+    try_spawn(data_dir, overrides, quic, http)
+        .unwrap_or_else(|log| panic!("the daemon did not start:\n{log}"))
+}
+
+/// Starts the process and waits until it says where it serves; gives its log if it ends before.
+fn try_spawn(
+    data_dir: &std::path::Path,
+    overrides: &[(String, String)],
+    quic: SocketAddr,
+    http: SocketAddr,
+) -> Result<(Child, SocketAddr, SocketAddr), String> {
     let log = File::options().create(true).append(true).open(data_dir.join("stderr.log")).unwrap();
     let mut child = Command::new(PROGRAM)
         .arg("serve")
@@ -250,12 +284,11 @@ fn spawn(
     let Some((quic, http)) = lines.by_ref().map_while(Result::ok).find_map(|line| ready(&line))
     else {
         let _reaped = child.wait();
-        let log = std::fs::read_to_string(data_dir.join("stderr.log")).unwrap_or_default();
-        panic!("the daemon did not start:\n{log}");
+        return Err(std::fs::read_to_string(data_dir.join("stderr.log")).unwrap_or_default());
     };
     // Whatever else it prints must find a reader.
     std::thread::spawn(move || lines.for_each(drop));
-    (child, quic, http)
+    Ok((child, quic, http))
 }
 
 /// Reads `geofenced: quic ADDR http ADDR`.

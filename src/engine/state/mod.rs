@@ -9,4 +9,4 @@ mod entries;
 mod field;
 
 pub use field::Damaged;
-pub use whole::{DeviceSeal, SEALED_LEN};
+pub use whole::{DeviceSeal, SEALED_LEN, newer_format};

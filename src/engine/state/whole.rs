@@ -25,6 +25,12 @@ pub const SEALED_LEN: usize = 18;
 /// The format this release writes and reads.
 const VERSION: u8 = 1;
 
+/// The format of a state that a newer release wrote; `None` if this one may read it.
+#[must_use]
+pub fn newer_format(bytes: &[u8]) -> Option<u8> {
+    bytes.first().copied().filter(|&version| version > VERSION)
+}
+
 impl Partition {
     /// Appends the state to `out`.
     pub fn write_state(&self, seal: &mut dyn DeviceSeal, out: &mut Vec<u8>) {

@@ -25,13 +25,13 @@ pub struct ReplayArgs {
     #[arg(long, conflicts_with_all = ["journal", "campaigns"])]
     pub raw: bool,
     /// Threads, each owning some devices
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
+    #[arg(long, conflicts_with = "journal", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub shards: u16,
     /// Pings taken together
-    #[arg(long, default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, conflicts_with = "journal", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub batch: u32,
     /// Write transitions (raw), or jobs and events, to this file, one JSON object a line
-    #[arg(long)]
+    #[arg(long, conflicts_with = "journal")]
     pub out: Option<PathBuf>,
     /// First day of the schedules, YYYY-MM-DD; they reach 400 days. Without it: the day of the earliest ping
     #[arg(long, conflicts_with = "journal")]
@@ -48,6 +48,9 @@ pub struct ReplayArgs {
     /// The data directory of a stopped daemon: its journal must give its outbox, byte for byte
     #[arg(long, conflicts_with_all = ["fences", "pings"])]
     pub journal: Option<PathBuf>,
+    /// The `journal.dir` of that daemon, if it is not its data directory
+    #[arg(long, requires = "journal")]
+    pub journal_dir: Option<PathBuf>,
     /// The snapshot store of that daemon, if it is not `snapshots` in its data directory
     #[arg(long, requires = "journal")]
     pub snapshots: Option<PathBuf>,
@@ -60,7 +63,11 @@ impl ReplayArgs {
     /// Files that can't be read or are wrong; a journal that does not give its outbox.
     pub fn run(&self, now: impl Fn() -> std::time::Duration) -> Result<(), ReplayError> {
         match (&self.journal, &self.fences, &self.pings) {
-            (Some(dir), ..) => journal::run(dir, self.snapshots.as_deref()),
+            (Some(data), ..) => journal::run(&journal::Places {
+                data,
+                journal: self.journal_dir.as_deref(),
+                snapshots: self.snapshots.as_deref(),
+            }),
             (None, Some(fences), Some(pings)) => pings::run(self, fences, pings, now),
             (None, ..) => Err(UsageError::new("give --fences and --pings, or --journal").into()),
         }

@@ -1,0 +1,66 @@
+//! What of a batch comes from timers and parcels.
+//!
+//! The worker calls these while it plans a batch; what they add to its steps is journalled and stepped next.
+
+use crate::domain::policy::ClockMode;
+use crate::domain::reasons::RejectReason;
+use crate::snapshot::view::SnapshotView;
+
+use super::batch::{Step, What};
+use super::worker::Worker;
+
+impl Worker {
+    /// Plans a tick for each partition with a timer that is due.
+    ///
+    /// Without a snapshot nothing is due: a tick would find every target gone and end the stays. The view is of
+    /// the epoch that every partition has by now, for its publication is planned before.
+    pub(super) fn plan_ticks(&mut self, view: Option<SnapshotView<'_>>) {
+        if view.is_none_or(|view| view.epoch() != self.epoch) {
+            return;
+        }
+        let clock = &self.parts.clock;
+        let now_ns = clock.monotonic_ns();
+        let is_system = self.policy.is_some_and(|policy| policy.clock == ClockMode::System);
+        let ticking = is_system && clock.stepped().is_none();
+        if !ticking || now_ns < self.next_tick_ns {
+            return;
+        }
+        self.next_tick_ns = now_ns + u64::from(self.parts.config.tick_ms) * 1_000_000;
+        let now = clock.now();
+        for partition in &self.parts.partitions {
+            if partition.next_deadline().is_some_and(|deadline| deadline <= now) {
+                self.steps.push(Step { partition: partition.id(), what: What::Tick { now } });
+            }
+        }
+    }
+
+    /// Plans every part that is new; what was applied before is counted and left out.
+    ///
+    /// Before the first snapshot nothing can be decided: records are refused without a trace, so that they are
+    /// new when they are sent again.
+    pub(super) fn plan_parcels(&mut self, ready: bool) {
+        for (number, (parcel, ticket)) in self.parcels.iter().zip(&self.tickets).enumerate() {
+            let mut start = 0;
+            for (partition, count) in &parcel.parts {
+                let records = start..start + *count as usize;
+                start = records.end;
+                let Some(place) = self.slots[partition.index()] else {
+                    ticket.count(RejectReason::PartitionNotOwned, *count);
+                    continue;
+                };
+                if !ready {
+                    ticket.count(RejectReason::Unavailable, *count);
+                    continue;
+                }
+                let partition_state = &mut self.parts.partitions[place];
+                if parcel.origin.is_none_or(|origin| partition_state.admit(&origin)) {
+                    let what = What::Part { parcel: number, records };
+                    self.steps.push(Step { partition: *partition, what });
+                } else {
+                    ticket.count(RejectReason::Resent, *count);
+                    self.sample.resent += u64::from(*count);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! A shard on a real journal and outbox: what it does without a snapshot, with a full or a broken outbox, at the end.
+
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+use crossbeam::channel::{Receiver, bounded};
+use tempfile::TempDir;
+
+use crate::clock::{Clock, Hands};
+use crate::domain::campaign::Condition;
+use crate::domain::fix::Fix;
+use crate::domain::ids::{AccountId, AppId, DeviceKey, PartitionId};
+use crate::domain::input::{Batch, Input};
+use crate::domain::ping::PingFlags;
+use crate::domain::policy::Policy;
+use crate::domain::submission::{Applied, Lost, Records};
+use crate::domain::units::{PointE7, UtcMs};
+use crate::engine::{Outputs, Partition};
+use crate::journal::test_inputs::{eventually, no_time};
+use crate::journal::{Journal, JournalConfig, Resume};
+use crate::outbox::samples::World;
+use crate::outbox::{Outbox, OutboxConfig};
+use crate::shutdown::{Shutdown, Stage};
+use crate::snapshot::load::Loaded;
+use crate::snapshot::samples::{self, KEY, device};
+use crate::snapshot::slot::Slot;
+
+use super::checkpoints::CheckpointOrder;
+use super::config::ShardConfig;
+use super::figures::ShardFigures;
+use super::ledger::Ledger;
+use super::mailbox::{Delivery, Mailbox, Parcel, mailbox};
+use super::parts::{Failed, ShardParts};
+use super::policy::PolicyInForce;
+use super::ticket::{AckTicket, ticket};
+use super::worker;
+
+/// 2026-11-24T12:00 in Seoul.
+const NOON: UtcMs = UtcMs(1_795_489_200_000);
+
+/// One shard that owns the partition of [`device`] 1.
+struct Bench {
+    world: World,
+    outbox: Outbox,
+    journal: Journal,
+    slot: Arc<Slot>,
+    failed: Arc<Failed>,
+    figures: Arc<ShardFigures>,
+    hands: Hands,
+    orders: Receiver<CheckpointOrder>,
+    mailbox: Mailbox,
+    shutdown: Shutdown,
+    thread: JoinHandle<()>,
+    partition: PartitionId,
+    _home: TempDir,
+}
+
+/// Device 1 dwells a while for its job.
+fn loaded() -> Loaded {
+    let mut source = samples::source();
+    source.campaigns[0].condition = Condition::Dwell { dwell_s: 200 };
+    samples::loaded(&source, 1, None)
+}
+
+fn inside(at: UtcMs) -> Fix {
+    let point = PointE7::new(375_665_000 + 10_000, 1_269_780_000).unwrap();
+    Fix { device: device(1), at: point, fixed_at: at, accuracy_m: 10, flags: PingFlags(0) }
+}
+
+/// The partition of device 1, which is inside since noon.
+fn dwelling(loaded: &Loaded) -> Partition {
+    let id = DeviceKey { account: AccountId(1), device: device(1) }.partition();
+    let mut partition = Partition::new(id, KEY, Policy::default());
+    let (view, mut out) = (loaded.view(), Outputs::default());
+    let publication = Input::Publication { epoch: view.epoch(), hash: view.hash() };
+    partition.step(&publication, None, &mut out);
+    let fixes = Input::Fixes(Batch {
+        account: AccountId(1),
+        app: AppId(1),
+        origin: None,
+        received_at: NOON,
+        records: &[inside(NOON)],
+    });
+    partition.step(&fixes, Some(view), &mut out);
+    assert!(partition.next_deadline().is_some(), "a dwell is awaited");
+    partition
+}
+
+impl Bench {
+    fn start(partition: Partition, outbox: OutboxConfig) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let world = World::new();
+        let outbox = world.open(&home.path().join("outbox"), outbox);
+        let config = JournalConfig { dir: home.path().to_owned(), ..JournalConfig::default() };
+        let keyring = crate::outbox::samples::keyring();
+        let recovery = Journal::open(config, &keyring, Resume::from_start()).unwrap();
+        let (journal, mut logs) = recovery.into_journal(1, no_time).unwrap();
+        let (clock, hands) = Clock::manual(NOON);
+        let (checkpoints, orders) = bounded(256);
+        let (sender, inbox) = mailbox(1024);
+        let (slot, failed) = (Arc::new(Slot::new()), Arc::new(Failed::default()));
+        let figures = Arc::new(ShardFigures::default());
+        let id = partition.id();
+        let parts = ShardParts {
+            partitions: vec![partition],
+            inbox,
+            log: logs.remove(0),
+            slot: Arc::clone(&slot),
+            outbox: outbox.clone(),
+            sealer: keyring.sealer(),
+            clock,
+            ledger: Arc::new(Mutex::new(Ledger::default())),
+            policy: PolicyInForce::new(Policy::default()),
+            config: ShardConfig { tick_ms: 1, ..ShardConfig::default() },
+            checkpoints,
+            figures: Arc::clone(&figures),
+            failed: Arc::clone(&failed),
+        };
+        let shutdown = Shutdown::new();
+        let member = shutdown.join(Stage::Shards, "shard");
+        let thread = worker::spawn(0, parts, member, shutdown.clone()).unwrap();
+        Self {
+            world,
+            outbox,
+            journal,
+            slot,
+            failed,
+            figures,
+            hands,
+            orders,
+            mailbox: sender,
+            shutdown,
+            thread,
+            partition: id,
+            _home: home,
+        }
+    }
+
+    /// Sends a fix of device 1.
+    async fn send(&self, at: UtcMs) -> AckTicket {
+        let (ack, mut parts) = ticket(1);
+        let parcel = Parcel {
+            account: AccountId(1),
+            app: AppId(1),
+            origin: None,
+            received_at: at,
+            parts: vec![(self.partition, 1)],
+            records: Records::Fixes(vec![inside(at)]),
+        };
+        let delivery = Delivery { parcel, ticket: parts.remove(0) };
+        self.mailbox.put(delivery).await.expect("the shard runs");
+        ack
+    }
+
+    /// Drains, and gives the sequence of the last checkpoint.
+    async fn end(self) -> Option<u64> {
+        let left = self.shutdown.drain(std::time::Duration::from_secs(60)).await;
+        assert!(left.is_empty(), "{left:?}");
+        self.thread.join().expect("it does not panic");
+        self.orders.try_iter().last().map(|order| order.mark.seq.0)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_snapshot_no_timer_fires() {
+    let bench = Bench::start(dwelling(&loaded()), OutboxConfig::default());
+    bench.hands.advance_ms(250_000);
+    // Each goes through a whole round, and is refused.
+    for _ in 0..3 {
+        let applied: Applied = bench.send(NOON.plus_s(250)).await.await.expect("answered");
+        assert_eq!(applied.rejects.iter().sum::<u64>(), 1);
+    }
+    assert_eq!(bench.end().await, Some(2), "nothing was journalled or stepped");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_its_snapshot_the_timer_fires() {
+    let loaded = loaded();
+    let bench = Bench::start(dwelling(&loaded), OutboxConfig::default());
+    bench.slot.publish(Arc::new(loaded)).unwrap();
+    bench.hands.advance_ms(250_000);
+    eventually("the dwell's outputs are there", || bench.outbox.span().1 > 0);
+    assert!(bench.end().await > Some(2));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn figures_are_there_before_the_first_batch() {
+    let bench = Bench::start(dwelling(&loaded()), OutboxConfig::default());
+    eventually("the restored device counts", || bench.figures.sample().devices == 1);
+    bench.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failed_outbox_ends_acks_and_says_so() {
+    let loaded = loaded();
+    let bench = Bench::start(dwelling(&loaded), OutboxConfig::default());
+    bench.slot.publish(Arc::new(loaded)).unwrap();
+    bench.send(NOON.plus_s(1)).await.await.expect("all is well");
+    bench.world.set_free(0);
+    eventually("the outbox has failed", || bench.outbox.ended().is_some());
+    // Nothing is in flight; the shard sees it all the same.
+    eventually("the shard has noticed", || bench.failed.why().is_some());
+    assert!(bench.failed.why().unwrap().contains("outbox"), "{:?}", bench.failed);
+    bench.thread.join().expect("it ends");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_panic_of_the_journals_writer_ends_acks() {
+    fn broken() -> u64 {
+        panic!("a bug in the writer")
+    }
+    let home = tempfile::tempdir().unwrap();
+    let config = JournalConfig { dir: home.path().to_owned(), ..JournalConfig::default() };
+    let keyring = crate::outbox::samples::keyring();
+    let recovery = Journal::open(config, &keyring, Resume::from_start()).unwrap();
+    let (journal, mut logs) = recovery.into_journal(1, broken).unwrap();
+    let position = crate::journal::test_inputs::at(0, 1);
+    logs[0].append(position, &Input::Tick { now: NOON });
+    let commit = logs[0].commit();
+    eventually("it has failed", || logs[0].failed().is_some());
+    assert!(logs[0].synced() < commit);
+    assert!(journal.failed().unwrap().reason.contains("panicked"));
+    assert!(journal.shutdown().is_err());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_outbox_does_not_hold_up_the_end() {
+    let loaded = loaded();
+    let config = OutboxConfig { handoff_releases: 1, ..OutboxConfig::default() };
+    let reserve = config.disk_reserve_bytes;
+    let bench = Bench::start(dwelling(&loaded), config);
+    bench.slot.publish(Arc::new(loaded)).unwrap();
+    bench.send(NOON.plus_s(1)).await.await.expect("all is well");
+    bench.world.set_free(reserve - 1);
+    eventually("the outbox is full", || bench.outbox.is_full());
+    // The shard may just be waiting for a parcel that it would still take.
+    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    let waiting = bench.send(NOON.plus_s(2)).await;
+    let journal = bench.journal.synced_end();
+    bench.end().await;
+    assert_eq!(waiting.await, Err(Lost::Stopped), "it is sent again when the daemon is back");
+    assert!(journal.0 > 0);
+}
