@@ -9,6 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::acker::Owing;
 use super::admission::{Leave, Visit};
 use super::endpoint::{Shared, close_number, report_panic, stopped};
 use super::intake::Intake;
@@ -272,6 +273,7 @@ async fn host<I: Intake>(shared: &Arc<Shared<I>>, connection: &quinn::Connection
     let mut stop = shared.stop.clone();
     let (grants, granted) = watch::channel(grant);
     let numbers = Arc::new(Mutex::new(HashSet::new()));
+    let owing = Arc::new(watch::Sender::new(0));
     let mut streams = JoinSet::new();
     let draining = loop {
         // QUIC counts a stream as gone when both sides have let go of it; we, when its last record is counted.
@@ -287,6 +289,7 @@ async fn host<I: Intake>(shared: &Arc<Shared<I>>, connection: &quinn::Connection
                         instance,
                         numbers: Arc::clone(&numbers),
                     },
+                    Owing::new(&owing),
                     send,
                     recv,
                 ));

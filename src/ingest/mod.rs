@@ -8,7 +8,7 @@
 //!
 //! Read in this order: where submissions go ([`intake`]), the bounds ([`config`]), what is counted
 //! ([`figures`], [`flow`]), the socket ([`endpoint`]), what QUIC is told ([`transport`]), who may come in ([`admission`]), a client from hello to close
-//! ([`connection`]), its frames and their acks ([`stream`]), from claims to facts ([`believe`]), and for people
+//! ([`connection`]), its frames ([`stream`]) and their acks ([`acker`]), from claims to facts ([`believe`]), and for people
 //! with curl [`http`] and its bodies ([`json`]).
 
 pub mod intake;
@@ -20,6 +20,7 @@ pub mod transport;
 mod admission;
 mod connection;
 mod stream;
+mod acker;
 mod believe;
 pub mod http;
 mod json;

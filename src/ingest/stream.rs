@@ -1,19 +1,16 @@
-//! One data stream: frames in, in order; acks out, in order, as few as will do.
+//! One data stream: frames in, in order; acks out, in order.
 //!
-//! Two halves run in one task. The reader turns bytes into submissions and waits whenever the shards or the
-//! list of open tickets are full. The other half resolves the tickets in their order and acknowledges all
-//! that is safe in one frame. When the client goes, tickets are still resolved, so that each record is counted.
+//! Two halves run in one task. The reader, here, turns bytes into submissions and waits whenever the shards or
+//! the list of open tickets are full. The [`acker`](super::acker) resolves the tickets.
 
 use std::collections::HashSet;
-use std::future::{Future, poll_fn};
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::Poll;
 
 use quinn::{ReadError, RecvStream, SendStream};
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
+use super::acker::{Acker, Open, Owing};
 use super::believe::{self, Believed};
 use super::config::READ_BYTES;
 use super::connection::{Ended, Fuse, Refusal, close};
@@ -23,8 +20,7 @@ use super::intake::Intake;
 use crate::auth::grant::Grant;
 use crate::domain::ids::{FrameSeq, InstanceId, Origin, StreamNo};
 use crate::domain::reasons::{RejectCounts, RejectReason};
-use crate::domain::submission::{Applied, Lost, Submission, SubmitError};
-use crate::wire::ack::Ack;
+use crate::domain::submission::{Submission, SubmitError};
 use crate::wire::close::CloseCode;
 use crate::wire::frame::{self, Frame, Step};
 use crate::wire::header::Header;
@@ -45,41 +41,30 @@ impl<I> StreamContext<I> {
         self.numbers.lock().unwrap_or_else(PoisonError::into_inner).insert(number)
     }
 
-    fn close_number(&self, number: StreamNo) {
+    pub(super) fn close_number(&self, number: StreamNo) {
         self.numbers.lock().unwrap_or_else(PoisonError::into_inner).remove(&number);
     }
-}
-
-/// A frame that was handed over and is not acknowledged yet.
-struct Open<T> {
-    stream: StreamNo,
-    seq: FrameSeq,
-    /// When its last byte was here.
-    read_at: Instant,
-    /// Refused at intake.
-    rejects: RejectCounts,
-    /// Its other records, to be counted when the ticket tells.
-    in_flight: InFlight,
-    /// `None` when nothing of the frame was left to submit.
-    ticket: Option<T>,
 }
 
 /// Serves a stream until the client ends it, the connection ends or the daemon drains.
 pub(super) async fn serve<I: Intake>(
     context: StreamContext<I>,
+    owing: Owing,
     send: SendStream,
     recv: RecvStream,
 ) {
     let _fuse = Fuse { shared: &*context.shared, connection: &context.connection };
     let (opened, open) = mpsc::channel(context.shared.config.max_unacked_frames as usize);
-    let acker = Acker::new(&context, send);
+    let acker = Acker::new(&context, owing, send);
     let reading = async {
-        let reader = Reader::new(&context, recv, opened);
+        let mut reader = Reader::new(&context, recv, opened);
         if let Err(Ended::Refused(refusal)) = reader.run().await {
             close(&context.shared, &context.connection, &refusal);
         }
+        // Let go of it only when the acks are out: the client is told to stop sending by that.
+        reader.recv
     };
-    tokio::join!(reading, acker.run(open));
+    let (_recv, ()) = tokio::join!(reading, acker.run(open));
 }
 
 /// Turns the bytes of a stream into submissions.
@@ -111,7 +96,7 @@ impl<'a, I: Intake> Reader<'a, I> {
         Self { context, recv, opened, buffer, filled: 0, begun_at: None, last: None }
     }
 
-    async fn run(mut self) -> Result<(), Ended> {
+    async fn run(&mut self) -> Result<(), Ended> {
         let mut stop = self.context.shared.stop.clone();
         loop {
             tokio::select! {
@@ -279,143 +264,4 @@ fn refused(error: SubmitError) -> Ended {
             Ended::Refused(Refusal::new(CloseCode::Unavailable, error.to_string()))
         }
     }
-}
-
-fn lost(why: Lost) -> Refusal {
-    let code = match why {
-        Lost::Stopped => CloseCode::Draining,
-        Lost::SyncFailed | Lost::OutboxFailed => CloseCode::Unavailable,
-    };
-    Refusal::new(code, why.to_string())
-}
-
-/// Resolves tickets in their order and acknowledges what is safe.
-struct Acker<'a, I> {
-    context: &'a StreamContext<I>,
-    send: SendStream,
-    /// The ack being written; kept, so that none is allocated.
-    bytes: Vec<u8>,
-    /// When the frames that the ack is for were read; kept as well.
-    read_at: Vec<Instant>,
-    /// The client gets no more acks: it has gone, or a frame was lost and none behind it may be acknowledged.
-    muted: bool,
-}
-
-impl<'a, I: Intake> Acker<'a, I> {
-    fn new(context: &'a StreamContext<I>, send: SendStream) -> Self {
-        let frames = context.shared.config.max_unacked_frames as usize;
-        let (bytes, read_at) = (Vec::with_capacity(512), Vec::with_capacity(frames.min(256)));
-        Self { context, send, bytes, read_at, muted: false }
-    }
-
-    async fn run(mut self, mut open: mpsc::Receiver<Open<I::Ticket>>) {
-        let mut held = None;
-        let mut number = None;
-        loop {
-            let first = match held.take() {
-                Some(frame) => frame,
-                None => match open.recv().await {
-                    Some(frame) => frame,
-                    None => break,
-                },
-            };
-            number = Some(first.stream);
-            let mut ack = new_ack(first.stream);
-            self.add(&mut ack, first).await;
-            held = self.add_ready(&mut ack, &mut open).await;
-            self.send(&ack).await;
-        }
-        if let Some(number) = number {
-            // Before the client can see the end of the stream and open the number again.
-            self.context.close_number(number);
-        }
-        self.finish().await;
-    }
-
-    async fn add(&mut self, ack: &mut Ack, mut frame: Open<I::Ticket>) {
-        let outcome = match frame.ticket.take() {
-            None => Ok(Applied::default()),
-            Some(ticket) => ticket.await,
-        };
-        self.settle(ack, frame, outcome);
-    }
-
-    /// Adds frames that are safe already, up to the first that is not; that one is returned.
-    async fn add_ready(
-        &mut self,
-        ack: &mut Ack,
-        open: &mut mpsc::Receiver<Open<I::Ticket>>,
-    ) -> Option<Open<I::Ticket>> {
-        while let Ok(mut frame) = open.try_recv() {
-            let outcome = match &mut frame.ticket {
-                None => Some(Ok(Applied::default())),
-                Some(ticket) => now_or_never(ticket).await,
-            };
-            match outcome {
-                Some(outcome) => self.settle(ack, frame, outcome),
-                None => return Some(frame),
-            }
-        }
-        None
-    }
-
-    fn settle(&mut self, ack: &mut Ack, frame: Open<I::Ticket>, outcome: Result<Applied, Lost>) {
-        match outcome {
-            Ok(applied) => {
-                frame.in_flight.settle(&applied.rejects);
-                self.read_at.push(frame.read_at);
-                ack.upto = frame.seq;
-                let refused = frame.rejects.iter().zip(&applied.rejects);
-                for (sum, (early, late)) in ack.rejects.iter_mut().zip(refused) {
-                    *sum += early + late;
-                }
-            }
-            Err(why) => {
-                self.muted = true;
-                close(&self.context.shared, &self.context.connection, &lost(why));
-            }
-        }
-    }
-
-    async fn send(&mut self, ack: &Ack) {
-        if !self.muted {
-            self.bytes.clear();
-            ack.encode(&mut self.bytes);
-            // An error means that the client went, or does not want acks of this stream. It resends; nothing
-            // is owed to it.
-            self.muted = self.send.write_all(&self.bytes).await.is_err();
-        }
-        if !self.muted {
-            let (figures, now) = (&self.context.shared.figures, Instant::now());
-            figures.ack();
-            self.read_at.iter().for_each(|&read_at| figures.ack_age(now - read_at));
-        }
-        self.read_at.clear();
-    }
-
-    /// Ends our side and waits until the client has everything, so that a close after it takes nothing away.
-    async fn finish(mut self) {
-        if self.muted || self.send.finish().is_err() {
-            return;
-        }
-        let fetched = timeout(self.context.shared.config.drain_timeout(), self.send.stopped());
-        if fetched.await.is_err() {
-            tracing::debug!("a client did not fetch its last acks in time");
-        }
-    }
-}
-
-fn new_ack(stream: StreamNo) -> Ack {
-    Ack { stream, upto: FrameSeq(0), rejects: RejectCounts::default(), unknown: 0 }
-}
-
-/// The outcome of a future, if it has one by now.
-async fn now_or_never<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
-    poll_fn(|cx| {
-        Poll::Ready(match Pin::new(&mut *future).poll(cx) {
-            Poll::Ready(output) => Some(output),
-            Poll::Pending => None,
-        })
-    })
-    .await
 }

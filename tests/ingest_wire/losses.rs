@@ -83,6 +83,31 @@ async fn frames_refused_in_a_drain_take_no_ack_away() {
 }
 
 #[tokio::test]
+async fn a_drain_ends_no_stream_before_all_have_their_acks() {
+    let daemon = Daemon::start(|config| config.drain_timeout_s = 20);
+    let client = daemon.client(1).await;
+    let (mut idle, idle_acks) = noted(&client, 1);
+    let seq = idle.pings(AppId(1), &[ping(1, 0)]).await.unwrap();
+    timeout(SOON, idle.acked(seq)).await.unwrap().unwrap();
+    daemon.shards.holding.store(true, Ordering::SeqCst);
+    let (mut slow, slow_acks) = noted(&client, 2);
+    let seq = slow.pings(AppId(1), &[ping(2, 0)]).await.unwrap();
+    until("taken", || daemon.shards.submissions.load(Ordering::SeqCst) == 2).await;
+    daemon.stop.send_replace(true);
+    // Longer than a client waits for the close after the end of a stream.
+    sleep(Duration::from_millis(2500)).await;
+    daemon.shards.release(Ok(Applied::default()));
+    timeout(SOON, slow.acked(seq)).await.unwrap().unwrap();
+    let _daemon = daemon.restart().await;
+    for stream in [idle, slow] {
+        timeout(SOON, stream.end()).await.unwrap().unwrap();
+    }
+    for acks in [idle_acks, slow_acks] {
+        assert_eq!(refused(&acks.lock().unwrap(), RejectReason::Resent), 0);
+    }
+}
+
+#[tokio::test]
 async fn a_panic_closes_with_internal_and_every_record_is_counted() {
     let daemon = Daemon::start(|_| {});
     let rude = Rude::greeted(&daemon).await;
