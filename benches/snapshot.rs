@@ -2,17 +2,25 @@
 //!
 //! `GEOFENCED_FENCES=F.geojson` measures that file in place of 20,000 circles.
 
+#[path = "support/mod.rs"]
+mod support;
+
 use std::hint::black_box;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
+use std::thread;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use geofenced::domain::ids::{AccountId, Epoch};
+use geofenced::domain::ids::{AccountId, Epoch, TargetId};
 use geofenced::domain::lots::InstallationKey;
+use geofenced::domain::target::Shape;
 use geofenced::snapshot::build::{BuildOptions, Source, build};
 use geofenced::snapshot::load::Loaded;
 use geofenced::snapshot::slot::Slot;
 use geofenced::snapshot::source::{TargetDirectory, fences_alone, parse_fences};
 use geofenced::snapshot::view::SnapshotView;
+
+use support::baseline::Baseline;
 
 const KEY: InstallationKey = InstallationKey([1; 32]);
 
@@ -69,8 +77,11 @@ fn reading(c: &mut Criterion) {
 }
 
 fn building(c: &mut Criterion) {
-    let source = source(&fences());
+    let json = fences();
+    let source = source(&json);
     let before = loaded(&source, 1, None);
+    let targets: Vec<(TargetId, Shape)> =
+        source.targets.iter().map(|target| (target.id, target.shape.clone())).collect();
     let mut group = c.benchmark_group("snapshot");
     group.sample_size(10).throughput(Throughput::Elements(source.targets.len() as u64));
     group.bench_function("build", |b| {
@@ -80,6 +91,9 @@ fn building(c: &mut Criterion) {
         b.iter(|| {
             build(black_box(&source), options(2, Some(before.view()))).map(|built| built.hash())
         });
+    });
+    group.bench_function("baseline: build an R-tree of boxes", |b| {
+        b.iter(|| Baseline::new(black_box(&targets)));
     });
     group.bench_function("load", |b| {
         let build = || build(&source, options(1, None)).expect("sound specs");
@@ -97,6 +111,14 @@ fn building(c: &mut Criterion) {
             BatchSize::PerIteration,
         );
     });
+    // What a program without snapshots does at each start: read the fences and build its tree.
+    group.bench_function("baseline: load geojson into an R-tree", |b| {
+        b.iter(|| {
+            let text = std::str::from_utf8(black_box(&json)).expect("UTF-8");
+            let read = text.parse::<geojson::FeatureCollection>().expect("sound fences");
+            (read.features.len(), Baseline::new(&targets))
+        });
+    });
     group.finish();
 }
 
@@ -113,5 +135,52 @@ fn swapping(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, reading, building, swapping);
+/// Threads that read the snapshot all the time while others are published.
+const READERS: usize = 2;
+
+/// Runs `bench` while readers call `read`.
+fn beside_readers(read: &(impl Fn() -> Epoch + Sync), bench: impl FnOnce()) {
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for _ in 0..READERS {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    black_box(read());
+                }
+            });
+        }
+        bench();
+        done.store(true, Ordering::Relaxed);
+    });
+}
+
+fn publishing(c: &mut Criterion) {
+    let source = source(br#"{"type":"FeatureCollection","features":[]}"#);
+    let epochs = AtomicU64::new(1);
+    let next = || {
+        let epoch = epochs.fetch_add(1, Ordering::Relaxed);
+        Arc::new(loaded(&source, epoch, None))
+    };
+    let slot = Slot::new();
+    slot.publish(next()).expect("the first epoch");
+    let locked = RwLock::new(next());
+    let mut group = c.benchmark_group("publish beside readers");
+    let pin = || slot.pin().map_or(Epoch(0), |pin| pin.view().epoch());
+    beside_readers(&pin, || {
+        group.bench_function("publish", |b| {
+            b.iter_batched(next, |next| slot.publish(next), BatchSize::SmallInput);
+        });
+    });
+    let read = || Arc::clone(&locked.read().expect("nobody panics")).view().epoch();
+    beside_readers(&read, || {
+        group.bench_function("baseline: write of RwLock<Arc>", |b| {
+            let write =
+                |next| std::mem::replace(&mut *locked.write().expect("nobody panics"), next);
+            b.iter_batched(next, write, BatchSize::SmallInput);
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, reading, building, swapping, publishing);
 criterion_main!(benches);

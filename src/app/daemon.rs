@@ -4,7 +4,7 @@
 //! of [`shutdown`](crate::shutdown), in the direction of the flow.
 
 use std::net::{SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
@@ -50,10 +50,10 @@ use crate::telemetry::{process, systemd};
 
 use super::publish::Publisher;
 use super::recover::recover;
-use super::retention::{Marks, Needs};
+use super::retention::Needs;
 use super::samplers;
 use super::vitals::Watched;
-use super::watch::{Done, Watch};
+use super::watch::Watch;
 
 /// The formats that are written: journal, checkpoints, outbox, snapshots.
 const FORMATS: [u16; 4] = [LOG_FORMAT, CHECKPOINT_FORMAT, RECORD_VERSION as u16, FORMAT_VERSION];
@@ -105,8 +105,7 @@ impl Daemon {
         let data = &config.daemon.data_dir;
         std::fs::create_dir_all(data).with_context(|| format!("making {}", data.display()))?;
         let shards = config.shard.shards_on(processors());
-        let store = Store::open(&snapshot_dir(config)).context("the snapshot store")?;
-        let store = store.with_max_bytes(config.snapshots.max_bytes);
+        let store = open_store(config)?;
         let ground = ground(config, data, &store, shards)?;
         let shutdown = Shutdown::new();
         let readiness = Readiness::new();
@@ -123,21 +122,10 @@ impl Daemon {
         let policy = PolicyInForce::new(config.policy);
         let (router, journal, figures) = start_shards(config, &policy, ground, &slot, &shutdown)?;
 
-        let needs = Needs {
-            journal: Arc::clone(&journal),
-            outbox: outbox.clone(),
-            figures: figures.clone(),
-            unsynced_bytes: config.journal.unsynced_most_bytes(shards),
-            marks: Marks::default(),
-        };
-        Watch {
-            publisher: Arc::clone(&publisher),
-            config: config.snapshots.clone(),
-            days: (config.policy.clock == ClockMode::System).then(|| clock.clone()),
-            needs,
-            done: Done::default(),
-        }
-        .spawn(shutdown.join(Stage::Intake, "snapshot watcher"))?;
+        let needs =
+            Needs::new(&journal, &outbox, &figures, config.journal.unsynced_most_bytes(shards));
+        let watch = Watch::new(Arc::clone(&publisher), config, &clock, needs);
+        watch.spawn(shutdown.join(Stage::Intake, "snapshot watcher"))?;
 
         let intake_figures = Arc::new(IngestFigures::default());
         let watched = Watched {
@@ -247,9 +235,11 @@ fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
-fn snapshot_dir(config: &Config) -> PathBuf {
+fn open_store(config: &Config) -> anyhow::Result<Store> {
     let default = || config.daemon.data_dir.join("snapshots");
-    config.snapshots.dir.clone().unwrap_or_else(default)
+    let dir = config.snapshots.dir.clone().unwrap_or_else(default);
+    let store = Store::open(&dir).context("the snapshot store")?;
+    Ok(store.with_max_bytes(config.snapshots.max_bytes))
 }
 
 fn server_identity(config: &Config) -> anyhow::Result<ServerIdentity> {

@@ -136,9 +136,14 @@ impl Publisher {
             Err(error) => return self.note(Failure::of_store(&error)),
         };
         let current = self.slot.pin().map(|pinned| pinned.view().epoch());
+        if current.is_some_and(|current| current >= newest) {
+            // Whatever stood above it is gone.
+            *self.last_failure() = None;
+            return;
+        }
         let tried = (Some(newest), self.store.written_at(newest));
         let failed = self.last_failure().as_ref().map(|last| (last.epoch, last.written_at));
-        if current.is_none_or(|current| current < newest) && failed != Some(tried) {
+        if failed != Some(tried) {
             // Failures are logged where they are noted, once each.
             let _outcome = self.reload();
         }
@@ -147,11 +152,13 @@ impl Publisher {
     /// Publishes the current snapshot with schedules from `today` on, where they are from an earlier day.
     ///
     /// # Errors
-    /// When that can't be made or written. A newer epoch that was published meanwhile is no error.
+    /// When that can't be made or written, or a newer epoch stands in the way that does not load. One that was
+    /// published meanwhile is no error.
     pub(super) fn renew(&self, today: Date) -> Result<(), StoreError> {
         let Some(current) = self.slot.current() else { return Ok(()) };
         match self.store.renew(&current, today) {
-            Ok(None) | Err(StoreError::EpochTaken { .. }) => Ok(()),
+            Ok(None) => Ok(()),
+            Err(StoreError::EpochTaken { .. }) if self.last_failure().is_none() => Ok(()),
             Ok(Some(epoch)) => {
                 tracing::info!(epoch = epoch.0, %today, "schedules were renewed");
                 let _outcome = self.reload();

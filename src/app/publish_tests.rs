@@ -68,7 +68,13 @@ fn a_start_takes_the_newest_that_loads() {
     bench.build(5);
     bench.publisher.poll();
     assert_eq!((bench.current(), bench.failure().as_str()), (Some(5), ""));
-    assert_eq!(bench.publisher.outcomes(), [2, 0, 2]);
+    bench.break_epoch(6);
+    bench.publisher.poll();
+    assert!(bench.failure().contains("00000000000000000006"));
+    fs::remove_file(bench.dir.path().join(format!("epochs/{:020}", 6))).unwrap();
+    bench.publisher.poll();
+    assert_eq!(bench.failure(), "", "what stood in the way is gone");
+    assert_eq!(bench.publisher.outcomes(), [2, 0, 3]);
 }
 
 #[test]
@@ -133,4 +139,9 @@ fn schedules_are_renewed_once_a_day() {
     bench.publisher.renew(tomorrow).unwrap();
     assert_eq!(bench.current(), Some(2));
     assert_eq!(bench.publisher.slot.pin().unwrap().view().valid_from(), tomorrow);
+    bench.break_epoch(3);
+    bench.publisher.poll();
+    bench.publisher.renew(tomorrow).unwrap();
+    let stuck = bench.publisher.renew(tomorrow.tomorrow().unwrap()).unwrap_err();
+    assert!(stuck.to_string().contains("epoch 3 is there already"), "{stuck}");
 }

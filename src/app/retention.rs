@@ -16,15 +16,25 @@ use crate::shard::figures::ShardFigures;
 
 /// What is looked at to find the oldest epoch that is needed.
 pub(super) struct Needs {
-    pub(super) journal: Arc<Journal>,
-    pub(super) outbox: Outbox,
-    pub(super) figures: Vec<Arc<ShardFigures>>,
+    journal: Arc<Journal>,
+    outbox: Outbox,
+    figures: Vec<Arc<ShardFigures>>,
     /// What shards may have appended beyond the log's synced end, bytes.
-    pub(super) unsynced_bytes: u64,
-    pub(super) marks: Marks,
+    unsynced_bytes: u64,
+    marks: Marks,
 }
 
 impl Needs {
+    pub(super) fn new(
+        journal: &Arc<Journal>,
+        outbox: &Outbox,
+        figures: &[Arc<ShardFigures>],
+        unsynced_bytes: u64,
+    ) -> Self {
+        let (journal, outbox, figures) = (Arc::clone(journal), outbox.clone(), figures.to_vec());
+        Self { journal, outbox, figures, unsynced_bytes, marks: Marks::default() }
+    }
+
     /// The oldest epoch that may still be named; 0 while that is not known.
     pub(super) fn oldest(&mut self) -> Epoch {
         let epochs = self.figures.iter().map(|shard| Epoch(shard.sample().epoch));
@@ -84,7 +94,7 @@ impl Marks {
         }
         let passed = |mark: &Mark| mark.outbox.is_some_and(|last| oldest > last);
         let count = self.waiting.iter().take_while(|mark| passed(mark)).count();
-        self.floor = self.waiting.drain(..count).last().map_or(self.floor, |mark| mark.epoch);
+        self.floor = self.waiting.drain(..count).next_back().map_or(self.floor, |mark| mark.epoch);
         self.floor
     }
 }

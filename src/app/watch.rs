@@ -10,24 +10,26 @@ use jiff::civil::Date;
 use super::publish::{Publisher, SnapshotConfig};
 use super::retention::Needs;
 use crate::clock::Clock;
+use crate::config::Config;
 use crate::domain::ids::Epoch;
+use crate::domain::policy::ClockMode;
 use crate::shutdown::Member;
 use crate::snapshot::calendar::today;
 use crate::snapshot::store::StoreError;
 
 /// What the thread works with.
 pub(super) struct Watch {
-    pub(super) publisher: Arc<Publisher>,
-    pub(super) config: SnapshotConfig,
+    publisher: Arc<Publisher>,
+    config: SnapshotConfig,
     /// The clock by which schedules are renewed; `None` where fixes are the clock, whose days come from the past.
-    pub(super) days: Option<Clock>,
-    pub(super) needs: Needs,
-    pub(super) done: Done,
+    days: Option<Clock>,
+    needs: Needs,
+    done: Done,
 }
 
 /// What was done or tried last, so that it is done or tried once.
 #[derive(Default)]
-pub(super) struct Done {
+struct Done {
     /// The day, and the epoch, of a renewal that failed.
     renewal: Option<(Date, Epoch)>,
     /// The newest epoch and the oldest needed at the last sweep.
@@ -42,6 +44,17 @@ const NAPS_A_SECOND: u64 = 5;
 const TIDY_EVERY: u64 = 30 * NAPS_A_SECOND;
 
 impl Watch {
+    pub(super) fn new(
+        publisher: Arc<Publisher>,
+        config: &Config,
+        clock: &Clock,
+        needs: Needs,
+    ) -> Self {
+        let days = (config.policy.clock == ClockMode::System).then(|| clock.clone());
+        let config = config.snapshots.clone();
+        Self { publisher, config, days, needs, done: Done::default() }
+    }
+
     /// Starts the thread, which ends when the member is asked to.
     ///
     /// # Errors

@@ -214,8 +214,11 @@ fn the_log_is_trimmed_behind_what_is_needed_and_never_before() {
     }
     assert!(journal.figures().sample().segments >= 5);
     assert_eq!(journal.trim(LogPosition::START).unwrap(), 0);
+    assert_eq!(journal.begins_at().unwrap(), LogPosition::START);
     let (seq, keep_from) = marks[120];
-    assert!(journal.trim(keep_from).unwrap() > 100_000);
+    let removed = journal.trim(keep_from).unwrap();
+    assert!(removed > 100_000);
+    assert_eq!(journal.begins_at().unwrap(), LogPosition(removed));
     assert_eq!(journal.trim(keep_from).unwrap(), 0);
     drop(logs);
     journal.shutdown().unwrap();

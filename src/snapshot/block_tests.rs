@@ -7,10 +7,11 @@ use rkyv::bytecheck::CheckBytes;
 use rkyv::rancor::Error as ArchiveError;
 use rkyv::util::AlignedVec;
 
-use super::block::{BlockError, Content, HEADER_LEN, Verified};
+use super::block::{BlockError, Content, HEADER_LEN, Verified, encode};
 use super::blocks::{
-    AudienceBlock, BlockKind, CalendarBlock, CampaignsBlock, Manifest, ScheduleBlock, Standing,
-    TargetsBlock, WatchBlock,
+    AudienceBlock, BlockKind, CalendarBlock, CampaignRow, CampaignsBlock, ConditionRow,
+    FrequencyRow, IdTable, Manifest, ScheduleBlock, Standing, StandingAccount, TargetsBlock,
+    WatchBlock, WindowRow,
 };
 use super::build::{Encoded, build};
 use super::index::IndexBlock;
@@ -125,5 +126,71 @@ proptest! {
     fn noise_is_refused(noise in prop::collection::vec(any::<u8>(), 0..400), number in 1_u16..=9) {
         let kind = BlockKind::from_number(number).unwrap();
         prop_assert!(check_kind(kind, &noise).is_err());
+    }
+}
+
+/// A campaigns block with one sound row, and the change made to it.
+fn campaigns_with(change: impl FnOnce(&mut CampaignRow)) -> Result<(), BlockError> {
+    let mut row = CampaignRow {
+        id: 1,
+        mode: 2,
+        holdout_pct: 0,
+        honours_blacklist: true,
+        condition: ConditionRow::Enter,
+        frequency: FrequencyRow::OncePerDay,
+        priority: 0,
+        push_ttl_s: 600,
+        max_accuracy_m: None,
+        total_limit: None,
+        starts_at: 0,
+        ends_at: 1,
+        start_day: 0,
+        end_day: 0,
+        window_set: 0,
+        windows: vec![WindowRow { weekdays: 1, start_min: 0, end_min: 1440 }],
+        audience: None,
+        test_devices: Vec::new(),
+        apps: vec![1],
+        targets: vec![1],
+        name: String::new(),
+        client_code: String::new(),
+        messages: Vec::new(),
+    };
+    change(&mut row);
+    let ids = IdTable { ids: vec![1], direct: Vec::new() };
+    let block = CampaignsBlock { ids, rows: vec![row], ..CampaignsBlock::default() };
+    check::<CampaignsBlock>(&encode(&block).unwrap().1)
+}
+
+#[test]
+fn values_that_no_build_writes_are_refused() {
+    assert_eq!(campaigns_with(|_| ()), Ok(()));
+    let window = |start_min, end_min| WindowRow { weekdays: 1, start_min, end_min };
+    let changes: [fn(&mut CampaignRow); 9] = [
+        |row| row.frequency = FrequencyRow::Resend(0),
+        |row| row.frequency = FrequencyRow::Resend(599),
+        |row| row.condition = ConditionRow::Dwell(0),
+        |row| row.condition = ConditionRow::Dwell(86_401),
+        |row| row.push_ttl_s = 0,
+        |row| row.total_limit = Some(0),
+        |row| row.max_accuracy_m = Some(0),
+        |row| row.holdout_pct = 51,
+        |row| row.windows[0].weekdays = 0x80,
+    ];
+    for (at, change) in changes.into_iter().enumerate() {
+        assert!(campaigns_with(change).is_err(), "change {at}");
+    }
+    for bad in [window(60, 60), window(0, 1441)] {
+        assert!(campaigns_with(|row| row.windows[0] = bad).is_err(), "{bad:?}");
+    }
+    let standing = |epoch, changed_in| {
+        let account =
+            StandingAccount { id: 1, changed_in, next_target_id: 1, campaigns: Vec::new() };
+        let block = Standing { epoch, snapshot: [0; 32], rollback_of: 0, accounts: vec![account] };
+        check::<Standing>(&encode(&block).unwrap().1)
+    };
+    assert_eq!(standing(7, 7), Ok(()));
+    for (epoch, changed_in) in [(u64::MAX, 1), (0, 0), (7, 8)] {
+        assert!(standing(epoch, changed_in).is_err(), "epoch {epoch}");
     }
 }

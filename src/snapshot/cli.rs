@@ -378,7 +378,10 @@ fn differences(args: &DiffArgs, out: &mut dyn Write) -> Result<(), CommandError>
             writeln!(out, "{indent}settings changed")?;
         }
         write_changes(out, &indent, "target", &within.targets)?;
+        write_all(out, &indent, "target", &within.watched, "is watched now")?;
+        write_all(out, &indent, "target", &within.unwatched, "is no longer watched")?;
         write_changes(out, &indent, "campaign", &within.campaigns)?;
+        write_all(out, &indent, "campaign", &within.restarted, "started anew")?;
     }
     Ok(())
 }
@@ -389,12 +392,17 @@ fn write_changes<T: std::fmt::Display>(
     what: &str,
     changes: &Changes<T>,
 ) -> io::Result<()> {
-    let kinds =
-        [("added", &changes.added), ("removed", &changes.removed), ("changed", &changes.changed)];
-    for (verb, ids) in kinds {
-        for id in ids {
-            writeln!(out, "{place}{what} {id} {verb}")?;
-        }
-    }
-    Ok(())
+    write_all(out, place, what, &changes.added, "added")?;
+    write_all(out, place, what, &changes.removed, "removed")?;
+    write_all(out, place, what, &changes.changed, "changed")
+}
+
+fn write_all<T: std::fmt::Display>(
+    out: &mut dyn Write,
+    place: &str,
+    what: &str,
+    these: &[T],
+    verb: &str,
+) -> io::Result<()> {
+    these.iter().try_for_each(|one| writeln!(out, "{place}{what} {one} {verb}"))
 }

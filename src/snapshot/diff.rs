@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::iter::Peekable;
 
 use super::index::shapes::ShapeView;
-use super::view::{AccountView, CampaignView, SnapshotView, TargetView};
+use super::view::{AccountView, CampaignView, NATIONWIDE_KEY, SnapshotView, TargetView};
 use crate::domain::campaign::Variant;
 use crate::domain::ids::{AccountId, CampaignId, TargetId};
 
@@ -35,10 +35,24 @@ pub struct AccountDiff {
     pub account: AccountId,
     /// Whether its name, zone, apps, limits, rules or blacklists differ.
     pub settings: bool,
-    /// Its watched targets.
-    pub targets: Changes<TargetId>,
+    /// The targets of its directory, by key. Where a target is not watched its shape is not kept, so nothing is
+    /// said of it.
+    pub targets: Changes<String>,
+    /// The keys of those that both have, and that only the second watches.
+    pub watched: Vec<String>,
+    /// The keys of those that both have, and that only the first watches.
+    pub unwatched: Vec<String>,
     /// Its campaigns.
     pub campaigns: Changes<CampaignId>,
+    /// The campaigns of both that have started anew in between: what counts once a period counts again.
+    pub restarted: Vec<CampaignId>,
+}
+
+impl AccountDiff {
+    fn is_empty(&self) -> bool {
+        let listed = self.targets.is_empty() && self.campaigns.is_empty() && !self.settings;
+        listed && self.watched.is_empty() && self.unwatched.is_empty() && self.restarted.is_empty()
+    }
 }
 
 impl<T> Changes<T> {
@@ -94,9 +108,7 @@ pub fn diff(before: SnapshotView<'_>, after: SnapshotView<'_>) -> Diff {
     let same = |id| match (before.account(id), after.account(id)) {
         (Some(one), Some(two)) => {
             let difference = account(one, two);
-            let same = !difference.settings
-                && difference.targets.is_empty()
-                && difference.campaigns.is_empty();
+            let same = difference.is_empty();
             if !same {
                 within.push(difference);
             }
@@ -109,28 +121,44 @@ pub fn diff(before: SnapshotView<'_>, after: SnapshotView<'_>) -> Diff {
 }
 
 fn account(before: AccountView<'_>, after: AccountView<'_>) -> AccountDiff {
-    let same_target = |id| {
-        before.target(id).zip(after.target(id)).is_some_and(|(one, two)| same_target(one, two))
+    let ids = |account: AccountView<'_>| account.all_keys().map(|(_, id)| id).collect::<Vec<_>>();
+    let key = |account: AccountView<'_>, id| match account.listed(id) {
+        Some(target) => target.key.to_owned(),
+        None => NATIONWIDE_KEY.to_owned(),
     };
-    let same_campaign = |id| {
-        before
-            .campaign(id)
-            .zip(after.campaign(id))
-            .is_some_and(|(one, two)| same_campaign(one, two))
-    };
+    let (listed_before, listed_after) = (ids(before).into_iter(), ids(after).into_iter());
+    let same = |id| same_target(before, after, id);
+    let targets = Changes::between(listed_before, listed_after, same);
+    let watch =
+        |account: AccountView<'_>| account.targets().map(TargetView::id).collect::<Vec<_>>();
+    let watch = Changes::between(watch(before).into_iter(), watch(after).into_iter(), |_| true);
+    // Of a target that came or went it goes without saying.
+    let stayed = |id: &TargetId| before.listed(*id).is_some() == after.listed(*id).is_some();
+    let named =
+        |ids: Vec<TargetId>| ids.into_iter().filter(stayed).map(|id| key(after, id)).collect();
+    let both = before.campaigns().filter_map(|one| after.campaign(one.id()).map(|two| (one, two)));
     AccountDiff {
         account: before.id(),
         settings: !same_settings(before, after),
-        targets: Changes::between(
-            before.targets().map(TargetView::id),
-            after.targets().map(TargetView::id),
-            same_target,
-        ),
+        targets: Changes {
+            added: targets.added.into_iter().map(|id| key(after, id)).collect(),
+            removed: targets.removed.into_iter().map(|id| key(before, id)).collect(),
+            changed: targets.changed.into_iter().map(|id| key(after, id)).collect(),
+        },
+        watched: named(watch.added),
+        unwatched: named(watch.removed),
         campaigns: Changes::between(
             before.campaigns().map(CampaignView::id),
             after.campaigns().map(CampaignView::id),
-            same_campaign,
+            |id| {
+                let pair = before.campaign(id).zip(after.campaign(id));
+                pair.is_some_and(|(one, two)| same_campaign(one, two))
+            },
         ),
+        restarted: both
+            .filter(|(one, two)| one.run_since() != two.run_since())
+            .map(|(one, _)| one.id())
+            .collect(),
     }
 }
 
@@ -150,11 +178,10 @@ fn same_settings(one: AccountView<'_>, two: AccountView<'_>) -> bool {
         && one.blacklists() == two.blacklists()
 }
 
-fn same_target(one: TargetView<'_>, two: TargetView<'_>) -> bool {
-    one.key() == two.key()
-        && one.name() == two.name()
-        && one.place() == two.place()
-        && same_shape(one.shape(), two.shape())
+fn same_target(before: AccountView<'_>, after: AccountView<'_>, id: TargetId) -> bool {
+    let shapes = before.target(id).zip(after.target(id));
+    before.listed(id) == after.listed(id)
+        && shapes.is_none_or(|(one, two)| same_shape(one.shape(), two.shape()))
 }
 
 fn same_shape(one: Option<ShapeView<'_>>, two: Option<ShapeView<'_>>) -> bool {

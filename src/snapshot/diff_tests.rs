@@ -2,6 +2,7 @@
 
 use super::diff::diff;
 use super::samples::{account, campaign, circle, loaded, source};
+use crate::domain::campaign::RunMode;
 use crate::domain::ids::{AccountId, CampaignId, TargetId};
 use crate::domain::units::PointE7;
 
@@ -33,10 +34,42 @@ fn every_kind_of_change_is_found() {
     assert_eq!(difference.accounts.changed, [AccountId(1)]);
     let [within] = difference.within.as_slice() else { panic!("one account changed") };
     assert!(within.settings);
-    assert_eq!(within.targets.added, [TargetId(4)]);
-    assert_eq!(within.targets.removed, [TargetId(3), TargetId::NATIONWIDE]);
-    assert_eq!(within.targets.changed, [TargetId(1)]);
+    let keys = |ids: &[u32]| ids.iter().map(|id| circle(1, *id).key).collect::<Vec<_>>();
+    assert_eq!(within.targets.added, keys(&[4]));
+    assert!(within.targets.removed.is_empty(), "no target went");
+    assert_eq!(within.targets.changed, keys(&[1]));
+    assert!(within.watched.is_empty(), "a new target is watched, but that goes without saying");
+    let nationwide = "nationwide".to_owned();
+    assert_eq!(within.unwatched, [keys(&[3]), vec![nationwide]].concat());
     assert_eq!(within.campaigns.added, [CampaignId(30)]);
     assert_eq!(within.campaigns.removed, [CampaignId(20)]);
     assert_eq!(within.campaigns.changed, [CampaignId(10)]);
+}
+
+#[test]
+fn targets_that_nobody_watches_differ_too() {
+    let one = loaded(&source(), 1, None);
+    let mut specs = source();
+    specs.targets[1].name = "renamed".to_owned();
+    specs.targets.push(circle(1, 9));
+    let two = loaded(&specs, 2, Some(one.view()));
+    let difference = diff(one.view(), two.view());
+    let [within] = difference.within.as_slice() else { panic!("one account changed") };
+    assert_eq!(within.targets.changed, [circle(1, 2).key]);
+    assert_eq!(within.targets.added, [circle(1, 9).key]);
+    let back = diff(two.view(), one.view());
+    assert_eq!(back.within[0].targets.removed, [circle(1, 9).key]);
+    assert!(within.watched.is_empty() && within.campaigns.is_empty() && !within.settings);
+}
+
+#[test]
+fn a_campaign_that_started_anew_is_told() {
+    let mut testing = source();
+    testing.campaigns[0].mode = RunMode::Testing;
+    let one = loaded(&source(), 1, None);
+    let two = loaded(&testing, 2, Some(one.view()));
+    let three = loaded(&source(), 3, Some(two.view()));
+    let difference = diff(one.view(), three.view());
+    assert_eq!(difference.within[0].restarted, [CampaignId(10)]);
+    assert!(difference.within[0].campaigns.is_empty(), "it is as it was otherwise");
 }

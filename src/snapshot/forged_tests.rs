@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::LazyLock;
 
+use jiff::civil::Date;
 use proptest::prelude::*;
 use rkyv::util::AlignedVec;
 
@@ -12,14 +13,14 @@ use super::block::{BlockHash, HEADER_LEN, encode};
 use super::blocks::{
     BlockKind, Manifest, ManifestAccount, Standing, StandingAccount, StandingCampaign,
 };
-use super::build::build;
+use super::build::{After, Dealt, build, renew};
 use super::diff::diff;
 use super::load::{BlockSource, Loaded, ReadError, Shelf, assemble};
 use super::memory::PrivateBytes;
 use super::samples::{KEY, account, campaign, circle, device, options, source};
 use super::view::{AccountView, CampaignView, SnapshotView, TargetView};
 use crate::domain::campaign::{AudienceSpec, Variant};
-use crate::domain::ids::{AccountId, AppId, CampaignId, PlaceId, TargetId};
+use crate::domain::ids::{AccountId, AppId, CampaignId, Epoch, PlaceId, TargetId};
 use crate::domain::units::{PointE7, UtcMs};
 
 /// Blocks by name, with the one that was changed under its new name.
@@ -155,6 +156,9 @@ fn ask(view: SnapshotView<'_>) {
         account.campaigns().chain(account.campaign(CampaignId(20))).for_each(ask_campaign);
     }
     let _difference = diff(view, view);
+    let (epoch, dealt) = (Epoch(view.epoch().0 + 1), Dealt::new());
+    let later = Date::constant(2027, 2, 3);
+    let _renewed = renew(view, later, After { epoch, previous: Some(view), dealt: &dealt });
 }
 
 fn ask_account(account: AccountView<'_>) {

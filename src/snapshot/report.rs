@@ -38,7 +38,10 @@ pub(super) fn diff(diff: &Diff) -> Value {
             "account": one.account,
             "settings_changed": one.settings,
             "targets": changes(&one.targets),
+            "watched": one.watched,
+            "no_longer_watched": one.unwatched,
             "campaigns": changes(&one.campaigns),
+            "restarted": one.restarted,
         })
     });
     json!({"accounts": changes(&diff.accounts), "within": within.collect::<Value>()})

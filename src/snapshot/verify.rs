@@ -9,10 +9,12 @@ use rkyv::tuple::ArchivedTuple2;
 use super::block::{Content, ContentError};
 use super::blocks::{
     ArchivedAudienceBlock, ArchivedCalendarBlock, ArchivedCampaignRow, ArchivedCampaignsBlock,
-    ArchivedIdTable, ArchivedManifest, ArchivedMemberSet, ArchivedScheduleBlock, ArchivedStanding,
-    ArchivedTargetRow, ArchivedTargetsBlock, ArchivedWatchBlock, AudienceBlock, BlockKind,
+    ArchivedConditionRow, ArchivedFrequencyRow, ArchivedIdTable, ArchivedManifest,
+    ArchivedMemberSet, ArchivedScheduleBlock, ArchivedStanding, ArchivedTargetRow,
+    ArchivedTargetsBlock, ArchivedWatchBlock, ArchivedWindowRow, AudienceBlock, BlockKind,
     CalendarBlock, CampaignsBlock, Manifest, ScheduleBlock, Standing, TargetsBlock, WatchBlock,
 };
+use super::build::rules::{MAX_DWELL_S, MAX_PUSH_TTL_S, RESEND_AFTER_S};
 use super::index::{self, ArchivedIndexBlock, BadIndex, IndexBlock};
 use super::view::as_index;
 use crate::domain::ids::TargetId;
@@ -35,8 +37,13 @@ impl Content for Standing {
     const KIND: BlockKind = BlockKind::Standing;
 
     fn verify(block: &ArchivedStanding) -> Checked {
+        let epoch = block.epoch.to_native();
+        holds((1..u64::MAX).contains(&epoch), "epoch", 0, "1 or more, with room for a next one")?;
         ascending("accounts", block.accounts.iter().map(|account| account.id.to_native()))?;
         for account in block.accounts.iter() {
+            let since = account.campaigns.iter().map(|one| one.run_since.to_native());
+            let past = since.chain([account.changed_in.to_native()]).all(|one| one <= epoch);
+            holds(past, "accounts", 0, "nothing has changed after the epoch itself")?;
             ascending("campaigns", account.campaigns.iter().map(|one| one.id.to_native()))?;
         }
         Ok(())
@@ -118,6 +125,9 @@ impl Content for CampaignsBlock {
         same_len("rows", block.rows.len(), block.ids.ids.len())?;
         let rows = block.rows.iter().zip(block.ids.ids.iter());
         every("rows", rows, "a row must have the id of its place", |(row, id)| row.id == **id)?;
+        let capped = block.daily_cap.as_ref().is_none_or(|cap| *cap != 0);
+        let limited = block.monthly_limit.as_ref().is_none_or(|limit| *limit != 0);
+        holds(capped && limited, "daily_cap, monthly_limit", 0, "1 or more, or none")?;
         member_set("blacklist", &block.blacklist)?;
         member_set("blacklist_echo", &block.blacklist_echo)?;
         block.rows.iter().enumerate().try_for_each(|(at, row)| campaign_row(at, row))
@@ -239,10 +249,37 @@ fn campaign_row(at: usize, row: &ArchivedCampaignRow) -> Checked {
     holds(row.holdout_pct <= 50, "rows.holdout_pct", at, "0 to 50")?;
     holds(row.messages.len() <= 2, "rows.messages", at, "at most two messages")?;
     holds(row.starts_at <= row.ends_at, "rows.ends_at", at, "not before starts_at")?;
+    let limited = row.total_limit.as_ref().is_none_or(|limit| *limit != 0);
+    let accurate = row.max_accuracy_m.as_ref().is_none_or(|most| *most != 0);
+    holds(limited && accurate, "rows.total_limit, max_accuracy_m", at, "1 or more, or none")?;
+    let ttl_s = row.push_ttl_s.to_native();
+    holds((1..=MAX_PUSH_TTL_S).contains(&ttl_s), "rows.push_ttl_s", at, "1 to 2,592,000")?;
+    holds(condition_holds(&row.condition), "rows.condition", at, "a dwell of 1 to 86,400 s")?;
+    holds(frequency_holds(&row.frequency), "rows.frequency", at, "600 to 2,592,000 s")?;
+    every("rows.windows", row.windows.iter(), "a window of weekdays and minutes", window_holds)?;
     ascending("rows.apps", row.apps.iter().map(|app| app.to_native()))?;
     ascending("rows.targets", row.targets.iter().map(|target| target.to_native()))?;
     members("rows.test_devices", &row.test_devices)?;
     row.audience.as_ref().map_or(Ok(()), |set| member_set("rows.audience", set))
+}
+
+fn condition_holds(condition: &ArchivedConditionRow) -> bool {
+    match condition {
+        ArchivedConditionRow::Dwell(dwell_s) => (1..=MAX_DWELL_S).contains(&dwell_s.to_native()),
+        ArchivedConditionRow::Enter | ArchivedConditionRow::Exit => true,
+    }
+}
+
+fn frequency_holds(frequency: &ArchivedFrequencyRow) -> bool {
+    match frequency {
+        ArchivedFrequencyRow::Resend(after_s) => RESEND_AFTER_S.contains(&after_s.to_native()),
+        ArchivedFrequencyRow::OncePerPeriod | ArchivedFrequencyRow::OncePerDay => true,
+    }
+}
+
+fn window_holds(window: &&ArchivedWindowRow) -> bool {
+    let (start, end) = (window.start_min.to_native(), window.end_min.to_native());
+    (1..1 << 7).contains(&window.weekdays) && start < end && end <= 24 * 60
 }
 
 /// The direct table, where there is one, must say the same as the ids; only the last id may lie beyond it.

@@ -8,6 +8,7 @@
 
 use std::collections::HashSet;
 use std::fmt::Display;
+use std::ops::RangeInclusive;
 
 use jiff::civil::Weekday;
 
@@ -18,6 +19,7 @@ use crate::domain::campaign::{
 use crate::domain::ids::DeviceId;
 use crate::domain::target::{Ring, Shape};
 use crate::domain::units::{HALF_TURN_E7, QUARTER_TURN_E7};
+use crate::snapshot::index::shapes::MAX_WIDTH_E7;
 
 /// The largest radius of a circle, m: half the earth's circumference, rounded down to whole km.
 pub const MAX_RADIUS_M: f64 = 20_015_000.0;
@@ -29,10 +31,13 @@ pub const MAX_AUDIENCE: usize = 500_000;
 pub const MAX_TEST_DEVICES: usize = 20;
 
 /// A day: a dwell beyond it could not outlast the device's own silence.
-const MAX_DWELL_S: u32 = 86_400;
+pub const MAX_DWELL_S: u32 = 86_400;
 
 /// Thirty days: what push services keep at most.
-const MAX_PUSH_TTL_S: u32 = 2_592_000;
+pub const MAX_PUSH_TTL_S: u32 = 2_592_000;
+
+/// Ten minutes to thirty days: the pause before a push is sent again, s.
+pub const RESEND_AFTER_S: RangeInclusive<u32> = 600..=2_592_000;
 
 /// A rule that is broken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -126,10 +131,22 @@ pub fn of_shape(shape: &Shape) -> Vec<BrokenRule> {
             for (at, ring) in rings.iter().enumerate() {
                 of_ring(&mut found, at, ring);
             }
+            of_width(&mut found, rings);
         }
         Shape::Everywhere => {}
     }
     found.0
+}
+
+fn of_width(found: &mut Findings, rings: &[Ring]) {
+    let lons = || rings.iter().flat_map(|ring| &ring.0).map(|vertex| vertex.lon);
+    let width = lons().max().unwrap_or(0) - lons().min().unwrap_or(0);
+    found.unless(
+        width <= MAX_WIDTH_E7,
+        "coordinates",
+        format!("{} degrees wide", width / 10_000_000),
+        "at most 400 degrees of longitude over all rings; move some by 360 degrees",
+    );
 }
 
 fn of_ring(found: &mut Findings, at: usize, ring: &Ring) {
@@ -290,7 +307,7 @@ fn how(found: &mut Findings, campaign: &CampaignSpec) {
         found.unless(fine, "trigger.dwell_s", dwell_s, "1 to 86400 s");
     }
     if let Frequency::Resend { after_s } = campaign.frequency {
-        let fine = (600..=2_592_000).contains(&after_s);
+        let fine = RESEND_AFTER_S.contains(&after_s);
         found.unless(
             fine,
             "frequency.resend_after_s",

@@ -73,8 +73,8 @@ fn encode_polygon(target: TargetId, rings: &[Ring]) -> Result<Vec<u32>, TooWide>
     Ok(words)
 }
 
-/// 400°, which leaves room in 32 bits.
-const MAX_WIDTH_E7: i64 = 4_000_000_000;
+/// The widest polygon: 400°, which leaves room in 32 bits.
+pub const MAX_WIDTH_E7: i64 = 4_000_000_000;
 
 /// Latitudes beyond a pole hold no point, so cutting them to the range of an `i32` changes no answer.
 fn latitude(e7: i64) -> i32 {

@@ -62,7 +62,8 @@ fn verify_shapes(block: &ArchivedIndexBlock) -> Result<(), BadIndex> {
         let shape = ShapeView::read(record).ok_or_else(bad)?;
         let sound = match shape {
             ShapeView::Polygon(polygon) => polygon.is_sound(),
-            ShapeView::Circle { .. } | ShapeView::Everywhere => true,
+            ShapeView::Circle { radius_m, .. } => radius_m > 0.0 && radius_m.is_finite(),
+            ShapeView::Everywhere => true,
         };
         free = start + sound.then(|| shape.record_words()).ok_or_else(bad)?;
     }

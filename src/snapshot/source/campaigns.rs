@@ -63,19 +63,28 @@ pub fn parse_campaigns(file: &str, json: &[u8]) -> Result<CampaignFile, SourceEr
     let Some([accounts, campaigns]) = lists(json, &mut findings) else {
         return Err(findings.into_errors());
     };
+    let mut broken = BrokenAccounts::default();
     for (at, value) in accounts.into_iter().enumerate() {
         let place = place_name("accounts", at, &value);
-        if let Some(shape) = shaped::<AccountShape>(&place, value, &mut findings) {
-            read.accounts.push(account(&place, shape, &mut findings));
+        let (shape, sound) = shaped::<AccountShape>(&place, value, account_stand_in, &mut findings);
+        match shape {
+            Some(shape) if sound => read.accounts.push(account(&place, shape, &mut findings)),
+            shape => broken.add(shape.map(|shape| shape.id)),
         }
     }
     once("accounts", read.accounts.iter().map(|account| account.id.to_string()), &mut findings);
+    let CampaignFile { accounts, campaigns: specs } = &mut read;
     for (at, value) in campaigns.into_iter().enumerate() {
         let place = place_name("campaigns", at, &value);
-        let Some(shape) = shaped::<CampaignShape>(&place, value, &mut findings) else { continue };
-        let Some(account) = owner(&place, shape.account, &read, &mut findings) else { continue };
-        let campaign = Reading { place: &place, findings: &mut findings }.campaign(shape, &account);
-        read.campaigns.extend(campaign);
+        let (Some(shape), sound) =
+            shaped::<CampaignShape>(&place, value, campaign_stand_in, &mut findings)
+        else {
+            continue;
+        };
+        let owner = owner(&place, shape.account, (accounts, &broken), &mut findings);
+        let Some(account) = owner else { continue };
+        let campaign = Reading { place: &place, findings: &mut findings }.campaign(shape, account);
+        specs.extend(campaign.filter(|_| sound));
     }
     let ids =
         read.campaigns.iter().map(|(one, _)| format!("{} of account {}", one.id, one.account));
@@ -121,15 +130,81 @@ fn lists(json: &[u8], findings: &mut Findings) -> Option<[Vec<Value>; 2]> {
     Some(lists)
 }
 
-fn shaped<T: DeserializeOwned>(place: &str, value: Value, findings: &mut Findings) -> Option<T> {
-    serde_path_to_error::deserialize(value)
-        .map_err(|error| {
-            let path = error.path().to_string();
-            let field = if path == "." { String::new() } else { format!("{path}: ") };
-            findings.add(place, format!("{field}{}", error.inner()));
-        })
-        .ok()
+/// Accounts that did not read: what their campaigns say of them can't be judged.
+#[derive(Default)]
+struct BrokenAccounts {
+    ids: HashSet<AccountId>,
+    /// Whether there is one whose number is not known.
+    nameless: bool,
 }
+
+impl BrokenAccounts {
+    fn add(&mut self, id: Option<AccountId>) {
+        match id {
+            Some(id) => drop(self.ids.insert(id)),
+            None => self.nameless = true,
+        }
+    }
+
+    /// Whether a campaign that names this account, or none, may mean one of them.
+    fn may_be(&self, named: Option<AccountId>) -> bool {
+        self.nameless || named.map_or(!self.ids.is_empty(), |id| self.ids.contains(&id))
+    }
+}
+
+/// So many wrong members of one object are looked for; each takes another reading of it.
+const MOST_WRONG: usize = 20;
+
+/// Reads an object. A member that is wrong is reported and set aside, or replaced where it is needed, so that the
+/// others are read too; then the second value is false.
+fn shaped<T: DeserializeOwned>(
+    place: &str,
+    mut value: Value,
+    stand_in: fn(&str) -> Option<Value>,
+    findings: &mut Findings,
+) -> (Option<T>, bool) {
+    for wrong in 0..MOST_WRONG {
+        let error = match serde_path_to_error::deserialize::<_, T>(&value) {
+            Ok(shape) => return (Some(shape), wrong == 0),
+            Err(error) => error,
+        };
+        let (path, reason) = (error.path().to_string(), error.inner().to_string());
+        let field = if path == "." { String::new() } else { format!("{path}: ") };
+        findings.add(place, format!("{field}{reason}"));
+        let member = path.split(['.', '[']).next().filter(|name| !name.is_empty());
+        // Of a member that is missing, or not known, only the message tells the name.
+        let name = member.or_else(|| reason.split('`').nth(1)).unwrap_or_default().to_owned();
+        let Some(members) = value.as_object_mut() else { break };
+        let before = members.remove(&name);
+        match stand_in(&name).filter(|one| before.as_ref() != Some(one)) {
+            Some(one) => drop(members.insert(name, one)),
+            None if before.is_none() => break,
+            None => {}
+        }
+    }
+    (None, false)
+}
+
+/// What is read in place of a needed member that is missing or wrong. Nothing comes of it but that the others are
+/// held against the rules; each of these keeps them.
+fn campaign_stand_in(member: &str) -> Option<Value> {
+    Some(match member {
+        "mode" => "running".into(),
+        "trigger" => serde_json::json!({ "on": "enter" }),
+        "start" | "end" => SOME_DAY.into(),
+        "windows" => serde_json::json!([{ "days": ["mon"], "start": "00:00", "end": "24:00" }]),
+        "frequency" => "once_per_day".into(),
+        _ => return None,
+    })
+}
+
+/// The same for an account.
+fn account_stand_in(member: &str) -> Option<Value> {
+    (member == "apps").then(|| Value::Array(Vec::new()))
+}
+
+/// Stands for days that do not read.
+const SOME_DAY: &str = "2026-01-01";
 
 fn once(list: &str, ids: impl Iterator<Item = String>, findings: &mut Findings) {
     let mut seen = HashSet::new();
@@ -141,15 +216,19 @@ fn once(list: &str, ids: impl Iterator<Item = String>, findings: &mut Findings) 
     }
 }
 
-fn owner(
+fn owner<'a>(
     place: &str,
     named: Option<AccountId>,
-    read: &CampaignFile,
+    (accounts, broken): (&'a [AccountSpec], &BrokenAccounts),
     findings: &mut Findings,
-) -> Option<AccountSpec> {
-    let id = named.or_else(|| read.sole_account());
-    let found = id.and_then(|id| read.accounts.iter().find(|account| account.id == id));
-    if found.is_none() {
+) -> Option<&'a AccountSpec> {
+    let sole = match accounts {
+        [only] if !broken.may_be(None) => Some(only.id),
+        _ => None,
+    };
+    let id = named.or(sole);
+    let found = id.and_then(|id| accounts.iter().find(|account| account.id == id));
+    if found.is_none() && !broken.may_be(named) {
         let value = named.map_or("missing".to_owned(), |id| id.to_string());
         findings.field(
             place,
@@ -158,7 +237,7 @@ fn owner(
             "the id of an account of this file; it may be left out where there is just one",
         );
     }
-    found.cloned()
+    found
 }
 
 fn account(place: &str, shape: AccountShape, findings: &mut Findings) -> AccountSpec {
@@ -195,8 +274,19 @@ impl Reading<'_> {
     ) -> Option<(CampaignSpec, TargetChoice)> {
         let condition = self.condition(&shape.trigger);
         let (start, end) = (self.day("start", &shape.start), self.day("end", &shape.end));
-        let windows: Option<Vec<WindowSpec>> =
+        let windows: Vec<Option<WindowSpec>> =
             shape.windows.iter().enumerate().map(|(at, row)| self.window(at, row)).collect();
+        let read = condition.is_some() && start.is_some() && end.is_some();
+        let sound = read && windows.iter().all(Option::is_some);
+        // What did not read is replaced by what keeps the rules, so that all else is held against them.
+        let some_day = start.or(end).unwrap_or(Date::constant(2026, 1, 1));
+        let stand_in = |row: &WindowShape| WindowSpec {
+            weekdays: row.days.iter().map(|day| weekday(*day)).collect(),
+            start_min: 0,
+            end_min: 24 * 60,
+        };
+        let rows = windows.into_iter().zip(&shape.windows);
+        let windows = rows.map(|(read, row)| read.unwrap_or_else(|| stand_in(row))).collect();
         let audience = match &shape.audience {
             AudienceShape::All => AudienceSpec::All,
             AudienceShape::Devices(ids) => {
@@ -216,10 +306,10 @@ impl Reading<'_> {
             blacklist: shape.blacklist,
             // Stands for what `compose` will find, so that the rule on targets is not broken here.
             targets: vec![TargetId::NATIONWIDE],
-            condition: condition?,
-            start: start?,
-            end: end?,
-            windows: windows?,
+            condition: condition.unwrap_or(Condition::Enter),
+            start: start.unwrap_or(some_day),
+            end: end.unwrap_or(some_day),
+            windows,
             frequency: frequency(shape.frequency),
             priority: shape.priority,
             holdout_pct: shape.holdout_pct,
@@ -229,7 +319,7 @@ impl Reading<'_> {
             messages: shape.messages.into_iter().map(Into::into).collect(),
         };
         self.findings.rules(self.place, rules::of_campaign(&spec, account));
-        Some((spec, choice(shape.targets)))
+        sound.then(|| (spec, choice(shape.targets)))
     }
 
     fn condition(&mut self, trigger: &TriggerShape) -> Option<Condition> {

@@ -165,6 +165,51 @@ fn each_is_named(cases: &[(&str, Value, &str)]) {
 }
 
 #[test]
+fn everything_that_is_wrong_with_a_campaign_is_told_at_once() {
+    let mut file = file();
+    let campaign = &mut file["campaigns"][0];
+    campaign["trigger"] = json!({"on": "stay"});
+    campaign["frequency"] = json!("often");
+    campaign["holdout_pct"] = json!(300);
+    campaign["dayly_cap"] = json!(1);
+    campaign["priority"] = json!("high");
+    campaign["apps"] = json!("all");
+    campaign["start"] = json!("soon");
+    campaign["total_limit"] = json!(0);
+    campaign["windows"] = json!([{"days": ["mon"], "start": "9", "end": "18:00"}]);
+    campaign.as_object_mut().unwrap().remove("mode");
+    let text = parse(&file).unwrap_err();
+    for expected in [
+        "trigger.on: unknown variant `stay`",
+        "frequency",
+        "holdout_pct",
+        "unknown field `dayly_cap`",
+        "priority",
+        "apps: invalid type",
+        "start is \"soon\"",
+        "total_limit is 0",
+        "windows[0].start is \"9\"",
+        "missing field `mode`",
+    ] {
+        assert!(text.contains(expected), "{text}\nlacks {expected}");
+    }
+    assert_eq!(text.lines().count(), 10, "{text}");
+}
+
+#[test]
+fn a_broken_account_is_no_fault_of_its_campaigns() {
+    let mut file = file();
+    file["accounts"][0]["nigth_rule"] = json!(true);
+    let named = file["campaigns"][0].clone();
+    file["campaigns"].as_array_mut().unwrap().push(named);
+    file["campaigns"][1]["id"] = json!(6);
+    file["campaigns"][1]["account"] = json!(1);
+    let text = parse(&file).unwrap_err();
+    assert_eq!(text.lines().count(), 1, "{text}");
+    assert!(text.contains("accounts[0] (id 1): ") && text.contains("nigth_rule"), "{text}");
+}
+
+#[test]
 fn twice_the_same_id_is_refused() {
     let mut twice = file();
     let campaign = twice["campaigns"][0].clone();

@@ -1,14 +1,12 @@
-//! One GeoJSON feature: read as it comes, then understood as a fence.
+//! One GeoJSON feature, read by [`members`](super::members), understood as a fence.
 
 use std::fmt;
 
-use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
-
-use super::coordinates::{Coordinates, Depth};
+use super::coordinates::Depth;
 use super::finding::Findings;
+use super::members::{Feature, Properties, ScalarList};
 use super::rings::{ALLOWED_EDGE, ALLOWED_HOLE, ALLOWED_POSITION, BadRing, beside, ring};
-use super::scalar::{Name, Scalar};
+use super::scalar::Scalar;
 use crate::domain::ids::{AccountId, CampaignId, PlaceId};
 use crate::domain::target::{PlaceArea, Ring, Shape};
 use crate::domain::units::PointE7;
@@ -33,167 +31,6 @@ pub struct FenceSpec {
     pub campaigns: Vec<CampaignId>,
 }
 
-/// A feature as it was read. Its buffers are used again for the next.
-#[derive(Debug, Default)]
-pub(super) struct Feature<'de> {
-    kind: Scalar<'de>,
-    id: Scalar<'de>,
-    properties: Properties<'de>,
-    geometry_type: Scalar<'de>,
-    coordinates: Coordinates,
-}
-
-#[derive(Debug, Default)]
-struct Properties<'de> {
-    id: Scalar<'de>,
-    name: Scalar<'de>,
-    account: Scalar<'de>,
-    place: Scalar<'de>,
-    area: Scalar<'de>,
-    radius_m: Scalar<'de>,
-    campaigns: Option<Vec<Scalar<'de>>>,
-}
-
-/// Reads a feature into the buffers.
-pub(super) struct FeatureSeed<'f, 'de>(pub(super) &'f mut Feature<'de>);
-
-impl<'de> DeserializeSeed<'de> for FeatureSeed<'_, 'de> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
-        self.0.coordinates.clear();
-        let coordinates = std::mem::take(&mut self.0.coordinates);
-        *self.0 = Feature { coordinates, ..Feature::default() };
-        from.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for FeatureSeed<'_, 'de> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a GeoJSON feature")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let feature = self.0;
-        while let Some(Name(name)) = map.next_key()? {
-            match name.as_ref() {
-                "type" => feature.kind = map.next_value()?,
-                "id" => feature.id = map.next_value()?,
-                "properties" => map.next_value_seed(PropertiesSeed(&mut feature.properties))?,
-                "geometry" => map.next_value_seed(GeometrySeed(feature))?,
-                _ => drop(map.next_value::<IgnoredAny>()?),
-            }
-        }
-        Ok(())
-    }
-}
-
-struct PropertiesSeed<'f, 'de>(&'f mut Properties<'de>);
-
-impl<'de> DeserializeSeed<'de> for PropertiesSeed<'_, 'de> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
-        from.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for PropertiesSeed<'_, 'de> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("properties: an object or null")
-    }
-
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let properties = self.0;
-        while let Some(Name(name)) = map.next_key()? {
-            match name.as_ref() {
-                "id" => properties.id = map.next_value()?,
-                "name" => properties.name = map.next_value()?,
-                "account" => properties.account = map.next_value()?,
-                "place" => properties.place = map.next_value()?,
-                "area" => properties.area = map.next_value()?,
-                "radius_m" => properties.radius_m = map.next_value()?,
-                "campaigns" => properties.campaigns = Some(map.next_value::<ScalarList<'de>>()?.0),
-                _ => drop(map.next_value::<IgnoredAny>()?),
-            }
-        }
-        Ok(())
-    }
-}
-
-struct GeometrySeed<'f, 'de>(&'f mut Feature<'de>);
-
-impl<'de> DeserializeSeed<'de> for GeometrySeed<'_, 'de> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
-        from.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for GeometrySeed<'_, 'de> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a geometry: an object or null")
-    }
-
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let feature = self.0;
-        while let Some(Name(name)) = map.next_key()? {
-            match name.as_ref() {
-                "type" => feature.geometry_type = map.next_value()?,
-                "coordinates" => map.next_value_seed(&mut feature.coordinates)?,
-                _ => drop(map.next_value::<IgnoredAny>()?),
-            }
-        }
-        Ok(())
-    }
-}
-
-/// A list of scalars; anything else is a list of that one thing, which no campaign number is.
-struct ScalarList<'de>(Vec<Scalar<'de>>);
-
-impl<'de> Deserialize<'de> for ScalarList<'de> {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        from.deserialize_any(ScalarListVisitor)
-    }
-}
-
-struct ScalarListVisitor;
-
-impl<'de> Visitor<'de> for ScalarListVisitor {
-    type Value = ScalarList<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list of campaign numbers")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<ScalarList<'de>, A::Error> {
-        let mut scalars = Vec::with_capacity(list.size_hint().unwrap_or(1).min(16));
-        while let Some(scalar) = list.next_element()? {
-            scalars.push(scalar);
-        }
-        Ok(ScalarList(scalars))
-    }
-
-    fn visit_unit<E>(self) -> Result<ScalarList<'de>, E> {
-        Ok(ScalarList(Vec::new()))
-    }
-}
-
 impl Feature<'_> {
     /// Understands the feature, or says what is wrong with it.
     pub(super) fn to_fence(
@@ -204,6 +41,12 @@ impl Feature<'_> {
     ) -> Option<FenceSpec> {
         let id = if self.id.is_given() { &self.id } else { &self.properties.id };
         let mut reader = Reader { number, id, findings, sound: true };
+        if self.other.is_given() {
+            reader.refuse("the feature", &self.other, "an object");
+            return None;
+        }
+        let properties = &self.properties.other;
+        reader.expect(!properties.is_given(), "properties", properties, "an object or null");
         reader.expect(
             self.kind == Scalar::Text("Feature".into()),
             "type",
@@ -214,7 +57,7 @@ impl Feature<'_> {
         let account = reader.account(&self.properties.account, default_account);
         let name = reader.name(&self.properties.name);
         let place = reader.place(&self.properties);
-        let campaigns = reader.campaigns(self.properties.campaigns.as_deref().unwrap_or_default());
+        let campaigns = reader.campaigns(&self.properties.campaigns);
         let shape = self.shape(&mut reader);
         if !reader.sound {
             return None;
@@ -231,6 +74,10 @@ impl Feature<'_> {
     }
 
     fn shape(&self, reader: &mut Reader<'_, '_>) -> Option<Shape> {
+        if self.no_geometry.is_given() {
+            reader.refuse("geometry", &self.no_geometry, "an object");
+            return None;
+        }
         let kind = match &self.geometry_type {
             Scalar::Text(kind) => kind.as_ref(),
             Scalar::Absent | Scalar::Whole(_) | Scalar::Real(_) | Scalar::Other(_) => "",
@@ -381,12 +228,14 @@ impl Reader<'_, '_> {
         place.zip(area)
     }
 
-    fn campaigns(&mut self, given: &[Scalar<'_>]) -> Vec<CampaignId> {
-        let mut campaigns = Vec::with_capacity(given.len());
-        for one in given {
+    fn campaigns(&mut self, given: &ScalarList<'_>) -> Vec<CampaignId> {
+        let allowed = "a list of campaign numbers";
+        self.expect(!given.other.is_given(), "campaigns", &given.other, allowed);
+        let mut campaigns = Vec::with_capacity(given.list.len());
+        for one in &given.list {
             match one.number(0) {
                 Some(id) => campaigns.push(CampaignId(id)),
-                None => self.refuse("campaigns", one, "a list of campaign numbers"),
+                None => self.refuse("campaigns", one, allowed),
             }
         }
         campaigns

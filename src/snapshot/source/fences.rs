@@ -5,8 +5,9 @@ use std::fmt;
 use serde::Deserializer;
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::feature::{Feature, FeatureSeed, FenceSpec};
+use super::feature::FenceSpec;
 use super::finding::{Findings, SourceErrors};
+use super::members::{Feature, FeatureSeed};
 use super::scalar::{Name, Scalar};
 use crate::domain::ids::AccountId;
 

@@ -164,6 +164,38 @@ fn findings_name_feature_field_value_and_what_is_allowed() {
 }
 
 #[test]
+fn a_member_of_another_type_is_named_and_reading_goes_on() {
+    let circle = point(r#""id":1,"radius_m":5"#);
+    let geometry = r#"{"type":"Feature","id":2,"properties":{},"geometry":"x"}"#;
+    let properties = r#"{"type":"Feature","id":3,"properties":[],"geometry":{"type":"Point","coordinates":[0,0]}}"#;
+    let campaigns = point(r#""id":4,"radius_m":5,"campaigns":4"#);
+    let mapped = point(r#""id":5,"radius_m":5,"campaigns":{"a":1}"#);
+    let all =
+        [circle.as_str(), geometry, properties, &campaigns, &mapped, "7", "[1]", "\"x\"", "null"];
+    let text = refused(&all.join(","));
+    for expected in [
+        "feature 1 (id 2): geometry is \"x\"; allowed: an object",
+        "feature 2 (id 3): properties is a list; allowed: an object or null",
+        "feature 3 (id 4): campaigns is 4; allowed: a list of campaign numbers",
+        "feature 4 (id 5): campaigns is an object; allowed: a list of campaign numbers",
+        "feature 5 (id missing): the feature is 7; allowed: an object",
+        "feature 6 (id missing): the feature is a list; allowed: an object",
+        "feature 7 (id missing): the feature is \"x\"; allowed: an object",
+        "feature 8 (id missing): type is missing",
+    ] {
+        assert!(text.contains(expected), "{text}\nlacks {expected}");
+    }
+}
+
+#[test]
+fn a_polygon_that_is_too_wide_is_named() {
+    let text = refused(
+        r#"{"type":"Feature","id":"w","properties":{},"geometry":{"type":"MultiPolygon","coordinates":[[[[-500,0],[-499,0],[-499,1]]],[[[500,0],[501,0],[501,1]]]]}}"#,
+    );
+    assert!(text.contains("feature 0 (id \"w\"): coordinates is 1001 degrees wide"), "{text}");
+}
+
+#[test]
 fn findings_come_together_but_not_all_of_a_flood() {
     let bad = vec![point(r#""id":1"#); 50].join(",");
     let text = refused(&bad);

@@ -2,14 +2,16 @@
 //!
 //! A person wrote these files, so whatever is wrong is said with the file, the feature or campaign, the field,
 //! its value and what is allowed; the first twenty findings of a file come together ([`finding`]). Fences are
-//! read in one pass ([`fences`], [`feature`], [`coordinates`], [`rings`]), campaigns by their shape first
+//! read in one pass ([`fences`], [`members`], [`coordinates`]) and understood ([`feature`], [`rings`]), campaigns by their shape first
 //! ([`shape`]), then by their meaning ([`campaigns`]). [`compose`](mod@compose) joins both and deals
 //! the target ids, which a fence keeps over all edits ([`directory`]).
 
 pub mod finding;
 mod scalar;
+mod object;
 mod coordinates;
 mod rings;
+mod members;
 mod feature;
 mod fences;
 mod shape;

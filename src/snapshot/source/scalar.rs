@@ -69,7 +69,8 @@ impl<'de> Deserialize<'de> for Scalar<'de> {
     }
 }
 
-struct AnyValue;
+/// Reads any value.
+pub(super) struct AnyValue;
 
 impl<'de> Visitor<'de> for AnyValue {
     type Value = Scalar<'de>;

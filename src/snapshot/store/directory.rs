@@ -68,8 +68,10 @@ impl Store {
     pub fn epochs(&self) -> Result<Vec<Epoch>, StoreError> {
         let dir = self.epochs_dir();
         let names = files::entries(&dir).map_err(at(&dir))?;
-        let number = |path: &PathBuf| path.file_name()?.to_str()?.parse().ok().map(Epoch);
-        let mut epochs: Vec<Epoch> = names.iter().filter_map(number).collect();
+        let number = |path: &PathBuf| {
+            path.file_name()?.to_str()?.parse().ok().filter(|number| *number < u64::MAX)
+        };
+        let mut epochs: Vec<Epoch> = names.iter().filter_map(number).map(Epoch).collect();
         epochs.sort_unstable();
         Ok(epochs)
     }

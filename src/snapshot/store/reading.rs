@@ -176,7 +176,7 @@ impl Store {
             ReadError::Io(reason) if reason.kind() == ErrorKind::NotFound => {
                 StoreError::NoSuchEpoch { dir: self.dir().to_owned(), epoch }
             }
-            other => head_unread(&path, other),
+            other @ (ReadError::Io(_) | ReadError::Block(_)) => head_unread(&path, other),
         })
     }
 }

@@ -5,7 +5,7 @@ use rkyv::rend::unaligned::u64_ule;
 use super::campaign::CampaignView;
 use super::members;
 use super::table::as_index;
-use super::target::{self, TargetView};
+use super::target::{self, ListedTarget, TargetView};
 use crate::domain::ids::{AccountId, AppId, CampaignId, Epoch, PlaceId, TargetId};
 use crate::domain::units::UtcMs;
 use crate::snapshot::blocks::{
@@ -83,6 +83,14 @@ impl<'s> AccountView<'s> {
     pub fn all_keys(self) -> impl ExactSizeIterator<Item = (&'s str, TargetId)> {
         let block = self.directory();
         block.rows.iter().map(|row| (target::key_of(block, row), TargetId(row.id.to_native())))
+    }
+
+    /// A target of the directory, watched or not.
+    #[must_use]
+    pub fn listed(self, id: TargetId) -> Option<ListedTarget<'s>> {
+        let block = self.directory();
+        let at = block.rows.binary_search_by_key(&id.0, |row| row.id.to_native()).ok()?;
+        block.rows.get(at).map(|row| ListedTarget::of(block, row))
     }
 
     /// The watched targets that belong to a store: its signal range, its inside, or both.

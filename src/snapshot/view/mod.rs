@@ -17,4 +17,4 @@ pub use campaign::{CampaignView, MessageView};
 pub use snapshot::SnapshotView;
 pub(super) use snapshot::is_made_for;
 pub(super) use table::as_index;
-pub use target::TargetView;
+pub use target::{ListedTarget, NATIONWIDE_KEY, TargetView};

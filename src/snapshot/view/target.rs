@@ -22,6 +22,30 @@ pub struct TargetView<'s> {
     row: Option<&'s ArchivedTargetRow>,
 }
 
+/// A target of the directory, watched or not: what is known of it without its shape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListedTarget<'s> {
+    /// Its stable number.
+    pub id: TargetId,
+    /// The owner's key for it.
+    pub key: &'s str,
+    /// Its name, empty where it has none.
+    pub name: &'s str,
+    /// The store it belongs to, and which of the store's areas it is.
+    pub place: Option<(PlaceId, PlaceArea)>,
+}
+
+impl<'s> ListedTarget<'s> {
+    pub(super) fn of(block: &'s ArchivedTargetsBlock, row: &ArchivedTargetRow) -> Self {
+        Self {
+            id: TargetId(row.id.to_native()),
+            key: key_of(block, row),
+            name: text(block, row.name_start, row.name_end),
+            place: place_of(row),
+        }
+    }
+}
+
 impl<'s> TargetView<'s> {
     pub(super) fn at(account: AccountView<'s>, watched: usize) -> Option<Self> {
         let watch = account.watch();
@@ -46,19 +70,13 @@ impl<'s> TargetView<'s> {
     /// The store it belongs to, and which of the store's areas it is.
     #[must_use]
     pub fn place(self) -> Option<(PlaceId, PlaceArea)> {
-        let row = self.row?;
-        let area = match row.area {
-            1 => PlaceArea::Signal,
-            2 => PlaceArea::Inside,
-            _ => return None,
-        };
-        Some((PlaceId(row.place.to_native()), area))
+        self.row.and_then(place_of)
     }
 
     /// The owner's key for it: the feature id of its file. `nationwide` for the target of every fix.
     #[must_use]
     pub fn key(self) -> &'s str {
-        self.row.map_or("nationwide", |row| key_of(self.account.directory(), row))
+        self.row.map_or(NATIONWIDE_KEY, |row| key_of(self.account.directory(), row))
     }
 
     /// Its name, for messages; empty where it has none.
@@ -91,6 +109,18 @@ impl<'s> TargetView<'s> {
         let to = watch.first.get(self.watched + 1)?.to_native();
         watch.campaigns.get(as_index(from)..as_index(to))
     }
+}
+
+/// What the target that contains every fix is called; campaign files choose it by this word.
+pub const NATIONWIDE_KEY: &str = "nationwide";
+
+fn place_of(row: &ArchivedTargetRow) -> Option<(PlaceId, PlaceArea)> {
+    let area = match row.area {
+        1 => PlaceArea::Signal,
+        2 => PlaceArea::Inside,
+        _ => return None,
+    };
+    Some((PlaceId(row.place.to_native()), area))
 }
 
 /// The key of a row of the targets block.
