@@ -73,7 +73,8 @@ fn the_comparison_counts_each_fault_once() {
 
 #[test]
 fn a_journal_that_was_not_replayed_is_not_called_checked() {
-    assert_eq!(Report::default().json()["journal_checked"], false);
-    let replayed = Report { journal_checked: true, ..Report::default() };
-    assert_eq!(replayed.json()["journal_checked"], true);
+    let mut report = Report::default();
+    assert_eq!(report.json()["journal_checked"], false);
+    report.journal_checked = true;
+    assert_eq!(report.json()["journal_checked"], true);
 }

@@ -9,8 +9,8 @@ use crate::domain::knobs::BadKnobs;
 #[serde(default, deny_unknown_fields)]
 pub struct JournalConfig {
     /// The data directory; the log is in its `log`, checkpoints are in its `checkpoints`. Default:
-    /// `daemon.data_dir`, which the config puts in; `geofenced-data` without a config. Keep it on a local disk: an ack waits
-    /// for its sync.
+    /// `daemon.data_dir`, which the config puts in; `data` where there is no config. Keep it on a
+    /// local disk: an ack waits for its sync.
     pub dir: PathBuf,
     /// A segment is closed once it is this long, bytes. Default 64 MiB; 64 KiB to 1 GiB. Smaller
     /// ones free space sooner after a checkpoint. Recovery holds one segment in memory; the file
@@ -32,7 +32,7 @@ pub struct JournalConfig {
 impl Default for JournalConfig {
     fn default() -> Self {
         Self {
-            dir: PathBuf::from("geofenced-data"),
+            dir: PathBuf::from("data"),
             segment_max_bytes: 64 << 20,
             commit_max_bytes: 4 << 20,
             shard_buffer_bytes: 1 << 20,
