@@ -17,9 +17,11 @@ impl Partition {
     /// Runs what is due by `now`.
     pub(super) fn tick(&mut self, now: UtcMs, view: Option<SnapshotView<'_>>, out: &mut Outputs) {
         self.clock = self.clock.max(now);
+        // Without a snapshot nothing can be decided: what is due stays due.
+        let Some(view) = view else { return };
         while let Some((deadline, device)) = self.timers.pop_due(now) {
             let Some(id) = self.table.find(device) else { continue };
-            let account = view.and_then(|view| view.account(device.account));
+            let account = view.account(device.account);
             if !self.is_due(id, deadline, account) {
                 continue;
             }

@@ -55,6 +55,11 @@ pub(super) fn serve(
     }
 }
 
+/// What time it is by the fixes: months are theirs, too.
+pub(super) fn newest_clock(partitions: &[Partition]) -> UtcMs {
+    partitions.iter().map(Partition::clock).max().unwrap_or(UtcMs::MIN)
+}
+
 impl Review<'_> {
     /// Goes over all limits in force, and closes those that are over.
     pub(super) fn all(&self, ledger: &mut Ledger, planned: &mut Planned) {

@@ -376,7 +376,10 @@ impl Worker {
         let now_ns = self.parts.clock.monotonic_ns();
         let Some(view) = view.filter(|_| now_ns >= self.next_wait_ns) else { return };
         self.next_wait_ns = now_ns + WAITING_EVERY_NS;
-        let now = self.parts.clock.now();
+        let now = match self.parts.policy.clock {
+            ClockMode::System => self.parts.clock.now(),
+            ClockMode::Fixes => leases::newest_clock(&self.parts.partitions),
+        };
         let review = Review { partitions: &self.parts.partitions, view, now };
         let mut ledger = self.parts.ledger.lock().unwrap_or_else(PoisonError::into_inner);
         if now_ns >= self.next_review_ns {
