@@ -92,11 +92,38 @@ pub(crate) struct Stay {
     pub(crate) outside: u8,
     /// The epoch (low 32 bits) of the last fix or hint inside: campaigns that started later have not taken it.
     pub(crate) seen_in: u32,
+    /// Whole seconds from the enter to the last hint inside, negative for one that came a little behind the fix;
+    /// [`NEVER`] when none told of it.
+    pub(crate) hinted_s: i32,
     /// Whether the last fix was inside. A coarse fix outside is neither that nor one of those in a row.
     pub(crate) inside: bool,
 }
 
+/// No hint has told of a stay.
+pub(crate) const NEVER: i32 = i32::MIN;
+
+/// What told of a device last.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum HeardBy {
+    /// Its last fix.
+    Fix,
+    /// A hint on the place of the stay.
+    Hint,
+}
+
 impl Stay {
+    /// When the device was last heard of here: by its last fix, which tells of every stay, or by a hint on the
+    /// place. It hangs on what is remembered alone, not on the snapshot: a timer once passed over stays so.
+    pub(crate) fn last_heard(&self, row: &Row) -> (UtcMs, HeardBy) {
+        let fixed_at = if row.placed() { row.fixed_at } else { UtcMs::MIN };
+        let hinted_at = self.entered_at + i64::from(self.hinted_s) * 1000;
+        if self.hinted_s != NEVER && hinted_at >= fixed_at {
+            (hinted_at, HeardBy::Hint)
+        } else {
+            (fixed_at, HeardBy::Fix)
+        }
+    }
+
     /// When the next dwell time comes true, if a campaign waits for one.
     pub(crate) fn deadline(&self) -> Option<UtcMs> {
         (self.next_dwell_s != u32::MAX).then(|| self.entered_at.plus_s(self.next_dwell_s))

@@ -6,9 +6,9 @@ use crate::domain::ids::{PlaceId, TargetId};
 use crate::domain::report::{HintVerdict, PlaceHint};
 use crate::domain::target::PlaceArea;
 use crate::domain::units::UtcMs;
-use crate::snapshot::view::{AccountView, TargetView};
+use crate::snapshot::view::TargetView;
 
-use super::device::{Hint, Row};
+use super::device::{Hint, NEVER, Stay};
 use super::outputs::Outputs;
 use super::partition::{Common, Partition, last_known};
 use super::turn::{Basis, Moment, Turn};
@@ -75,7 +75,8 @@ impl Turn<'_, '_> {
             ) {
                 (Ok(at), true) => {
                     let stay = self.scratch.stays[at];
-                    self.scratch.stays[at] = self.seen_inside(stay);
+                    let stay = self.seen_inside(stay);
+                    self.scratch.stays[at] = self.hinted(stay);
                 }
                 (Err(at), true) if self.has_room_for_stay() => {
                     let stay = self.fresh_stay(target.id());
@@ -102,6 +103,22 @@ impl Turn<'_, '_> {
         let (place, area) = target.place()?;
         let hint = self.hint_in_force(place, at)?;
         Some(hint_puts_inside(hint.verdict, area))
+    }
+
+    /// The stay with the time of the hint in force that puts the device inside, if there is one.
+    pub(super) fn hinted(&self, stay: Stay) -> Stay {
+        let hint = || {
+            let (place, area) = self.account.target(stay.target)?.place()?;
+            let hint = self.hint_in_force(place, self.moment.at)?;
+            hint_puts_inside(hint.verdict, area).then_some(hint.fixed_at)
+        };
+        match if self.annex.hints.is_empty() { None } else { hint() } {
+            Some(at) => {
+                let behind_s = at.since(stay.entered_at).div_euclid(1000);
+                Stay { hinted_s: i32::try_from(behind_s).unwrap_or(NEVER), ..stay }
+            }
+            None => Stay { hinted_s: NEVER, ..stay },
+        }
     }
 
     fn hint_in_force(&self, place: PlaceId, at: UtcMs) -> Option<Hint> {
@@ -145,32 +162,6 @@ impl Turn<'_, '_> {
         }
         let note = Hint { place: hint.place, verdict: hint.verdict, fixed_at: hint.fixed_at };
         self.table.hints.push(&mut self.annex.hints, note);
-    }
-}
-
-/// What told of a device last.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum HeardBy {
-    /// Its last fix.
-    Fix,
-    /// The last hint on the place in question.
-    Hint,
-}
-
-/// When a device was last heard of at a target: by its last fix, which tells of every target, or by the last
-/// hint on the target's place.
-pub(super) fn heard_at(
-    row: &Row,
-    hints: &[Hint],
-    account: Option<AccountView<'_>>,
-    target: TargetId,
-) -> (UtcMs, HeardBy) {
-    let fixed_at = if row.placed() { row.fixed_at } else { UtcMs::MIN };
-    let place = || account?.target(target)?.place();
-    let of_place = |hint: &&Hint| place().is_some_and(|(place, _)| place == hint.place);
-    match hints.iter().find(of_place) {
-        Some(hint) if hint.fixed_at >= fixed_at => (hint.fixed_at, HeardBy::Hint),
-        Some(_) | None => (fixed_at, HeardBy::Fix),
     }
 }
 

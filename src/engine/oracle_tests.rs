@@ -4,9 +4,12 @@
 use proptest::prelude::*;
 
 use super::model::{Brought, Line, Model, Run, Spot};
-use super::testkit::{Got, NOON, World, account, campaign, device, fence, seen};
+use super::testkit::{Got, NOON, World, account, at, batch, campaign, device, fence, seen, store};
 use crate::domain::campaign::{AccountSpec, CampaignSpec, Condition, Frequency, RunMode};
-use crate::domain::ids::{AppId, TargetId};
+use crate::domain::ids::{AppId, PlaceId, TargetId};
+use crate::domain::input::Input;
+use crate::domain::report::{HintVerdict, PlaceHint};
+use crate::domain::target::PlaceArea;
 
 /// Something that happens.
 #[derive(Clone, Copy, Debug)]
@@ -18,6 +21,13 @@ enum Act {
         accuracy_m: u16,
         delay_s: i64,
         app: u32,
+    },
+    /// The device found out that it is in store 7, or is not.
+    Hint {
+        device: u32,
+        wait_s: i64,
+        delay_s: i64,
+        inside: bool,
     },
     Tick {
         wait_s: i64,
@@ -35,8 +45,8 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
     let place = (-40i32..40).prop_map(|tens| f64::from(tens) * 10.0 + 3.0);
     let far = prop::sample::select(vec![1403.0, -1503.0, 300_003.0]);
     let accuracy = prop::sample::select(vec![5u16, 5, 5, 40, 100, 101, 150, 500]);
-    let delay = prop::sample::select(vec![0i64, 0, 0, 0, 30, 200, 299, 301]);
-    let fix = (1u32..3, wait(), prop_oneof![9 => place, 1 => far], accuracy, delay, 1u32..12);
+    let delay = || prop::sample::select(vec![0i64, 0, 0, 0, 30, 200, 299, 301]);
+    let fix = (1u32..3, wait(), prop_oneof![9 => place, 1 => far], accuracy, delay(), 1u32..12);
     let fix = fix.prop_map(|(device, wait_s, north_m, accuracy_m, delay_s, app)| Act::Fix {
         device,
         wait_s,
@@ -45,9 +55,16 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
         delay_s,
         app: if app == 11 { 2 } else { 1 },
     });
+    let hint = (1u32..3, wait(), delay(), prop::bool::weighted(0.7));
+    let hint = hint.prop_map(|(device, wait_s, delay_s, inside)| Act::Hint {
+        device,
+        wait_s,
+        delay_s,
+        inside,
+    });
     let tick = wait().prop_map(|wait_s| Act::Tick { wait_s });
     let toggle = (0usize..5).prop_map(|campaign| Act::Toggle { campaign });
-    prop::collection::vec(prop_oneof![12 => fix, 5 => tick, 1 => toggle], 1..60)
+    prop::collection::vec(prop_oneof![12 => fix, 5 => tick, 3 => hint, 1 => toggle], 1..60)
 }
 
 fn campaigns() -> impl Strategy<Value = Vec<CampaignSpec>> {
@@ -81,8 +98,14 @@ fn campaigns() -> impl Strategy<Value = Vec<CampaignSpec>> {
 
 const FENCES: [(u32, f64, f64); 3] = [(1, 0.0, 100.0), (2, 150.0, 100.0), (3, 0.0, 300.0)];
 
+/// The fence that is a store's signal range, and the store.
+const STORE: (u32, u32) = (3, 7);
+
 fn lines() -> Vec<Line> {
-    let line = |(id, center_m, radius_m)| Line { id, center_m, radius_m };
+    let line = |(id, center_m, radius_m)| {
+        let store = (id == STORE.0).then_some(STORE.1);
+        Line { id, center_m, radius_m, store }
+    };
     let everywhere = (TargetId::NATIONWIDE.0, 0.0, f64::INFINITY);
     FENCES.into_iter().chain([everywhere]).map(line).collect()
 }
@@ -119,6 +142,18 @@ fn act(world: &mut World, model: &mut Model, specs: &[CampaignSpec], now: &mut i
             let spot = Spot { at: at * 1000, north_m, accuracy_m, app };
             (world.see(fix), model.fix(device, spot, *now * 1000))
         }
+        Act::Hint { device: number, wait_s, delay_s, inside } => {
+            *now += wait_s;
+            let made_at = *now - delay_s;
+            let hint = PlaceHint {
+                device: device(number),
+                place: PlaceId(STORE.1),
+                fixed_at: at(made_at),
+                verdict: if inside { HintVerdict::Nearby } else { HintVerdict::Leave },
+            };
+            let brought = model.hint(number, (STORE.1, inside), made_at * 1000, *now * 1000);
+            (world.step(&Input::Hints(batch(at(*now), &[hint]))), brought)
+        }
         Act::Tick { wait_s } => {
             *now += wait_s;
             (world.tick(*now), model.tick(*now * 1000))
@@ -144,7 +179,10 @@ fn act(world: &mut World, model: &mut Model, specs: &[CampaignSpec], now: &mut i
 
 fn run(specs: &[CampaignSpec], cap: Option<u16>, acts: &[Act]) -> usize {
     let account = AccountSpec { daily_cap: cap, ..account(1) };
-    let fences = FENCES.map(|(id, center_m, radius_m)| fence(id, center_m, radius_m));
+    let fences = FENCES.map(|(id, center_m, radius_m)| match id == STORE.0 {
+        true => store(id, STORE.1, PlaceArea::Signal, center_m, radius_m),
+        false => fence(id, center_m, radius_m),
+    });
     let mut world = World::with(account, fences.to_vec(), specs.to_vec());
     let runs = specs.iter().map(|spec| Run { spec: spec.clone(), since: 1 }).collect();
     let mut model = Model::new(lines(), runs, cap);

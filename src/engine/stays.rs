@@ -6,7 +6,7 @@
 use crate::domain::ids::TargetId;
 use crate::domain::units::UtcMs;
 
-use super::device::Stay;
+use super::device::{NEVER, Stay};
 use super::slab::Run;
 use super::turn::Turn;
 
@@ -160,7 +160,7 @@ impl Turn<'_, '_> {
     }
 
     pub(super) fn fresh_stay(&self, target: TargetId) -> Stay {
-        Stay {
+        self.hinted(Stay {
             target,
             began: self.rules.epoch,
             entered_at: self.moment.at,
@@ -168,7 +168,8 @@ impl Turn<'_, '_> {
             outside: 0,
             inside: true,
             seen_in: self.rules.epoch,
-        }
+            hinted_s: NEVER,
+        })
     }
 
     /// Writes `scratch.stays` over the device's stays, in place where the number is the same.

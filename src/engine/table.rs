@@ -8,7 +8,7 @@ use std::num::NonZeroU32;
 
 use hashbrown::HashTable;
 
-use crate::domain::ids::{DeviceKey, TargetId};
+use crate::domain::ids::DeviceKey;
 use crate::domain::reasons::SuppressReason;
 use crate::domain::units::UtcMs;
 
@@ -159,24 +159,21 @@ impl DeviceTable {
         })
     }
 
-    /// Whether something of a device comes true at `deadline` if it is still inside, at a target that is fresh.
+    /// Whether something of a device comes true at `deadline` in a stay that it is inside and that is fresh.
     pub(crate) fn awaits(
         &self,
         id: RowId,
         deadline: UtcMs,
-        is_fresh: impl Fn(TargetId) -> bool,
+        is_fresh: impl Fn(&Stay) -> bool,
     ) -> bool {
         let row = self.row(id);
-        let stays = self.stays.get(row.stays);
-        let is_inside = |trigger: &Trigger| {
-            stays.iter().any(|stay| stay.target == trigger.target && stay.inside)
-        };
-        let is_due = |stay: &Stay| stay.inside && stay.deadline() == Some(deadline);
-        stays.iter().any(|stay| is_due(stay) && is_fresh(stay.target))
-            || self.triggers.get(self.annex_of(row).triggers).iter().any(|trigger| {
-                let is_due = trigger.deadline() == Some(deadline) && is_inside(trigger);
-                is_due && is_fresh(trigger.target)
-            })
+        let triggers = self.triggers.get(self.annex_of(row).triggers);
+        let is_due = |trigger: &Trigger| trigger.deadline() == Some(deadline);
+        self.stays.get(row.stays).iter().filter(|stay| stay.inside).any(|stay| {
+            let comes_true = stay.deadline() == Some(deadline)
+                || triggers.iter().any(|one| one.target == stay.target && is_due(one));
+            comes_true && is_fresh(stay)
+        })
     }
 
     /// The annex of a row, blank if it has none.

@@ -64,6 +64,7 @@ fn open_stays_and_live_buckets_hold_a_device() {
         outside: 0,
         inside: true,
         seen_in: 1,
+        hinted_s: i32::MIN,
     };
     let mut stays = table.row(staying).stays;
     table.stays.push(&mut stays, stay);

@@ -5,9 +5,8 @@
 
 use crate::domain::policy::ClockMode;
 use crate::domain::units::UtcMs;
-use crate::snapshot::view::{AccountView, SnapshotView};
+use crate::snapshot::view::SnapshotView;
 
-use super::hints::heard_at;
 use super::outputs::Outputs;
 use super::partition::{Partition, last_known};
 use super::table::RowId;
@@ -17,13 +16,14 @@ impl Partition {
     /// Runs what is due by `now`.
     pub(super) fn tick(&mut self, now: UtcMs, view: Option<SnapshotView<'_>>, out: &mut Outputs) {
         self.clock = self.clock.max(now);
+        // Without a snapshot nothing can be decided: what is due stays due.
+        let Some(view) = view else { return };
         while let Some((deadline, device)) = self.timers.pop_due(now) {
             let Some(id) = self.table.find(device) else { continue };
-            let account = view.and_then(|view| view.account(device.account));
-            if !self.is_due(id, deadline, account) {
+            if !self.is_due(id, deadline) {
                 continue;
             }
-            let Some(account) = account else {
+            let Some(account) = view.account(device.account) else {
                 // The account has left the snapshot, and with it every target.
                 self.table.end_stays(id, out);
                 continue;
@@ -39,11 +39,10 @@ impl Partition {
     }
 
     /// Whether something comes true at `deadline` where the device was heard of lately.
-    fn is_due(&self, id: RowId, deadline: UtcMs, account: Option<AccountView<'_>>) -> bool {
+    fn is_due(&self, id: RowId, deadline: UtcMs) -> bool {
         let row = self.table.row(id);
-        let hints = self.table.hints.get(self.table.annex(id).hints);
-        self.table.awaits(id, deadline, |target| {
-            let unheard_ms = deadline.since(heard_at(row, hints, account, target).0);
+        self.table.awaits(id, deadline, |stay| {
+            let unheard_ms = deadline.since(stay.last_heard(row).0);
             unheard_ms < i64::from(self.policy.stale_after_s) * 1000
         })
     }

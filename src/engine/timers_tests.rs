@@ -171,6 +171,17 @@ fn a_timer_of_an_account_that_has_left_ends_its_stays() {
 }
 
 #[test]
+fn a_tick_without_a_snapshot_leaves_all_that_is_due() {
+    let mut world = dwell_of(100);
+    world.walk(&[(0, 0.0)]);
+    let mut out = super::outputs::Outputs::default();
+    let input = crate::domain::input::Input::Tick { now: at(100) };
+    world.partition.step(&input, None, &mut out);
+    assert_eq!((out.counts.exits, out.decisions.len()), (0, 0));
+    assert_eq!(world.partition.next_deadline(), Some(at(100)));
+}
+
+#[test]
 fn timers_that_lost_their_reason_are_swept_out() {
     let mut world = dwell_of(86_400);
     for round in 0..3000 {

@@ -12,9 +12,8 @@ use crate::domain::policy::{ClockMode, Policy};
 use crate::domain::units::{PointE7, UtcMs};
 use crate::snapshot::view::AccountView;
 
-use super::device::{Annex, Row, Stay};
+use super::device::{Annex, HeardBy, Row, Stay};
 use super::grants::Grants;
-use super::hints::{HeardBy, heard_at};
 use super::outputs::Outputs;
 use super::table::{DeviceTable, RowId};
 use super::timers::Timers;
@@ -146,7 +145,8 @@ impl Turn<'_, '_> {
     }
 
     fn last_heard_at(&self, target: TargetId) -> (UtcMs, HeardBy) {
-        heard_at(&self.row, self.table.hints.get(self.annex.hints), Some(self.account), target)
+        let stay = self.stay_at(target);
+        stay.map_or((self.row.fixed_at, HeardBy::Fix), |stay| stay.last_heard(&self.row))
     }
 
     /// The least dwell time above `than_s` that a campaign of `target` asks for in stays that began in epoch

@@ -29,6 +29,9 @@ pub(super) struct Review<'a> {
 /// back within the age of a fix that may push. Sooner, those who wait would take it from each other unused.
 const IDLE_MS: i64 = 300_000;
 
+/// Whoever wanted a push and has not asked again for so long is gone. What others hold has become idle by then.
+const WAIT_MS: i64 = 2 * IDLE_MS;
+
 /// The next month is leased so long before it begins, that its first push need not wait.
 const MONTH_AHEAD_MS: i64 = 3_600_000;
 
@@ -44,15 +47,22 @@ const KEEP_CAMPAIGN_MS: i64 = 400 * DAY_MS;
 /// Leases to partitions that took their last push or wanted one in vain.
 pub(super) fn serve(
     wants: impl Iterator<Item = (PartitionId, LimitId)>,
-    view: SnapshotView<'_>,
+    (view, now): (SnapshotView<'_>, UtcMs),
     ledger: &mut Ledger,
     planned: &mut Planned,
 ) {
     for (partition, limit) in wants {
         let Some(total) = limits::total_of(view, limit) else { continue };
-        let grant = ledger.lease(limit, total, partition);
-        planned.extend(grant.map(|grant| (partition, grant)));
+        match ledger.lease(limit, total, partition) {
+            Some(grant) => planned.push((partition, grant)),
+            None => ledger.wait(limit, partition, now),
+        }
     }
+}
+
+/// What time it is by the fixes: months are theirs, too.
+pub(super) fn newest_clock(partitions: &[Partition]) -> UtcMs {
+    partitions.iter().map(Partition::clock).max().unwrap_or(UtcMs::MIN)
 }
 
 impl Review<'_> {
@@ -87,6 +97,7 @@ impl Review<'_> {
 
     /// Serves those who wait, or takes idle pushes back for them.
     pub(super) fn waiting(&self, ledger: &mut Ledger, planned: &mut Planned) {
+        ledger.stop_waiting(self.now - WAIT_MS);
         for limit in ledger.waited_for() {
             let Some(total) = limits::total_of(self.view, limit) else {
                 ledger.dismiss(limit);

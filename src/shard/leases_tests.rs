@@ -106,7 +106,8 @@ impl Fleet {
         partition.step(&input, Some(self.loaded.view()), &mut self.out);
         let is_job = |output| matches!(output, Output::Job(_));
         let pushed = self.out.decisions.drain(..).any(|decision| is_job(decision.output));
-        serve(self.out.wants.drain(..), self.loaded.view(), &mut self.ledger, &mut self.planned);
+        let now = (self.loaded.view(), fix.fixed_at);
+        serve(self.out.wants.drain(..), now, &mut self.ledger, &mut self.planned);
         self.apply();
         pushed
     }

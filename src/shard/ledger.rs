@@ -4,10 +4,11 @@
 //! never a ping. What it leases and gets back become journalled inputs of the partitions; at start it is
 //! rebuilt from what partitions hold, so that no crash lets a limit be exceeded.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::domain::ids::{PARTITIONS, PartitionId};
 use crate::domain::input::{Grant, LimitId};
+use crate::domain::units::UtcMs;
 use crate::engine::grants::GrantState;
 
 /// What is leased of each limit.
@@ -24,8 +25,8 @@ struct Lent {
     /// Of that, on its way back: it can be leased again when its return is synced, so that no crash finds it
     /// in two places.
     returning: i64,
-    /// Partitions that wanted a push when all was leased.
-    waiting: BTreeSet<PartitionId>,
+    /// Partitions that wanted a push when all was leased, and when they last did.
+    waiting: BTreeMap<PartitionId, UtcMs>,
 }
 
 /// As many as there are partitions.
@@ -43,19 +44,30 @@ impl Ledger {
         }
     }
 
-    /// Leases a piece of what is left of `limit`, whose whole is `total`; when nothing is, `None`, and the
-    /// partition waits.
+    /// Leases a piece of what is left of `limit`, whose whole is `total`; `None` when nothing is.
     pub fn lease(&mut self, limit: LimitId, total: u64, partition: PartitionId) -> Option<Grant> {
         let lent = self.limits.entry(limit).or_default();
         let left = left(lent, total);
         if left <= 0 {
-            lent.waiting.insert(partition);
             return None;
         }
         lent.waiting.remove(&partition);
         let pushes = piece(left);
         lent.leased += pushes;
         Some(Grant { limit, pushes })
+    }
+
+    /// A partition got nothing at `now`: it waits for what comes back.
+    pub fn wait(&mut self, limit: LimitId, partition: PartitionId, now: UtcMs) {
+        self.limits.entry(limit).or_default().waiting.insert(partition, now);
+    }
+
+    /// Who has not asked again since `before` waits no longer.
+    pub fn stop_waiting(&mut self, before: UtcMs) {
+        for lent in self.limits.values_mut() {
+            lent.waiting.retain(|_, asked_at| *asked_at >= before);
+        }
+        self.limits.retain(|_, lent| !lent.is_empty());
     }
 
     /// Leases a piece to a partition that has not asked yet, while there is one for everyone.
@@ -96,7 +108,7 @@ impl Ledger {
     /// Whether a partition waits for a push.
     #[must_use]
     pub fn waits(&self, limit: LimitId, partition: PartitionId) -> bool {
-        self.limits.get(&limit).is_some_and(|lent| lent.waiting.contains(&partition))
+        self.limits.get(&limit).is_some_and(|lent| lent.waiting.contains_key(&partition))
     }
 
     /// Nobody waits for a limit that is no more.
@@ -134,11 +146,15 @@ impl Ledger {
     }
 
     fn forget_if_empty(&mut self, limit: LimitId) {
-        let is_empty =
-            |lent: &Lent| lent.leased == 0 && lent.returning == 0 && lent.waiting.is_empty();
-        if self.limits.get(&limit).is_some_and(is_empty) {
+        if self.limits.get(&limit).is_some_and(Lent::is_empty) {
             self.limits.remove(&limit);
         }
+    }
+}
+
+impl Lent {
+    fn is_empty(&self) -> bool {
+        self.leased == 0 && self.returning == 0 && self.waiting.is_empty()
     }
 }
 

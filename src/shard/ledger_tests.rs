@@ -44,13 +44,20 @@ fn a_restart_remembers_what_partitions_hold() {
 fn who_gets_nothing_waits_and_is_served_by_a_return() {
     let mut ledger = Ledger::default();
     ledger.restore(&[held(10, 4)]);
-    assert!(ledger.lease(LIMIT, 10, ONE).is_none() && ledger.lease(LIMIT, 10, OTHER).is_none());
+    assert!(ledger.lease(LIMIT, 10, ONE).is_none());
+    ledger.wait(LIMIT, ONE, UtcMs(1000));
+    ledger.wait(LIMIT, OTHER, UtcMs(2000));
     assert_eq!((ledger.waited_for(), ledger.wanted(LIMIT, 10)), (vec![LIMIT], 2));
     ledger.announce_return(LIMIT, 1);
     assert_eq!(ledger.wanted(LIMIT, 10), 1, "one is on its way");
     ledger.give_back(LIMIT, 1);
     assert!(ledger.lease(LIMIT, 10, OTHER).is_some());
     assert!(ledger.waits(LIMIT, ONE) && !ledger.waits(LIMIT, OTHER));
+    ledger.stop_waiting(UtcMs(1000));
+    assert!(ledger.waits(LIMIT, ONE));
+    ledger.stop_waiting(UtcMs(1001));
+    assert_eq!(ledger.waited_for(), []);
+    ledger.wait(LIMIT, ONE, UtcMs(3000));
     ledger.dismiss(LIMIT);
     assert_eq!(ledger.waited_for(), []);
 }

@@ -15,6 +15,7 @@ use crate::domain::input::LimitId;
 use crate::domain::policy::Policy;
 use crate::domain::reasons::{RejectCounts, RejectReason};
 use crate::domain::submission::Lost;
+use crate::domain::units::UtcMs;
 use crate::engine::{Outputs, Partition};
 use crate::journal::CommitNo;
 use crate::outbox::{OutboxError, Release, Withheld};
@@ -402,8 +403,17 @@ impl Worker {
             return;
         }
         let Some(view) = view else { return };
+        let now = self.leases_now();
         let mut ledger = self.parts.ledger.lock().unwrap_or_else(PoisonError::into_inner);
-        leases::serve(self.out.wants.drain(..), view, &mut ledger, &mut self.leases);
+        leases::serve(self.out.wants.drain(..), (view, now), &mut ledger, &mut self.leases);
+    }
+
+    /// The clock that partitions stamp their grants with.
+    fn leases_now(&self) -> UtcMs {
+        match self.parts.policy.clock {
+            ClockMode::System => self.parts.clock.now(),
+            ClockMode::Fixes => leases::newest_clock(&self.parts.partitions),
+        }
     }
 
     /// Looks after limits: all of them after a publication and now and then, those that somebody waits for often.
@@ -411,7 +421,7 @@ impl Worker {
         let now_ns = self.parts.clock.monotonic_ns();
         let Some(view) = view.filter(|_| now_ns >= self.next_wait_ns) else { return };
         self.next_wait_ns = now_ns + WAITING_EVERY_NS;
-        let now = self.parts.clock.now();
+        let now = self.leases_now();
         let review = Review { partitions: &self.parts.partitions, view, now };
         let mut ledger = self.parts.ledger.lock().unwrap_or_else(PoisonError::into_inner);
         if now_ns >= self.next_review_ns {

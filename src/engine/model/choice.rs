@@ -7,7 +7,7 @@ use crate::domain::reasons::SuppressReason::{
 };
 
 use super::super::testkit::NOON;
-use super::places::{Brought, Device, Model, Moment, Phase, Run, Trigger};
+use super::places::{Brought, Device, Model, Moment, Phase, Run, Trigger, Why};
 
 impl Model {
     pub(super) fn decide(&self, device: &mut Device, moment: &Moment, brought: &mut Brought) {
@@ -17,8 +17,12 @@ impl Model {
             let trigger = device.triggers[place].clone();
             let run = self.runs.iter().find(|run| run.spec.id.0 == campaign).unwrap();
             let inside = device.stays.iter().any(|stay| stay.inside && stay.fence == trigger.fence);
-            let wanted = moment.fix || trigger.stopped.is_none();
             let exit = trigger.kind == Transition::Exit;
+            let wanted = match moment.why {
+                Why::Fix | Why::Hint(_) => true,
+                Why::Timer => trigger.stopped.is_none(),
+                Why::Silence => exit,
+            } && self.concerns(device, trigger.fence, moment);
             if trigger.phase != Phase::Open || !wanted || !(inside || exit) {
                 continue;
             }
@@ -63,6 +67,10 @@ impl Model {
         let spec = &run.spec;
         let test = spec.mode == RunMode::Testing;
         let fence = self.fences.iter().find(|fence| fence.id == trigger.fence);
+        let (seen_at, accuracy_m) = match moment.why {
+            Why::Timer => self.heard_at(device, trigger.fence),
+            Why::Fix | Why::Hint(_) | Why::Silence => (moment.seen_at, moment.accuracy_m),
+        };
         let size_m = fence.map_or(0.0, |fence| fence.radius_m);
         let span = span(spec, moment.at, trigger);
         let mine = |used: &&(u32, RunMode, i64, i64)| used.0 == spec.id.0 && used.1 == spec.mode;
@@ -84,8 +92,8 @@ impl Model {
             (App, spec.apps.iter().all(|app| app.0 != moment.app)),
             (Window, minute < i64::from(spec.windows[0].start_min)),
             (TestDevice, test && device.number != 1),
-            (Accuracy, moment.accuracy_m > 100 && f64::from(moment.accuracy_m) > size_m),
-            (Age, moment.now - moment.seen_at > 300_000),
+            (Accuracy, accuracy_m > 100 && f64::from(accuracy_m) > size_m),
+            (Age, moment.now - seen_at > 300_000),
             (SuppressReason::Frequency, bucket_used),
             (DailyCap, !test && self.daily_cap.is_some_and(|cap| pushes_today >= cap.into())),
         ];

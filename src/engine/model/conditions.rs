@@ -4,13 +4,14 @@ use crate::domain::campaign::Condition;
 use crate::domain::decision::Transition;
 use crate::domain::reasons::SuppressReason::State;
 
-use super::places::{Brought, Device, Model, Moment, Phase, Stay, Trigger};
+use super::places::{Brought, Device, Model, Moment, Phase, Stay, Trigger, Why};
 
 impl Model {
     pub(super) fn come_true(&self, device: &mut Device, moment: &Moment, brought: &mut Brought) {
         for place in 0..device.stays.len() {
             while let Some(deadline) = device.stays[place].deadline()
                 && device.stays[place].inside
+                && self.concerns(device, device.stays[place].fence, moment)
                 && deadline <= moment.at
             {
                 self.dwelt(device, place, brought);
@@ -29,10 +30,15 @@ impl Model {
                 device.triggers[place] = moved;
             }
         }
-        for trigger in device.triggers.iter_mut().filter(|one| inside.contains(&one.fence)) {
+        for place in 0..device.triggers.len() {
+            let fence = device.triggers[place].fence;
+            if !inside.contains(&fence) || !self.concerns(device, fence, moment) {
+                continue;
+            }
+            let trigger = &mut device.triggers[place];
             let run = self.runs.iter().find(|run| run.spec.id.0 == trigger.campaign).unwrap();
             trigger.phase = match trigger.phase {
-                Phase::AwaitsInside if moment.fix => {
+                Phase::AwaitsInside if moment.why != Why::Timer => {
                     trigger.since = moment.at;
                     match run.spec.condition {
                         Condition::Dwell { dwell_s } => {

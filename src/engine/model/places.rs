@@ -10,6 +10,8 @@ pub(in crate::engine) struct Line {
     pub(in crate::engine) id: u32,
     pub(in crate::engine) center_m: f64,
     pub(in crate::engine) radius_m: f64,
+    /// The store whose signal range it is.
+    pub(in crate::engine) store: Option<u32>,
 }
 
 impl Line {
@@ -104,12 +106,25 @@ impl Trigger {
 pub(super) struct Device {
     pub(super) number: u32,
     pub(super) last: Option<Spot>,
+    /// The last instant it was heard of as a whole: of its last fix, or of hints before the first.
+    pub(super) heard: Option<i64>,
+    /// Of each store whether the last hint puts the device inside, and when it was made.
+    pub(super) hints: Vec<(u32, bool, i64)>,
     pub(super) jumped: Option<Spot>,
     pub(super) epoch: u64,
     pub(super) stays: Vec<Stay>,
     pub(super) triggers: Vec<Trigger>,
     /// Campaign, mode, span, instant of every job there ever was.
     pub(super) used: Vec<(u32, RunMode, i64, i64)>,
+}
+
+/// What brought a turn about.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Why {
+    Fix,
+    Hint(u32),
+    Timer,
+    Silence,
 }
 
 /// The instant a turn is about.
@@ -120,8 +135,7 @@ pub(super) struct Moment {
     pub(super) now: i64,
     pub(super) accuracy_m: u16,
     pub(super) app: u32,
-    /// Whether a fix has come; a timer tries only what was never tried.
-    pub(super) fix: bool,
+    pub(super) why: Why,
 }
 
 /// All of it.
@@ -133,11 +147,11 @@ pub(in crate::engine) struct Model {
     /// The epoch in which campaigns last changed.
     pub(in crate::engine) changed: u64,
     pub(in crate::engine) daily_cap: Option<u16>,
-    devices: Vec<Device>,
+    pub(super) devices: Vec<Device>,
 }
 
-const GAP: i64 = 1_800_000;
-const STALE: i64 = 300_000;
+pub(super) const GAP: i64 = 1_800_000;
+pub(super) const STALE: i64 = 300_000;
 
 impl Model {
     pub(in crate::engine) fn new(
@@ -155,7 +169,12 @@ impl Model {
             Some(at) => self.devices.remove(at),
             None => self.fresh(number),
         };
-        if let Some(last) = device.last {
+        if device.last.is_none() && device.heard.is_none_or(|heard| (spot.at - heard).abs() <= GAP)
+        {
+            self.follow(&mut device, spot, now, &mut brought);
+        } else {
+            let heard = device.heard.unwrap();
+            let last = device.last.unwrap_or(Spot { at: heard, ..spot });
             let elapsed = spot.at - last.at;
             let jumps = |from: Spot| {
                 let elapsed_s = f64::from(u32::try_from((spot.at - from.at) / 1000).unwrap());
@@ -174,12 +193,10 @@ impl Model {
                 brought.rejected += 1;
             } else {
                 if elapsed > GAP || jumps(last) {
-                    self.silence(&mut device, last, now, &mut brought);
+                    self.silence(&mut device, spot.at, now, &mut brought);
                 }
                 self.follow(&mut device, spot, now, &mut brought);
             }
-        } else {
-            self.follow(&mut device, spot, now, &mut brought);
         }
         self.devices.push(device);
         self.devices.sort_by_key(|device| device.number);
@@ -191,24 +208,18 @@ impl Model {
         let mut brought = Brought::default();
         let mut done = (i64::MIN, 0);
         loop {
-            let due = self.devices.iter().flat_map(|device| {
-                let last = device.last.map_or(i64::MIN, |last| last.at);
-                let fresh = move |deadline: &i64| *deadline <= now && deadline - last < STALE;
-                deadlines(device).into_iter().filter(fresh).map(|at| (at, device.number))
+            let model = &*self;
+            let due = model.devices.iter().flat_map(|device| {
+                let fresh = move |(deadline, fence): &(i64, u32)| {
+                    *deadline <= now && deadline - model.heard_at(device, *fence).0 < STALE
+                };
+                deadlines(device).into_iter().filter(fresh).map(|(at, _)| (at, device.number))
             });
             let Some(next) = due.filter(|due| *due > done).min() else { return brought };
             done = next;
             let at = self.devices.iter().position(|device| device.number == next.1).unwrap();
             let mut device = self.devices.remove(at);
-            let last = device.last.unwrap();
-            let moment = Moment {
-                at: next.0,
-                seen_at: last.at,
-                now,
-                accuracy_m: last.accuracy_m,
-                app: last.app,
-                fix: false,
-            };
+            let moment = Moment { at: next.0, ..known(&device, now, Why::Timer) };
             self.reconcile(&mut device, &moment, &mut brought);
             self.come_true(&mut device, &moment, &mut brought);
             self.decide(&mut device, &moment, &mut brought);
@@ -222,10 +233,12 @@ impl Model {
         triggers.filter(|trigger| trigger.phase == Phase::Open).count() as u64
     }
 
-    fn fresh(&self, number: u32) -> Device {
+    pub(super) fn fresh(&self, number: u32) -> Device {
         Device {
             number,
             last: None,
+            heard: None,
+            hints: Vec::new(),
             jumped: None,
             epoch: self.epoch,
             stays: Vec::new(),
@@ -234,20 +247,17 @@ impl Model {
         }
     }
 
-    fn silence(&self, device: &mut Device, last: Spot, now: i64, brought: &mut Brought) {
+    pub(super) fn silence(&self, device: &mut Device, until: i64, now: i64, brought: &mut Brought) {
         if device.stays.is_empty() {
             return;
         }
-        let moment = Moment {
-            at: last.at,
-            seen_at: last.at,
-            now,
-            accuracy_m: last.accuracy_m,
-            app: last.app,
-            fix: true,
-        };
+        let moment = known(device, now, Why::Silence);
         self.reconcile(device, &moment, brought);
-        let ended = std::mem::take(&mut device.stays);
+        let stays = std::mem::take(&mut device.stays);
+        let (kept, ended): (Vec<_>, Vec<_>) = stays
+            .into_iter()
+            .partition(|stay| self.hinted(device, stay.fence, until) == Some(true));
+        device.stays = kept;
         for stay in ended {
             self.ended(device, &stay, brought);
         }
@@ -256,16 +266,19 @@ impl Model {
 
     fn follow(&self, device: &mut Device, spot: Spot, now: i64, brought: &mut Brought) {
         let Spot { at, accuracy_m, app, .. } = spot;
-        let moment = Moment { at, seen_at: at, now, accuracy_m, app, fix: true };
+        let moment = Moment { at, seen_at: at, now, accuracy_m, app, why: Why::Fix };
         self.reconcile(device, &moment, brought);
         device.jumped = None;
         device.last = Some(spot);
+        device.heard = Some(at);
         let (mut ended, mut entered) = (Vec::new(), Vec::new());
         for fence in self.fences.iter().filter(|fence| self.is_watched(fence.id)) {
             let place = device.stays.iter().position(|stay| stay.fence == fence.id);
             let away_m = fence.away_m(spot.north_m);
             let fine = accuracy_m <= 100 || f64::from(accuracy_m) <= fence.radius_m;
-            match (place, away_m == 0.0) {
+            let hinted = self.hinted(device, fence.id, at);
+            match (place, hinted.unwrap_or(away_m == 0.0)) {
+                (Some(place), false) if hinted.is_some() => ended.push(device.stays.remove(place)),
                 (None, true) if fine => entered.push(fence.id),
                 (None, _) => {}
                 (Some(place), true) => {
@@ -285,11 +298,23 @@ impl Model {
                 }
             }
         }
+        self.changed(device, ended, entered, &moment, brought);
+    }
+
+    /// Stays that ended and fences that were entered, and what comes of it.
+    pub(super) fn changed(
+        &self,
+        device: &mut Device,
+        ended: Vec<Stay>,
+        entered: Vec<u32>,
+        moment: &Moment,
+        brought: &mut Brought,
+    ) {
         for fence in &entered {
             device.stays.push(Stay {
                 fence: *fence,
                 began: self.epoch,
-                entered_at: at,
+                entered_at: moment.at,
                 pending: self.dwells_at(*fence, self.epoch),
                 met: Vec::new(),
                 outside: 0,
@@ -305,16 +330,17 @@ impl Model {
         for fence in entered {
             for run in self.watchers(fence) {
                 if run.spec.condition == Condition::Enter {
-                    self.open(device, Trigger::of(run, fence, Transition::Enter, at), brought);
+                    let enter = Trigger::of(run, fence, Transition::Enter, moment.at);
+                    self.open(device, enter, brought);
                 }
             }
         }
-        self.come_true(device, &moment, brought);
-        self.decide(device, &moment, brought);
+        self.come_true(device, moment, brought);
+        self.decide(device, moment, brought);
     }
 
     /// Publications since the device's last turn.
-    fn reconcile(&self, device: &mut Device, _moment: &Moment, brought: &mut Brought) {
+    pub(super) fn reconcile(&self, device: &mut Device, _moment: &Moment, brought: &mut Brought) {
         let seen = std::mem::replace(&mut device.epoch, self.epoch);
         if self.changed <= seen {
             return;
@@ -357,7 +383,7 @@ impl Model {
         self.runs.iter().filter(watches).collect()
     }
 
-    fn is_watched(&self, fence: u32) -> bool {
+    pub(super) fn is_watched(&self, fence: u32) -> bool {
         !self.watchers(fence).is_empty()
     }
 
@@ -375,12 +401,22 @@ impl Model {
     }
 }
 
-/// The next instants at which something of a device may come true.
-fn deadlines(device: &Device) -> Vec<i64> {
+/// A moment that brings no news of the device itself.
+pub(super) fn known(device: &Device, now: i64, why: Why) -> Moment {
+    let at = device.heard.unwrap();
+    let (accuracy_m, app) = device.last.map_or((0, 1), |last| (last.accuracy_m, last.app));
+    Moment { at, seen_at: at, now, accuracy_m, app, why }
+}
+
+/// The next instants at which something of a device may come true, and where.
+fn deadlines(device: &Device) -> Vec<(i64, u32)> {
     let inside = |fence| device.stays.iter().any(|stay| stay.inside && stay.fence == fence);
-    let stays = device.stays.iter().filter(|stay| stay.inside).filter_map(Stay::deadline);
+    let of_stay = |stay: &Stay| Some((stay.deadline()?, stay.fence));
+    let stays = device.stays.iter().filter(|stay| stay.inside).filter_map(of_stay);
     let triggers = device.triggers.iter().filter_map(|trigger| match trigger.phase {
-        Phase::Dwelling(due) | Phase::Armed(due) if inside(trigger.fence) => Some(due),
+        Phase::Dwelling(due) | Phase::Armed(due) if inside(trigger.fence) => {
+            Some((due, trigger.fence))
+        }
         Phase::Dwelling(_) | Phase::Armed(_) | Phase::AwaitsInside | Phase::Open => None,
     });
     stays.chain(triggers).collect()

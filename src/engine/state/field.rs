@@ -133,7 +133,7 @@ macro_rules! record {
 record! {
     PointE7 { lat, lon }
     Bucket { mode, span }
-    Stay { target, began, entered_at, next_dwell_s, outside, inside, seen_in }
+    Stay { target, began, entered_at, next_dwell_s, outside, inside, seen_in, hinted_s }
     Trigger { campaign, target, made_in, phase, transition, stopped_by, due_at, since }
     UsedBucket { campaign, bucket, keep_until }
     Hint { place, verdict, fixed_at }
