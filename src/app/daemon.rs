@@ -27,6 +27,7 @@ use crate::identity::Keyring;
 use crate::ingest::endpoint::Endpoint;
 use crate::ingest::figures::IngestFigures;
 use crate::ingest::http::{self, HttpIntake};
+use crate::journal::disk::{Disk, RealDisk};
 use crate::journal::{Checkpoints, Journal, ShardLog};
 use crate::outbox::{Clocks, Outbox};
 use crate::shard::checkpoints::CheckpointThread;
@@ -93,7 +94,8 @@ impl Daemon {
     /// The first part that cannot start, and why.
     pub fn start(config: &Config) -> anyhow::Result<Self> {
         let data = &config.daemon.data_dir;
-        std::fs::create_dir_all(data).with_context(|| format!("making {}", data.display()))?;
+        let made = RealDisk.create_dir(data).and_then(|()| RealDisk.create_dir(&outbox_dir(data)));
+        made.with_context(|| format!("making {}", data.display()))?;
         let shards = config.shard.shards_on(processors());
         let store = Store::open(&snapshot_dir(config)).context("the snapshot store")?;
         let ground = ground(config, data, &store, shards)?;
@@ -220,6 +222,10 @@ fn snapshot_dir(config: &Config) -> PathBuf {
     config.snapshots.dir.clone().unwrap_or_else(default)
 }
 
+fn outbox_dir(data: &Path) -> PathBuf {
+    data.join("outbox")
+}
+
 fn server_identity(config: &Config) -> anyhow::Result<ServerIdentity> {
     let daemon = &config.daemon;
     let identity = match (&daemon.tls_cert, &daemon.tls_key) {
@@ -241,7 +247,7 @@ fn ground(config: &Config, data: &Path, store: &Store, shards: usize) -> anyhow:
     let checkpoints = Checkpoints::open(&config.journal.dir, &keyring)?;
     let clock_cell = Arc::new(OnceLock::<Clock>::new());
     let outbox = Outbox::open(
-        &data.join("outbox"),
+        &outbox_dir(data),
         config.outbox.clone(),
         outbox_clocks(config.policy.clock, &clock_cell),
     )?;

@@ -240,6 +240,7 @@ impl Worker {
         });
         self.release_parcels();
         self.lease_wanted(view);
+        self.sample.batches += 1;
         self.publish_figures();
     }
 
@@ -397,7 +398,6 @@ impl Worker {
 
     fn publish_figures(&mut self) {
         self.sample.counts = self.out.counts;
-        self.sample.batches += 1;
         self.sample.epoch = self.epoch.0;
         self.sample.devices = self.parts.partitions.iter().map(|one| one.devices() as u64).sum();
         self.sample.device_bytes = self.parts.partitions.iter().map(|one| one.bytes() as u64).sum();
