@@ -142,6 +142,7 @@ impl Worker {
     /// Whether all is done that can be. A full outbox is not waited for: what is not stepped goes back to its
     /// senders, and what the outbox has no room for is in the journal, where recovery finds it.
     fn has_ended(&mut self, idle: bool) -> bool {
+        self.parts.log.stop_waiting_for_room();
         if self.parts.outbox.is_full() {
             self.refuse_waiting(Lost::Stopped);
             if self.unsynced.iter().all(|batch| batch.is_withheld) {
