@@ -29,6 +29,7 @@ use crate::ingest::endpoint::{Endpoint, EndpointParts, IdentitySwitch};
 use crate::ingest::figures::IngestFigures;
 use crate::ingest::http::{self, HttpIntake};
 use crate::ingest::transport::LastingKeys;
+use crate::journal::disk::{Disk, RealDisk};
 use crate::journal::{CHECKPOINT_FORMAT, Checkpoints, Journal, LOG_FORMAT, ShardLog};
 use crate::outbox::codec::RECORD_VERSION;
 use crate::outbox::{Clocks, Outbox};
@@ -103,7 +104,8 @@ impl Daemon {
     /// The first part that cannot start, and why.
     pub fn start(config: &Config) -> anyhow::Result<Self> {
         let data = &config.daemon.data_dir;
-        std::fs::create_dir_all(data).with_context(|| format!("making {}", data.display()))?;
+        let made = RealDisk.create_dir(data).and_then(|()| RealDisk.create_dir(&outbox_dir(data)));
+        made.with_context(|| format!("making {}", data.display()))?;
         let shards = config.shard.shards_on(processors());
         let store = open_store(config)?;
         let ground = ground(config, data, &store, shards)?;
@@ -242,6 +244,10 @@ fn open_store(config: &Config) -> anyhow::Result<Store> {
     Ok(store.with_max_bytes(config.snapshots.max_bytes))
 }
 
+fn outbox_dir(data: &Path) -> PathBuf {
+    data.join("outbox")
+}
+
 fn server_identity(config: &Config) -> anyhow::Result<ServerIdentity> {
     let daemon = &config.daemon;
     let identity = match (&daemon.tls_cert, &daemon.tls_key) {
@@ -263,7 +269,7 @@ fn ground(config: &Config, data: &Path, store: &Store, shards: usize) -> anyhow:
     let checkpoints = Checkpoints::open(&config.journal.dir, &keyring)?;
     let clock_cell = Arc::new(OnceLock::<Clock>::new());
     let outbox = Outbox::open(
-        &data.join("outbox"),
+        &outbox_dir(data),
         config.outbox.clone(),
         outbox_clocks(config.policy.clock, &clock_cell),
     )?;

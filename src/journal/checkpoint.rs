@@ -2,9 +2,9 @@
 //! from its beginning.
 //!
 //! Each is one file, written under a temporary name, synced, renamed, and its folder synced: it is
-//! there wholly or not at all. The last two of each partition are kept. Should the newest be
-//! damaged, the one before serves, and for that the log is trimmed only behind the last but one.
-//! The bytes of the state are the caller's.
+//! there wholly or not at all. Many at once share two syncs. The last two of each partition are
+//! kept. Should the newest be damaged, the one before serves, and for that the log is trimmed only
+//! behind the last but one. The bytes of the state are the caller's.
 
 use std::collections::VecDeque;
 use std::io::{self, Write};

@@ -37,7 +37,7 @@ pub(super) struct Shared {
     pub(super) synced_end: AtomicU64,
     /// Set once, by the writer, when it stops for good.
     pub(super) failure: OnceLock<JournalFailure>,
-    /// Set once, by the handle: the writer must not wait for room on the disk any longer. It orders
+    /// Set at the end, by the handle or a shard: the writer must not wait for room on the disk any longer. It orders
     /// nothing else.
     pub(super) closing: AtomicBool,
     pub(super) figures: JournalFigures,

@@ -110,6 +110,14 @@ impl ShardLog {
         self.shared.failure.get()
     }
 
+    /// At the end: if the writer waits for room on a full disk, it gives up, and the journal fails. Whoever asks for
+    /// the end does not wait for somebody to make room.
+    pub fn stop_waiting_for_room(&self) {
+        if self.shared.figures.sample().disk_full {
+            self.shared.closing.store(true, Ordering::Relaxed);
+        }
+    }
+
     /// Has the writer call `waker` after each sync that carried this shard's commits, and on
     /// failure. It runs on the writer's thread and must not block. Only the first call counts.
     pub fn on_synced(&self, waker: impl Fn() + Send + Sync + 'static) {

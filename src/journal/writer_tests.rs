@@ -127,6 +127,23 @@ fn an_error_from_writing_is_final_and_its_bytes_are_cut() {
 }
 
 #[test]
+fn a_full_disk_is_not_waited_for_at_the_end() {
+    let disk = SimDisk::new();
+    let (journal, mut logs) = begin(&disk, 1);
+    let first = append(&mut logs[0], 0, 1);
+    eventually("synced", || logs[0].synced() == first);
+    logs[0].stop_waiting_for_room();
+    disk.set_capacity(Some(journal.synced_end().0 + 700));
+    append(&mut logs[0], 0, 2);
+    eventually("full", || journal.figures().sample().full_waits > 0);
+    eventually("given up", || {
+        logs[0].stop_waiting_for_room();
+        logs[0].failed().is_some()
+    });
+    assert_eq!(logs[0].synced(), first);
+}
+
+#[test]
 fn a_full_disk_stops_acks_until_there_is_room() {
     let disk = SimDisk::new();
     let (journal, mut logs) = begin(&disk, 1);

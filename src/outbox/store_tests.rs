@@ -187,6 +187,20 @@ async fn an_error_of_the_disk_is_final_and_nothing_after_it_shows() {
 }
 
 #[tokio::test]
+async fn a_panic_of_its_thread_is_said_and_wakes_who_waits() {
+    let dir = tempdir().expect("a folder");
+    let now: super::config::ReadClock = std::sync::Arc::new(|| NOON);
+    let clocks = super::Clocks::both(now, std::sync::Arc::new(|| 0));
+    let probe = std::sync::Arc::new(|| -> std::io::Result<u64> { panic!("a bug of ours") });
+    let outbox = super::Outbox::open_with_space(dir.path(), OutboxConfig::default(), clocks, probe);
+    let outbox = outbox.expect("it opens");
+    until("it has stopped", || outbox.ended().is_some()).await;
+    assert!(outbox.ended().expect("it has").to_string().contains("panicked"));
+    assert!(outbox.is_full());
+    assert!(outbox.close().is_err());
+}
+
+#[tokio::test]
 async fn a_close_writes_what_waits() {
     let dir = tempdir().expect("a folder");
     let world = World::new();

@@ -104,6 +104,25 @@ async fn a_shard_that_ends_loses_its_tickets() {
 }
 
 #[tokio::test]
+async fn a_clock_that_stepped_closes_intake_until_it_is_accepted() {
+    let (boxes, _inboxes): (Vec<_>, Vec<_>) = (0..1).map(|_| mailbox(100)).unzip();
+    let (clock, hands) = Clock::manual(UtcMs(0));
+    let failed = Arc::new(Failed::default());
+    let router =
+        Router::new(Deal::new(1), boxes, clock.clone(), Policy::default(), Arc::clone(&failed));
+    hands.step_ms(3_600_000);
+    let _noticed = clock.now();
+    let refused = router.submit(submission(vec![fix(1, 0)])).await.expect_err("it stepped");
+    assert!(refused.to_string().contains("clock"), "{refused}");
+    clock.accept_step();
+    router.submit(submission(vec![fix(1, 0)])).await.expect("an operator has looked");
+    failed.note("the first reason");
+    failed.note("another");
+    let refused = router.submit(submission(vec![fix(1, 0)])).await.expect_err("a part failed");
+    assert!(refused.to_string().contains("the first reason"), "{refused}");
+}
+
+#[tokio::test]
 async fn nothing_is_taken_while_draining() {
     let (router, _inboxes) = router(1, 100);
     router.drain();

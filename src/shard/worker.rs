@@ -158,6 +158,7 @@ impl Worker {
     /// Whether all is done that can be. A full outbox is not waited for: what is not stepped goes back to its
     /// senders, and what the outbox has no room for is in the journal, where recovery finds it.
     fn has_ended(&mut self, idle: bool) -> bool {
+        self.parts.log.stop_waiting_for_room();
         if self.parts.outbox.is_full() {
             self.refuse_waiting(Lost::Stopped);
             if self.unsynced.iter().all(|batch| batch.is_withheld) {
@@ -256,6 +257,7 @@ impl Worker {
         });
         self.release_parcels();
         self.lease_wanted(view);
+        self.sample.batches += 1;
         self.publish_figures();
     }
 
@@ -434,7 +436,6 @@ impl Worker {
 
     fn publish_figures(&mut self) {
         self.sample.counts = self.out.counts;
-        self.sample.batches += 1;
         self.sample.epoch = self.epoch.0;
         self.sample.devices = self.parts.partitions.iter().map(|one| one.devices() as u64).sum();
         self.sample.device_bytes = self.parts.partitions.iter().map(|one| one.bytes() as u64).sum();

@@ -187,6 +187,7 @@ async fn with_its_snapshot_the_timer_fires() {
 async fn figures_are_there_before_the_first_batch() {
     let bench = Bench::start(dwelling(&loaded()), OutboxConfig::default());
     eventually("the restored device counts", || bench.figures.sample().devices == 1);
+    assert_eq!(bench.figures.sample().batches, 0);
     bench.end().await;
 }
 
