@@ -38,14 +38,20 @@ fn held(tiles: &[Ring], p: PointE7) -> usize {
 }
 
 #[test]
-fn a_point_on_a_slanting_edge_belongs_to_the_east_of_it() {
-    let (low, high) = ((1_269_669_356, 375_724_489), (1_269_670_535, 375_725_668));
-    let west = [ring(&[low, high, (1_269_660_000, 375_725_000)])];
-    let east = [ring(&[high, low, (1_269_680_000, 375_725_000)])];
-    // The ends of the edge belong to whoever else meets there.
-    for step in 1..1_179 {
-        let p = at(1_269_669_356 + step, 375_724_489 + step);
-        assert!(!contains(&west, p) && contains(&east, p), "{p:?}");
+fn a_point_on_a_slanting_edge_belongs_to_the_north_of_it() {
+    for lean in [1, -1] {
+        let on = |step: i64| (1_269_669_356 + lean * step, 375_724_489 + step);
+        let (low, high) = (on(0), on(1_179));
+        let west = ring(&[low, high, (1_269_660_000, 375_725_000)]);
+        let east = ring(&[high, low, (1_269_680_000, 375_725_000)]);
+        let (north, south) = if lean > 0 { (west, east) } else { (east, west) };
+        // The ends of the edge belong to whoever else meets there.
+        for step in 1..1_179 {
+            let (lon, lat) = on(step);
+            let p = at(i32::try_from(lon).unwrap(), i32::try_from(lat).unwrap());
+            assert!(contains(std::slice::from_ref(&north), p), "{p:?}");
+            assert!(!contains(std::slice::from_ref(&south), p), "{p:?}");
+        }
     }
 }
 

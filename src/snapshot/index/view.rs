@@ -353,7 +353,9 @@ fn test_polygon(head: PolygonHead, tail: &[ArchivedU32], [x, y]: [u32; 2]) -> bo
         // What the builder wrote never overflows; a hostile block may, and must not panic.
         let crossing = (x2 - x1).wrapping_mul(y - y1).wrapping_add(x1.wrapping_mul(rise));
         let here = x.wrapping_mul(rise);
-        inside ^= spans & ((crossing > 0) ^ (crossing > here));
+        // A point on the edge is north of it, by the rule of `geo::polygon`.
+        let east = (crossing > here) | ((crossing == here) & (x1 < x2));
+        inside ^= spans & ((crossing > 0) ^ east);
     }
     inside
 }
