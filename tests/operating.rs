@@ -112,7 +112,7 @@ async fn a_reload_takes_up_policy_tokens_and_nothing_of_a_bad_config() {
 }
 
 /// Test machines have small disks.
-const QUIET_RESERVE: (&str, &str) = ("GEOFENCED__OUTBOX__DISK_RESERVE_BYTES", "1000000");
+const QUIET_RESERVE: (&str, &str) = ("GEOFENCED__OUTBOX__DISK_RESERVE_BYTES", "0");
 
 fn device(number: u32) -> String {
     format!("00000000-0000-4000-8000-{number:012}")

@@ -32,7 +32,7 @@ fn the_paste_gives_a_push_to_yourself() {
         .env("HTTP", tcp.to_string())
         .env("TMPDIR", home.path())
         // Test machines have small disks.
-        .env("GEOFENCED__OUTBOX__DISK_RESERVE_BYTES", "1000000")
+        .env("GEOFENCED__OUTBOX__DISK_RESERVE_BYTES", "0")
         .output()
         .unwrap();
     let said = String::from_utf8(output.stdout).unwrap();

@@ -91,7 +91,7 @@ fn main() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            eprintln!("loadtest: {error:#}");
+            eprintln!("loadtest: {}", geofenced::app::failure::text(&error));
             ExitCode::FAILURE
         }
     }

@@ -65,7 +65,7 @@ impl Report {
             "missing": self.verdict.missing,
             "repeated": self.verdict.repeated,
             "unexpected": self.verdict.unexpected,
-            "daemon_cpu_s": self.usage.map(|_known| self.cpu_s),
+            "daemon_cpu_s": self.usage.map(|_known| (self.cpu_s * 100.0).round() / 100.0),
             "daemon_rss_mb": self.usage.map(Usage::peak_rss_mb),
             "journal_checked": self.journal_checked,
         })

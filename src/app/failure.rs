@@ -24,7 +24,8 @@ pub fn of_replay(error: ReplayError) -> anyhow::Error {
 }
 
 /// The error and its causes, without those that it has told in its own words.
-pub(super) fn text(error: &anyhow::Error) -> String {
+#[must_use]
+pub fn text(error: &anyhow::Error) -> String {
     let mut text = String::new();
     for cause in error.chain().map(ToString::to_string) {
         if text.is_empty() {
