@@ -40,7 +40,7 @@ async fn daemon(more: &[(&str, &str)]) -> Daemon {
     let mut overrides = vec![
         ("GEOFENCED__POLICY__CLOCK", "fixes"),
         ("GEOFENCED__SHARD__SHARDS", "2"),
-        ("GEOFENCED__OUTBOX__DISK_RESERVE_BYTES", "1000000"),
+        ("GEOFENCED__OUTBOX__DISK_RESERVE_BYTES", "0"),
     ];
     overrides.extend(more);
     let daemon = Daemon::start(&overrides);

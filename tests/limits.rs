@@ -34,7 +34,7 @@ async fn a_total_is_used_up_and_not_exceeded() {
     let mut daemon = Daemon::start(&[
         ("GEOFENCED__POLICY__CLOCK", "fixes"),
         ("GEOFENCED__SHARD__SHARDS", "2"),
-        ("GEOFENCED__OUTBOX__DISK_RESERVE_BYTES", "1000000"),
+        ("GEOFENCED__OUTBOX__DISK_RESERVE_BYTES", "0"),
     ]);
     daemon.snapshot(FENCES, CAMPAIGNS, date(2026, 1, 1)).await;
     let client = daemon.client().await;

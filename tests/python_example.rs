@@ -252,7 +252,7 @@ const CAMPAIGNS: &[u8] = br#"{"accounts": [{"id": 1, "name": "Test", "time_zone"
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pings_are_decided_once_however_often_they_are_sent() {
     let Some(python) = python() else { return };
-    let overrides = [("GEOFENCED__OUTBOX__DISK_RESERVE_BYTES", "1000000")];
+    let overrides = [("GEOFENCED__OUTBOX__DISK_RESERVE_BYTES", "0")];
     let daemon = support::Daemon::start(&overrides);
     let now = Clock::start(UtcMs::MIN).now();
     let now = jiff::Timestamp::from_millisecond(now.0).expect("within the years of jiff");

@@ -26,7 +26,7 @@ const LOOKS: u32 = 600;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_restart_renews_schedules_and_passes_over_a_damaged_epoch() {
-    let mut daemon = Daemon::start(&[("GEOFENCED__OUTBOX__DISK_RESERVE_BYTES", "1000000")]);
+    let mut daemon = Daemon::start(&[("GEOFENCED__OUTBOX__DISK_RESERVE_BYTES", "0")]);
     daemon.snapshot(FENCES, CAMPAIGNS, date(2026, 1, 1)).await;
     assert!(daemon.sigterm().success());
     daemon.restart();

@@ -4,7 +4,7 @@
 //! of [`shutdown`](crate::shutdown), in the direction of the flow.
 
 use std::net::{SocketAddr, TcpListener};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 

@@ -1,17 +1,15 @@
 //! Polygons: even-odd over all rings, straight edges in longitude and latitude, decided in integers.
 //!
 //! The half-open rule: an edge counts for the rows from its lower end (included) to its upper end (left
-//! out), and only for points to its west. That is where a point is after the smallest move north: so one on an
-//! edge that leans east is to its west, one on an edge that leans west is to its east, and one on an upright edge,
-//! which such a move leaves on it, is to its east as well. All this depends on the point and the line alone, not on
-//! where an edge ends, so two neighbours give each point of their common border to exactly one of them, also where
-//! one has a vertex on it that the other lacks.
+//! out), and only for points to its west. That is where a point is after an infinitesimal step to the
+//! north-north-east ([`steps_west_of`]), so that it lies on no edge. All this depends on the point and the line
+//! alone, not on where an edge ends, so two neighbours give each point of their common border to exactly one of
+//! them, also where one has a vertex on it that the other lacks.
 //!
 //! The row of the north pole has nothing north of it to belong to, so there an edge counts on its upper end too:
 //! the row goes to whom it would by the points just below it, and a point in which edges end is to the east of
-//! all of them. So a cap that reaches +90° holds the pole at
-//! every longitude that it reaches it, as one that reaches −90° does by the general rule, and neighbours tile
-//! there as well. (A tip that touches the pole in one vertex holds nothing of it, like every upper tip.)
+//! all of them. So a cap that reaches +90° holds the pole at every longitude that it reaches it, as one that
+//! reaches −90° does by the general rule, and neighbours tile there as well. (A tip that touches the pole in one vertex holds nothing of it, like every upper tip.)
 //!
 //! A ring across the antimeridian is unwrapped, so it is tested as it is and moved by ± 360°.
 
@@ -63,7 +61,18 @@ fn is_east((a, b): Edge, p: Vertex) -> bool {
     }
     let along = i128::from(high.lon - low.lon) * i128::from(p.lat - low.lat);
     let across = i128::from(p.lon - low.lon) * i128::from(high.lat - low.lat);
-    across < along || across == along && low.lon < high.lon && !ends_here
+    let on_edge_is_west = !ends_here && steps_west_of(high.lon - low.lon, high.lat - low.lat);
+    across < along || across == along && on_edge_is_west
+}
+
+/// Whether the step takes a point on an edge to the west of it, where the edge goes by `east` and `north > 0`
+/// from its lower end to its upper. Any northward direction tiles; this one, 5 to the east for 6 to the north,
+/// also agrees with the reference sets, whose programs compute in degrees.
+#[inline]
+#[must_use]
+pub const fn steps_west_of(east: i64, north: i64) -> bool {
+    // No coordinate of a map overflows here; a hostile block's may, and must not panic.
+    east.wrapping_mul(6) > north.wrapping_mul(5)
 }
 
 /// The last row there is.

@@ -38,7 +38,9 @@ fn held(tiles: &[Ring], p: PointE7) -> usize {
 }
 
 #[test]
-fn a_point_on_a_slanting_edge_belongs_to_the_north_of_it() {
+fn a_point_on_a_slanting_edge_belongs_to_one_side_of_it() {
+    // Slope 1 is flatter than the step, so the step leads to its north-western side; so it does from any edge that
+    // leans west on to the north-eastern.
     for lean in [1, -1] {
         let on = |step: i64| (1_269_669_356 + lean * step, 375_724_489 + step);
         let (low, high) = (on(0), on(1_179));
@@ -53,6 +55,14 @@ fn a_point_on_a_slanting_edge_belongs_to_the_north_of_it() {
             assert!(!contains(std::slice::from_ref(&south), p), "{p:?}");
         }
     }
+}
+
+#[test]
+fn the_step_tells_the_slopes_of_the_reference_sets_apart() {
+    assert!(steps_west_of(1179, 1179), "the edge in w1");
+    assert!(!steps_west_of(6358, 8338), "the edge in w2");
+    assert!(!steps_west_of(0, 1) && !steps_west_of(-5, 1), "upright, and leaning west");
+    assert!(steps_west_of(6, 7) && !steps_west_of(5, 6), "its own direction goes to the east");
 }
 
 #[test]

@@ -5,8 +5,11 @@
 //! back what a smaller limit no longer covers and what nobody used for a while, above all when another
 //! partition waits; and closes the books of limits that are over.
 
+use std::sync::PoisonError;
+
 use crate::domain::ids::PartitionId;
 use crate::domain::input::{Grant, LimitId};
+use crate::domain::policy::ClockMode;
 use crate::domain::units::UtcMs;
 use crate::engine::Partition;
 use crate::engine::grants::GrantState;
@@ -14,9 +17,51 @@ use crate::snapshot::view::SnapshotView;
 
 use super::ledger::Ledger;
 use super::limits;
+use super::worker::Worker;
 
 /// Grants to journal with the next batch, before anything else that its partitions take.
 pub(super) type Planned = Vec<(PartitionId, Grant)>;
+
+impl Worker {
+    /// Leases to partitions that took their last push or wanted one in vain.
+    pub(super) fn lease_wanted(&mut self, view: Option<SnapshotView<'_>>) {
+        if self.out.wants.is_empty() {
+            return;
+        }
+        let Some(view) = view else { return };
+        let now = self.leases_now();
+        let mut ledger = self.parts.ledger.lock().unwrap_or_else(PoisonError::into_inner);
+        serve(self.out.wants.drain(..), (view, now), &mut ledger, &mut self.leases);
+    }
+
+    /// The clock that partitions stamp their grants with.
+    fn leases_now(&self) -> UtcMs {
+        match self.parts.policy.now().clock {
+            ClockMode::System => self.parts.clock.now(),
+            ClockMode::Fixes => newest_clock(&self.parts.partitions),
+        }
+    }
+
+    /// Looks after limits: all of them after a publication and now and then, those that somebody waits for often.
+    pub(super) fn review_leases(&mut self, view: Option<SnapshotView<'_>>) {
+        let now_ns = self.parts.clock.monotonic_ns();
+        let Some(view) = view.filter(|_| now_ns >= self.next_wait_ns) else { return };
+        self.next_wait_ns = now_ns + WAITING_EVERY_NS;
+        let now = self.leases_now();
+        let review = Review { partitions: &self.parts.partitions, view, now };
+        let mut ledger = self.parts.ledger.lock().unwrap_or_else(PoisonError::into_inner);
+        if now_ns >= self.next_review_ns {
+            self.next_review_ns = now_ns + REVIEW_EVERY_NS;
+            review.all(&mut ledger, &mut self.leases);
+        } else {
+            review.waiting(&mut ledger, &mut self.leases);
+        }
+    }
+}
+
+/// How often the limits that somebody waits for are looked at, and how often all of them.
+const WAITING_EVERY_NS: u64 = 100_000_000;
+const REVIEW_EVERY_NS: u64 = 10_000_000_000;
 
 /// A shard's partitions and what a review of their grants looks at.
 pub(super) struct Review<'a> {

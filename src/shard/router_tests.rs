@@ -108,8 +108,13 @@ async fn a_clock_that_stepped_closes_intake_until_it_is_accepted() {
     let (boxes, _inboxes): (Vec<_>, Vec<_>) = (0..1).map(|_| mailbox(100)).unzip();
     let (clock, hands) = Clock::manual(UtcMs(0));
     let failed = Arc::new(Failed::default());
-    let router =
-        Router::new(Deal::new(1), boxes, clock.clone(), Policy::default(), Arc::clone(&failed));
+    let router = Router::new(
+        Deal::new(1),
+        boxes,
+        clock.clone(),
+        PolicyInForce::new(Policy::default()),
+        Arc::clone(&failed),
+    );
     hands.step_ms(3_600_000);
     let _noticed = clock.now();
     let refused = router.submit(submission(vec![fix(1, 0)])).await.expect_err("it stepped");

@@ -12,7 +12,7 @@ use crossbeam::channel::{self, Receiver};
 
 use crate::domain::ids::{Epoch, InputPosition, InputSeq, PARTITIONS};
 use crate::domain::input::LimitId;
-use crate::domain::policy::Policy;
+use crate::domain::policy::{ClockMode, Policy};
 use crate::domain::reasons::{RejectCounts, RejectReason};
 use crate::domain::submission::Lost;
 use crate::domain::units::UtcMs;
@@ -25,7 +25,7 @@ use crate::snapshot::view::SnapshotView;
 use super::batch::{Step, What};
 use super::checkpoints::Rota;
 use super::figures::ShardSample;
-use super::leases::{self, Planned, Review};
+use super::leases::Planned;
 use super::mailbox::{Delivery, Parcel};
 use super::parts::{Alarm, ShardParts};
 use super::ticket::TicketPart;
@@ -61,13 +61,13 @@ pub(super) struct Worker {
     pub(super) tickets: Vec<TicketPart>,
     pub(super) steps: Vec<Step>,
     /// Leases and returns to journal with the next batch.
-    leases: Planned,
+    pub(super) leases: Planned,
     /// Returns of the batch under way.
     returns: Vec<(LimitId, i64)>,
-    next_wait_ns: u64,
-    next_review_ns: u64,
+    pub(super) next_wait_ns: u64,
+    pub(super) next_review_ns: u64,
     unsynced: VecDeque<Unsynced>,
-    out: Outputs,
+    pub(super) out: Outputs,
     pub(super) epoch: Epoch,
     /// The numbers that the partitions were last told; `None` before the first round.
     pub(super) policy: Option<Policy>,
@@ -399,41 +399,6 @@ impl Worker {
         }
     }
 
-    /// Leases to partitions that took their last push or wanted one in vain.
-    fn lease_wanted(&mut self, view: Option<SnapshotView<'_>>) {
-        if self.out.wants.is_empty() {
-            return;
-        }
-        let Some(view) = view else { return };
-        let now = self.leases_now();
-        let mut ledger = self.parts.ledger.lock().unwrap_or_else(PoisonError::into_inner);
-        leases::serve(self.out.wants.drain(..), (view, now), &mut ledger, &mut self.leases);
-    }
-
-    /// The clock that partitions stamp their grants with.
-    fn leases_now(&self) -> UtcMs {
-        match self.parts.policy.clock {
-            ClockMode::System => self.parts.clock.now(),
-            ClockMode::Fixes => leases::newest_clock(&self.parts.partitions),
-        }
-    }
-
-    /// Looks after limits: all of them after a publication and now and then, those that somebody waits for often.
-    fn review_leases(&mut self, view: Option<SnapshotView<'_>>) {
-        let now_ns = self.parts.clock.monotonic_ns();
-        let Some(view) = view.filter(|_| now_ns >= self.next_wait_ns) else { return };
-        self.next_wait_ns = now_ns + WAITING_EVERY_NS;
-        let now = self.leases_now();
-        let review = Review { partitions: &self.parts.partitions, view, now };
-        let mut ledger = self.parts.ledger.lock().unwrap_or_else(PoisonError::into_inner);
-        if now_ns >= self.next_review_ns {
-            self.next_review_ns = now_ns + REVIEW_EVERY_NS;
-            review.all(&mut ledger, &mut self.leases);
-        } else {
-            review.waiting(&mut ledger, &mut self.leases);
-        }
-    }
-
     fn publish_figures(&mut self) {
         self.sample.counts = self.out.counts;
         self.sample.epoch = self.epoch.0;
@@ -448,10 +413,6 @@ const SYNC_FAILED: &str =
     "the journal could not be synced; restart the daemon once its disk is sound";
 const OUTBOX_FAILED: &str =
     "the outbox could not be written; restart the daemon once its disk is sound";
-
-/// How often the limits that somebody waits for are looked at, and how often all of them.
-const WAITING_EVERY_NS: u64 = 100_000_000;
-const REVIEW_EVERY_NS: u64 = 10_000_000_000;
 
 fn count_rejects(ticket: &TicketPart, before: &RejectCounts, after: &RejectCounts) {
     for reason in RejectReason::ALL {

@@ -16,6 +16,7 @@ use super::prefetch::prefetch;
 use super::shapes::ShapeView;
 use crate::domain::ids::TargetId;
 use crate::domain::units::PointE7;
+use crate::geo::polygon::steps_west_of;
 
 /// The index of one account, read in place.
 #[derive(Clone, Copy, Debug)]
@@ -353,8 +354,7 @@ fn test_polygon(head: PolygonHead, tail: &[ArchivedU32], [x, y]: [u32; 2]) -> bo
         // What the builder wrote never overflows; a hostile block may, and must not panic.
         let crossing = (x2 - x1).wrapping_mul(y - y1).wrapping_add(x1.wrapping_mul(rise));
         let here = x.wrapping_mul(rise);
-        // A point on the edge is north of it, by the rule of `geo::polygon`.
-        let east = (crossing > here) | ((crossing == here) & (x1 < x2));
+        let east = (crossing > here) | ((crossing == here) & steps_west_of(x2 - x1, rise));
         inside ^= spans & ((crossing > 0) ^ east);
     }
     inside
