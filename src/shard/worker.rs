@@ -12,10 +12,9 @@ use crossbeam::channel::{self, Receiver};
 
 use crate::domain::ids::{Epoch, InputPosition, InputSeq, PARTITIONS};
 use crate::domain::input::LimitId;
-use crate::domain::policy::{ClockMode, Policy};
+use crate::domain::policy::Policy;
 use crate::domain::reasons::{RejectCounts, RejectReason};
 use crate::domain::submission::Lost;
-use crate::domain::units::UtcMs;
 use crate::engine::{Outputs, Partition};
 use crate::journal::CommitNo;
 use crate::outbox::{OutboxError, Release, Withheld};
