@@ -104,8 +104,7 @@ impl Daemon {
     /// The first part that cannot start, and why.
     pub fn start(config: &Config) -> anyhow::Result<Self> {
         let data = &config.daemon.data_dir;
-        let made = RealDisk.create_dir(data).and_then(|()| RealDisk.create_dir(&outbox_dir(data)));
-        made.with_context(|| format!("making {}", data.display()))?;
+        make_dirs(data)?;
         let shards = config.shard.shards_on(processors());
         let store = open_store(config)?;
         let ground = ground(config, data, &store, shards)?;
@@ -126,9 +125,8 @@ impl Daemon {
 
         let needs =
             Needs::new(&journal, &outbox, &figures, config.journal.unsynced_most_bytes(shards));
-        let watch = Watch::new(Arc::clone(&publisher), config, &clock, needs);
-        watch.spawn(shutdown.join(Stage::Intake, "snapshot watcher"))?;
-
+        Watch::new(Arc::clone(&publisher), config, &clock, needs)
+            .spawn(shutdown.join(Stage::Intake, "snapshot watcher"))?;
         let intake_figures = Arc::new(IngestFigures::default());
         let watched = Watched {
             shutdown: shutdown.clone(),
@@ -242,6 +240,12 @@ fn open_store(config: &Config) -> anyhow::Result<Store> {
     let dir = config.snapshots.dir.clone().unwrap_or_else(default);
     let store = Store::open(&dir).context("the snapshot store")?;
     Ok(store.with_max_bytes(config.snapshots.max_bytes))
+}
+
+/// Their names are durable before anything in them is.
+fn make_dirs(data: &Path) -> anyhow::Result<()> {
+    let made = RealDisk.create_dir(data).and_then(|()| RealDisk.create_dir(&outbox_dir(data)));
+    made.with_context(|| format!("making {}", data.display()))
 }
 
 fn outbox_dir(data: &Path) -> PathBuf {

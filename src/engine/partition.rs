@@ -174,9 +174,8 @@ impl Partition {
     pub fn step(&mut self, input: &Input<'_>, view: Option<SnapshotView<'_>>, out: &mut Outputs) {
         self.seq.0 += 1;
         debug_assert!(
-            !decides(input)
-                || view.map_or(self.epoch == Epoch(0), |view| view.epoch() == self.epoch),
-            "decides by its own epoch, and without one before the first publication alone"
+            !decides(input) || view.is_none_or(|view| view.epoch() == self.epoch),
+            "what decides is the snapshot that was published to it, or none"
         );
         out.begin(InputPosition { partition: self.id, seq: self.seq }, self.epoch, self.hash);
         match input {
