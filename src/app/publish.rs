@@ -158,7 +158,12 @@ impl Publisher {
         let Some(current) = self.slot.current() else { return Ok(()) };
         match self.store.renew(&current, today) {
             Ok(None) => Ok(()),
-            Err(StoreError::EpochTaken { .. }) if self.last_failure().is_none() => Ok(()),
+            Err(StoreError::EpochTaken { .. }) if self.last_failure().is_none() => {
+                tracing::info!(
+                    "schedules are renewed when the newer snapshot of the store is in force"
+                );
+                Ok(())
+            }
             Ok(Some(epoch)) => {
                 tracing::info!(epoch = epoch.0, %today, "schedules were renewed");
                 let _outcome = self.reload();

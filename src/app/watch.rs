@@ -98,8 +98,9 @@ impl Watch {
         }
         if let Err(error) = self.publisher.renew(today) {
             tracing::error!(%error, "schedules were not renewed and end 400 days after their first");
-            self.done.renewal = Some((today, current));
         }
+        // Also when a newer epoch waits to be taken up: once it is, this is tried with that one.
+        self.done.renewal = Some((today, current));
     }
 
     fn sweep(&mut self) {
@@ -111,7 +112,7 @@ impl Watch {
             return;
         }
         if let Err(error) = self.sweep_before(oldest) {
-            tracing::warn!(%error, "old snapshots were not removed; the next sweep tries again");
+            tracing::warn!(%error, "old snapshots were not all removed; the sweep after the next publication tries again");
         }
         self.done.sweep = Some((current, oldest));
     }

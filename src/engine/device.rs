@@ -113,7 +113,8 @@ pub(crate) enum HeardBy {
 
 impl Stay {
     /// When the device was last heard of here: by its last fix, which tells of every stay, or by a hint on the
-    /// place. It hangs on what is remembered alone, not on the snapshot: a timer once passed over stays so.
+    /// place. It hangs on what is remembered alone, not on the snapshot: a timer once passed over stays so
+    /// until the policy changes.
     pub(crate) fn last_heard(&self, row: &Row) -> (UtcMs, HeardBy) {
         let fixed_at = if row.placed() { row.fixed_at } else { UtcMs::MIN };
         let hinted_at = self.entered_at + i64::from(self.hinted_s) * 1000;

@@ -63,6 +63,9 @@ impl Origins {
 
     pub(crate) fn set_capacity(&mut self, capacity: u32) {
         self.capacity = capacity as usize;
+        while self.index.len() > self.capacity.max(1) {
+            self.forget_one(None);
+        }
     }
 
     /// Whether the frame was applied before.
@@ -102,7 +105,7 @@ impl Origins {
             return;
         }
         while !self.index.is_empty() && self.index.len() >= self.capacity {
-            self.forget_one(sender.0);
+            self.forget_one(Some(sender.0));
         }
         let entry = Entry { sender, seq, older: NIL, newer: NIL };
         let place = self.place_for(entry);
@@ -120,11 +123,12 @@ impl Origins {
         u32::try_from(self.entries.len() - 1).expect("capacity is a u32")
     }
 
-    /// Makes room for a stream of `newcomer`, which makes it itself if no account has more streams.
-    fn forget_one(&mut self, newcomer: AccountId) {
+    /// Makes room, for a stream of `newcomer` if there is one: it makes it itself if no account has more streams.
+    fn forget_one(&mut self, newcomer: Option<AccountId>) {
         let Some(&(most, largest)) = self.by_streams.last() else { return };
-        let is_largest = self.accounts.get(&newcomer).is_some_and(|its| its.count == most);
-        let account = if is_largest { newcomer } else { largest };
+        let has_most =
+            |account: &AccountId| self.accounts.get(account).is_some_and(|its| its.count == most);
+        let account = newcomer.filter(has_most).unwrap_or(largest);
         let place = self.accounts[&account].oldest;
         self.unlink(place);
         self.index.remove(&self.entries[place as usize].sender);

@@ -198,10 +198,10 @@ impl Partition {
     }
 
     fn adopt(&mut self, policy: &Policy) {
-        let clock = std::mem::replace(&mut self.policy, *policy).clock;
-        if clock != policy.clock {
-            self.reset_timers();
-        }
+        self.policy = *policy;
+        // Deadlines that were passed over are looked at anew by the new numbers. A state that was stored and
+        // read back has them all, so one that was not must have them, too.
+        self.reset_timers();
         self.table.set_capacity(policy.devices_per_partition);
         self.origins.set_capacity(policy.origins_per_partition);
     }

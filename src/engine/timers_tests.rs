@@ -157,6 +157,17 @@ fn a_change_of_the_clock_takes_timers_along() {
 }
 
 #[test]
+fn another_policy_looks_at_passed_over_deadlines_anew() {
+    let mut world = dwell_of(300);
+    world.walk(&[(0, 0.0)]);
+    assert!(world.tick(300).pushed().is_empty(), "the last fix is stale");
+    assert_eq!(world.partition.next_deadline(), None);
+    world.policy(|policy| (policy.stale_after_s, policy.max_push_age_s) = (900, 900));
+    assert_eq!(world.partition.next_deadline(), Some(at(300)));
+    assert_eq!(world.tick(310).pushed(), [10]);
+}
+
+#[test]
 fn a_timer_of_an_account_that_has_left_ends_its_stays() {
     let mut world = dwell_of(180);
     world.walk(&[(0, 0.0)]);

@@ -245,7 +245,10 @@ impl Checkpoints {
     /// # Errors
     /// [`JournalError::Io`]; the last checkpoints still serve then.
     pub fn commit(&self, mut staged: Vec<Staged>) -> Result<(), JournalError> {
-        let marks: Vec<CheckpointMark> = staged.iter().map(|one| one.mark).collect();
+        // Of two as of the same input the later has taken the temporary file of the earlier.
+        let mut marks: Vec<CheckpointMark> = staged.iter().rev().map(|one| one.mark).collect();
+        marks.sort_by_key(|mark| (mark.partition, mark.seq));
+        marks.dedup_by_key(|mark| (mark.partition, mark.seq));
         if marks.is_empty() {
             return Ok(());
         }
@@ -328,7 +331,7 @@ impl Checkpoints {
         Ok(())
     }
 
-    /// Of its own, even if a partition has two of them staged.
+    /// One for each input of a partition that may have two staged; of the same input the last one counts.
     fn temporary_of(&self, mark: CheckpointMark) -> PathBuf {
         self.dir.join(format!("{:03}-{:020}.new", mark.partition.0, mark.seq.0))
     }

@@ -149,6 +149,22 @@ fn many_at_once_take_two_syncs_and_count_together() {
 }
 
 #[test]
+fn one_that_is_staged_twice_counts_once() {
+    let disk = SimDisk::new();
+    let checkpoints = open(&disk);
+    let stage = |mark: CheckpointMark| {
+        checkpoints.stage(mark, |out| out.write_all(mark.keep_from.to_string().as_bytes())).unwrap()
+    };
+    let later = CheckpointMark { keep_from: LogPosition(9000), ..mark(3, 1) };
+    let staged = vec![stage(mark(3, 1)), stage(mark(4, 1)), stage(later), stage(mark(4, 1))];
+    checkpoints.commit(staged).unwrap();
+    assert_eq!(disk.paths().len(), 2, "{:?}", disk.paths());
+    let after = open(&disk.lose_power(1));
+    assert_eq!(latest(&after, 3), Some((1, "9000".to_owned())));
+    assert_eq!(latest(&after, 4), Some((1, "1000".to_owned())));
+}
+
+#[test]
 fn one_beyond_what_is_asked_for_is_passed_over() {
     let disk = SimDisk::new();
     let checkpoints = open(&disk);

@@ -205,7 +205,9 @@ impl Writer {
         }
         wait.over(&self.shared);
         let began_ns = (self.now_ns)();
-        segment.file.sync_data().map_err(|error| segment.failure("sync", &error))?;
+        // A disk may take its time: that is no hang.
+        let synced = self.shared.figures.pulse.resting(|| segment.file.sync_data());
+        synced.map_err(|error| segment.failure("sync", &error))?;
         self.shared.figures.count_sync((self.now_ns)().saturating_sub(began_ns));
         let before = segment.len;
         for part in std::iter::once(&*mark).chain(group.iter().map(|handed| &handed.buffer)) {

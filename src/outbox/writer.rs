@@ -182,7 +182,8 @@ impl Writer {
     fn commit(&mut self, mut batch: Batch<'_>, now: UtcMs) -> Result<(), StoreError> {
         self.instant = self.instant.max(now);
         batch.put_instant(self.instant);
-        batch.commit()
+        // It syncs, and a disk may take its time: that is no hang.
+        self.shared.figures.pulse.resting(|| batch.commit())
     }
 
     fn stage(&mut self, release: Release, batch: &mut Batch<'_>, now: UtcMs) {

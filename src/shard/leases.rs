@@ -52,7 +52,9 @@ impl Worker {
         let mut ledger = self.parts.ledger.lock().unwrap_or_else(PoisonError::into_inner);
         if now_ns >= self.next_review_ns {
             self.next_review_ns = now_ns + REVIEW_EVERY_NS;
-            review.all(&mut ledger, &mut self.leases);
+            if !review.all(&mut ledger, &mut self.leases) {
+                self.next_review_ns = 0;
+            }
         } else {
             review.waiting(&mut ledger, &mut self.leases);
         }
@@ -69,6 +71,9 @@ pub(super) struct Review<'a> {
     pub(super) view: SnapshotView<'a>,
     pub(super) now: UtcMs,
 }
+
+/// Grants that a review plans for one batch, give or take those of one limit: about 150 kB of journal.
+const GRANTS_A_REVIEW: usize = 4096;
 
 /// A push that was neither got nor taken for so long may go to who waits: whoever asked for it has not come
 /// back within the age of a fix that may push. Sooner, those who wait would take it from each other unused.
@@ -111,11 +116,15 @@ pub(super) fn newest_clock(partitions: &[Partition]) -> UtcMs {
 }
 
 impl Review<'_> {
-    /// Goes over all limits in force, and closes those that are over.
-    pub(super) fn all(&self, ledger: &mut Ledger, planned: &mut Planned) {
+    /// Goes over all limits in force, and closes those that are over. `false` when it stopped at what one batch
+    /// may hold: what it has planned it passes over the next time, and comes to the rest.
+    pub(super) fn all(&self, ledger: &mut Ledger, planned: &mut Planned) -> bool {
         let before = planned.len();
         for (limit, total) in limits::in_force(self.view, self.now, self.now + MONTH_AHEAD_MS) {
             let mut excess = ledger.excess(limit, total);
+            if planned.len() - before >= GRANTS_A_REVIEW {
+                return false;
+            }
             for partition in self.partitions {
                 if is_planned(&planned[..before], partition.id(), limit) {
                     continue;
@@ -138,6 +147,7 @@ impl Review<'_> {
         }
         self.close_what_is_over(before, ledger, planned);
         self.waiting(ledger, planned);
+        true
     }
 
     /// Serves those who wait, or takes idle pushes back for them.

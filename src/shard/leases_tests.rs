@@ -118,7 +118,7 @@ impl Fleet {
             let partitions = &self.partitions[shard * PARTITIONS / 2..][..PARTITIONS / 2];
             let now = NOON + time_s * 1000;
             let review = Review { partitions, view: self.loaded.view(), now };
-            review.all(&mut self.ledger, &mut self.planned);
+            let _whole = review.all(&mut self.ledger, &mut self.planned);
             self.apply();
         }
     }

@@ -228,14 +228,22 @@ impl Worker {
         let slot = Arc::clone(&self.parts.slot);
         let pinned = slot.pin();
         let view = pinned.as_ref().map(|loaded| loaded.view());
+        // In a batch of its own: what is planned below goes by the new numbers already.
         self.plan_policy();
+        self.run_steps(view);
         self.plan_publication(view);
         self.review_leases(view);
         self.plan_leases();
         self.plan_ticks(view);
         self.plan_parcels(view.is_some());
+        self.run_steps(view);
+        self.release_parcels();
+        self.lease_wanted(view);
+    }
+
+    /// Appends, commits and steps what is planned.
+    fn run_steps(&mut self, view: Option<SnapshotView<'_>>) {
         if self.steps.is_empty() {
-            self.release_parcels();
             return;
         }
         for step in &self.steps {
@@ -254,8 +262,6 @@ impl Worker {
             returns: std::mem::take(&mut self.returns),
             is_withheld: false,
         });
-        self.release_parcels();
-        self.lease_wanted(view);
         self.sample.batches += 1;
         self.publish_figures();
     }

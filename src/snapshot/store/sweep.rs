@@ -7,7 +7,6 @@ use super::directory::Store;
 use super::error::{StoreError, at};
 use super::files;
 use crate::domain::ids::Epoch;
-use crate::snapshot::block::BlockHash;
 
 /// What a sweep removed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -25,8 +24,8 @@ impl Store {
     /// checkpoint, an unread job. All others go, and then the blocks that no kept epoch names.
     ///
     /// # Errors
-    /// When a kept epoch can't be read (then no block is removed, for nobody knows which it needs), or a file
-    /// can't be removed.
+    /// When a kept epoch can't be read (then epochs go but no block does, for nobody knows which it needs), or a
+    /// file can't be removed.
     pub fn sweep(&self, keep: usize, named: &BTreeSet<Epoch>) -> Result<Swept, StoreError> {
         let _lock = self.lock()?;
         let epochs = self.epochs()?;
@@ -34,10 +33,7 @@ impl Store {
         let (old, recent) = epochs.split_at(newest);
         let (kept, gone): (Vec<Epoch>, Vec<Epoch>) =
             old.iter().partition(|epoch| named.contains(epoch));
-        let mut needed: BTreeSet<BlockHash> = BTreeSet::new();
-        for epoch in kept.iter().chain(recent) {
-            needed.extend(self.listing(*epoch)?.blocks.iter().map(|block| block.hash));
-        }
+        let needed = self.blocks_of(kept.iter().chain(recent));
         let mut swept = Swept { epochs: gone, ..Swept::default() };
         // Epochs go before their blocks: a crash in between leaves blocks too many, never too few.
         for epoch in &swept.epochs {
@@ -47,9 +43,20 @@ impl Store {
         }
         let dir = self.epochs_dir();
         files::sync_directory(&dir).map_err(at(&dir))?;
-        let needed: BTreeSet<String> = needed.iter().map(ToString::to_string).collect();
-        self.sweep_files(&needed, &mut swept)?;
+        self.sweep_files(&needed?, &mut swept)?;
         Ok(swept)
+    }
+
+    /// The names of the blocks that these epochs need.
+    fn blocks_of<'e>(
+        &self,
+        epochs: impl Iterator<Item = &'e Epoch>,
+    ) -> Result<BTreeSet<String>, StoreError> {
+        let mut names = BTreeSet::new();
+        for epoch in epochs {
+            names.extend(self.listing(*epoch)?.blocks.iter().map(|block| block.hash.to_string()));
+        }
+        Ok(names)
     }
 
     fn sweep_files(&self, needed: &BTreeSet<String>, swept: &mut Swept) -> Result<(), StoreError> {
