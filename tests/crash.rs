@@ -270,7 +270,9 @@ async fn an_outbox_that_was_moved_away_is_filled_again_and_a_log_without_its_end
     let len = written.metadata().expect("a file").len();
     written.set_len(len - 10).expect("cut");
     let refused = daemon.try_restart().expect_err("the outbox is ahead of the log");
-    assert!(refused.contains("the end of the log was damaged"), "{refused}");
+    // A checkpoint may have stood for the last input, too; then it is the first to miss it.
+    let says = |words: &str| refused.contains(words);
+    assert!(says("the end of the log was damaged") || says("but its log ends at"), "{refused}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

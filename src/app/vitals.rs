@@ -1,7 +1,7 @@
 //! How the daemon is: what `/readyz` asks, and the signs of life that systemd waits for.
 //!
-//! Both look at the parts' own atomics and lock nothing that a ping needs. The journal is held weakly: the end of
-//! the daemon closes it, and needs to be the last who holds it.
+//! Both look at the parts' own atomics and lock nothing that a ping needs. The journal is held weakly: who asks
+//! late finds it gone, and says so, and keeps no file open.
 
 use std::sync::{Arc, Weak};
 

@@ -42,13 +42,13 @@ impl Authority {
         Self { path: None, book: RwLock::new(Arc::new(book)), changes: watch::Sender::new(0) }
     }
 
-    /// Reads the book again. On an error the old one stays in force.
+    /// Reads the book again. On an error, as when it is gone, the old one stays in force.
     ///
     /// # Errors
     /// [`BookError`]
     pub fn reload(&self) -> Result<(), BookError> {
         if let Some(path) = &self.path {
-            self.replace(Book::read(path)?);
+            self.replace(Book::existing(path)?);
         }
         Ok(())
     }

@@ -208,3 +208,21 @@ fn a_book_is_read_as_it_was_written() {
     assert_eq!(read.tokens[0].apps, Apps::Only(Arc::from([AppId(1), AppId(2)])));
     assert_eq!(serde_json::to_string(&read).expect("JSON"), text);
 }
+
+#[test]
+fn a_book_that_is_gone_or_no_file_leaves_the_old_one_in_force() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("tokens.json");
+    let (written, token) = book(&[Scope::Ingest]);
+    Book::change(&path, |kept| {
+        *kept = written;
+        Ok(())
+    })
+    .unwrap();
+    let authority = Authority::open(path.clone()).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    assert!(authority.reload().is_err(), "it is gone");
+    std::fs::create_dir(&path).unwrap();
+    assert!(authority.reload().is_err(), "it is a directory");
+    assert!(authority.by_token(&token.reveal(), Scope::Ingest).is_ok());
+}

@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::fs::{self, File, OpenOptions, Permissions};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -22,6 +22,12 @@ pub const BOOK_VERSION: u32 = 1;
 /// So many entries a book may have. A look-up compares with each of them, in constant time each; this many
 /// take about 100 µs.
 pub const MAX_ENTRIES: usize = 4096;
+
+/// So long a file may be: entries of 4 KiB.
+const MAX_BYTES: u64 = 16 << 20;
+
+/// So many characters a name may have.
+pub const MAX_NAME_CHARS: usize = 100;
 
 /// All credentials of an installation.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -139,6 +145,22 @@ impl<'de> Deserialize<'de> for CertificateSubject {
     }
 }
 
+/// A regular file's bytes and mode. Anything else could keep the reader waiting, or never end.
+fn read_file(path: &Path) -> io::Result<(Vec<u8>, u32)> {
+    let no_wait = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    let file = OpenOptions::new().read(true).custom_flags(no_wait).open(path)?;
+    let about = file.metadata()?;
+    if !about.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
+    if about.len() > MAX_BYTES {
+        return Err(io::Error::other(format!("it is longer than {MAX_BYTES} bytes")));
+    }
+    let mut bytes = Vec::new();
+    file.take(MAX_BYTES).read_to_end(&mut bytes)?;
+    Ok((bytes, about.permissions().mode() & 0o777))
+}
+
 impl Default for Book {
     fn default() -> Self {
         Self { version: BOOK_VERSION, tokens: Vec::new(), certificates: Vec::new() }
@@ -151,13 +173,20 @@ impl Book {
     /// # Errors
     /// [`BookError`] when it cannot be read, is not a book, or others may read it too.
     pub fn read(path: &Path) -> Result<Self, BookError> {
-        let bytes = match fs::read(path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
-            Err(reason) => return Err(BookError::io(path, reason)),
-        };
-        let mode = fs::metadata(path).map_err(|reason| BookError::io(path, reason))?;
-        let mode = mode.permissions().mode() & 0o777;
+        match Self::existing(path) {
+            Err(BookError::Io { reason, .. }) if reason.kind() == io::ErrorKind::NotFound => {
+                Ok(Self::default())
+            }
+            read => read,
+        }
+    }
+
+    /// Reads a book that must be there.
+    ///
+    /// # Errors
+    /// [`BookError`] as [`read`](Self::read), and when there is none.
+    pub fn existing(path: &Path) -> Result<Self, BookError> {
+        let (bytes, mode) = read_file(path).map_err(|reason| BookError::io(path, reason))?;
         if mode & 0o077 != 0 {
             return Err(BookError::Mode { path: path.to_owned(), mode });
         }
@@ -284,6 +313,9 @@ pub enum BookError {
         /// The subject.
         subject: CertificateSubject,
     },
+    /// A name that no list could show.
+    #[error("a name has 1 to {MAX_NAME_CHARS} characters, none of them a control character")]
+    Name,
     /// A name that is taken.
     #[error("{0:?} is taken already; revoke it first or choose another name")]
     NameTaken(String),

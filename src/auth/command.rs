@@ -3,7 +3,9 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use super::book::{Book, BookError, CertificateEntry, CertificateSubject, TokenEntry};
+use super::book::{
+    Book, BookError, CertificateEntry, CertificateSubject, MAX_NAME_CHARS, TokenEntry,
+};
 use super::grant::{Apps, Scope};
 use super::tls::{read_certificates, sha256};
 use super::token::Token;
@@ -191,6 +193,10 @@ fn admit(book: &mut Book, holder: &Holder, subject: CertificateSubject) -> Resul
 
 /// Names are what credentials are revoked by, so tokens and certificates share them.
 fn check_name(book: &Book, name: &str) -> Result<(), BookError> {
+    let fits = (1..=MAX_NAME_CHARS).contains(&name.chars().count());
+    if !fits || name.chars().any(char::is_control) {
+        return Err(BookError::Name);
+    }
     let tokens = book.tokens.iter().map(|entry| (&entry.name, entry.revoked));
     let certificates = book.certificates.iter().map(|entry| (&entry.name, entry.revoked));
     let taken = |(known, revoked): (&String, Option<_>)| revoked.is_none() && known == name;

@@ -96,7 +96,7 @@ impl Problem {
     #[must_use]
     pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
         let (status, slug, title) = kind.row();
-        Self { slug, title, status, detail: detail.into(), pointer: None }
+        Self { slug, title, status, detail: cut(detail.into()), pointer: None }
     }
 
     /// A field of a body, by its JSON pointer (RFC 6901), or a parameter, by its name, whose value is not
@@ -145,4 +145,15 @@ impl From<Lost> for Problem {
 
 fn as_urn<S: serde::Serializer>(slug: &&'static str, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&format_args!("urn:geofenced:problem:{slug}"))
+}
+
+/// A detail may quote what was sent, and that may be megabytes.
+const DETAIL_CHARS: usize = 1000;
+
+fn cut(mut detail: String) -> String {
+    if let Some((end, _)) = detail.char_indices().nth(DETAIL_CHARS) {
+        detail.truncate(end);
+        detail.push('…');
+    }
+    detail
 }

@@ -296,6 +296,10 @@ fn filter_of(kinds: &[String]) -> Result<Filter, Problem> {
 }
 
 fn json<'b, T: Deserialize<'b>>(body: &'b [u8]) -> Result<T, Problem> {
+    // serde takes a list for an object with its values in order.
+    if !body.trim_ascii_start().starts_with(b"{") {
+        return Err(Problem::field("", "the body is not as expected: it must be a JSON object"));
+    }
     serde_json::from_slice(body)
         .map_err(|error| Problem::field("", format!("the body is not as expected: {error}")))
 }

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 /// Files under this ending were being written when something went wrong. Nobody reads them.
@@ -20,6 +21,17 @@ pub(super) fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let linked = fs::hard_link(&unfinished, path);
     remove(&unfinished);
     linked
+}
+
+/// Opens a regular file and tells its length. Anything else could keep the reader waiting.
+pub(super) fn open_regular(path: &Path) -> io::Result<(File, u64)> {
+    let no_wait = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    let file = File::options().read(true).custom_flags(no_wait).open(path)?;
+    let about = file.metadata()?;
+    if !about.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
+    Ok((file, about.len()))
 }
 
 /// Makes the names in a directory durable.

@@ -4,13 +4,14 @@
 //! what it announces, and one load takes no more than the whole store may.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{Cursor, ErrorKind, Read};
 use std::path::Path;
 use std::time::SystemTime;
 
 use super::directory::{DEFAULT_MAX_BYTES, Store};
 use super::error::StoreError;
+use super::files;
 use crate::domain::ids::{AccountId, Epoch, SnapshotHash};
 use crate::domain::lots::InstallationKey;
 use crate::snapshot::block::{BlockError, BlockHash, HEADER_LEN, Verified, check_prelude};
@@ -239,8 +240,7 @@ fn read_private(path: &Path, kind: BlockKind) -> Result<PrivateBytes, ReadError>
 }
 
 fn read_within(path: &Path, kind: BlockKind, left: &mut u64) -> Result<PrivateBytes, ReadError> {
-    let mut file = File::open(path)?;
-    let found = file.metadata()?.len();
+    let (mut file, found) = files::open_regular(path)?;
     if found < HEADER_LEN as u64 {
         return Err(BlockError::Short { found, expected: HEADER_LEN as u64 }.into());
     }
