@@ -42,6 +42,7 @@ impl Fix {
     ///
     /// # Errors
     /// The reason, which is also the metric label; nothing else is known about the ping.
+    #[inline]
     pub fn from_ping(ping: &Ping, future: FutureRule) -> Result<Self, RejectReason> {
         if ping.device.is_nil() {
             return Err(RejectReason::NilDevice);
