@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::admin::snapshots::SnapshotControl;
 use crate::config::Config;
@@ -20,10 +20,12 @@ pub fn serve(file: Option<&Path>) -> anyhow::Result<()> {
     let config = Config::load(file)?;
     let filter = logging::start(&config.telemetry)?;
     let daemon = Daemon::start(&config)?;
+    // Before anybody is told that it serves: who sends a signal at once is heard, too.
+    let signals = daemon.block_on(async { Signals::listen() })?;
     tracing::info!(quic = %daemon.quic, http = %daemon.http, "the daemon serves");
     println!("geofenced: quic {} http {}", daemon.quic, daemon.http);
     systemd::ready("serving");
-    let reason = daemon.block_on(obey(&daemon, file, &config, &filter))?;
+    let reason = daemon.block_on(obey(signals, &daemon, (file, &config), &filter));
     let (End::Asked(why) | End::Broken(why)) = &reason;
     tracing::info!(reason = why, "draining");
     daemon.shutdown.request(why);
@@ -42,21 +44,35 @@ enum End {
     Broken(String),
 }
 
+/// The signals that are obeyed, caught from here on.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+}
+
 async fn obey(
+    mut signals: Signals,
     daemon: &Daemon,
-    file: Option<&Path>,
-    running: &Config,
+    (file, running): (Option<&Path>, &Config),
     filter: &LogFilter,
-) -> std::io::Result<End> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut hangup = signal(SignalKind::hangup())?;
+) -> End {
     loop {
         tokio::select! {
-            _ = terminate.recv() => return Ok(End::Asked("SIGTERM".to_owned())),
-            _ = interrupt.recv() => return Ok(End::Asked("SIGINT".to_owned())),
-            reason = daemon.shutdown.requested() => return Ok(End::Broken(reason)),
-            _ = hangup.recv() => reload(daemon, file, running, filter),
+            _ = signals.terminate.recv() => return End::Asked("SIGTERM".to_owned()),
+            _ = signals.interrupt.recv() => return End::Asked("SIGINT".to_owned()),
+            reason = daemon.shutdown.requested() => return End::Broken(reason),
+            _ = signals.hangup.recv() => reload(daemon, file, running, filter),
         }
     }
 }
