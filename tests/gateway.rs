@@ -22,10 +22,6 @@ use tokio::time::timeout;
 
 use support::{Daemon, PATIENCE};
 
-const FENCES: &[u8] = br#"{"type": "FeatureCollection", "features": [
-    {"type": "Feature", "id": "square", "properties": {"name": "Square", "radius_m": 300},
-     "geometry": {"type": "Point", "coordinates": [126.978, 37.5663]}}]}"#;
-
 const CAMPAIGNS: &[u8] = br#"{"accounts": [{"id": 1, "name": "Test", "time_zone": "Asia/Seoul",
       "apps": [{"id": 1, "package": "com.example.app", "platform": "android"}]}],
     "campaigns": [{"id": 1, "name": "Welcome", "mode": "running", "targets": ["square"],
@@ -44,7 +40,7 @@ async fn daemon(more: &[(&str, &str)]) -> Daemon {
     ];
     overrides.extend(more);
     let daemon = Daemon::start(&overrides);
-    daemon.snapshot(FENCES, CAMPAIGNS, date(2026, 1, 1)).await;
+    daemon.snapshot(support::SQUARE, CAMPAIGNS, date(2026, 1, 1)).await;
     daemon
 }
 

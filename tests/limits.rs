@@ -12,10 +12,6 @@ use jiff::civil::date;
 
 use support::Daemon;
 
-const FENCES: &[u8] = br#"{"type": "FeatureCollection", "features": [
-    {"type": "Feature", "id": "square", "properties": {"name": "Square", "radius_m": 300},
-     "geometry": {"type": "Point", "coordinates": [126.978, 37.5663]}}]}"#;
-
 const CAMPAIGNS: &[u8] = br#"{"accounts": [{"id": 1, "name": "Test", "time_zone": "Asia/Seoul",
       "apps": [{"id": 1, "package": "com.example.app", "platform": "android"}]}],
     "campaigns": [{"id": 1, "name": "Welcome", "mode": "running", "targets": ["square"],
@@ -36,7 +32,7 @@ async fn a_total_is_used_up_and_not_exceeded() {
         ("GEOFENCED__SHARD__SHARDS", "2"),
         ("GEOFENCED__OUTBOX__DISK_RESERVE_BYTES", "0"),
     ]);
-    daemon.snapshot(FENCES, CAMPAIGNS, date(2026, 1, 1)).await;
+    daemon.snapshot(support::SQUARE, CAMPAIGNS, date(2026, 1, 1)).await;
     let client = daemon.client().await;
     let mut stream = client.open(StreamNo(1), FrameSeq(1), |_ack| {});
     // Fixes are their own clock: minutes pass between two rounds, so that what is idle may move on.

@@ -14,10 +14,6 @@ use serde_json::Value;
 
 use support::{Daemon, PATIENCE};
 
-const FENCES: &[u8] = br#"{"type": "FeatureCollection", "features": [
-    {"type": "Feature", "id": "square", "properties": {"name": "Square", "radius_m": 300},
-     "geometry": {"type": "Point", "coordinates": [126.978, 37.5663]}}]}"#;
-
 const CAMPAIGNS: &[u8] = br#"{"accounts": [{"id": 1, "name": "Test", "time_zone": "Asia/Seoul",
       "apps": [{"id": 1, "package": "com.example.app", "platform": "android"}]}],
     "campaigns": [{"id": 1, "name": "Welcome", "mode": "running", "targets": ["square"],
@@ -56,7 +52,7 @@ fn systemd_hears_that_the_daemon_is_ready_alive_and_stopping() {
 #[tokio::test]
 async fn a_draining_daemon_is_not_ready() {
     let daemon = Daemon::start(&[("GEOFENCED__POLICY__CLOCK", "fixes")]);
-    daemon.snapshot(FENCES, CAMPAIGNS, date(2026, 1, 1)).await;
+    daemon.snapshot(support::SQUARE, CAMPAIGNS, date(2026, 1, 1)).await;
     let mut http = daemon.http_client(Scope::Admin).await;
     assert_eq!(readiness(&mut http).await, (200, Vec::new()));
     // A client that has gone without a word holds the drain up for a while.
@@ -84,7 +80,7 @@ async fn a_reload_takes_up_policy_tokens_and_nothing_of_a_bad_config() {
     write("[policy]\nclock = \"fixes\"\n");
     let mut daemon =
         Daemon::start(&[("GEOFENCED_CONFIG", file.to_str().expect("UTF-8")), QUIET_RESERVE]);
-    daemon.snapshot(FENCES, CAMPAIGNS, date(2026, 1, 1)).await;
+    daemon.snapshot(support::SQUARE, CAMPAIGNS, date(2026, 1, 1)).await;
     assert_eq!(coarse_ping(&daemon, daemon.token(Scope::Ingest), 1).await, 200);
 
     let late = daemon.new_token("late", Scope::Ingest);

@@ -238,10 +238,6 @@ fn an_unknown_token_ends_the_client() {
     assert!(wrong.contains("unauthenticated (0x12)") && wrong.contains("[give up]"), "{wrong}");
 }
 
-const FENCES: &[u8] = br#"{"type": "FeatureCollection", "features": [
-    {"type": "Feature", "id": "square", "properties": {"name": "Square", "radius_m": 300},
-     "geometry": {"type": "Point", "coordinates": [126.978, 37.5663]}}]}"#;
-
 const CAMPAIGNS: &[u8] = br#"{"accounts": [{"id": 1, "name": "Test", "time_zone": "Asia/Seoul",
       "apps": [{"id": 1, "package": "com.example.app", "platform": "android"}]}],
     "campaigns": [{"id": 1, "name": "Welcome", "mode": "running", "targets": ["square"],
@@ -257,7 +253,7 @@ async fn pings_are_decided_once_however_often_they_are_sent() {
     let now = Clock::start(UtcMs::MIN).now();
     let now = jiff::Timestamp::from_millisecond(now.0).expect("within the years of jiff");
     let today = jiff::tz::TimeZone::UTC.to_datetime(now).date();
-    daemon.snapshot(FENCES, CAMPAIGNS, today).await;
+    daemon.snapshot(support::SQUARE, CAMPAIGNS, today).await;
     let mut command = client(&python);
     command.arg("--addr").arg(daemon.quic.to_string());
     command.arg("--token").arg(daemon.token(Scope::Ingest));

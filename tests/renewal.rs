@@ -10,10 +10,6 @@ use serde_json::Value;
 
 use support::Daemon;
 
-const FENCES: &[u8] = br#"{"type": "FeatureCollection", "features": [
-    {"type": "Feature", "id": "square", "properties": {"name": "Square", "radius_m": 300},
-     "geometry": {"type": "Point", "coordinates": [126.978, 37.5663]}}]}"#;
-
 const CAMPAIGNS: &[u8] = br#"{"accounts": [{"id": 1, "name": "Test", "time_zone": "Asia/Seoul",
       "apps": [{"id": 1, "package": "com.example.app", "platform": "android"}]}],
     "campaigns": [{"id": 1, "name": "Welcome", "mode": "running", "targets": ["square"],
@@ -27,7 +23,7 @@ const LOOKS: u32 = 600;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_restart_renews_schedules_and_passes_over_a_damaged_epoch() {
     let mut daemon = Daemon::start(&[("GEOFENCED__OUTBOX__DISK_RESERVE_BYTES", "0")]);
-    daemon.snapshot(FENCES, CAMPAIGNS, date(2026, 1, 1)).await;
+    daemon.snapshot(support::SQUARE, CAMPAIGNS, date(2026, 1, 1)).await;
     assert!(daemon.sigterm().success());
     daemon.restart();
     let renewed = state_once(&daemon, |state| state["current"]["epoch"] == 2).await;

@@ -10,10 +10,6 @@ use hyper::Method;
 use serde_json::json;
 use support::{Daemon, metric_of};
 
-const FENCES: &[u8] = br#"{"type": "FeatureCollection", "features": [
-    {"type": "Feature", "id": "square", "properties": {"name": "Square", "radius_m": 300},
-     "geometry": {"type": "Point", "coordinates": [126.978, 37.5663]}}]}"#;
-
 const CAMPAIGNS: &[u8] = br#"{"accounts": [{"id": 1, "name": "Test", "time_zone": "Asia/Seoul",
       "apps": [{"id": 1, "package": "com.example.app", "platform": "android"}]}],
     "campaigns": [{"id": 1, "name": "Stay", "mode": "running", "targets": ["square"],
@@ -37,7 +33,7 @@ async fn timers_outlive_crashes_and_look_anew_by_another_policy() {
         ("GEOFENCED__OUTBOX__DISK_RESERVE_BYTES", "0"),
     ]);
     let today = jiff::tz::TimeZone::UTC.to_datetime(jiff::Timestamp::now()).date();
-    daemon.snapshot(FENCES, CAMPAIGNS, today).await;
+    daemon.snapshot(support::SQUARE, CAMPAIGNS, today).await;
     pings(&daemon).await;
     // The deadlines come when the last fixes are stale already: they are passed over.
     tokio::time::sleep(Duration::from_secs(3)).await;

@@ -16,10 +16,6 @@ use jiff::civil::date;
 
 use support::Daemon;
 
-const FENCES: &[u8] = br#"{"type": "FeatureCollection", "features": [
-    {"type": "Feature", "id": "square", "properties": {"name": "Square", "radius_m": 300},
-     "geometry": {"type": "Point", "coordinates": [126.978, 37.5663]}}]}"#;
-
 const CAMPAIGNS: &[u8] = br#"{"accounts": [{"id": 1, "name": "Test", "time_zone": "Asia/Seoul",
       "apps": [{"id": 1, "package": "com.example.app", "platform": "android"}]}],
     "campaigns": [{"id": 1, "name": "Welcome", "mode": "running", "targets": ["square"],
@@ -37,7 +33,7 @@ async fn what_was_unavailable_is_new_when_sent_again() {
     let refused = send_first_frame(&daemon, instance).await;
     assert_eq!(refused[usize::from(RejectReason::Unavailable.number())], 1);
 
-    daemon.snapshot(FENCES, CAMPAIGNS, date(2026, 1, 1)).await;
+    daemon.snapshot(support::SQUARE, CAMPAIGNS, date(2026, 1, 1)).await;
     let again = send_first_frame(&daemon, instance).await;
     assert_eq!(again.iter().sum::<u64>(), 0, "{again:?}");
     let records = daemon.read_queue("unready", 2).await;

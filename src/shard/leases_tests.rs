@@ -176,6 +176,37 @@ fn a_limit_larger_than_the_demand_suppresses_nothing_exits_included() {
 }
 
 #[test]
+fn a_review_stops_at_what_a_batch_may_hold_and_comes_to_the_rest() {
+    const LIMITS: u32 = 60;
+    let mut fleet = Fleet::new(limited(1_000_000, Condition::Enter), None);
+    fleet.publish(|source| {
+        let another = |number| CampaignSpec {
+            id: CampaignId(100 + number),
+            ..limited(1_000_000, Condition::Enter)
+        };
+        source.campaigns.extend((1..LIMITS).map(another));
+    });
+    // What is leased now is not idle yet.
+    let (view, now) = (Some(fleet.loaded.view()), NOON);
+    for partition in &mut fleet.partitions {
+        partition.step(&Input::Tick { now }, view, &mut fleet.out);
+    }
+    let mut rounds = Vec::new();
+    loop {
+        let review = Review { partitions: &fleet.partitions, view: fleet.loaded.view(), now };
+        let is_whole = review.all(&mut fleet.ledger, &mut fleet.planned);
+        rounds.push(fleet.planned.len());
+        fleet.apply();
+        if is_whole {
+            break;
+        }
+    }
+    // 256 partitions hold 16 limits each after a full round.
+    assert_eq!(rounds, [4096, 4096, 4096, 3072]);
+    assert!(fleet.partitions.iter().all(|one| one.grants().len() == LIMITS as usize));
+}
+
+#[test]
 fn a_limit_is_used_up_and_never_exceeded() {
     for total in [3, 100, 700] {
         let mut fleet = Fleet::new(limited(total, Condition::Enter), None);

@@ -35,6 +35,11 @@ use serde_json::Value;
 /// The account of every token.
 pub(crate) const ACCOUNT: AccountId = AccountId(1);
 
+/// One fence, `square`: 300 m around Seoul's city hall.
+pub(crate) const SQUARE: &[u8] = br#"{"type": "FeatureCollection", "features": [
+    {"type": "Feature", "id": "square", "properties": {"name": "Square", "radius_m": 300},
+     "geometry": {"type": "Point", "coordinates": [126.978, 37.5663]}}]}"#;
+
 /// The binary under test.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_geofenced");
 
