@@ -7,7 +7,7 @@
 use crate::domain::ids::{DeviceId, TargetId};
 use crate::domain::units::PointE7;
 use crate::snapshot::index::changes::ChangeScratch;
-use crate::snapshot::index::{Change, Contained, IndexView, Spot, prefetch};
+use crate::snapshot::index::{Change, Contained, IndexView, Place, Spot, prefetch};
 
 /// A ping, as much of it as matters here.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -94,22 +94,20 @@ impl RawEngine {
 
     fn step_lane(&mut self, index: &IndexView<'_>, lane: &[RawPing], first: u32) {
         self.devices.reserve(lane.len());
-        let mut slots = [0usize; LANE];
+        let mut places = [Place::default(); LANE];
         let mut homes = [0usize; LANE];
-        for ((ping, slot), home) in lane.iter().zip(&mut slots).zip(&mut homes) {
-            *slot = index.root_slot(ping.at);
-            index.prefetch_root(*slot);
+        for ((ping, place), home) in lane.iter().zip(&mut places).zip(&mut homes) {
+            *place = index.place(ping.at);
+            index.prefetch_root(*place);
             *home = self.devices.home(ping.device);
             self.devices.prefetch(*home);
         }
-        for (ping, &slot) in lane.iter().zip(&slots) {
-            if let Some(node) = index.first_node(slot, ping.at) {
-                index.prefetch_node(node);
-            }
+        for (ping, &place) in lane.iter().zip(&places) {
+            index.prefetch_node(place, ping.at);
         }
         let mut spots = [Spot::default(); LANE];
-        for ((ping, &slot), spot) in lane.iter().zip(&slots).zip(&mut spots) {
-            *spot = index.spot_from(slot, ping.at);
+        for ((ping, &place), spot) in lane.iter().zip(&places).zip(&mut spots) {
+            *spot = index.spot_at(place, ping.at);
             index.prefetch(*spot);
         }
         let mut moves = [Move::default(); LANE];
@@ -209,9 +207,11 @@ struct LastSeen {
 #[repr(C, align(32))]
 struct Slot {
     device: [u64; 2],
-    contained: [u32; 3],
-    is_used: u32,
+    contained: [u32; 4],
 }
+
+/// The nil id, which no device has.
+const FREE: [u64; 2] = [0; 2];
 
 impl LastSeen {
     fn new(devices: usize) -> Self {
@@ -226,7 +226,7 @@ impl LastSeen {
         }
         let grown = vec![Slot::default(); self.slots.len() * 2];
         let old = std::mem::replace(&mut self.slots, grown);
-        for slot in old.into_iter().filter(|slot| slot.is_used != 0) {
+        for slot in old.into_iter().filter(|slot| slot.device != FREE) {
             let at = self.find(slot.device, self.home_of(slot.device));
             self.slots[at] = slot;
         }
@@ -259,13 +259,13 @@ impl LastSeen {
         let device: [u64; 2] = device.words().into();
         let at = self.find(device, home);
         let slot = &mut self.slots[at];
-        let before = if slot.is_used == 0 {
+        let before = if slot.device == FREE {
             self.used += 1;
             Contained::NONE
         } else {
             Contained::from_words(slot.contained)
         };
-        *slot = Slot { device, contained: now.to_words(), is_used: 1 };
+        *slot = Slot { device, contained: now.to_words() };
         before
     }
 
@@ -276,7 +276,7 @@ impl LastSeen {
         let mut at = home & mask;
         loop {
             let slot = &self.slots[at];
-            if slot.is_used == 0 || slot.device == device {
+            if slot.device == device || slot.device == FREE {
                 return at;
             }
             at = (at + 1) & mask;

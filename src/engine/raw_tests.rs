@@ -7,7 +7,7 @@ use crate::domain::ids::{DeviceId, TargetId};
 use crate::domain::target::Shape;
 use crate::domain::units::PointE7;
 use crate::geo::circle;
-use crate::snapshot::index::{ArchivedIndexBlock, IndexView, build};
+use crate::offline::raw::RawIndex;
 
 const CENTERS: [(i32, i32); 4] = [(0, 0), (3_000, 0), (0, 6_000), (50_000, 50_000)];
 
@@ -57,10 +57,8 @@ fn expected(shapes: &[(TargetId, Shape)], pings: &[RawPing]) -> (Vec<Row>, u64) 
 fn batches_of_any_size_give_the_naive_changes() {
     let (shapes, pings) = (shapes(), pings());
     let borrowed: Vec<(TargetId, &Shape)> = shapes.iter().map(|(id, shape)| (*id, shape)).collect();
-    let block = build(&borrowed).expect("builds");
-    let bytes = rkyv::to_bytes::<rkyv::rancor::Error>(&block).expect("archives");
-    let block = rkyv::access::<ArchivedIndexBlock, rkyv::rancor::Error>(&bytes).expect("reads");
-    let index = IndexView::of(block);
+    let raw = RawIndex::build(borrowed).expect("builds");
+    let index = raw.view().expect("reads");
     let (rows, hits) = expected(&shapes, &pings);
     for batch in [1, 64, 1000, 20_000] {
         let mut engine = RawEngine::new(10);

@@ -6,36 +6,42 @@
 
 use std::time::Duration;
 
-use rkyv::rancor::Error as ArchiveError;
+use jiff::civil::Date;
 
-use crate::domain::ids::{AccountId, DeviceKey, TargetId};
-use crate::domain::target::Shape;
+use crate::domain::campaign::AccountSpec;
+use crate::domain::ids::{AccountId, DeviceKey, Epoch, TargetId};
+use crate::domain::lots::InstallationKey;
+use crate::domain::target::{Shape, TargetSpec};
 use crate::engine::raw::{RawCounts, RawEngine, RawPing, RawTransition};
-use crate::snapshot::index::{ArchivedIndexBlock, BadIndex, IndexError, IndexView, build, verify};
-use crate::snapshot::memory::PrivateBytes;
+use crate::snapshot::build::{BuildError, BuildOptions, Source, build};
+use crate::snapshot::index::IndexView;
+use crate::snapshot::load::{LoadError, Loaded};
 
 use super::simulate::result_of;
 
-/// An index built and loaded in memory.
+/// A snapshot of one account that watches all fences, built and loaded in memory.
 #[derive(Debug)]
-pub struct RawIndex(PrivateBytes);
+pub struct RawIndex {
+    loaded: Loaded,
+    len_bytes: usize,
+}
 
 /// Why fences cannot be made an index.
 #[derive(Debug, thiserror::Error)]
 pub enum RawIndexError {
     /// The targets are at fault.
     #[error(transparent)]
-    Targets(#[from] IndexError),
-    /// The block that was just built is refused.
+    Targets(#[from] BuildError),
+    /// A block that was just built is refused.
     #[error(transparent)]
-    Block(#[from] BadIndex),
-    /// The block cannot be archived or read.
-    #[error("the index cannot be archived: {0}")]
-    Archive(#[from] ArchiveError),
-    /// The machine has no memory for it.
-    #[error("the index cannot be loaded: {0}")]
-    Memory(#[from] std::io::Error),
+    Block(#[from] LoadError),
+    /// The snapshot has no account.
+    #[error("the snapshot that was just built has no account")]
+    NoAccount,
 }
+
+/// The account that watches the fences.
+const WATCHER: AccountId = AccountId(1);
 
 impl RawIndex {
     /// Builds and loads the index of these targets.
@@ -45,26 +51,56 @@ impl RawIndex {
     pub fn build<'t>(
         targets: impl IntoIterator<Item = (TargetId, &'t Shape)>,
     ) -> Result<Self, RawIndexError> {
-        let targets: Vec<_> = targets.into_iter().collect();
-        let bytes = rkyv::to_bytes::<ArchiveError>(&build(&targets)?)?;
-        let index = Self(PrivateBytes::read_from(&mut &bytes[..], bytes.len())?);
-        drop(bytes);
-        verify(rkyv::access::<ArchivedIndexBlock, ArchiveError>(&index.0)?)?;
-        Ok(index)
+        let target = |(id, shape): (TargetId, &Shape)| TargetSpec {
+            id,
+            account: WATCHER,
+            key: id.to_string(),
+            name: String::new(),
+            place: None,
+            shape: shape.clone(),
+        };
+        let targets = targets.into_iter().map(target).collect();
+        let source = Source { accounts: vec![watcher()], targets, campaigns: Vec::new() };
+        let key = InstallationKey([0; 32]);
+        let options = BuildOptions {
+            epoch: Epoch(1),
+            valid_from: Date::constant(2026, 1, 1),
+            key: &key,
+            previous: None,
+        };
+        let built = build(&source, options)?;
+        let len_bytes = built.fresh().iter().map(|block| block.bytes.len()).sum();
+        Ok(Self { loaded: built.load_in_memory()?, len_bytes })
     }
 
     /// The index, to look points up in.
     ///
     /// # Errors
-    /// Never after [`build`](Self::build) succeeded; the bytes are checked again.
+    /// Never after [`build`](Self::build) succeeded.
     pub fn view(&self) -> Result<IndexView<'_>, RawIndexError> {
-        Ok(IndexView::of(rkyv::access::<ArchivedIndexBlock, ArchiveError>(&self.0)?))
+        let account = self.loaded.view().account(WATCHER);
+        account.map(|account| account.index()).ok_or(RawIndexError::NoAccount)
     }
 
-    /// How many bytes it has.
+    /// How many bytes the snapshot has, directory and all.
     #[must_use]
     pub fn len_bytes(&self) -> usize {
-        self.0.len()
+        self.len_bytes
+    }
+}
+
+fn watcher() -> AccountSpec {
+    AccountSpec {
+        id: WATCHER,
+        name: String::new(),
+        time_zone: "UTC".to_owned(),
+        apps: Vec::new(),
+        night_rule: false,
+        daily_cap: None,
+        monthly_limit: None,
+        blacklist: Vec::new(),
+        blacklist_echo: Vec::new(),
+        measure_visits: true,
     }
 }
 

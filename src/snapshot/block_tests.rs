@@ -10,11 +10,11 @@ use rkyv::util::AlignedVec;
 use super::block::{BlockError, Content, HEADER_LEN, Verified, encode};
 use super::blocks::{
     AudienceBlock, BlockKind, CalendarBlock, CampaignRow, CampaignsBlock, ConditionRow,
-    FrequencyRow, IdTable, Manifest, ScheduleBlock, Standing, StandingAccount, TargetsBlock,
-    WatchBlock, WindowRow,
+    FrequencyRow, IdTable, Manifest, PlacesBlock, ScheduleBlock, Standing, StandingAccount,
+    TargetsBlock, WatchBlock, WindowRow,
 };
 use super::build::{Encoded, build};
-use super::index::IndexBlock;
+use super::index::{AtlasBlock, GeometryBlock, ShapesBlock, TileBlock};
 use super::memory::PrivateBytes;
 use super::samples::{device, options, source};
 use crate::domain::campaign::AudienceSpec;
@@ -45,7 +45,11 @@ fn check_kind(kind: BlockKind, bytes: &[u8]) -> Result<(), BlockError> {
     match kind {
         BlockKind::Manifest => check::<Manifest>(bytes),
         BlockKind::Standing => check::<Standing>(bytes),
-        BlockKind::Index => check::<IndexBlock>(bytes),
+        BlockKind::Tile => check::<TileBlock>(bytes),
+        BlockKind::Atlas => check::<AtlasBlock>(bytes),
+        BlockKind::Shapes => check::<ShapesBlock>(bytes),
+        BlockKind::Geometry => check::<GeometryBlock>(bytes),
+        BlockKind::Places => check::<PlacesBlock>(bytes),
         BlockKind::Targets => check::<TargetsBlock>(bytes),
         BlockKind::Watch => check::<WatchBlock>(bytes),
         BlockKind::Campaigns => check::<CampaignsBlock>(bytes),
@@ -68,7 +72,7 @@ fn blocks() -> Vec<(BlockKind, Vec<u8>)> {
 fn there_is_one_of_each_kind_and_each_is_sound() {
     let mut kinds: Vec<u16> = blocks().iter().map(|(kind, _)| *kind as u16).collect();
     kinds.sort_unstable();
-    assert_eq!(kinds, [1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    assert_eq!(kinds, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13]);
     for (kind, bytes) in blocks() {
         assert_eq!(check_kind(kind, &bytes), Ok(()));
         assert_eq!(BlockKind::from_number(kind as u16), Some(kind));
@@ -157,7 +161,7 @@ fn campaigns_with(change: impl FnOnce(&mut CampaignRow)) -> Result<(), BlockErro
         messages: Vec::new(),
     };
     change(&mut row);
-    let ids = IdTable { ids: vec![1], direct: Vec::new() };
+    let ids = IdTable { ids: vec![1], direct: Vec::new(), base: 0 };
     let block = CampaignsBlock { ids, rows: vec![row], ..CampaignsBlock::default() };
     check::<CampaignsBlock>(&encode(&block).unwrap().1)
 }

@@ -17,8 +17,8 @@ pub enum BlockKind {
     Manifest = 1,
     /// [`Standing`].
     Standing = 2,
-    /// [`IndexBlock`](super::index::IndexBlock).
-    Index = 3,
+    /// [`TileBlock`](super::index::TileBlock).
+    Tile = 3,
     /// [`TargetsBlock`].
     Targets = 4,
     /// [`WatchBlock`].
@@ -31,36 +31,54 @@ pub enum BlockKind {
     Schedule = 8,
     /// [`AudienceBlock`].
     Audience = 9,
+    /// [`AtlasBlock`](super::index::AtlasBlock).
+    Atlas = 10,
+    /// [`ShapesBlock`](super::index::ShapesBlock).
+    Shapes = 11,
+    /// [`GeometryBlock`](super::index::GeometryBlock).
+    Geometry = 12,
+    /// [`PlacesBlock`].
+    Places = 13,
 }
 
 impl BlockKind {
     /// The kind with this number, if there is one.
     #[must_use]
     pub fn from_number(number: u16) -> Option<Self> {
-        const ALL: [BlockKind; 9] = [
+        const ALL: [BlockKind; 13] = [
             BlockKind::Manifest,
             BlockKind::Standing,
-            BlockKind::Index,
+            BlockKind::Tile,
             BlockKind::Targets,
             BlockKind::Watch,
             BlockKind::Campaigns,
             BlockKind::Calendar,
             BlockKind::Schedule,
             BlockKind::Audience,
+            BlockKind::Atlas,
+            BlockKind::Shapes,
+            BlockKind::Geometry,
+            BlockKind::Places,
         ];
         ALL.into_iter().find(|kind| *kind as u16 == number)
     }
 
     /// The largest block of this kind that is read: far beyond what a build makes, and what a hostile file can
-    /// make a reader take. An index counts 4-byte words in 32 bits, the texts of targets are cut by 32-bit
+    /// make a reader take. A tile counts 4-byte words in 32 bits, the texts of targets are cut by 32-bit
     /// offsets, a calendar has 402 days.
     #[must_use]
     pub fn max_bytes(self) -> u64 {
         match self {
-            Self::Index => (16 << 30) + (1 << 20),
+            Self::Tile => (16 << 30) + (1 << 20),
             Self::Targets => 8 << 30,
-            Self::Watch | Self::Campaigns | Self::Schedule | Self::Audience => 2 << 30,
-            Self::Manifest | Self::Standing => 256 << 20,
+            Self::Watch
+            | Self::Campaigns
+            | Self::Schedule
+            | Self::Audience
+            | Self::Shapes
+            | Self::Geometry
+            | Self::Places => 2 << 30,
+            Self::Manifest | Self::Standing | Self::Atlas => 256 << 20,
             Self::Calendar => 1 << 20,
         }
     }
@@ -71,13 +89,17 @@ impl BlockKind {
         match self {
             Self::Manifest => "manifest",
             Self::Standing => "standing",
-            Self::Index => "index",
+            Self::Tile => "tile",
             Self::Targets => "targets",
             Self::Watch => "watch",
             Self::Campaigns => "campaigns",
             Self::Calendar => "calendar",
             Self::Schedule => "schedule",
             Self::Audience => "audience",
+            Self::Atlas => "atlas",
+            Self::Shapes => "shapes",
+            Self::Geometry => "geometry",
+            Self::Places => "places",
         }
     }
 }
@@ -96,6 +118,8 @@ pub struct Manifest {
     pub valid_from_day: i32,
     /// Where there are member hashes, that of the nil device: tells under which installation key they were made.
     pub key_check: Option<u64>,
+    /// [`GeometryBlock`](super::index::GeometryBlock)s, a power of two of them or none: the polygons of all accounts.
+    pub geometry: Vec<[u8; 32]>,
     /// In ascending order of id.
     pub accounts: Vec<ManifestAccount>,
 }
@@ -106,14 +130,18 @@ pub struct Manifest {
 pub struct ManifestAccount {
     /// The account's number.
     pub id: u32,
-    /// [`IndexBlock`](super::index::IndexBlock): where the watched targets are.
-    pub index: [u8; 32],
-    /// The digest of what the index was built from, so that an unchanged one need not be built again.
-    pub index_source: [u8; 32],
-    /// [`TargetsBlock`]: their keys, names and places.
-    pub targets: [u8; 32],
-    /// [`WatchBlock`]: which campaigns watch them.
-    pub watch: [u8; 32],
+    /// [`AtlasBlock`](super::index::AtlasBlock): which tile of the index a point is in.
+    pub atlas: [u8; 32],
+    /// [`TileBlock`](super::index::TileBlock)s: which watched targets contain a point. Each once, at least one.
+    pub tiles: Vec<[u8; 32]>,
+    /// Pages of [`ShapesBlock`](super::index::ShapesBlock)s: what the watched targets are.
+    pub shapes: Vec<[u8; 32]>,
+    /// Pages of [`TargetsBlock`]s: the keys, names and places of all targets.
+    pub targets: Vec<[u8; 32]>,
+    /// Pages of [`WatchBlock`]s: which campaigns watch them.
+    pub watch: Vec<[u8; 32]>,
+    /// [`PlacesBlock`]: which watched targets belong to which store.
+    pub places: [u8; 32],
     /// [`CampaignsBlock`]: what the campaigns and the account ask for.
     pub campaigns: [u8; 32],
     /// [`CalendarBlock`]: days, months and nights of its time zone.
@@ -171,11 +199,13 @@ pub struct StandingCampaign {
 pub struct IdTable {
     /// In ascending order; its position is the row.
     pub ids: Vec<u32>,
-    /// Row + 1 by id, 0 where there is none. Empty where the ids are too sparse for it.
+    /// Row + 1 by id less `base`, 0 where there is none. Empty where the ids are too sparse for it.
     pub direct: Vec<u32>,
+    /// No id is below it.
+    pub base: u32,
 }
 
-/// Keys, names and places of all targets of an account, watched or not: the target directory.
+/// Keys, names and places of a page of an account's targets, watched or not: the target directory.
 #[derive(Archive, Serialize, Clone, PartialEq, Eq, Debug, Default)]
 #[rkyv(derive(Debug))]
 pub struct TargetsBlock {
@@ -185,7 +215,7 @@ pub struct TargetsBlock {
     pub text: String,
 }
 
-/// One target but for its shape, which is in the index.
+/// One target but for its shape.
 #[derive(Archive, Serialize, Clone, Copy, PartialEq, Eq, Debug)]
 #[rkyv(derive(Debug))]
 pub struct TargetRow {
@@ -203,20 +233,26 @@ pub struct TargetRow {
     pub area: u8,
 }
 
-/// Which targets are watched, and by which campaigns.
+/// Which targets of a page are watched, and by which campaigns.
 #[derive(Archive, Serialize, Clone, PartialEq, Eq, Debug, Default)]
 #[rkyv(derive(Debug))]
 pub struct WatchBlock {
     /// The watched targets.
     pub targets: IdTable,
-    /// Per watched target the row of the targets block; `u32::MAX` for the one that contains every fix.
+    /// Per watched target its row in its page of the directory; `u32::MAX` for the one that contains every fix.
     pub target_rows: Vec<u32>,
     /// Per watched target where its campaigns start in `campaigns`; one more entry ends the last.
     pub first: Vec<u32>,
     /// Rows of the campaigns block, ascending per target.
     pub campaigns: Vec<u32>,
-    /// (store, row of `targets`) of the watched targets that belong to a store, ascending.
-    pub places: Vec<(u32, u32)>,
+}
+
+/// Which watched targets belong to a store.
+#[derive(Archive, Serialize, Clone, PartialEq, Eq, Debug, Default)]
+#[rkyv(derive(Debug))]
+pub struct PlacesBlock {
+    /// (store, target), ascending.
+    pub targets: Vec<(u32, u32)>,
 }
 
 /// What an account and its campaigns ask for.

@@ -17,6 +17,7 @@ use super::build::{After, Dealt, build, renew};
 use super::diff::diff;
 use super::load::{BlockSource, Loaded, ReadError, Shelf, assemble};
 use super::memory::PrivateBytes;
+use super::parts::AccountParts;
 use super::samples::{KEY, account, campaign, circle, device, options, source};
 use super::view::{AccountView, CampaignView, SnapshotView, TargetView};
 use crate::domain::campaign::{AudienceSpec, Variant};
@@ -52,17 +53,6 @@ impl Forgery {
         let blocks = built.fresh().iter().map(|block| (block.hash, block.bytes.to_vec())).collect();
         let loaded = built.load_in_memory().unwrap();
         let parts = loaded.view().parts();
-        let entry = |account: &super::parts::AccountParts| ManifestAccount {
-            id: account.id.0,
-            index: account.index.hash().0,
-            index_source: account.index_source,
-            targets: account.targets.hash().0,
-            watch: account.watch.hash().0,
-            campaigns: account.campaigns.hash().0,
-            calendar: account.calendar.hash().0,
-            schedule: account.schedule.hash().0,
-            audiences: account.audiences.iter().map(|block| block.hash().0).collect(),
-        };
         let stands = |account: AccountView<'_>| StandingAccount {
             id: account.id().0,
             changed_in: 1,
@@ -81,7 +71,8 @@ impl Forgery {
             manifest: Manifest {
                 valid_from_day: 20_780,
                 key_check: None,
-                accounts: parts.accounts.iter().map(entry).collect(),
+                geometry: parts.geometry.iter().map(|block| block.hash().0).collect(),
+                accounts: parts.accounts.iter().map(AccountParts::entry).collect(),
             },
             standing: Standing {
                 epoch: 1,
@@ -112,19 +103,14 @@ impl Forgery {
                 *name = new;
             }
         };
+        self.manifest.geometry.iter_mut().for_each(renamed);
         for account in &mut self.manifest.accounts {
-            let ManifestAccount {
-                index,
-                targets,
-                watch,
-                campaigns,
-                calendar,
-                schedule,
-                audiences,
-                ..
-            } = account;
-            let names = [index, targets, watch, campaigns, calendar, schedule];
-            names.into_iter().chain(audiences).for_each(renamed);
+            let ManifestAccount { atlas, places, campaigns, calendar, schedule, .. } = account;
+            let own = [atlas, places, campaigns, calendar, schedule];
+            let ManifestAccount { tiles, shapes, targets, watch, audiences, .. } = account;
+            let many = [tiles, shapes, targets, watch, audiences].into_iter().flatten();
+            own.into_iter().for_each(renamed);
+            many.for_each(renamed);
         }
     }
 

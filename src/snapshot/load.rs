@@ -15,13 +15,14 @@ use rkyv::rancor::Error as ArchiveError;
 use super::block::{BlockError, BlockHash, Content, ContentError, Verified};
 use super::blocks::{
     ArchivedManifestAccount, ArchivedStandingAccount, AudienceBlock, BlockKind, CalendarBlock,
-    CampaignsBlock, Manifest, ScheduleBlock, Standing, TargetsBlock, WatchBlock,
+    CampaignsBlock, Manifest, PlacesBlock, ScheduleBlock, Standing, TargetsBlock, WatchBlock,
 };
 use super::build::direct_table;
-use super::index::IndexBlock;
+use super::index::{AtlasBlock, AtlasGrid, GeometryBlock, Index, ShapesBlock, TileBlock};
 use super::memory::PrivateBytes;
+use super::pages::{Page, Pages};
 use super::parts::{AccountParts, Parts};
-use super::verify::{Joined, joins};
+use super::verify::joins;
 use super::view::SnapshotView;
 use crate::domain::ids::{AccountId, Epoch, SnapshotHash};
 
@@ -141,9 +142,13 @@ impl LoadError {
 /// Verified blocks by name, for sharing.
 #[derive(Debug, Default)]
 pub(super) struct Shelf {
-    index: Row<IndexBlock>,
+    geometry: Row<GeometryBlock>,
+    atlases: Row<AtlasBlock>,
+    tiles: Row<TileBlock>,
+    shapes: Row<ShapesBlock>,
     targets: Row<TargetsBlock>,
     watch: Row<WatchBlock>,
+    places: Row<PlacesBlock>,
     campaigns: Row<CampaignsBlock>,
     calendars: Row<CalendarBlock>,
     schedules: Row<ScheduleBlock>,
@@ -156,14 +161,18 @@ impl Shelf {
     /// Everything that a snapshot holds.
     pub(super) fn of(view: SnapshotView<'_>) -> Self {
         let mut shelf = Self::default();
+        put_all(&mut shelf.geometry, &view.parts().geometry);
         for account in &view.parts().accounts {
-            put(&mut shelf.index, &account.index);
-            put(&mut shelf.targets, &account.targets);
-            put(&mut shelf.watch, &account.watch);
+            put(&mut shelf.atlases, &account.atlas);
+            put_all(&mut shelf.tiles, &account.index.tiles);
+            put_all(&mut shelf.shapes, account.shapes.blocks());
+            put_all(&mut shelf.targets, account.targets.blocks());
+            put_all(&mut shelf.watch, account.watch.blocks());
+            put(&mut shelf.places, &account.places);
             put(&mut shelf.campaigns, &account.campaigns);
             put(&mut shelf.calendars, &account.calendar);
             put(&mut shelf.schedules, &account.schedule);
-            account.audiences.iter().for_each(|block| put(&mut shelf.audiences, block));
+            put_all(&mut shelf.audiences, &account.audiences);
         }
         shelf
     }
@@ -172,7 +181,11 @@ impl Shelf {
     pub(super) fn has(&self, kind: BlockKind, hash: BlockHash) -> bool {
         match kind {
             BlockKind::Manifest | BlockKind::Standing => false,
-            BlockKind::Index => self.index.contains_key(&hash),
+            BlockKind::Geometry => self.geometry.contains_key(&hash),
+            BlockKind::Atlas => self.atlases.contains_key(&hash),
+            BlockKind::Tile => self.tiles.contains_key(&hash),
+            BlockKind::Shapes => self.shapes.contains_key(&hash),
+            BlockKind::Places => self.places.contains_key(&hash),
             BlockKind::Targets => self.targets.contains_key(&hash),
             BlockKind::Watch => self.watch.contains_key(&hash),
             BlockKind::Campaigns => self.campaigns.contains_key(&hash),
@@ -181,6 +194,13 @@ impl Shelf {
             BlockKind::Audience => self.audiences.contains_key(&hash),
         }
     }
+}
+
+fn put_all<T: Content>(row: &mut Row<T>, blocks: &[Arc<Verified<T>>])
+where
+    T::Archived: Portable,
+{
+    blocks.iter().for_each(|block| put(row, block));
 }
 
 fn put<T: Content>(row: &mut Row<T>, block: &Arc<Verified<T>>)
@@ -207,7 +227,8 @@ pub(super) fn assemble(
     if named != manifest.hash() {
         return Err(LoadError::WrongStanding { named, found: manifest.hash() });
     }
-    let mut fetch = Fetch { blocks, shelf: &mut shelf };
+    let geometry = get_all(blocks, &mut shelf.geometry, &manifest.get().geometry)?;
+    let mut fetch = Fetch { blocks, shelf: &mut shelf, geometry: geometry.into() };
     let mut accounts = Vec::with_capacity(manifest.get().accounts.len());
     for entry in manifest.get().accounts.iter() {
         let rows = &standing.get().accounts;
@@ -217,14 +238,16 @@ pub(super) fn assemble(
             LoadError::Standing { account: AccountId(entry.id.to_native()), what: "the row" };
         accounts.push(fetch.account(entry, stands.ok_or(missing)?)?);
     }
+    let geometry = fetch.geometry;
     let ids: Vec<u32> = accounts.iter().map(|account| account.id.0).collect();
     let parts = Parts {
         epoch: Epoch(standing.get().epoch.to_native()),
         hash: SnapshotHash(manifest.hash().0),
         manifest: Arc::new(manifest),
         standing: Arc::new(standing),
+        geometry,
         accounts,
-        direct: direct_table(&ids),
+        direct: direct_table(&ids, 0),
     };
     Ok(Loaded { parts })
 }
@@ -232,6 +255,8 @@ pub(super) fn assemble(
 struct Fetch<'a> {
     blocks: &'a mut dyn BlockSource,
     shelf: &'a mut Shelf,
+    /// The polygons that all accounts share.
+    geometry: Arc<[Arc<Verified<GeometryBlock>>]>,
 }
 
 impl Fetch<'_> {
@@ -241,38 +266,36 @@ impl Fetch<'_> {
         stands: &ArchivedStandingAccount,
     ) -> Result<AccountParts, LoadError> {
         let id = AccountId(entry.id.to_native());
-        let audiences = entry.audiences.iter();
-        let audiences = audiences
-            .map(|hash| get(self.blocks, &mut self.shelf.audiences, *hash))
-            .collect::<Result<Vec<_>, _>>()?;
-        let campaigns: Arc<Verified<CampaignsBlock>> =
-            get(self.blocks, &mut self.shelf.campaigns, entry.campaigns)?;
+        let joined = |reason| LoadError::Join { account: id, reason };
+        let Fetch { blocks, shelf, geometry } = self;
+        let campaigns = get(*blocks, &mut shelf.campaigns, entry.campaigns)?;
         let run_since = run_since(id, &campaigns, stands)?;
+        let atlas: Arc<Verified<AtlasBlock>> = get(*blocks, &mut shelf.atlases, entry.atlas)?;
+        let tiles: Vec<Arc<Verified<TileBlock>>> =
+            get_all(*blocks, &mut shelf.tiles, &entry.tiles)?;
+        let is_empty =
+            |tile: u32| tiles.get(tile as usize).is_none_or(|tile| tile.get().members.is_empty());
+        let grid = AtlasGrid::of(atlas.get(), is_empty).map_err(joined)?;
         let account = AccountParts {
             id,
             changed_in: Epoch(stands.changed_in.to_native()),
             next_target_id: stands.next_target_id.to_native(),
-            index_source: entry.index_source,
-            index: get(self.blocks, &mut self.shelf.index, entry.index)?,
-            targets: get(self.blocks, &mut self.shelf.targets, entry.targets)?,
-            watch: get(self.blocks, &mut self.shelf.watch, entry.watch)?,
-            calendar: get(self.blocks, &mut self.shelf.calendars, entry.calendar)?,
-            schedule: get(self.blocks, &mut self.shelf.schedules, entry.schedule)?,
+            index: Index { atlas: grid, tiles },
+            atlas,
+            shapes: pages(*blocks, &mut shelf.shapes, &entry.shapes)?.map_err(joined)?,
+            geometry: Arc::clone(geometry),
+            targets: pages(*blocks, &mut shelf.targets, &entry.targets)?.map_err(joined)?,
+            watch: pages(*blocks, &mut shelf.watch, &entry.watch)?.map_err(joined)?,
+            places: get(*blocks, &mut shelf.places, entry.places)?,
+            calendar: get(*blocks, &mut shelf.calendars, entry.calendar)?,
+            schedule: get(*blocks, &mut shelf.schedules, entry.schedule)?,
             campaigns,
-            audiences,
+            audiences: get_all(*blocks, &mut shelf.audiences, &entry.audiences)?,
             run_since,
         };
-        let joined = Joined {
-            index: account.index.get(),
-            targets: account.targets.get(),
-            watch: account.watch.get(),
-            campaigns: account.campaigns.get(),
-            schedule: account.schedule.get(),
-            audiences: account.audiences.len(),
-        };
-        joins(joined).map_err(|reason| LoadError::Join { account: id, reason })?;
-        let last = account.targets.get().rows.last().map_or(0, |row| row.id.to_native());
-        if last >= account.next_target_id {
+        joins(&account).map_err(joined)?;
+        let last = account.targets.iter().last().and_then(TargetsBlock::ends);
+        if last.is_some_and(|(_, last)| last >= account.next_target_id) {
             return Err(LoadError::Standing { account: id, what: "a next target id beyond those" });
         }
         Ok(account)
@@ -291,6 +314,30 @@ fn run_since(
     };
     let all: Option<Vec<Epoch>> = campaigns.get().ids.ids.iter().map(since).collect();
     all.ok_or(LoadError::Standing { account, what: "a campaign" })
+}
+
+fn pages<T>(
+    blocks: &mut dyn BlockSource,
+    row: &mut Row<T>,
+    hashes: &[[u8; 32]],
+) -> Result<Result<Pages<T>, ContentError>, LoadError>
+where
+    T: Page,
+    T::Archived: Portable + for<'a> CheckBytes<HighValidator<'a, ArchiveError>>,
+{
+    Ok(Pages::of(get_all(blocks, row, hashes)?))
+}
+
+fn get_all<T>(
+    blocks: &mut dyn BlockSource,
+    row: &mut Row<T>,
+    hashes: &[[u8; 32]],
+) -> Result<Vec<Arc<Verified<T>>>, LoadError>
+where
+    T: Content,
+    T::Archived: Portable + for<'a> CheckBytes<HighValidator<'a, ArchiveError>>,
+{
+    hashes.iter().map(|hash| get(blocks, row, *hash)).collect()
 }
 
 fn get<T>(

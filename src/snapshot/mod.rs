@@ -18,6 +18,7 @@ pub mod blocks;
 pub mod block;
 pub mod memory;
 pub mod verify;
+pub mod pages;
 pub mod parts;
 pub mod view;
 pub mod index;

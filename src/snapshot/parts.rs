@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use super::block::Verified;
 use super::blocks::{
-    AudienceBlock, CalendarBlock, CampaignsBlock, Manifest, ScheduleBlock, Standing, TargetsBlock,
-    WatchBlock,
+    AudienceBlock, CalendarBlock, CampaignsBlock, Manifest, ManifestAccount, PlacesBlock,
+    ScheduleBlock, Standing, TargetsBlock, WatchBlock,
 };
-use super::index::IndexBlock;
+use super::index::{AtlasBlock, GeometryBlock, Index, ShapesBlock};
+use super::pages::Pages;
 use crate::domain::ids::{AccountId, Epoch, SnapshotHash};
 
 /// All of a snapshot.
@@ -24,6 +25,8 @@ pub struct Parts {
     pub manifest: Arc<Verified<Manifest>>,
     /// What was carried over.
     pub standing: Arc<Verified<Standing>>,
+    /// The buckets of polygons that all accounts share.
+    pub geometry: Arc<[Arc<Verified<GeometryBlock>>]>,
     /// In ascending order of id.
     pub accounts: Vec<AccountParts>,
     /// Position + 1 in `accounts` by id, 0 where there is none; empty where ids are too sparse.
@@ -39,14 +42,20 @@ pub struct AccountParts {
     pub changed_in: Epoch,
     /// The first target id never dealt yet.
     pub next_target_id: u32,
-    /// The digest of what the index was built from.
-    pub index_source: [u8; 32],
+    /// The tree of the index.
+    pub atlas: Arc<Verified<AtlasBlock>>,
     /// Where the watched targets are.
-    pub index: Arc<Verified<IndexBlock>>,
+    pub index: Index,
+    /// What they are.
+    pub shapes: Pages<ShapesBlock>,
+    /// The buckets of polygons that all accounts share.
+    pub geometry: Arc<[Arc<Verified<GeometryBlock>>]>,
     /// Keys, names and places.
-    pub targets: Arc<Verified<TargetsBlock>>,
+    pub targets: Pages<TargetsBlock>,
     /// Who watches what.
-    pub watch: Arc<Verified<WatchBlock>>,
+    pub watch: Pages<WatchBlock>,
+    /// Which of the watched belong to a store.
+    pub places: Arc<Verified<PlacesBlock>>,
     /// What campaigns ask for.
     pub campaigns: Arc<Verified<CampaignsBlock>>,
     /// Days, months and nights.
@@ -57,6 +66,26 @@ pub struct AccountParts {
     pub audiences: Vec<Arc<Verified<AudienceBlock>>>,
     /// Per row of the campaigns block, since when the campaign has been in its mode.
     pub run_since: Vec<Epoch>,
+}
+
+impl AccountParts {
+    /// Which blocks they are.
+    #[must_use]
+    pub fn entry(&self) -> ManifestAccount {
+        ManifestAccount {
+            id: self.id.0,
+            atlas: self.atlas.hash().0,
+            tiles: self.index.tiles.iter().map(|tile| tile.hash().0).collect(),
+            shapes: self.shapes.hashes(),
+            targets: self.targets.hashes(),
+            watch: self.watch.hashes(),
+            places: self.places.hash().0,
+            campaigns: self.campaigns.hash().0,
+            calendar: self.calendar.hash().0,
+            schedule: self.schedule.hash().0,
+            audiences: self.audiences.iter().map(|block| block.hash().0).collect(),
+        }
+    }
 }
 
 impl Parts {

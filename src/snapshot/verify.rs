@@ -10,21 +10,29 @@ use super::block::{Content, ContentError};
 use super::blocks::{
     ArchivedAudienceBlock, ArchivedCalendarBlock, ArchivedCampaignRow, ArchivedCampaignsBlock,
     ArchivedConditionRow, ArchivedFrequencyRow, ArchivedIdTable, ArchivedManifest,
-    ArchivedMemberSet, ArchivedScheduleBlock, ArchivedStanding, ArchivedTargetRow,
-    ArchivedTargetsBlock, ArchivedWatchBlock, ArchivedWindowRow, AudienceBlock, BlockKind,
-    CalendarBlock, CampaignsBlock, Manifest, ScheduleBlock, Standing, TargetsBlock, WatchBlock,
+    ArchivedMemberSet, ArchivedPlacesBlock, ArchivedScheduleBlock, ArchivedStanding,
+    ArchivedTargetRow, ArchivedTargetsBlock, ArchivedWatchBlock, ArchivedWindowRow, AudienceBlock,
+    BlockKind, CalendarBlock, CampaignsBlock, Manifest, PlacesBlock, ScheduleBlock, Standing,
+    TargetsBlock, WatchBlock,
 };
 use super::build::rules::{MAX_DWELL_S, MAX_PUSH_TTL_S, RESEND_AFTER_S};
-use super::index::{self, ArchivedIndexBlock, BadIndex, IndexBlock};
+use super::index::ShapeBook;
+use super::index::atlas::QUARTERED;
+use super::index::shapes::POLYGON;
+use super::pages::{Page, Pages};
+use super::parts::AccountParts;
 use super::view::as_index;
 use crate::domain::ids::TargetId;
 
-type Checked = Result<(), ContentError>;
+pub(super) type Checked = Result<(), ContentError>;
 
 impl Content for Manifest {
     const KIND: BlockKind = BlockKind::Manifest;
 
     fn verify(block: &ArchivedManifest) -> Checked {
+        let buckets = block.geometry.len();
+        let even = buckets == 0 || buckets.is_power_of_two();
+        holds(even, "geometry", buckets, "a power of two of buckets, or none")?;
         ascending("accounts", block.accounts.iter().map(|account| account.id.to_native()))
     }
 
@@ -51,23 +59,6 @@ impl Content for Standing {
 
     fn count(block: &ArchivedStanding) -> usize {
         block.accounts.len()
-    }
-}
-
-impl Content for IndexBlock {
-    const KIND: BlockKind = BlockKind::Index;
-
-    fn verify(block: &ArchivedIndexBlock) -> Checked {
-        let named = |bad: BadIndex| ContentError {
-            array: bad.what,
-            position: bad.at,
-            rule: "is not valid",
-        };
-        index::verify(block).map_err(named)
-    }
-
-    fn count(block: &ArchivedIndexBlock) -> usize {
-        block.ids.len()
     }
 }
 
@@ -103,16 +94,37 @@ impl Content for WatchBlock {
             let sorted = campaigns.is_sorted_by(|a, b| a.to_native() < b.to_native());
             holds(sorted, "campaigns", row, "a target's campaigns must ascend")?;
         }
-        let places = &block.places;
-        let sorted = places.is_sorted_by(|a, b| pair(a) < pair(b));
-        holds(sorted, "places", 0, "places must ascend")?;
-        every("places", places.iter(), "a place must name a watched target", |entry| {
-            as_index(entry.1.to_native()) < watched
-        })
+        Ok(())
     }
 
     fn count(block: &ArchivedWatchBlock) -> usize {
         block.targets.ids.len()
+    }
+}
+
+impl Page for TargetsBlock {
+    fn ends(block: &ArchivedTargetsBlock) -> Option<(u32, u32)> {
+        Some((block.rows.first()?.id.to_native(), block.rows.last()?.id.to_native()))
+    }
+}
+
+impl Page for WatchBlock {
+    fn ends(block: &ArchivedWatchBlock) -> Option<(u32, u32)> {
+        let ids = &block.targets.ids;
+        Some((ids.first()?.to_native(), ids.last()?.to_native()))
+    }
+}
+
+impl Content for PlacesBlock {
+    const KIND: BlockKind = BlockKind::Places;
+
+    fn verify(block: &ArchivedPlacesBlock) -> Checked {
+        let sorted = block.targets.is_sorted_by(|a, b| pair(a) < pair(b));
+        holds(sorted, "targets", 0, "stores and their targets must ascend")
+    }
+
+    fn count(block: &ArchivedPlacesBlock) -> usize {
+        block.targets.len()
     }
 }
 
@@ -181,46 +193,30 @@ impl Content for AudienceBlock {
     }
 }
 
-/// What the blocks of one account say of each other.
-#[derive(Clone, Copy)]
-pub(super) struct Joined<'a> {
-    pub(super) index: &'a ArchivedIndexBlock,
-    pub(super) targets: &'a ArchivedTargetsBlock,
-    pub(super) watch: &'a ArchivedWatchBlock,
-    pub(super) campaigns: &'a ArchivedCampaignsBlock,
-    pub(super) schedule: &'a ArchivedScheduleBlock,
-    pub(super) audiences: usize,
-}
-
-/// Checks that every position which one block holds of another is one.
+/// Checks that every position which one block of an account holds of another is one.
 ///
 /// # Errors
 /// The first that is not.
-pub(super) fn joins(account: Joined<'_>) -> Checked {
-    let Joined { index, targets, watch, campaigns, schedule, audiences } = account;
-    let indexed = index.ids.len() == watch.targets.ids.len();
-    holds(
-        indexed,
-        "index.ids",
-        index.ids.len(),
-        "it must hold the watched targets, no more and no less",
-    )?;
-    let ids = index.ids.iter().zip(watch.targets.ids.iter());
-    every("index.ids", ids, "it must be a watched target", |(id, watched)| *id == *watched)?;
-    let watched = watch.target_rows.iter().zip(watch.targets.ids.iter());
-    every(
-        "watch.target_rows",
-        watched,
-        "it must be the row of the watched target",
-        |(row, id)| {
-            let row = targets.rows.get(as_index(row.to_native()));
-            row.map_or(TargetId::NATIONWIDE.0, |row| row.id.to_native()) == id.to_native()
-        },
-    )?;
-    let rows = campaigns.rows.len();
-    every("watch.campaigns", watch.campaigns.iter(), "it must be the row of a campaign", |row| {
-        as_index(row.to_native()) < rows
+pub(super) fn joins(account: &AccountParts) -> Checked {
+    let AccountParts { index, shapes, targets, watch, .. } = account;
+    let (campaigns, schedule) = (account.campaigns.get(), account.schedule.get());
+    let tiles = index.tiles.len();
+    holds(tiles > 0, "tiles", 0, "there must be at least one")?;
+    every("atlas.tiles", account.atlas.get().tiles.iter(), "it must be a tile", |tile| {
+        tile.to_native() == QUARTERED || as_index(tile.to_native()) < tiles
     })?;
+    let book = ShapeBook::new(shapes, &account.geometry);
+    let paged = shapes.blocks().len() == watch.blocks().len();
+    holds(paged, "shapes", 0, "it must have the pages of the watched targets")?;
+    for (page, (shapes, watch)) in shapes.iter().zip(watch.iter()).enumerate() {
+        let same = shapes.ids.iter().eq(watch.targets.ids.iter());
+        holds(same, "shapes.ids", page, "it must hold the watched targets, no more and no less")?;
+        let polygons = shapes.kinds.iter().zip(shapes.shapes.iter());
+        every("shapes", polygons, "its polygon must be in the geometry", |(kind, shape)| {
+            **kind != POLYGON || book.polygon(shape.map(|word| word.to_native())).is_some()
+        })?;
+        joins_page(watch, targets, campaigns.rows.len())?;
+    }
     let sets = schedule.first.len().saturating_sub(1);
     every(
         "campaigns.window_set",
@@ -232,7 +228,29 @@ pub(super) fn joins(account: Joined<'_>) -> Checked {
     let lists = lists.chain([&campaigns.blacklist, &campaigns.blacklist_echo]);
     every("campaigns.audience", lists, "it must be an audience of the account", |set| match set {
         ArchivedMemberSet::Here(_) => true,
-        ArchivedMemberSet::Block(at) => as_index(at.to_native()) < audiences,
+        ArchivedMemberSet::Block(at) => as_index(at.to_native()) < account.audiences.len(),
+    })
+}
+
+fn joins_page(
+    watch: &ArchivedWatchBlock,
+    targets: &Pages<TargetsBlock>,
+    campaigns: usize,
+) -> Checked {
+    let first = watch.targets.ids.first().map_or(0, |id| id.to_native());
+    let directory = targets.page(first).map_or(&[][..], |page| &page.rows);
+    let watched = watch.target_rows.iter().zip(watch.targets.ids.iter());
+    every(
+        "watch.target_rows",
+        watched,
+        "it must be the row of the watched target",
+        |(row, id)| {
+            let row = directory.get(as_index(row.to_native()));
+            row.map_or(TargetId::NATIONWIDE.0, |row| row.id.to_native()) == id.to_native()
+        },
+    )?;
+    every("watch.campaigns", watch.campaigns.iter(), "it must be the row of a campaign", |row| {
+        as_index(row.to_native()) < campaigns
     })
 }
 
@@ -282,7 +300,7 @@ fn window_holds(window: &&ArchivedWindowRow) -> bool {
     (1..1 << 7).contains(&window.weekdays) && start < end && end <= 24 * 60
 }
 
-/// The direct table, where there is one, must say the same as the ids; only the last id may lie beyond it.
+/// The direct table, where there is one, must say the same as the ids.
 fn id_table(array: &'static str, table: &ArchivedIdTable) -> Checked {
     ascending(array, table.ids.iter().map(|id| id.to_native()))?;
     if table.direct.is_empty() {
@@ -295,8 +313,7 @@ fn id_table(array: &'static str, table: &ArchivedIdTable) -> Checked {
         |(row, id)| table.row(id.to_native()) == Some(*row),
     )?;
     let found = table.direct.iter().filter(|slot| slot.to_native() != 0).count();
-    let within = table.ids.partition_point(|id| as_index(id.to_native()) < table.direct.len());
-    holds(found == within, array, 0, "the direct table must find nothing but the ids")
+    holds(found == table.ids.len(), array, 0, "the direct table must find nothing but the ids")
 }
 
 fn member_set(array: &'static str, set: &ArchivedMemberSet) -> Checked {
@@ -331,7 +348,7 @@ fn spans(array: &'static str, list: &[ArchivedTuple2<i64_ule, i64_ule>]) -> Chec
 }
 
 /// `rows` + 1 offsets from 0 to `end`, never falling.
-fn offsets(array: &'static str, list: &[u32_ule], rows: usize, end: usize) -> Checked {
+pub(super) fn offsets(array: &'static str, list: &[u32_ule], rows: usize, end: usize) -> Checked {
     same_len(array, list.len(), rows + 1)?;
     let bounds = list.first().zip(list.last());
     let whole =
@@ -340,7 +357,7 @@ fn offsets(array: &'static str, list: &[u32_ule], rows: usize, end: usize) -> Ch
     holds(list.is_sorted_by_key(|at| at.to_native()), array, 0, "offsets must not fall")
 }
 
-fn ascending(array: &'static str, ids: impl Iterator<Item = u32>) -> Checked {
+pub(super) fn ascending(array: &'static str, ids: impl Iterator<Item = u32>) -> Checked {
     let mut last = None;
     for (position, id) in ids.enumerate() {
         holds(
@@ -354,7 +371,7 @@ fn ascending(array: &'static str, ids: impl Iterator<Item = u32>) -> Checked {
     Ok(())
 }
 
-fn every<T>(
+pub(super) fn every<T>(
     array: &'static str,
     mut entries: impl Iterator<Item = T>,
     rule: &'static str,
@@ -366,11 +383,16 @@ fn every<T>(
     }
 }
 
-fn same_len(array: &'static str, len: usize, expected: usize) -> Checked {
+pub(super) fn same_len(array: &'static str, len: usize, expected: usize) -> Checked {
     holds(len == expected, array, len, "the array's length does not fit its companions")
 }
 
-fn holds(fine: bool, array: &'static str, position: usize, rule: &'static str) -> Checked {
+pub(super) fn holds(
+    fine: bool,
+    array: &'static str,
+    position: usize,
+    rule: &'static str,
+) -> Checked {
     if fine { Ok(()) } else { Err(ContentError { array, position, rule }) }
 }
 

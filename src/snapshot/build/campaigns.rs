@@ -53,7 +53,7 @@ pub(super) fn campaigns(
         apps,
         blacklist: members.devices(&account.blacklist),
         blacklist_echo: members.echoes(&account.blacklist_echo),
-        ids: id_table(rows.iter().map(|row| row.id).collect()),
+        ids: id_table(rows.iter().map(|row| row.id).collect(), 0),
         rows,
     };
     Ok((block, schedule.block))

@@ -1,24 +1,32 @@
 //! Specs in, blocks out.
 
 use jiff::civil::Date;
+use rkyv::Serialize;
+use rkyv::api::high::HighSerializer;
+use rkyv::rancor::Error as ArchiveError;
+use rkyv::ser::allocator::ArenaHandle;
+use rkyv::util::AlignedVec;
 
 use super::built::{Built, Encoded};
 use super::campaigns::campaigns;
+use super::geometry::{Geometry, pages};
 use super::group::{Group, group};
+use super::indexing::{Indexed, indexed};
 use super::members::Members;
 use super::rules::{self, BrokenRule};
 use super::standing::{Dealt, Outline, RunOf, standing};
-use super::targets::{directory, shapes, source_digest, watch};
+use super::targets::{directory, places, watch, watched, watchers};
 use crate::domain::campaign::{AccountSpec, AudienceSpec, CampaignSpec};
 use crate::domain::ids::{AccountId, CampaignId, DeviceId, Epoch, TargetId};
 use crate::domain::lots::InstallationKey;
 use crate::domain::target::TargetSpec;
-use crate::snapshot::block::TooLarge;
+use crate::snapshot::block::{Content, TooLarge};
 use crate::snapshot::blocks::{Manifest, ManifestAccount};
 use crate::snapshot::calendar::{Zone, ZoneError, day_number};
-use crate::snapshot::index::{self, IndexError};
+use crate::snapshot::index::IndexError;
+use crate::snapshot::index::shapes::TooWide;
 use crate::snapshot::load::Shelf;
-use crate::snapshot::view::{AccountView, SnapshotView};
+use crate::snapshot::view::SnapshotView;
 
 /// All that a snapshot is made from.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -192,14 +200,15 @@ pub fn build_after(
     {
         return Err(BuildError::Epoch { epoch: options.epoch, previous });
     }
-    let mut made = Vec::new();
-    let mut outlines = Vec::new();
+    let (mut made, mut outlines) = (Vec::new(), Vec::new());
+    let mut geometry = Geometry::default();
     for group in group(source)? {
-        outlines.push(account(&group, options, &mut made)?);
+        outlines.push(account(&group, options, &mut geometry, &mut made)?);
     }
     let manifest = Encoded::of(&Manifest {
         valid_from_day: day_number(options.valid_from),
         key_check: source.lists_devices().then(|| options.key.member(DeviceId::NIL)),
+        geometry: keep_all(geometry.buckets(), &mut made)?,
         accounts: outlines.iter().map(|outline| outline.entry.clone()).collect(),
     })?;
     let standing =
@@ -211,6 +220,7 @@ pub fn build_after(
 fn account(
     group: &Group<'_>,
     options: BuildOptions<'_>,
+    geometry: &mut Geometry,
     made: &mut Vec<Encoded>,
 ) -> Result<Outline, BuildError> {
     let id = group.account.id;
@@ -219,34 +229,24 @@ fn account(
         .map_err(|reason| BuildError::Zone { account: id, reason })?;
     let mut members = Members::under(options.key);
     let (asks, schedule) = campaigns(group, &zone, &mut members)?;
-    let watched = watch(group);
-    let shapes = shapes(group, &watched);
-    let index_source = source_digest(&shapes);
+    let watchers = watchers(group);
+    let targets = watched(group, &watchers);
+    let too_wide = |reason: TooWide| BuildError::Index { account: id, reason: reason.into() };
+    let rows = geometry.rows(&targets).map_err(too_wide)?;
     let before = options.previous.and_then(|view| view.account(id));
-    let mut keep = |block: Encoded| {
-        let hash = block.hash.0;
-        made.push(block);
-        hash
-    };
-    let index = match unchanged_index(before, index_source) {
-        Some(hash) => hash,
-        None => {
-            let block = index::build(&shapes)
-                .map_err(|reason| BuildError::Index { account: id, reason })?;
-            keep(Encoded::of(&block)?)
-        }
-    };
-    let audiences = members.blocks.iter().map(|block| Encoded::of(block).map(&mut keep));
+    let Indexed { atlas, tiles } = indexed(id, &targets, &rows, before, made)?;
     let entry = ManifestAccount {
         id: id.0,
-        index,
-        index_source,
-        audiences: audiences.collect::<Result<_, _>>()?,
-        targets: keep(Encoded::of(&directory(group)?)?),
-        watch: keep(Encoded::of(&watched)?),
-        campaigns: keep(Encoded::of(&asks)?),
-        calendar: keep(Encoded::of(&zone.calendar())?),
-        schedule: keep(Encoded::of(&schedule)?),
+        atlas,
+        tiles,
+        shapes: keep_all(pages(&rows), made)?,
+        targets: keep_all(directory(group)?, made)?,
+        watch: keep_all(watch(group, &targets, &watchers), made)?,
+        places: keep(&places(&targets), made)?,
+        audiences: keep_all(members.blocks, made)?,
+        campaigns: keep(&asks, made)?,
+        calendar: keep(&zone.calendar(), made)?,
+        schedule: keep(&schedule, made)?,
     };
     let next_target_id = group.targets.last().map_or(1, |last| last.id.0 + 1);
     let run_of =
@@ -255,11 +255,25 @@ fn account(
     Ok(Outline { entry, campaigns, next_target_id })
 }
 
-/// The index of the snapshot before, if it was built from the same.
-fn unchanged_index(before: Option<AccountView<'_>>, source: [u8; 32]) -> Option<[u8; 32]> {
-    before
-        .filter(|account| account.parts().index_source == source)
-        .map(|account| account.parts().index.hash().0)
+fn keep_all<T>(
+    contents: impl IntoIterator<Item = T>,
+    made: &mut Vec<Encoded>,
+) -> Result<Vec<[u8; 32]>, BuildError>
+where
+    T: Content + for<'a> Serialize<HighSerializer<AlignedVec<64>, ArenaHandle<'a>, ArchiveError>>,
+{
+    contents.into_iter().map(|content| keep(&content, made)).collect()
+}
+
+/// Archives a content and gives its name.
+fn keep<T>(content: &T, made: &mut Vec<Encoded>) -> Result<[u8; 32], BuildError>
+where
+    T: Content + for<'a> Serialize<HighSerializer<AlignedVec<64>, ArenaHandle<'a>, ArchiveError>>,
+{
+    let block = Encoded::of(content)?;
+    let hash = block.hash.0;
+    made.push(block);
+    Ok(hash)
 }
 
 fn check(group: &Group<'_>) -> Result<(), BuildError> {

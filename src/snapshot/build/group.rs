@@ -20,8 +20,17 @@ pub(super) struct Group<'a> {
 impl<'a> Group<'a> {
     /// Whether the account has this target.
     pub(super) fn knows(&self, id: TargetId) -> bool {
-        id == TargetId::NATIONWIDE
-            || self.targets.binary_search_by_key(&id, |target| target.id).is_ok()
+        id == TargetId::NATIONWIDE || self.row(id).is_some()
+    }
+
+    /// A target; none for the one that contains every fix.
+    pub(super) fn target(&self, id: TargetId) -> Option<&'a TargetSpec> {
+        self.targets.get(self.row(id)?).copied()
+    }
+
+    /// Where a target is among `targets`.
+    pub(super) fn row(&self, id: TargetId) -> Option<usize> {
+        self.targets.binary_search_by_key(&id, |target| target.id).ok()
     }
 }
 

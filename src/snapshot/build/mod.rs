@@ -12,6 +12,8 @@ mod group;
 pub mod rules;
 mod text;
 mod targets;
+mod geometry;
+mod indexing;
 mod campaigns;
 mod members;
 mod standing;

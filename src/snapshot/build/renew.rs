@@ -11,9 +11,7 @@ use super::compile::BuildError;
 use super::standing::{Dealt, Outline, run_of, standing};
 use crate::domain::campaign::WindowSpec;
 use crate::domain::ids::Epoch;
-use crate::snapshot::blocks::{
-    ArchivedWindowRow, BlockKind, Manifest, ManifestAccount, ScheduleBlock, Standing,
-};
+use crate::snapshot::blocks::{ArchivedWindowRow, BlockKind, Manifest, ScheduleBlock, Standing};
 use crate::snapshot::calendar::{Zone, day_number, every_day};
 use crate::snapshot::load::Shelf;
 use crate::snapshot::view::{AccountView, SnapshotView, as_index};
@@ -80,6 +78,7 @@ fn renewed(
     let manifest = Encoded::of(&Manifest {
         valid_from_day: day_number(today),
         key_check: key_check.as_ref().map(|check| check.to_native()),
+        geometry: content.parts().geometry.iter().map(|block| block.hash().0).collect(),
         accounts: outlines.iter().map(|outline| outline.entry.clone()).collect(),
     })?;
     finish(content, manifest, &outlines, made, (rollback_of, after))
@@ -127,16 +126,6 @@ fn window(row: &ArchivedWindowRow) -> WindowSpec {
 fn outline(account: AccountView<'_>) -> Outline {
     let parts = account.parts();
     let campaigns = account.campaigns().map(run_of).collect();
-    let entry = ManifestAccount {
-        id: account.id().0,
-        index: parts.index.hash().0,
-        index_source: parts.index_source,
-        targets: parts.targets.hash().0,
-        watch: parts.watch.hash().0,
-        campaigns: parts.campaigns.hash().0,
-        calendar: parts.calendar.hash().0,
-        schedule: parts.schedule.hash().0,
-        audiences: parts.audiences.iter().map(|block| block.hash().0).collect(),
-    };
+    let entry = parts.entry();
     Outline { entry, campaigns, next_target_id: parts.next_target_id }
 }

@@ -1,34 +1,34 @@
-//! The blocks of an account's targets: their directory, who watches them, and what the index is built from.
+//! The blocks of an account's targets: their directory, who watches them, and which stores they belong to.
 
-use crate::domain::ids::TargetId;
+use crate::domain::ids::{AccountId, TargetId};
 use crate::domain::target::{Shape, TargetSpec};
-use crate::snapshot::blocks::{IdTable, TargetRow, TargetsBlock, WatchBlock};
+use crate::snapshot::blocks::{IdTable, PlacesBlock, TargetRow, TargetsBlock, WatchBlock};
+use crate::snapshot::pages::{PAGE_BITS, page_of};
 
 use super::compile::BuildError;
 use super::group::Group;
-
-/// Bumped when the same targets would give another index: then it is built again, not carried over.
-const INDEX_SOURCE_VERSION: u64 = 1;
 
 /// A direct table may be so many times longer than the list of ids. At 4 bytes an entry that is at most
 /// 16 bytes a row, for a look-up that touches one cache line.
 const DIRECT_UP_TO: usize = 4;
 
-/// Bytes gathered before they are hashed: BLAKE3 is fast on long stretches only.
-const HASH_CHUNK: usize = 64 << 10;
-
-/// Keys, names and places of all targets.
+/// Keys, names and places of all targets, in pages.
 ///
 /// # Errors
-/// When the texts exceed 4 GiB.
-pub(super) fn directory(group: &Group<'_>) -> Result<TargetsBlock, BuildError> {
+/// When the texts of a page exceed 4 GiB.
+pub(super) fn directory(group: &Group<'_>) -> Result<Vec<TargetsBlock>, BuildError> {
+    let pages = group.targets.chunk_by(|a, b| page_of(a.id.0) == page_of(b.id.0));
+    pages.map(|targets| directory_page(group.account.id, targets)).collect()
+}
+
+fn directory_page(account: AccountId, targets: &[&TargetSpec]) -> Result<TargetsBlock, BuildError> {
     let mut block = TargetsBlock::default();
-    block.rows.reserve_exact(group.targets.len());
-    let bytes = group.targets.iter().map(|target| target.key.len() + target.name.len()).sum();
+    block.rows.reserve_exact(targets.len());
+    let bytes = targets.iter().map(|target| target.key.len() + target.name.len()).sum();
     block.text.reserve_exact(bytes);
-    let too_long = BuildError::TextsTooLong { account: group.account.id, bytes };
+    let too_long = BuildError::TextsTooLong { account, bytes };
     let _fits = u32::try_from(bytes).map_err(|_too_large| too_long)?;
-    for target in &group.targets {
+    for target in targets {
         let key_start = offset(&block.text);
         block.text.push_str(&target.key);
         let name_start = offset(&block.text);
@@ -45,116 +45,102 @@ pub(super) fn directory(group: &Group<'_>) -> Result<TargetsBlock, BuildError> {
     Ok(block)
 }
 
-/// The targets that count: those of campaigns, and all where visits are measured.
-pub(super) fn watch(group: &Group<'_>) -> WatchBlock {
-    let mut pairs: Vec<(TargetId, u32)> = Vec::new();
+/// A target that counts, one of campaigns or any where visits are measured, with what is known of it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Watched<'a> {
+    pub(super) id: TargetId,
+    /// None for the one that contains every fix.
+    pub(super) spec: Option<&'a TargetSpec>,
+}
+
+impl<'a> Watched<'a> {
+    pub(super) fn shape(&self) -> &'a Shape {
+        self.spec.map_or(&Shape::Everywhere, |spec| &spec.shape)
+    }
+}
+
+/// Who watches what: (target, row of the campaign), ascending.
+pub(super) type Watchers = Vec<(TargetId, u32)>;
+
+/// The pairs of all campaigns.
+pub(super) fn watchers(group: &Group<'_>) -> Watchers {
+    let mut pairs = Watchers::new();
     for (row, campaign) in (0..).zip(&group.campaigns) {
         pairs.extend(campaign.targets.iter().map(|target| (*target, row)));
     }
     pairs.sort_unstable();
     pairs.dedup();
-    let mut ids: Vec<TargetId> = pairs.iter().map(|(target, _)| *target).collect();
+    pairs
+}
+
+/// The targets that count, in ascending order of id.
+pub(super) fn watched<'a>(group: &Group<'a>, watchers: &Watchers) -> Vec<Watched<'a>> {
+    let mut ids: Vec<TargetId> = watchers.iter().map(|(target, _)| *target).collect();
     if group.account.measure_visits {
         ids.extend(group.targets.iter().map(|target| target.id));
         ids.sort_unstable();
     }
     ids.dedup();
-    let target_rows = ids.iter().map(|id| row_of(group, *id)).collect();
-    let first = ids.iter().map(|id| pairs.partition_point(|pair| pair.0 < *id));
-    let first = first.chain([pairs.len()]).map(count).collect();
-    WatchBlock {
-        places: places(group, &ids),
-        targets: id_table(ids.iter().map(|id| id.0).collect()),
-        target_rows,
-        first,
-        campaigns: pairs.into_iter().map(|(_, row)| row).collect(),
-    }
+    ids.into_iter().map(|id| Watched { id, spec: group.target(id) }).collect()
 }
 
-/// The watched targets with their shapes, for the index.
-pub(super) fn shapes<'a>(group: &Group<'a>, watch: &WatchBlock) -> Vec<(TargetId, &'a Shape)> {
-    let rows = watch.targets.ids.iter().zip(&watch.target_rows);
-    rows.map(|(id, row)| {
-        let target = usize::try_from(*row).ok().and_then(|row| group.targets.get(row));
-        (TargetId(*id), target.map_or(&Shape::Everywhere, |target: &&TargetSpec| &target.shape))
-    })
-    .collect()
+/// Who watches them, in pages.
+pub(super) fn watch(
+    group: &Group<'_>,
+    targets: &[Watched<'_>],
+    watchers: &Watchers,
+) -> Vec<WatchBlock> {
+    let pages = targets.chunk_by(|a, b| page_of(a.id.0) == page_of(b.id.0));
+    pages.map(|targets| watch_page(group, targets, watchers)).collect()
 }
 
-/// The digest of what an index is built from.
-pub(super) fn source_digest(shapes: &[(TargetId, &Shape)]) -> [u8; 32] {
-    let mut hasher = blake3::Hasher::new();
-    let mut chunk: Vec<u8> = Vec::with_capacity(HASH_CHUNK + 64);
-    let mut word = |value: u64| {
-        chunk.extend_from_slice(&value.to_le_bytes());
-        if chunk.len() >= HASH_CHUNK {
-            hasher.update(&chunk);
-            chunk.clear();
-        }
+fn watch_page(group: &Group<'_>, targets: &[Watched<'_>], watchers: &Watchers) -> WatchBlock {
+    let ids: Vec<u32> = targets.iter().map(|target| target.id.0).collect();
+    let base = ids.first().map_or(0, |id| page_of(*id) << PAGE_BITS);
+    let first_row = group.targets.partition_point(|target| target.id.0 < base);
+    let row = |target: &Watched<'_>| match group.row(target.id) {
+        Some(row) => count(row - first_row),
+        None => u32::MAX,
     };
-    word(INDEX_SOURCE_VERSION);
-    for (id, shape) in shapes {
-        word(u64::from(id.0));
-        match shape {
-            Shape::Circle { center, radius_m } => {
-                word(1);
-                word(i64::from(center.lat).cast_unsigned());
-                word(i64::from(center.lon).cast_unsigned());
-                word(radius_m.to_bits());
-            }
-            Shape::Polygon { rings } => {
-                word(2);
-                word(rings.len() as u64);
-                for ring in rings {
-                    word(ring.0.len() as u64);
-                    for vertex in &ring.0 {
-                        word(vertex.lat.cast_unsigned());
-                        word(vertex.lon.cast_unsigned());
-                    }
-                }
-            }
-            Shape::Everywhere => word(3),
-        }
-    }
-    hasher.update(&chunk);
-    *hasher.finalize().as_bytes()
-}
-
-/// Ids in ascending order with their direct table, where they are dense enough for one.
-pub(super) fn id_table(ids: Vec<u32>) -> IdTable {
-    IdTable { direct: direct_table(&ids), ids }
-}
-
-/// Row + 1 by id. The highest possible id, which every nationwide campaign's target has, stays outside.
-pub(in crate::snapshot) fn direct_table(ids: &[u32]) -> Vec<u32> {
-    let dense = match ids {
-        [dense @ .., u32::MAX] => dense,
-        all => all,
+    let mut block = WatchBlock {
+        target_rows: targets.iter().map(row).collect(),
+        targets: id_table(ids, base),
+        first: vec![0],
+        campaigns: Vec::new(),
     };
-    let len = dense.last().map_or(0, |last| index(*last) + 1);
-    if len > dense.len() * DIRECT_UP_TO {
+    for target in targets {
+        let from = watchers.partition_point(|pair| pair.0 < target.id);
+        let pairs = watchers.iter().skip(from).take_while(|pair| pair.0 == target.id);
+        block.campaigns.extend(pairs.map(|(_, row)| *row));
+        block.first.push(count(block.campaigns.len()));
+    }
+    block
+}
+
+/// Which of them belong to a store.
+pub(super) fn places(targets: &[Watched<'_>]) -> PlacesBlock {
+    let place = |target: &Watched<'_>| Some((target.spec?.place?.0.0, target.id.0));
+    let mut targets: Vec<(u32, u32)> = targets.iter().filter_map(place).collect();
+    targets.sort_unstable();
+    PlacesBlock { targets }
+}
+
+/// Ids in ascending order, none below `base`, with their direct table, where they are dense enough for one.
+pub(super) fn id_table(ids: Vec<u32>, base: u32) -> IdTable {
+    IdTable { direct: direct_table(&ids, base), ids, base }
+}
+
+/// Row + 1 by id less `base`.
+pub(in crate::snapshot) fn direct_table(ids: &[u32], base: u32) -> Vec<u32> {
+    let len = ids.last().map_or(0, |last| index(*last - base) + 1);
+    if len > ids.len() * DIRECT_UP_TO {
         return Vec::new();
     }
     let mut direct = vec![0; len];
-    for (row, id) in (1..).zip(dense) {
-        direct[index(*id)] = row;
+    for (row, id) in (1..).zip(ids) {
+        direct[index(*id - base)] = row;
     }
     direct
-}
-
-fn places(group: &Group<'_>, watched: &[TargetId]) -> Vec<(u32, u32)> {
-    let place = |(row, id): (u32, &TargetId)| {
-        let target = group.targets.get(index(row_of(group, *id)))?;
-        target.place.map(|(place, _)| (place.0, row))
-    };
-    let mut places: Vec<(u32, u32)> = (0..).zip(watched).filter_map(place).collect();
-    places.sort_unstable();
-    places
-}
-
-/// The row of a target; `u32::MAX` for the one that contains every fix.
-fn row_of(group: &Group<'_>, id: TargetId) -> u32 {
-    group.targets.binary_search_by_key(&id, |target| target.id).map_or(u32::MAX, count)
 }
 
 /// Rows are fewer than ids, and ids have 32 bits; texts are checked before they are gathered.

@@ -1,4 +1,4 @@
-//! The block: flat arrays of words, archived as they are.
+//! A tile's block: flat arrays of words, archived as they are.
 //!
 //! Everything refers to everything else by its offset in one of these arrays, in words of 32 bits, so a block
 //! can be read where it was loaded. The constants here are the format; [`layout`](super::layout) writes it,
@@ -11,14 +11,13 @@
 //!   (two words); then circle tests of [`CIRCLE_WORDS`] and polygon tests, as [`leaf`](super::leaf) has them.
 //! - **Group** (in `groups`): offset of its base list; number of undecided targets; their ids, ascending.
 //! - **List** (in `lists`): length; target ids, ascending. Equal lists are stored once.
-//! - **Shape** (in `shapes`): as [`shapes`](super::shapes) has them.
 
-/// The index of one account as flat arrays. The cells come first, so that their place in an archive that
-/// starts at a cache line starts at a cache line too.
+/// What contains the points of one tile. The cells come first, so that their place in an archive that starts at
+/// a cache line starts at a cache line too.
 #[derive(Clone, PartialEq, Debug, Default, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
 #[rkyv(derive(Debug))]
-pub struct IndexBlock {
-    /// Leaves, each at a multiple of [`LEAF_UNIT`]; the first is for points outside the root.
+pub struct TileBlock {
+    /// Leaves, each at a multiple of [`LEAF_UNIT`]; the first is for points of the tile outside the root.
     pub cells: Vec<u32>,
     /// Nodes, each at a multiple of [`NODE_UNIT`].
     pub nodes: Vec<u32>,
@@ -28,14 +27,10 @@ pub struct IndexBlock {
     pub groups: Vec<u32>,
     /// Interned lists of target ids.
     pub lists: Vec<u32>,
-    /// All target ids, ascending.
-    pub ids: Vec<u32>,
-    /// For each of `ids` the offset of its shape.
-    pub shape_at: Vec<u32>,
-    /// For each of `ids` its size, m, as the bits of an `f32`.
-    pub sizes: Vec<u32>,
-    /// Exact geometry; equal shapes are stored once.
-    pub shapes: Vec<u32>,
+    /// The targets whose border crosses the tile, ascending.
+    pub members: Vec<u32>,
+    /// Those that contain all of it, ascending.
+    pub base: Vec<u32>,
     /// Root cells are 2^`root_shift` coordinate units wide and high.
     pub root_shift: u32,
     /// The root's first column and row.
@@ -51,7 +46,7 @@ pub const NODE_UNIT: usize = 16;
 /// Words before a leaf's tests.
 pub const LEAF_HEAD_WORDS: usize = 4;
 /// Words of a circle test.
-pub const CIRCLE_WORDS: usize = 5;
+pub const CIRCLE_WORDS: usize = 4;
 /// Words of a polygon test's edge.
 pub const EDGE_WORDS: usize = 4;
 /// Words before a group's undecided targets.

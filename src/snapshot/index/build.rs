@@ -1,422 +1,291 @@
-//! Builds the index of one account from its targets' shapes.
+//! Builds an account's index, or what an edit changes of it.
 //!
-//! The root is a dense grid over all bounded targets, as fine as keeps the number of (root cell, target) pairs
-//! within a few per target. Polygons are cut to the root cells first, large ones by way of coarser cells;
-//! then each root cell is [split](super::split) on its own. An index that outgrows its budget, as one of many
-//! near-identical large shapes would, is built again coarser.
+//! The grid is quartered, region by region, until what is undecided in one is little enough for a
+//! [tile](super::tile). Given the index before, only the regions that a changed target touches are looked at: what
+//! each weighs now follows from what it weighed and what came and went. Whatever the way, the same targets give the
+//! same index.
 
-use hashbrown::HashMap;
-
-use super::block::{IndexBlock, MAX_SHIFT};
-use super::clip::{self, Bounds, Frame};
-use super::grid::{Cell, WIDTH};
-use super::layout::{Full, Layout, Leaf};
-use super::shapes::{self, TooWide};
-use super::split::{Circle, Fineness, Ordinal, PieceOf, Splitter, Undecided, fill_borders};
+use super::atlas::{ArchivedAtlasBlock, AtlasBlock, LEAST_SHIFT, QUARTERED, WHOLE};
+use super::block::TileBlock;
+use super::grid::Cell;
+use super::layout::Full;
+use super::part::Share;
+use super::shapes::TooWide;
+use super::tile;
+use super::view::Index;
 use crate::domain::ids::TargetId;
 use crate::domain::target::Shape;
-use crate::domain::units::{HALF_TURN_E7, QUARTER_TURN_E7};
-use crate::geo::area;
-use crate::geo::cover::CircleCover;
+use crate::snapshot::block::ContentError;
+
+/// Changed whenever the same targets would give another index: then none is built upon an older one.
+pub const VERSION: u32 = 1;
 
 /// Why targets cannot be indexed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IndexError {
-    /// The same id twice.
-    #[error("target {0} is given twice; ids are unique within an account")]
-    Repeated(TargetId),
     /// A polygon that no map has.
     #[error(transparent)]
     TooWide(#[from] TooWide),
-    /// The arrays outgrow 32-bit offsets even when built coarse.
-    #[error("{targets} targets need an index of over 16 GiB; split the account's targets")]
+    /// A tile outgrows 32-bit offsets even when built coarse.
+    #[error(
+        "{targets} targets lie so close together that their index takes over 16 GiB; split the \
+         account's targets"
+    )]
     TooLarge {
         /// How many there were.
         targets: usize,
     },
+    /// The index before is broken.
+    #[error("the index before can't be built upon: {0}; build the snapshot anew")]
+    Before(#[from] ContentError),
 }
 
-/// The index over these targets, in any order. The same targets give the same block.
+/// A target that differs from what the index before was built from, or that it lacks.
+#[derive(Clone, Debug)]
+pub struct Changed<'t> {
+    /// Which.
+    pub target: TargetId,
+    /// What it was; `None` for a new one.
+    pub before: Option<Shape>,
+    /// What it is; `None` for one that is gone.
+    pub now: Option<&'t Shape>,
+}
+
+/// The index before, and the block of its tree.
+#[derive(Clone, Copy, Debug)]
+pub struct Before<'s> {
+    /// The tree.
+    pub atlas: &'s ArchivedAtlasBlock,
+    /// The tiles.
+    pub index: &'s Index,
+}
+
+/// Where tiles go and shapes come from.
+pub trait Ground {
+    /// What fails when a tile can't be kept.
+    type Error: From<IndexError>;
+
+    /// A region that weighs more is quartered.
+    fn tile_weight(&self) -> u32 {
+        TILE_WEIGHT
+    }
+
+    /// The shape of a target as it is now; `None` for one that is not watched.
+    fn shape(&self, target: TargetId) -> Option<&Shape>;
+
+    /// Keeps a new tile and gives its number; an equal one keeps its number.
+    ///
+    /// # Errors
+    /// When it can't be archived.
+    fn keep(&mut self, tile: TileBlock) -> Result<u32, Self::Error>;
+
+    /// Keeps a tile of the index before, by its number there, and gives its new one.
+    fn keep_old(&mut self, tile: u32) -> u32;
+}
+
+/// Builds the tree, and the tiles that `ground` is given. `before` is of this [`VERSION`].
 ///
 /// # Errors
-/// [`IndexError`]; none of them for targets within the limits of the catalog.
-pub fn build(targets: &[(TargetId, &Shape)]) -> Result<IndexBlock, IndexError> {
-    let mut targets = targets.to_vec();
-    targets.sort_by_key(|&(id, _)| id);
-    if let Some(pair) = targets.windows(2).find(|pair| pair[0].0 == pair[1].0) {
-        return Err(IndexError::Repeated(pair[0].0));
-    }
-    let vertices: usize = targets.iter().map(|(_, shape)| vertex_count(shape)).sum();
-    let budget = BUDGET_WORDS + WORDS_PER_TARGET * targets.len() + WORDS_PER_VERTEX * vertices;
-    let plan = Plan::new(&targets);
-    let mut block = None;
-    for (fineness, budget) in [(FINE, budget), (MEDIUM, budget), (COARSE, usize::MAX)] {
-        if let Ok(built) = plan.cells(fineness, budget) {
-            block = Some(built);
-            break;
+/// [`IndexError`], or what the ground says.
+pub fn build<G: Ground>(
+    changed: &[Changed<'_>],
+    before: Option<Before<'_>>,
+    ground: &mut G,
+) -> Result<AtlasBlock, G::Error> {
+    let old = before.map(OldTree::of).transpose()?;
+    let gone = changed.iter().filter_map(|one| Some((one.target.0, one.before.as_ref()?)));
+    let come = changed.iter().filter_map(|one| Some((one.target.0, one.now?)));
+    let delta = Delta { gone: Share::of(gone), come: Share::of(come) };
+    let mut builder =
+        Builder { old, ground, atlas: AtlasBlock { version: VERSION, ..AtlasBlock::default() } };
+    let root = builder.old.as_ref().map(|_| 0);
+    builder.region(&mut vec![WHOLE], root, delta)?;
+    Ok(builder.atlas)
+}
+
+/// What a tile may weigh: one of so much is built in some 50 ms.
+const TILE_WEIGHT: u32 = 4096;
+
+/// Unless the quarters weigh so many times what it does: shapes that all cross each other are not told apart by
+/// smaller tiles.
+const QUARTERS_GAIN: u32 = 3;
+
+/// What came and went in a region.
+#[derive(Debug, Default)]
+struct Delta {
+    gone: Share,
+    come: Share,
+}
+
+/// The tree before, with what is needed to go on from it.
+struct OldTree<'s> {
+    before: Before<'s>,
+    /// Per region its first place after itself and all of its quarters.
+    ends: Vec<usize>,
+}
+
+struct Builder<'a, G> {
+    old: Option<OldTree<'a>>,
+    ground: &'a mut G,
+    atlas: AtlasBlock,
+}
+
+impl<G: Ground> Builder<'_, G> {
+    /// Appends the region at the end of the path, which was at `old` before.
+    fn region(
+        &mut self,
+        path: &mut Vec<Cell>,
+        old: Option<usize>,
+        delta: Delta,
+    ) -> Result<(), G::Error> {
+        let Some(at) = old else { return self.new_region(path, delta.come) };
+        if delta.gone.is_empty() && delta.come.is_empty() {
+            return self.copy(at);
         }
-    }
-    let mut block = block.ok_or(IndexError::TooLarge { targets: targets.len() })?;
-    add_shapes(&mut block, &targets)?;
-    Ok(block)
-}
-
-const FINE: Fineness = Fineness { leaf_cost: 5.0, least_shift: 9, crowded_shift: 9 };
-const MEDIUM: Fineness = Fineness { leaf_cost: 12.0, least_shift: 13, crowded_shift: 13 };
-const COARSE: Fineness = Fineness { leaf_cost: 32.0, least_shift: 17, crowded_shift: 19 };
-
-/// What an index may take before it is built coarser: 64 MiB, 8 KiB a target, 256 bytes a vertex.
-const BUDGET_WORDS: usize = 1 << 24;
-const WORDS_PER_TARGET: usize = 1 << 11;
-const WORDS_PER_VERTEX: usize = 1 << 6;
-
-fn vertex_count(shape: &Shape) -> usize {
-    match shape {
-        Shape::Polygon { rings } => rings.iter().map(|ring| ring.0.len()).sum(),
-        Shape::Circle { .. } | Shape::Everywhere => 0,
-    }
-}
-
-/// A bounded part of a target, before cutting.
-struct Part {
-    target: Ordinal,
-    bounds: Bounds,
-    /// The polygon's piece; `None` for a circle.
-    piece: Option<PieceOf>,
-}
-
-/// What does not depend on the fineness.
-struct Plan {
-    ids: Vec<u32>,
-    circles: Vec<Circle>,
-    everywhere: Vec<Ordinal>,
-    parts: Vec<Part>,
-    root: Root,
-}
-
-/// The dense root's place and size, in cells of 2^`shift`.
-#[derive(Clone, Copy, Debug)]
-struct Root {
-    shift: u32,
-    at: [i64; 2],
-    size: [i64; 2],
-}
-
-/// What a root cell has to deal with.
-#[derive(Default)]
-struct RootCell {
-    undecided: Undecided,
-    base: Vec<Ordinal>,
-}
-
-impl Plan {
-    fn new(targets: &[(TargetId, &Shape)]) -> Self {
-        let mut plan = Self {
-            ids: targets.iter().map(|(id, _)| id.0).collect(),
-            circles: Vec::with_capacity(targets.len()),
-            everywhere: Vec::new(),
-            parts: Vec::with_capacity(targets.len()),
-            root: Root { shift: MAX_SHIFT, at: [0; 2], size: [0; 2] },
-        };
-        for (target, (_, shape)) in (0..).zip(targets) {
-            let circle = match shape {
-                Shape::Circle { center, radius_m } => {
-                    CircleCover::new(*center, *radius_m).map(|cover| (*center, cover))
+        let Some(tree) = &self.old else { return self.new_region(path, delta.come) };
+        let weight =
+            tree.weight(at) + delta.come.weight() - delta.gone.weight().min(tree.weight(at));
+        let cell = cell_of(path);
+        if let Some(quarters) = tree.quarters(at).filter(|_| weight > self.ground.tile_weight()) {
+            let come = delta.come.quartered(cell);
+            let gone = delta.gone.quartered(cell);
+            let weighed = quarters.iter().zip(&come).zip(&gone).map(|((&at, come), gone)| {
+                (tree.weight(at) + come.weight()).saturating_sub(gone.weight())
+            });
+            if pays(weight, weighed) {
+                self.push(weight, QUARTERED);
+                let deltas = gone.into_iter().zip(come).map(|(gone, come)| Delta { gone, come });
+                for ((quarter, at), delta) in cell.quarters().into_iter().zip(quarters).zip(deltas)
+                {
+                    path.push(quarter);
+                    self.region(path, Some(at), delta)?;
+                    path.pop();
                 }
-                Shape::Polygon { .. } | Shape::Everywhere => None,
-            };
-            plan.add(target, shape, circle.as_ref().map(|(_, cover)| cover));
-            plan.circles.push(circle);
-        }
-        plan.root = Root::over(&plan.parts);
-        plan
-    }
-
-    fn add(&mut self, target: Ordinal, shape: &Shape, circle: Option<&CircleCover>) {
-        match shape {
-            Shape::Everywhere => self.everywhere.push(target),
-            Shape::Circle { .. } => {
-                for bounds in circle.map(circle_bounds).unwrap_or_default() {
-                    self.parts.push(Part { target, bounds, piece: None });
-                }
-            }
-            Shape::Polygon { rings } => {
-                let pieces = clip::whole(rings);
-                let repeats = pieces.len() > 1;
-                for (piece, bounds) in pieces {
-                    let piece = Some(PieceOf { target, repeats, piece });
-                    self.parts.push(Part { target, bounds, piece });
-                }
+                return Ok(());
             }
         }
+        let share = self.gathered(path, at, &delta);
+        self.new_region(path, share)
     }
 
-    /// The look-up arrays, or [`Full`] past the budget.
-    fn cells(&self, fineness: Fineness, budget: usize) -> Result<IndexBlock, Full> {
-        let mut splitter = Splitter {
-            circles: &self.circles,
-            ids: &self.ids,
-            fineness,
-            layout: Layout::default(),
-        };
-        let outside = self.outside(&mut splitter)?;
-        let [columns, rows] = self.root.size;
-        let slots = usize::try_from(columns * rows).map_err(|_too_many| Full)?;
-        splitter.layout.block.root = vec![outside; slots];
-        let mut cells = self.root_cells(&splitter);
-        let mut order: Vec<usize> = cells.keys().copied().collect();
-        order.sort_unstable();
-        for slot in order {
-            let Some(mut found) = cells.remove(&slot) else { continue };
-            found.base.extend_from_slice(&self.everywhere);
-            found.base.sort_unstable();
-            found.base.dedup();
-            let cell = self.root.cell(slot);
-            let entry = splitter.root_cell(cell, &found.undecided, found.base)?;
-            splitter.layout.block.root[slot] = entry;
-            if splitter.layout.words() > budget {
-                return Err(Full);
+    /// Appends a region of which all is known.
+    fn new_region(&mut self, path: &mut Vec<Cell>, share: Share) -> Result<(), G::Error> {
+        let (cell, weight) = (cell_of(path), share.weight());
+        if weight > self.ground.tile_weight() && cell.shift > LEAST_SHIFT {
+            let shares = share.quartered(cell);
+            if pays(weight, shares.iter().map(Share::weight)) {
+                drop(share);
+                self.push(weight, QUARTERED);
+                for (quarter, share) in cell.quarters().into_iter().zip(shares) {
+                    path.push(quarter);
+                    self.new_region(path, share)?;
+                    path.pop();
+                }
+                return Ok(());
             }
         }
-        Ok(self.finish(splitter.layout))
+        let targets = share.parts.len();
+        let too_large = |Full| IndexError::TooLarge { targets };
+        let tile = tile::build(share, cell).map_err(too_large)?;
+        let number = self.ground.keep(tile)?;
+        self.push(weight, number);
+        Ok(())
     }
 
-    /// The first leaf, for all points outside the root.
-    fn outside(&self, splitter: &mut Splitter<'_>) -> Result<u32, Full> {
-        let base: Vec<u32> =
-            self.everywhere.iter().map(|&target| self.ids[target as usize]).collect();
-        let group = splitter.layout.group(&base, &[])?;
-        let (shift, circles, polygons) = (0, 0, 0);
-        splitter.layout.leaf(Leaf { group, shift, circles, polygons, mask: 0, tests: &[] })
+    /// Appends a region and all within as they were.
+    fn copy(&mut self, at: usize) -> Result<(), G::Error> {
+        let Some(tree) = &self.old else { return Ok(()) };
+        for place in at..tree.ends[at] {
+            let (weight, tile) = (tree.weight(place), tree.tile(place));
+            let tile = if tile == QUARTERED { tile } else { self.ground.keep_old(tile) };
+            self.atlas.weights.push(weight);
+            self.atlas.tiles.push(tile);
+        }
+        Ok(())
     }
 
-    /// Every root cell that some target is undecided in or contains.
-    fn root_cells(&self, splitter: &Splitter<'_>) -> HashMap<usize, RootCell> {
-        let mut cells = HashMap::new();
-        for part in &self.parts {
-            match &part.piece {
-                None => self.root.place_circle(part, splitter, &mut cells),
-                Some(piece) => {
-                    let shift = self.root.first_shift(&part.bounds);
-                    let frame = Frame::ALL;
-                    self.root.place_piece(piece, frame, &part.bounds, shift, &mut cells);
+    /// All that the region at the end of the path has now: what the tiles there had, and what came.
+    fn gathered(&self, path: &[Cell], at: usize, delta: &Delta) -> Share {
+        let mut targets = self.old.as_ref().map(|tree| tree.targets(at)).unwrap_or_default();
+        targets.extend(delta.come.parts.iter().map(|part| part.target));
+        targets.extend(&delta.come.inside);
+        targets.sort_unstable();
+        targets.dedup();
+        let shapes = targets.iter().filter_map(|id| Some((*id, self.ground.shape(TargetId(*id))?)));
+        let mut share = Share::of(shapes);
+        for pair in path.windows(2) {
+            share = share.within(pair[0], pair[1]);
+        }
+        share
+    }
+
+    fn push(&mut self, weight: u32, tile: u32) {
+        self.atlas.weights.push(weight);
+        self.atlas.tiles.push(tile);
+    }
+}
+
+fn cell_of(path: &[Cell]) -> Cell {
+    path.last().copied().unwrap_or(WHOLE)
+}
+
+fn pays(weight: u32, quarters: impl Iterator<Item = u32>) -> bool {
+    let sum: u64 = quarters.map(u64::from).sum();
+    sum <= u64::from(weight) * u64::from(QUARTERS_GAIN)
+}
+
+impl<'s> OldTree<'s> {
+    fn of(before: Before<'s>) -> Result<Self, IndexError> {
+        let mut open: Vec<usize> = Vec::new();
+        let count = before.atlas.tiles.len();
+        let mut ends = vec![count; count];
+        let mut cells = Vec::with_capacity(count);
+        before.atlas.walk(|cell, place, _| {
+            cells.push(cell);
+            while open.last().is_some_and(|&at| !holds(cells[at], cell)) {
+                if let Some(at) = open.pop() {
+                    ends[at] = place;
                 }
             }
-        }
-        cells
+            open.push(place);
+        })?;
+        Ok(Self { before, ends })
     }
 
-    fn finish(&self, layout: Layout) -> IndexBlock {
-        let word = |value: i64| u32::try_from(value).unwrap_or_default();
-        let mut block = layout.block;
-        block.ids.clone_from(&self.ids);
-        block.root_shift = self.root.shift;
-        block.root_at = self.root.at.map(word);
-        block.root_size = self.root.size.map(word);
-        block
+    fn weight(&self, at: usize) -> u32 {
+        self.before.atlas.weights.get(at).map_or(0, |weight| weight.to_native())
+    }
+
+    fn tile(&self, at: usize) -> u32 {
+        self.before.atlas.tiles.get(at).map_or(0, |tile| tile.to_native())
+    }
+
+    /// Where the quarters of a region are, if it is quartered.
+    fn quarters(&self, at: usize) -> Option<[usize; 4]> {
+        let first = (self.tile(at) == QUARTERED).then_some(at + 1)?;
+        let mut places = [first; 4];
+        for nth in 1..4 {
+            places[nth] = *self.ends.get(places[nth - 1])?;
+        }
+        Some(places)
+    }
+
+    /// Ids of all targets that a region has to deal with.
+    fn targets(&self, at: usize) -> Vec<u32> {
+        let tiles =
+            (at..self.ends[at]).map(|place| self.tile(place)).filter(|tile| *tile != QUARTERED);
+        let tiles = tiles.filter_map(|tile| self.before.index.tiles.get(tile as usize));
+        let mut targets = Vec::new();
+        for tile in tiles {
+            let tile = tile.get();
+            targets.extend(tile.members.iter().chain(tile.base.iter()).map(|id| id.to_native()));
+        }
+        targets
     }
 }
 
-/// The parts of a circle's bounds on the grid: it may reach over the antimeridian.
-fn circle_bounds(cover: &CircleCover) -> Vec<Bounds> {
-    let rect = cover.bounds();
-    let (west, east) = (rect.west + i64::from(HALF_TURN_E7), rect.east + i64::from(HALF_TURN_E7));
-    let north = i64::from(QUARTER_TURN_E7);
-    let (south, north) = (rect.south + north, rect.north + north);
-    let spans: Vec<(i64, i64)> = if east - west >= WIDTH - 1 {
-        vec![(0, WIDTH - 1)]
-    } else {
-        let shifted = [0, -WIDTH, WIDTH].map(|turn| (west + turn, east + turn));
-        shifted.into_iter().filter(|&(west, east)| east >= 0 && west < WIDTH).collect()
-    };
-    spans.into_iter().map(|(west, east)| Bounds { west, east, south, north }).collect()
-}
-
-impl Root {
-    /// The finest root with few enough pairs.
-    fn over(parts: &[Part]) -> Self {
-        let pairs_limit = PAIRS_PER_PART * i64::try_from(parts.len()).unwrap_or(i64::MAX / 64);
-        let least = Self { shift: MAX_SHIFT, at: [0; 2], size: [0; 2] };
-        (LEAST_ROOT_SHIFT..=MAX_SHIFT)
-            .map(|shift| Self::at_shift(parts, shift))
-            .find(|root| root.fits(parts, pairs_limit + PAIRS_SPARE))
-            .unwrap_or_else(
-                || if parts.is_empty() { least } else { Self::at_shift(parts, MAX_SHIFT) },
-            )
-    }
-
-    fn at_shift(parts: &[Part], shift: u32) -> Self {
-        let (mut low, mut high) = ([i64::MAX; 2], [i64::MIN; 2]);
-        for Part { bounds, .. } in parts {
-            let (from, to) = clamped(bounds, shift);
-            for axis in 0..2 {
-                low[axis] = low[axis].min(from[axis]);
-                high[axis] = high[axis].max(to[axis]);
-            }
-        }
-        if parts.is_empty() {
-            return Self { shift, at: [0; 2], size: [0; 2] };
-        }
-        Self { shift, at: low, size: [0, 1].map(|axis| high[axis] - low[axis] + 1) }
-    }
-
-    fn fits(&self, parts: &[Part], pairs_limit: i64) -> bool {
-        let slots = self.size[0] * self.size[1];
-        if slots > pairs_limit {
-            return false;
-        }
-        let pairs = parts.iter().map(|part| {
-            let (from, to) = clamped(&part.bounds, self.shift);
-            (to[0] - from[0] + 1) * (to[1] - from[1] + 1)
-        });
-        pairs.sum::<i64>() <= pairs_limit
-    }
-
-    fn cell(&self, slot: usize) -> Cell {
-        let slot = i64::try_from(slot).unwrap_or_default();
-        self.at(self.at[0] + slot % self.size[0], self.at[1] + slot / self.size[0])
-    }
-
-    /// The root cell in this column and row of the grid.
-    fn at(&self, column: i64, row: i64) -> Cell {
-        Cell { x: column << self.shift, y: row << self.shift, shift: self.shift }
-    }
-
-    /// The slot of the root cell in this column and row of the grid.
-    fn slot(&self, column: i64, row: i64) -> Option<usize> {
-        let (column, row) = (column - self.at[0], row - self.at[1]);
-        let inside = (0..self.size[0]).contains(&column) && (0..self.size[1]).contains(&row);
-        inside.then(|| usize::try_from(row * self.size[0] + column).ok())?
-    }
-
-    fn place_circle(
-        &self,
-        part: &Part,
-        splitter: &Splitter<'_>,
-        cells: &mut HashMap<usize, RootCell>,
-    ) {
-        let (from, to) = clamped(&part.bounds, self.shift);
-        let alone = Undecided { circles: vec![part.target], pieces: Vec::new() };
-        for row in from[1]..=to[1] {
-            let cosines = self.at(from[0], row).cosines();
-            for column in from[0]..=to[0] {
-                let Some(slot) = self.slot(column, row) else { continue };
-                let cell = self.at(column, row);
-                let (rest, found) = splitter.narrow((cell, cosines), &alone, &[]);
-                if rest.circles.is_empty() && found.is_empty() {
-                    continue;
-                }
-                let cell = cells.entry(slot).or_default();
-                cell.undecided.circles.extend(rest.circles);
-                cell.base.extend(found);
-            }
-        }
-    }
-
-    /// The shift at which cutting starts: a few hundred cells at most, in steps of 3 above the root's.
-    fn first_shift(&self, bounds: &Bounds) -> u32 {
-        let mut shift = self.shift;
-        loop {
-            let (from, to) = clamped(bounds, shift);
-            if (to[0] - from[0] + 1) * (to[1] - from[1] + 1) <= 64 || shift >= MAX_SHIFT {
-                return shift;
-            }
-            shift += 3;
-        }
-    }
-
-    /// Cuts a piece to the cells of this shift within the bounds, and on down to the root's.
-    fn place_piece(
-        &self,
-        whole: &PieceOf,
-        frame: Frame,
-        bounds: &Bounds,
-        shift: u32,
-        cells: &mut HashMap<usize, RootCell>,
-    ) {
-        let (from, to) = clamped(bounds, shift);
-        let mut borders = Vec::new();
-        for column in from[0]..=to[0] {
-            fill_borders(std::slice::from_ref(whole), frame, column << shift, &mut borders);
-            let Some(rows) = borders.first() else { return };
-            for row in from[1]..=to[1] {
-                let cell = Cell { x: column << shift, y: row << shift, shift };
-                let piece = whole.piece.cut(cell, rows);
-                let cut = PieceOf { piece, ..*whole };
-                self.place_cut(cut, cell, bounds, cells);
-            }
-        }
-    }
-
-    fn place_cut(
-        &self,
-        cut: PieceOf,
-        cell: Cell,
-        bounds: &Bounds,
-        cells: &mut HashMap<usize, RootCell>,
-    ) {
-        let bounds = bounds.within(cell);
-        if cut.piece.is_settled() {
-            let (from, to) = clamped(&bounds, self.shift);
-            let inside = cut.piece.corner;
-            for row in (from[1]..=to[1]).filter(|_| inside) {
-                let slots = (from[0]..=to[0]).filter_map(|column| self.slot(column, row));
-                slots.for_each(|slot| cells.entry(slot).or_default().base.push(cut.target));
-            }
-        } else if cell.shift == self.shift {
-            let slot = self.slot(cell.x >> self.shift, cell.y >> self.shift);
-            if let Some(slot) = slot {
-                cells.entry(slot).or_default().undecided.pieces.push(cut);
-            }
-        } else {
-            self.place_piece(&cut, Frame::of(cell), &bounds, cell.shift - 3, cells);
-        }
-    }
-}
-
-/// Root cells and (root cell, target) pairs allowed per part and beyond; the pairs are what building holds in
-/// memory, the cells what the root costs.
-const PAIRS_PER_PART: i64 = 8;
-const PAIRS_SPARE: i64 = 1 << 12;
-
-/// Root cells are at least 11 m wide: below that, nodes do as well.
-const LEAST_ROOT_SHIFT: u32 = 10;
-
-/// The first and last column and row of the grid's cells that the bounds touch.
-fn clamped(bounds: &Bounds, shift: u32) -> ([i64; 2], [i64; 2]) {
-    let height = WIDTH / 2;
-    let from = [bounds.west.clamp(0, WIDTH - 1), bounds.south.clamp(0, height)];
-    let to = [bounds.east.clamp(0, WIDTH - 1), bounds.north.clamp(0, height)];
-    (from.map(|at| at >> shift), to.map(|at| at >> shift))
-}
-
-impl Bounds {
-    fn within(&self, cell: Cell) -> Self {
-        Self {
-            west: self.west.max(cell.x),
-            east: self.east.min(cell.x + cell.size() - 1),
-            south: self.south.max(cell.y),
-            north: self.north.min(cell.y + cell.size() - 1),
-        }
-    }
-}
-
-/// Adds the exact geometry, equal shapes once.
-fn add_shapes(block: &mut IndexBlock, targets: &[(TargetId, &Shape)]) -> Result<(), IndexError> {
-    let too_large = |_| IndexError::TooLarge { targets: targets.len() };
-    let mut known: HashMap<Vec<u32>, u32> = HashMap::new();
-    for &(id, shape) in targets {
-        let record = shapes::encode(id, shape)?;
-        #[expect(clippy::cast_possible_truncation, reason = "a size is wanted to a metre")]
-        block.sizes.push((area::size_m(shape) as f32).to_bits());
-        if let Some(&at) = known.get(&record) {
-            block.shape_at.push(at);
-            continue;
-        }
-        let at = u32::try_from(block.shapes.len()).map_err(too_large)?;
-        block.shapes.extend_from_slice(&record);
-        block.shape_at.push(at);
-        known.insert(record, at);
-    }
-    Ok(())
+fn holds(outer: Cell, inner: Cell) -> bool {
+    outer.shift > inner.shift
+        && inner.x >> outer.shift == outer.x >> outer.shift
+        && inner.y >> outer.shift == outer.y >> outer.shift
 }

@@ -34,7 +34,8 @@ impl IndexView<'_> {
             return;
         }
         if before.same_group(after) {
-            let undecided = self.undecided(after.group);
+            let Some(tile) = self.tile(after.tile) else { return };
+            let undecided = tile.undecided(after.group);
             let mut differing = before.mask ^ after.mask;
             while differing != 0 {
                 let bit = differing.trailing_zeros();

@@ -1,13 +1,28 @@
 //! The index against the naive answer: every shape asked about every point.
 
-use proptest::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use proptest::prelude::*;
+use rkyv::api::high::{HighSerializer, HighValidator};
+use rkyv::bytecheck::CheckBytes;
+use rkyv::rancor::Error as ArchiveError;
+use rkyv::ser::allocator::ArenaHandle;
+use rkyv::util::AlignedVec;
+use rkyv::{Portable, Serialize};
+
+use super::build::{Before, Changed, Ground};
 use super::changes::{Change, ChangeScratch};
 use super::*;
-use crate::domain::ids::TargetId;
-use crate::domain::target::{Ring, Shape, Vertex};
+use crate::domain::campaign::AccountSpec;
+use crate::domain::ids::{AccountId, TargetId};
+use crate::domain::target::{Ring, Shape, TargetSpec, Vertex};
 use crate::domain::units::PointE7;
 use crate::geo::{circle, polygon};
+use crate::snapshot::block::{Content, Verified, encode};
+use crate::snapshot::build::Source;
+use crate::snapshot::memory::PrivateBytes;
+use crate::snapshot::samples::{account, loaded};
 
 fn naive(shapes: &[(TargetId, Shape)], p: PointE7) -> Vec<TargetId> {
     let held = shapes.iter().filter(|(_, shape)| match shape {
@@ -22,12 +37,27 @@ fn naive(shapes: &[(TargetId, Shape)], p: PointE7) -> Vec<TargetId> {
 
 /// Builds, archives, verifies, and compares every answer with the naive one.
 fn check(shapes: &[(TargetId, Shape)], points: &[PointE7]) {
-    let borrowed: Vec<(TargetId, &Shape)> = shapes.iter().map(|(id, shape)| (*id, shape)).collect();
-    let block = build(&borrowed).expect("builds");
-    let bytes = rkyv::to_bytes::<rkyv::rancor::Error>(&block).expect("archives");
-    let archived = rkyv::access::<ArchivedIndexBlock, rkyv::rancor::Error>(&bytes).expect("reads");
-    verify(archived).expect("verifies");
-    let view = IndexView::of(archived);
+    let loaded = loaded(&watching(shapes), 1, None);
+    let view = loaded.view().account(AccountId(1)).expect("is there").index();
+    compare(view, shapes, points);
+}
+
+/// An account that watches the shapes.
+fn watching(shapes: &[(TargetId, Shape)]) -> Source {
+    let target = |(id, shape): &(TargetId, Shape)| TargetSpec {
+        id: *id,
+        account: AccountId(1),
+        key: id.to_string(),
+        name: String::new(),
+        place: None,
+        shape: shape.clone(),
+    };
+    let account = AccountSpec { measure_visits: true, ..account(1) };
+    let targets = shapes.iter().map(target).collect();
+    Source { accounts: vec![account], targets, campaigns: Vec::new() }
+}
+
+fn compare(view: IndexView<'_>, shapes: &[(TargetId, Shape)], points: &[PointE7]) {
     let (mut found, mut before) = (Vec::new(), (Contained::NONE, Vec::new()));
     let mut scratch = ChangeScratch::default();
     for &p in points {
@@ -247,13 +277,6 @@ fn the_row_of_a_pole_is_that_of_its_caps() {
     check(&shapes, &points);
 }
 
-#[test]
-fn the_same_target_twice_is_refused() {
-    let shape = Shape::Everywhere;
-    let twice = [(TargetId(4), &shape), (TargetId(4), &shape)];
-    assert_eq!(build(&twice), Err(IndexError::Repeated(TargetId(4))));
-}
-
 /// A star around a centre: simple, with slivers when a radius is small.
 fn star() -> impl Strategy<Value = Vec<(i64, i64)>> {
     (prop::collection::vec(1i64..=1000, 3..14), 1i64..4000).prop_map(|(radii, unit)| {
@@ -317,4 +340,137 @@ proptest! {
         points = points.into_iter().step_by(step).collect();
         check(&shapes, &points);
     }
+}
+
+/// Tiles in memory, few targets to each.
+struct Small<'a> {
+    shapes: &'a BTreeMap<TargetId, Shape>,
+    old: Option<&'a Index>,
+    tiles: Vec<Arc<Verified<TileBlock>>>,
+}
+
+impl Small<'_> {
+    fn number(&mut self, tile: Arc<Verified<TileBlock>>) -> u32 {
+        let known = self.tiles.iter().position(|one| one.hash() == tile.hash());
+        let at = known.unwrap_or_else(|| {
+            self.tiles.push(tile);
+            self.tiles.len() - 1
+        });
+        u32::try_from(at).expect("few")
+    }
+}
+
+impl Ground for Small<'_> {
+    type Error = IndexError;
+
+    fn tile_weight(&self) -> u32 {
+        12
+    }
+
+    fn shape(&self, target: TargetId) -> Option<&Shape> {
+        self.shapes.get(&target)
+    }
+
+    fn keep(&mut self, tile: TileBlock) -> Result<u32, IndexError> {
+        Ok(self.number(verified(&tile)))
+    }
+
+    fn keep_old(&mut self, tile: u32) -> u32 {
+        let old = &self.old.expect("is there").tiles[tile as usize];
+        self.number(Arc::clone(old))
+    }
+}
+
+fn verified<T>(content: &T) -> Arc<Verified<T>>
+where
+    T: Content + for<'a> Serialize<HighSerializer<AlignedVec<64>, ArenaHandle<'a>, ArchiveError>>,
+    T::Archived: Portable + for<'a> CheckBytes<HighValidator<'a, ArchiveError>>,
+{
+    let (_, bytes) = encode(content).expect("archives");
+    Arc::new(Verified::check(PrivateBytes::from_heap(bytes)).expect("verifies"))
+}
+
+/// The tree and its tiles, built upon those before where there are any.
+fn grown(
+    shapes: &BTreeMap<TargetId, Shape>,
+    changed: &[Changed<'_>],
+    before: Option<&(Arc<Verified<AtlasBlock>>, Index)>,
+) -> (Arc<Verified<AtlasBlock>>, Index) {
+    let mut ground = Small { shapes, old: before.map(|(_, index)| index), tiles: Vec::new() };
+    let upon = before.map(|(atlas, index)| Before { atlas: atlas.get(), index });
+    let atlas = verified(&build(changed, upon, &mut ground).expect("builds"));
+    let tiles = ground.tiles;
+    let is_empty = |tile: u32| tiles[tile as usize].get().members.is_empty();
+    let grid = AtlasGrid::of(atlas.get(), is_empty).expect("is a tree");
+    (atlas, Index { atlas: grid, tiles })
+}
+
+/// Edits shapes step by step; after each, the index built upon the last one is the one built anew, and right.
+fn follow_edits(steps: &[BTreeMap<TargetId, Shape>]) {
+    let nothing = BTreeMap::new();
+    let mut before: Option<(Arc<Verified<AtlasBlock>>, Index)> = None;
+    for (last, now) in std::iter::once(&nothing).chain(steps).zip(steps) {
+        let ids: BTreeSet<TargetId> = last.keys().chain(now.keys()).copied().collect();
+        let differs = |id: &TargetId| last.get(id) != now.get(id);
+        let changed =
+            |target| Changed { target, before: last.get(&target).cloned(), now: now.get(&target) };
+        let edits: Vec<_> = ids.into_iter().filter(differs).map(changed).collect();
+        let all: Vec<_> = now
+            .iter()
+            .map(|(id, shape)| Changed { target: *id, before: None, now: Some(shape) })
+            .collect();
+        let (edited, anew) = (grown(now, &edits, before.as_ref()), grown(now, &all, None));
+        assert_eq!(edited.0.hash(), anew.0.hash(), "the trees");
+        let names = |index: &Index| index.tiles.iter().map(|tile| tile.hash()).collect::<Vec<_>>();
+        assert_eq!(names(&edited.1), names(&anew.1), "the tiles");
+        let shapes: Vec<_> = now.iter().map(|(id, shape)| (*id, shape.clone())).collect();
+        let snapshot = loaded(&watching(&shapes), 1, None);
+        let book = snapshot.view().account(AccountId(1)).expect("is there").shapes();
+        let points: Vec<_> = telling_points(&shapes).into_iter().step_by(11).take(400).collect();
+        compare(IndexView::new(&edited.1, book), &shapes, &points);
+        before = Some(edited);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(10))]
+    #[test]
+    fn an_edit_gives_the_index_that_a_build_gives(
+        shapes in shapes_anywhere(),
+        edits in prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>(), 0u8..3), 1..12),
+    ) {
+        let mut now: BTreeMap<TargetId, Shape> = shapes.iter().cloned().collect();
+        let mut steps = vec![now.clone()];
+        for (which, other, kind) in edits {
+            let (id, _) = &shapes[which.index(shapes.len())];
+            let (_, shape) = &shapes[other.index(shapes.len())];
+            match kind {
+                0 => drop(now.remove(id)),
+                1 => drop(now.insert(*id, shape.clone())),
+                _ => drop(now.insert(TargetId(id.0 + 1), shape.clone())),
+            }
+            steps.push(now.clone());
+        }
+        follow_edits(&steps);
+    }
+}
+
+#[test]
+fn a_crowd_quarters_the_grid_and_its_leaving_joins_it_again() {
+    let spread = |count: i32| -> BTreeMap<TargetId, Shape> {
+        let at = |n: i32| circle(370_000_000 + n * 90_000, 1_270_000_000 + n % 7 * 400_000, 300.0);
+        (0..count).map(|n| (TargetId(n.unsigned_abs() + 1), at(n))).collect()
+    };
+    let (few, many) = (spread(9), spread(200));
+    let tiles = |shapes: &BTreeMap<TargetId, Shape>| {
+        let all = shapes.iter().map(|(id, shape)| Changed {
+            target: *id,
+            before: None,
+            now: Some(shape),
+        });
+        grown(shapes, &all.collect::<Vec<_>>(), None).1.tiles.len()
+    };
+    assert_eq!(tiles(&few), 1);
+    assert!(tiles(&many) > 20, "{} tiles", tiles(&many));
+    follow_edits(&[few.clone(), many, few]);
 }

@@ -4,7 +4,7 @@ use std::hash::BuildHasher;
 
 use hashbrown::{HashMap, HashTable};
 
-use super::block::{IndexBlock, LEAF_HEAD_WORDS, LEAF_UNIT, LeafHead, NODE_UNIT, fan_bits};
+use super::block::{LEAF_HEAD_WORDS, LEAF_UNIT, LeafHead, NODE_UNIT, TileBlock, fan_bits};
 
 /// Words of a cache line: a leaf that fits one does not straddle two.
 const LINE_WORDS: usize = 16;
@@ -32,7 +32,7 @@ pub(super) struct Leaf<'a> {
 /// The arrays so far, and where equal contents are.
 #[derive(Default)]
 pub(super) struct Layout {
-    pub block: IndexBlock,
+    pub block: TileBlock,
     lists: HashTable<u32>,
     /// Groups without undecided targets, by their list.
     settled: HashMap<u32, u32, foldhash::fast::FixedState>,

@@ -1,8 +1,9 @@
 //! The tests of a leaf as words: circles in local plane coordinates, polygons by their cut edges.
 //!
-//! **Circle**: centre x and y from the cell's corner, k, lower limit (each an `f32`), and a word of the mask
-//! bit (6 bits) and how many `f32` steps the upper limit lies above the lower. With s = dy² + k · dx², s ≤
-//! lower is inside, s > upper outside, and between them the exact test decides.
+//! **Circle**: centre x and y from the cell's corner and the lower limit (each an `f32`), and a word that is k as
+//! an `f32` but for its last [`LAST_BITS`]: the mask bit (6 bits) and how wide the doubtful band is (5 bits). With s =
+//! dy² + k · dx², s ≤ lower is inside, s > upper outside, and between them the exact test decides; upper lies
+//! 2^band `f32` steps above lower.
 //!
 //! Four times the haversine, in units², lies between dy²(1 − Δφ²/12) + k₋ dx²(1 − Δλ²/12) and dy² + k₊ dx²,
 //! where k₋ and k₊ bound cos φ₁ · cos φ₂ over the cell. Dividing the limit by the worst ratio of either to s
@@ -10,18 +11,26 @@
 //!
 //! **Polygon**: a [`PolygonHead`], the flips as rows from the corner, the edges as x₁ y₁ x₂ y₂ from it (`i32`).
 
-use super::block::{EDGE_WORDS, PolygonHead};
+use super::block::{CIRCLE_WORDS, EDGE_WORDS, PolygonHead};
 use super::clip::{GridEdge, Piece};
 use super::grid::{Cell, WIDTH};
 use crate::domain::units::{E7, HALF_TURN_E7, PointE7, QUARTER_TURN_E7};
 use crate::geo::cover::CircleCover;
 
 /// A circle test. `bit` is the target's place in the mask.
-pub(super) fn circle_test(center: PointE7, cover: &CircleCover, cell: Cell, bit: u32) -> [u32; 5] {
+pub(super) fn circle_test(
+    center: PointE7,
+    cover: &CircleCover,
+    cell: Cell,
+    bit: u32,
+) -> [u32; CIRCLE_WORDS] {
     let fast = fast_circle(center, cover, cell).unwrap_or(FastCircle::UNSURE);
-    let [x, y, k, lower] = fast.floats.map(f32::to_bits);
-    [x, y, k, lower, bit | fast.steps << 6]
+    let [x, y, lower] = fast.floats.map(f32::to_bits);
+    [x, y, lower, fast.k | bit | fast.band << 6]
 }
+
+/// The bits of k's word that are not of k.
+pub(super) const LAST_BITS: u32 = (1 << 11) - 1;
 
 /// Whether the circle can be tested in the plane within this cell.
 pub(super) fn is_fast(center: PointE7, cover: &CircleCover, cell: Cell) -> bool {
@@ -29,13 +38,16 @@ pub(super) fn is_fast(center: PointE7, cover: &CircleCover, cell: Cell) -> bool 
 }
 
 struct FastCircle {
-    floats: [f32; 4],
-    steps: u32,
+    /// x, y and the lower limit.
+    floats: [f32; 3],
+    /// k, its last bits cut off.
+    k: u32,
+    band: u32,
 }
 
 impl FastCircle {
     /// Compares false with everything, so the exact test decides.
-    const UNSURE: Self = Self { floats: [f32::NAN, 0.0, 0.0, 0.0], steps: 0 };
+    const UNSURE: Self = Self { floats: [f32::NAN, 0.0, 0.0], k: 0, band: 0 };
 }
 
 /// `f32` keeps 2⁻²⁴ a step; two differences, three products and a sum lose less than 2⁻²¹ of s, rounding the
@@ -64,7 +76,8 @@ fn fast_circle(center: PointE7, cover: &CircleCover, cell: Cell) -> Option<FastC
     if far || small || terms.a.1 > FARTHEST || terms.b.1 > FARTHEST || terms.k.0 <= 0.0 {
         return None;
     }
-    let k = f64::midpoint(terms.k.0, terms.k.1) as f32;
+    let word = (f64::midpoint(terms.k.0, terms.k.1) as f32).to_bits() & !LAST_BITS;
+    let k = f32::from_bits(word);
     let most = (terms.k.1 / f64::from(k)).max(1.0);
     let flat = 1.0 - terms.a.1 / 12.0;
     let least = flat.min(terms.k.0 / f64::from(k) * (1.0 - terms.b.1 / 12.0));
@@ -73,8 +86,16 @@ fn fast_circle(center: PointE7, cover: &CircleCover, cell: Cell) -> Option<FastC
     let lower = (limit / most * (1.0 - ROUNDING)) as f32;
     let upper = (limit / least * (1.0 + ROUNDING)) as f32;
     let steps = upper.to_bits().checked_sub(lower.to_bits())?;
-    (steps < 1 << 26).then_some(FastCircle { floats: [x as f32, y as f32, k, lower], steps })
+    let band = steps.max(1).next_power_of_two().trailing_zeros();
+    (band < WIDEST_BAND).then_some(FastCircle {
+        floats: [x as f32, y as f32, lower],
+        k: word,
+        band,
+    })
 }
+
+/// A band of 2^26 steps doubles the limit eight times over; no cell is that unsure.
+const WIDEST_BAND: u32 = 26;
 
 /// Appends a polygon test.
 pub(super) fn push_polygon_test(piece: &Piece, cell: Cell, bit: u32, words: &mut Vec<u32>) {

@@ -1,9 +1,8 @@
-//! The exact geometry beside the cells, as words: for the rare point on a circle's line, for distances, for
-//! tests of a single target.
+//! The exact geometry beside the cells: for the rare point on a circle's line, for distances, for tests of a single
+//! target.
 //!
-//! A record is its kind, then for a circle latitude, longitude and radius (an `f64`, low word first); for a
-//! polygon the longitude all others are counted from (an `i64`, low word first), the number of rings, where
-//! each ring ends in vertices, and the vertices as (longitude east of the anchor, latitude).
+//! A polygon's record is the longitude all others are counted from (an `i64`, low word first), the number of rings,
+//! where each ring ends in vertices, and the vertices as (longitude east of the anchor, latitude).
 
 use rkyv::primitive::ArchivedU32;
 
@@ -13,17 +12,15 @@ use crate::domain::units::PointE7;
 use crate::geo::polygon::Edge;
 use crate::geo::{boundary, circle, polygon};
 
-/// The kind word of a circle.
-pub const CIRCLE: u32 = 1;
-/// The kind word of a polygon.
-pub const POLYGON: u32 = 2;
-/// The kind word of everywhere.
-pub const EVERYWHERE: u32 = 3;
+/// The kind of a circle.
+pub const CIRCLE: u8 = 1;
+/// The kind of a polygon.
+pub const POLYGON: u8 = 2;
+/// The kind of everywhere.
+pub const EVERYWHERE: u8 = 3;
 
-/// Words of a circle's record.
-pub const CIRCLE_RECORD_WORDS: usize = 5;
 /// Words of a polygon's record before the ring ends.
-pub const POLYGON_HEAD_WORDS: usize = 4;
+pub const POLYGON_HEAD_WORDS: usize = 3;
 
 /// A shape that the block has no words for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -35,23 +32,11 @@ pub struct TooWide {
     pub degrees: i64,
 }
 
-/// The record of a shape.
+/// The record of a polygon.
 ///
 /// # Errors
-/// [`TooWide`] for a polygon over 400° wide; nothing on earth is.
-pub fn encode(target: TargetId, shape: &Shape) -> Result<Vec<u32>, TooWide> {
-    match shape {
-        Shape::Circle { center, radius_m } => {
-            let [low, high] = halves(radius_m.to_bits());
-            let (lat, lon) = (center.lat.cast_unsigned(), center.lon.cast_unsigned());
-            Ok(vec![CIRCLE, lat, lon, low, high])
-        }
-        Shape::Polygon { rings } => encode_polygon(target, rings),
-        Shape::Everywhere => Ok(vec![EVERYWHERE]),
-    }
-}
-
-fn encode_polygon(target: TargetId, rings: &[Ring]) -> Result<Vec<u32>, TooWide> {
+/// [`TooWide`] for one over 400° wide; nothing on earth is.
+pub fn encode(target: TargetId, rings: &[Ring]) -> Result<Vec<u32>, TooWide> {
     let longitudes = || rings.iter().flat_map(|Ring(vertices)| vertices).map(|vertex| vertex.lon);
     let anchor = longitudes().min().unwrap_or(0);
     let width = longitudes().max().unwrap_or(0) - anchor;
@@ -60,7 +45,7 @@ fn encode_polygon(target: TargetId, rings: &[Ring]) -> Result<Vec<u32>, TooWide>
         return Err(too_wide());
     }
     let [low, high] = halves(anchor.cast_unsigned());
-    let mut words = vec![POLYGON, low, high, count(rings.len())];
+    let mut words = vec![low, high, count(rings.len())];
     let mut end = 0;
     for Ring(vertices) in rings {
         end += count(vertices.len());
@@ -86,7 +71,7 @@ fn count(length: usize) -> u32 {
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "the word is cut in its halves")]
-fn halves(word: u64) -> [u32; 2] {
+pub(super) fn halves(word: u64) -> [u32; 2] {
     [word as u32, (word >> 32) as u32]
 }
 
@@ -106,6 +91,14 @@ pub enum ShapeView<'s> {
     Everywhere,
 }
 
+/// A circle from a target's row; `None` when its centre is nowhere.
+#[must_use]
+pub fn circle_of([lat, lon, low, high]: [u32; 4]) -> Option<ShapeView<'static>> {
+    let center = PointE7::new(lat.cast_signed(), lon.cast_signed())?;
+    let radius_m = f64::from_bits(u64::from(low) | u64::from(high) << 32);
+    Some(ShapeView::Circle { center, radius_m })
+}
+
 /// A polygon's rings read in place.
 #[derive(Clone, Copy, Debug)]
 pub struct PolygonView<'s> {
@@ -115,39 +108,27 @@ pub struct PolygonView<'s> {
 }
 
 impl<'s> ShapeView<'s> {
-    /// The record at the start of `words`; `None` when they hold no whole record.
+    /// A polygon from its record; `None` when the words are no record.
     #[must_use]
-    pub fn read(words: &'s [ArchivedU32]) -> Option<Self> {
+    pub fn polygon(words: &'s [ArchivedU32]) -> Option<Self> {
         let word = |at: usize| words.get(at).map(|word| word.to_native());
-        let wide = |at: usize| Some(u64::from(word(at)?) | u64::from(word(at + 1)?) << 32);
-        match word(0)? {
-            CIRCLE => {
-                let center = PointE7::new(word(1)?.cast_signed(), word(2)?.cast_signed())?;
-                Some(Self::Circle { center, radius_m: f64::from_bits(wide(3)?) })
-            }
-            POLYGON => {
-                let rings = usize::try_from(word(3)?).ok()?;
-                let rest = words.get(POLYGON_HEAD_WORDS..)?;
-                let (ends, rest) = rest.split_at_checked(rings)?;
-                let total = ends.last().map_or(0, |end| end.to_native());
-                let vertices = rest.get(..usize::try_from(total).ok()?.checked_mul(2)?)?;
-                let anchor = wide(1)?.cast_signed();
-                Some(Self::Polygon(PolygonView { anchor, ends, vertices }))
-            }
-            EVERYWHERE => Some(Self::Everywhere),
-            _ => None,
-        }
+        let anchor = (u64::from(word(0)?) | u64::from(word(1)?) << 32).cast_signed();
+        let rings = usize::try_from(word(2)?).ok()?;
+        let (ends, vertices) = words.get(POLYGON_HEAD_WORDS..)?.split_at_checked(rings)?;
+        let total = ends.last().map_or(0, |end| end.to_native());
+        let whole = usize::try_from(total).ok()?.checked_mul(2) == Some(vertices.len());
+        whole.then_some(Self::Polygon(PolygonView { anchor, ends, vertices }))
     }
 
-    /// How many words its record takes.
+    /// The shape as an owner would write it.
     #[must_use]
-    pub fn record_words(&self) -> usize {
+    pub fn to_shape(&self) -> Shape {
         match self {
-            Self::Circle { .. } => CIRCLE_RECORD_WORDS,
-            Self::Polygon(polygon) => {
-                POLYGON_HEAD_WORDS + polygon.ends.len() + polygon.vertices.len()
+            Self::Circle { center, radius_m } => {
+                Shape::Circle { center: *center, radius_m: *radius_m }
             }
-            Self::Everywhere => 1,
+            Self::Polygon(polygon) => Shape::Polygon { rings: polygon.rings() },
+            Self::Everywhere => Shape::Everywhere,
         }
     }
 
@@ -187,6 +168,15 @@ impl<'s> PolygonView<'s> {
                 (self.vertex(at), self.vertex(next))
             })
         })
+    }
+
+    fn rings(self) -> Vec<Ring> {
+        let mut start = 0;
+        let ring = |end: &ArchivedU32| {
+            let first = std::mem::replace(&mut start, end.to_native());
+            Ring((first..end.to_native()).map(|at| self.vertex(at)).collect())
+        };
+        self.ends.iter().map(ring).collect()
     }
 
     /// Whether the anchor and the ring ends are those of a polygon that [`encode`] could have written.

@@ -34,10 +34,10 @@ impl Fineness {
 
 const FULL_PRICE_SHIFT: u32 = 15;
 
-/// A target's number in the ascending order of all target ids.
+/// A target's number in the ascending order of the tile's undecided targets.
 pub(super) type Ordinal = u32;
 
-/// A circle of the account; `None` for other shapes.
+/// A circle; `None` for other shapes.
 pub(super) type Circle = Option<(PointE7, CircleCover)>;
 
 /// A polygon's piece in the cell at hand.
@@ -70,6 +70,8 @@ pub(super) struct Splitter<'a> {
     pub circles: &'a [Circle],
     /// Target ids by ordinal.
     pub ids: &'a [u32],
+    /// Ids of targets that contain all of the tile, ascending.
+    pub inside: &'a [u32],
     pub fineness: Fineness,
     pub layout: Layout,
 }
@@ -120,7 +122,7 @@ impl Splitter<'_> {
             return Ok(known);
         }
         let members = members(undecided);
-        let group = self.layout.group(&self.named(&known.base), &self.named(&members))?;
+        let group = self.layout.group(&self.holders(&known.base), &self.named(&members))?;
         Ok(Decided { base: Vec::new(), group: Some((group, members)), mask: 0 })
     }
 
@@ -247,13 +249,23 @@ impl Splitter<'_> {
 
     fn wide_leaf(&mut self, undecided: &Undecided, known: Decided) -> Result<u32, Full> {
         let members = self.named(&members(undecided));
-        let group = self.layout.group(&self.named(&known.base), &members)?;
+        let group = self.layout.group(&self.holders(&known.base), &members)?;
         let wide = super::block::LeafHead::WIDE;
         self.layout.leaf(Leaf { group, shift: 0, circles: wide, polygons: 0, mask: 0, tests: &[] })
     }
 
     fn circle(&self, target: Ordinal) -> &Circle {
         self.circles.get(target as usize).unwrap_or(&None)
+    }
+
+    /// The ids of the base and of those that contain the tile, ascending.
+    fn holders(&self, base: &[Ordinal]) -> Vec<u32> {
+        let mut holders = self.named(base);
+        if !self.inside.is_empty() {
+            holders.extend_from_slice(self.inside);
+            holders.sort_unstable();
+        }
+        holders
     }
 
     fn named(&self, targets: &[Ordinal]) -> Vec<u32> {

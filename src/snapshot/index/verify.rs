@@ -7,14 +7,13 @@
 use rkyv::primitive::ArchivedU32;
 
 use super::block::{
-    ArchivedIndexBlock, CIRCLE_WORDS, GROUP_HEAD_WORDS, LEAF_HEAD_WORDS, LEAF_UNIT, LeafHead,
+    ArchivedTileBlock, CIRCLE_WORDS, GROUP_HEAD_WORDS, LEAF_HEAD_WORDS, LEAF_UNIT, LeafHead,
     MASK_BITS, MAX_SHIFT, NODE_UNIT, PolygonHead, fan_bits,
 };
-use super::shapes::ShapeView;
 
 /// What is wrong with a block. A file with one was damaged or forged; build the snapshot again.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("index block: {what} at {at} is not valid; build the snapshot again")]
+#[error("index tile: {what} at {at} is not valid; build the snapshot again")]
 pub struct BadIndex {
     /// Which array or rule.
     pub what: &'static str,
@@ -26,7 +25,7 @@ pub struct BadIndex {
 ///
 /// # Errors
 /// [`BadIndex`] with the first thing found wrong.
-pub fn verify(block: &ArchivedIndexBlock) -> Result<(), BadIndex> {
+pub fn verify(block: &ArchivedTileBlock) -> Result<(), BadIndex> {
     verify_ids(block)?;
     verify_root(block)?;
     let mut nodes = Nodes { block, seen: vec![false; block.nodes.len() / NODE_UNIT] };
@@ -37,40 +36,20 @@ pub fn verify(block: &ArchivedIndexBlock) -> Result<(), BadIndex> {
     Ok(())
 }
 
-fn verify_ids(block: &ArchivedIndexBlock) -> Result<(), BadIndex> {
-    let unsorted = block.ids.windows(2).position(|pair| pair[0].to_native() >= pair[1].to_native());
-    if let Some(at) = unsorted {
-        return Err(BadIndex { what: "the order of ids", at });
-    }
-    if block.ids.len() != block.shape_at.len() || block.ids.len() != block.sizes.len() {
-        return Err(BadIndex { what: "the number of shapes", at: block.shape_at.len() });
-    }
-    verify_shapes(block)
-}
-
-/// Records are shared by targets but lie apart, so each word is looked at once, whatever the offsets say.
-fn verify_shapes(block: &ArchivedIndexBlock) -> Result<(), BadIndex> {
-    let mut offsets: Vec<(u32, usize)> =
-        block.shape_at.iter().enumerate().map(|(at, offset)| (offset.to_native(), at)).collect();
-    offsets.sort_unstable();
-    offsets.dedup_by_key(|(offset, _)| *offset);
-    let mut free = 0;
-    for (offset, at) in offsets {
-        let bad = || BadIndex { what: "the shape of target number", at };
-        let start = offset as usize;
-        let record = block.shapes.get(start..).filter(|_| start >= free).ok_or_else(bad)?;
-        let shape = ShapeView::read(record).ok_or_else(bad)?;
-        let sound = match shape {
-            ShapeView::Polygon(polygon) => polygon.is_sound(),
-            ShapeView::Circle { radius_m, .. } => radius_m > 0.0 && radius_m.is_finite(),
-            ShapeView::Everywhere => true,
-        };
-        free = start + sound.then(|| shape.record_words()).ok_or_else(bad)?;
+/// Both lists ascend and share nothing.
+fn verify_ids(block: &ArchivedTileBlock) -> Result<(), BadIndex> {
+    for (what, ids) in
+        [("the order of members", &block.members), ("the order of the base", &block.base)]
+    {
+        let unsorted = ids.windows(2).position(|pair| pair[0].to_native() >= pair[1].to_native());
+        if let Some(at) = unsorted {
+            return Err(BadIndex { what, at });
+        }
     }
     Ok(())
 }
 
-fn verify_root(block: &ArchivedIndexBlock) -> Result<(), BadIndex> {
+fn verify_root(block: &ArchivedTileBlock) -> Result<(), BadIndex> {
     let shift = block.root_shift.to_native();
     if shift > MAX_SHIFT {
         return Err(BadIndex { what: "the root's shift", at: shift as usize });
@@ -84,7 +63,7 @@ fn verify_root(block: &ArchivedIndexBlock) -> Result<(), BadIndex> {
 
 /// The walk over all nodes. Each is reached once, so a forged block cannot make it long.
 struct Nodes<'s> {
-    block: &'s ArchivedIndexBlock,
+    block: &'s ArchivedTileBlock,
     seen: Vec<bool>,
 }
 
@@ -114,7 +93,7 @@ impl Nodes<'_> {
     }
 }
 
-fn check_leaf(block: &ArchivedIndexBlock, unit: usize) -> Result<(), BadIndex> {
+fn check_leaf(block: &ArchivedTileBlock, unit: usize) -> Result<(), BadIndex> {
     let at = unit * LEAF_UNIT;
     let bad = |what| BadIndex { what, at };
     let leaf = block.cells.get(at..).unwrap_or_default();
@@ -143,7 +122,7 @@ fn check_tests(tests: &[ArchivedU32], head: LeafHead) -> Option<()> {
 }
 
 /// How many targets a group leaves undecided, if it and its list lie within their arrays.
-fn check_group(block: &ArchivedIndexBlock, group: u32) -> Option<usize> {
+fn check_group(block: &ArchivedTileBlock, group: u32) -> Option<usize> {
     let record = block.groups.get(group as usize..)?;
     let (list, count) = (record.first()?.to_native(), record.get(1)?.to_native() as usize);
     record.get(GROUP_HEAD_WORDS..GROUP_HEAD_WORDS.checked_add(count)?)?;

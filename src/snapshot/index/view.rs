@@ -1,62 +1,48 @@
-//! Looking points up in a block that was verified.
+//! Looking points up in an account's index.
 //!
-//! Made from an archived block, once per batch; from then on everything is reads of flat arrays. The staged
-//! way for many points is [`root_slot`](IndexView::root_slot) and a prefetch for all, then
-//! [`spot`](IndexView::spot) and a prefetch for all, then [`test`](IndexView::test) for all.
+//! Everything is reads of flat arrays. The staged way for many points is [`place`](IndexView::place) and a prefetch
+//! for all, then [`spot_at`](IndexView::spot_at) and a prefetch for all, then [`test`](IndexView::test) for all.
 
-use rkyv::primitive::ArchivedU32;
+use std::sync::Arc;
 
-use super::block::{
-    ArchivedIndexBlock, CIRCLE_WORDS, EDGE_WORDS, GROUP_HEAD_WORDS, LEAF_HEAD_WORDS, LEAF_UNIT,
-    LeafHead, NODE_UNIT, PolygonHead, fan_bits,
-};
+use super::atlas::AtlasGrid;
+use super::block::TileBlock;
+use super::book::ShapeBook;
 use super::contained::{Contained, Spot};
-use super::grid::GridPoint;
-use super::prefetch::prefetch;
 use super::shapes::ShapeView;
+use super::tile_view::{Hit, TileView};
 use crate::domain::ids::TargetId;
 use crate::domain::units::PointE7;
-use crate::geo::polygon::steps_west_of;
+use crate::snapshot::block::Verified;
+
+/// The look-up blocks of one account, joined.
+#[derive(Debug)]
+pub struct Index {
+    /// Which tile a point is in.
+    pub atlas: AtlasGrid,
+    /// The tiles by number, at least one.
+    pub tiles: Vec<Arc<Verified<TileBlock>>>,
+}
 
 /// The index of one account, read in place.
 #[derive(Clone, Copy, Debug)]
 pub struct IndexView<'s> {
-    cells: &'s [ArchivedU32],
-    nodes: &'s [ArchivedU32],
-    root: &'s [ArchivedU32],
-    groups: &'s [ArchivedU32],
-    lists: &'s [ArchivedU32],
-    root_shift: u32,
-    root_at: [u32; 2],
-    root_size: [u32; 2],
-    block: &'s ArchivedIndexBlock,
+    index: &'s Index,
+    shapes: ShapeBook<'s>,
 }
 
-/// A look-up's result and the size of the set.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Hit {
-    /// The set.
-    pub contained: Contained,
-    /// How many targets it has.
-    pub count: u32,
+/// Where a point starts: its tile, and its slot in the tile's root.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Place {
+    tile: u32,
+    slot: usize,
 }
 
 impl<'s> IndexView<'s> {
-    /// Reads a block that [`verify`](fn@super::verify) has accepted. On any other, answers are arbitrary and a
-    /// look-up may panic, but memory stays safe.
+    /// Reads blocks that belong together.
     #[must_use]
-    pub fn of(block: &'s ArchivedIndexBlock) -> Self {
-        Self {
-            cells: &block.cells,
-            nodes: &block.nodes,
-            root: &block.root,
-            groups: &block.groups,
-            lists: &block.lists,
-            root_shift: block.root_shift.to_native(),
-            root_at: block.root_at.map(|at| at.to_native()),
-            root_size: block.root_size.map(|size| size.to_native()),
-            block,
-        }
+    pub fn new(index: &'s Index, shapes: ShapeBook<'s>) -> Self {
+        Self { index, shapes }
     }
 
     /// The set of targets that contain `p`.
@@ -66,152 +52,98 @@ impl<'s> IndexView<'s> {
         self.test(self.spot(p), p).contained
     }
 
-    /// Where in the root `p` starts; past its end for a point outside.
+    /// Where `p` starts.
     #[inline]
     #[must_use]
-    pub fn root_slot(&self, p: PointE7) -> usize {
-        let GridPoint { x, y } = p.into();
-        let column = (x >> self.root_shift).wrapping_sub(self.root_at[0]);
-        let row = (y >> self.root_shift).wrapping_sub(self.root_at[1]);
-        let inside = column < self.root_size[0] && row < self.root_size[1];
-        let slot = row as usize * self.root_size[0] as usize + column as usize;
-        if inside { slot } else { self.root.len() }
+    pub fn place(&self, p: PointE7) -> Place {
+        let tile = self.index.atlas.tile(p);
+        let slot = self.tile(tile).map_or(usize::MAX, |tile| tile.root_slot(p));
+        Place { tile, slot }
     }
 
     /// Starts loading a root entry.
     #[inline]
-    pub fn prefetch_root(&self, slot: usize) {
-        prefetch(self.root, slot);
+    pub fn prefetch_root(&self, place: Place) {
+        if let Some(tile) = self.tile(place.tile) {
+            tile.prefetch_root(place.slot);
+        }
     }
 
-    /// The node entry below a root slot, if there is one: its place in `nodes`, to be prefetched.
+    /// Starts loading the node entry below a root entry, if there is one.
     #[inline]
-    #[must_use]
-    pub fn first_node(&self, slot: usize, p: PointE7) -> Option<usize> {
-        let entry = self.root.get(slot)?.to_native();
-        (entry & 3 != 0).then(|| child_at(entry, self.root_shift - fan_bits(entry & 3), p.into()))
-    }
-
-    /// Starts loading a node entry.
-    #[inline]
-    pub fn prefetch_node(&self, at: usize) {
-        prefetch(self.nodes, at);
+    pub fn prefetch_node(&self, place: Place, p: PointE7) {
+        if let Some(tile) = self.tile(place.tile)
+            && let Some(node) = tile.first_node(place.slot, p)
+        {
+            tile.prefetch_node(node);
+        }
     }
 
     /// The leaf of `p`.
     #[inline]
     #[must_use]
     pub fn spot(&self, p: PointE7) -> Spot {
-        self.spot_from(self.root_slot(p), p)
+        self.spot_at(self.place(p), p)
     }
 
-    /// The leaf of `p`, whose root slot is known.
+    /// The leaf of `p`, which starts at this place.
     #[inline]
     #[must_use]
-    pub fn spot_from(&self, slot: usize, p: PointE7) -> Spot {
-        let at: GridPoint = p.into();
-        let mut shift = self.root_shift;
-        let mut entry = self.root.get(slot).map_or(0, |entry| entry.to_native());
-        while entry & 3 != 0 {
-            shift = shift.wrapping_sub(fan_bits(entry & 3));
-            entry = self.nodes[child_at(entry, shift & 31, at)].to_native();
-        }
-        Spot(entry >> 2)
+    pub fn spot_at(&self, place: Place, p: PointE7) -> Spot {
+        let leaf = self.tile(place.tile).map_or(0, |tile| tile.leaf_from(place.slot, p));
+        Spot { tile: place.tile, leaf }
     }
 
     /// Starts loading a leaf.
     #[inline]
     pub fn prefetch(&self, spot: Spot) {
-        let at = spot.0 as usize * LEAF_UNIT;
-        prefetch(self.cells, at);
-        prefetch(self.cells, at + 16);
+        if let Some(tile) = self.tile(spot.tile) {
+            tile.prefetch_leaf(spot.leaf);
+        }
     }
 
     /// Tests `p` in its leaf.
     #[inline]
     #[must_use]
     pub fn test(&self, spot: Spot, p: PointE7) -> Hit {
-        let leaf = &self.cells[spot.0 as usize * LEAF_UNIT..];
-        let (head_words, tests) = leaf.split_at(LEAF_HEAD_WORDS);
-        let group = head_words[0].to_native();
-        let head = LeafHead::unpack(head_words[1].to_native());
-        if head.circles == LeafHead::WIDE {
-            return self.test_wide(group, p);
-        }
-        let inside =
-            u64::from(head_words[2].to_native()) | u64::from(head_words[3].to_native()) << 32;
-        let (circles, polygons) = tests.split_at(head.circles as usize * CIRCLE_WORDS);
-        let GridPoint { x, y } = p.into();
-        let within = (1u32 << head.shift) - 1;
-        let at = [x & within, y & within];
-        let (yes, unsure) = test_circles(circles, at);
-        let mut mask = inside | yes;
-        if unsure != 0 {
-            mask |= self.settle(group, unsure, p);
-        }
-        if head.polygons != 0 {
-            mask |= self.test_polygons(group, polygons, head.polygons, p, at);
-        }
-        let base = if head.base == LeafHead::MANY { self.base_count(group) } else { head.base };
-        Hit { contained: Contained { group, mask }, count: base + mask.count_ones() }
+        let none = Hit { contained: Contained::NONE, count: 0 };
+        self.tile(spot.tile).map_or(none, |tile| tile.test(spot.leaf, p))
     }
 
     /// How many targets a set has.
     #[must_use]
     pub fn count(&self, contained: Contained) -> u32 {
-        if contained == Contained::NONE {
-            return 0;
-        }
-        let decided = self.base_count(contained.group & !Contained::WIDE);
-        if contained.group & Contained::WIDE == 0 {
-            return decided + contained.mask.count_ones();
-        }
-        let p = unpack_point(contained.mask);
-        let undecided = self.undecided(contained.group & !Contained::WIDE);
-        let held = undecided.iter().filter(|id| self.contains(TargetId(id.to_native()), p)).count();
-        decided + u32::try_from(held).unwrap_or(u32::MAX)
+        self.tile(contained.tile).map_or(0, |tile| tile.count(contained))
     }
 
     /// Puts the targets of a set into `into`, ascending, in place of what it held.
     pub fn targets(&self, contained: Contained, into: &mut Vec<TargetId>) {
         into.clear();
-        if contained == Contained::NONE {
-            return;
-        }
-        let group = contained.group & !Contained::WIDE;
-        let undecided = self.undecided(group).iter().map(|id| TargetId(id.to_native()));
-        if contained.group & Contained::WIDE != 0 {
-            let p = unpack_point(contained.mask);
-            merge(self.base(group), undecided.filter(|&id| self.contains(id, p)), into);
-        } else {
-            let mask = contained.mask;
-            let held = undecided.enumerate().filter(|(bit, _)| mask >> bit & 1 == 1);
-            merge(self.base(group), held.map(|(_, id)| id), into);
+        if let Some(tile) = self.tile(contained.tile) {
+            tile.targets(contained, into);
         }
     }
 
     /// Starts loading what [`targets`](Self::targets) and [`changes`](Self::changes) read.
     #[inline]
     pub fn prefetch_group(&self, contained: Contained) {
-        let at = (contained.group & !Contained::WIDE) as usize;
-        prefetch(self.groups, at);
-        prefetch(self.groups, at + 16);
+        if let Some(tile) = self.tile(contained.tile) {
+            tile.prefetch_group(contained);
+        }
     }
 
     /// Starts loading the base list of a set whose group is loaded.
     #[inline]
     pub fn prefetch_base(&self, contained: Contained) {
-        let group = (contained.group & !Contained::WIDE) as usize;
-        if let Some(base) = self.groups.get(group) {
-            prefetch(self.lists, base.to_native() as usize);
-            prefetch(self.lists, base.to_native() as usize + 16);
+        if let Some(tile) = self.tile(contained.tile) {
+            tile.prefetch_base(contained);
         }
     }
 
     /// Whether this one target contains `p`; false for a target that is not of this index.
     #[must_use]
     pub fn contains(&self, target: TargetId, p: PointE7) -> bool {
-        self.shape(target).is_some_and(|shape| shape.contains(p))
+        self.shapes.contains(target, p)
     }
 
     /// 0 inside the target, else the distance to it, m; `None` for a target that is not of this index.
@@ -223,160 +155,18 @@ impl<'s> IndexView<'s> {
     /// The target's radius or √(area/π), m, infinite for everywhere; `None` as above.
     #[must_use]
     pub fn size_m(&self, target: TargetId) -> Option<f32> {
-        let size = self.block.sizes.get(self.position(target)?)?;
-        Some(f32::from_bits(size.to_native()))
+        self.shapes.size_m(target)
     }
 
     /// The exact geometry of a target; `None` as above.
     #[must_use]
     pub fn shape(&self, target: TargetId) -> Option<ShapeView<'s>> {
-        let at = self.block.shape_at.get(self.position(target)?)?.to_native();
-        ShapeView::read(self.block.shapes.get(at as usize..)?)
-    }
-
-    /// All targets of the index, ascending.
-    pub fn ids(&self) -> impl ExactSizeIterator<Item = TargetId> + 's {
-        self.block.ids.iter().map(|id| TargetId(id.to_native()))
-    }
-
-    fn position(&self, target: TargetId) -> Option<usize> {
-        self.block.ids.binary_search_by_key(&target.0, |id| id.to_native()).ok()
-    }
-
-    /// The targets of a group that its mask speaks of, ascending.
-    #[inline]
-    pub(super) fn undecided(&self, group: u32) -> &'s [ArchivedU32] {
-        let record = self.groups.get(group as usize..).unwrap_or_default();
-        let count = record.get(1).map_or(0, |count| count.to_native());
-        record.get(GROUP_HEAD_WORDS..GROUP_HEAD_WORDS + count as usize).unwrap_or_default()
-    }
-
-    /// The targets that contain the whole group, ascending.
-    fn base(&self, group: u32) -> &'s [ArchivedU32] {
-        let offset = self.groups.get(group as usize).map_or(u32::MAX, |offset| offset.to_native());
-        let record = self.lists.get(offset as usize..).unwrap_or_default();
-        let count = record.first().map_or(0, |count| count.to_native());
-        record.get(1..1 + count as usize).unwrap_or_default()
+        self.shapes.shape(target)
     }
 
     #[inline]
-    fn base_count(&self, group: u32) -> u32 {
-        u32::try_from(self.base(group).len()).unwrap_or(u32::MAX)
+    pub(super) fn tile(&self, number: u32) -> Option<TileView<'s>> {
+        let block = self.index.tiles.get(number as usize)?;
+        Some(TileView::of(number, block.get(), self.shapes))
     }
-
-    #[cold]
-    fn test_wide(&self, group: u32, p: PointE7) -> Hit {
-        let contained = Contained { group: group | Contained::WIDE, mask: pack_point(p) };
-        Hit { contained, count: self.count(contained) }
-    }
-
-    /// Decides by the exact geometry those of a group's targets that `unsure` marks.
-    #[cold]
-    fn settle(&self, group: u32, mut unsure: u64, p: PointE7) -> u64 {
-        let undecided = self.undecided(group);
-        let mut held = 0;
-        while unsure != 0 {
-            let bit = unsure.trailing_zeros();
-            unsure &= unsure - 1;
-            let id = undecided.get(bit as usize).map(|id| TargetId(id.to_native()));
-            held |= u64::from(id.is_some_and(|id| self.contains(id, p))) << bit;
-        }
-        held
-    }
-
-    #[inline]
-    fn test_polygons(
-        &self,
-        group: u32,
-        mut words: &[ArchivedU32],
-        count: u32,
-        p: PointE7,
-        at: [u32; 2],
-    ) -> u64 {
-        let mut mask = 0;
-        for _ in 0..count {
-            let Some((first, rest)) = words.split_first() else { return mask };
-            let head = PolygonHead::unpack(first.to_native());
-            let (tail, rest) = rest.split_at(head.tail_words());
-            words = rest;
-            mask |= if head.edges == PolygonHead::WHOLE {
-                self.settle(group, 1 << head.bit, p)
-            } else {
-                u64::from(test_polygon(head, tail, at)) << head.bit
-            };
-        }
-        mask
-    }
-}
-
-/// Where in `nodes` the child of `entry` lies whose cells have this shift.
-#[inline]
-fn child_at(entry: u32, shift: u32, p: GridPoint) -> usize {
-    let bits = fan_bits(entry & 3);
-    let fan = (1 << bits) - 1;
-    let (column, row) = (p.x >> shift & fan, p.y >> shift & fan);
-    (entry >> 2) as usize * NODE_UNIT + (row << bits | column) as usize
-}
-
-/// Runs a leaf's circle tests at an offset within the cell: the targets that contain it, and those too close
-/// to the line to say in `f32`. [`leaf`](super::leaf) derives the two limits. A centre that is not a number
-/// always lands among the unsure.
-#[inline]
-#[expect(clippy::cast_precision_loss, reason = "the limits allow for it")]
-fn test_circles(words: &[ArchivedU32], [x, y]: [u32; 2]) -> (u64, u64) {
-    let (x, y) = (x as f32, y as f32);
-    let float = |word: ArchivedU32| f32::from_bits(word.to_native());
-    let (mut yes, mut unsure) = (0, 0);
-    for test in words.as_chunks::<CIRCLE_WORDS>().0 {
-        let (dx, dy) = (x - float(test[0]), y - float(test[1]));
-        let square = dy * dy + float(test[2]) * dx * dx;
-        let last = test[4].to_native();
-        let within = square <= float(test[3]);
-        let beyond = square > f32::from_bits(test[3].to_native().wrapping_add(last >> 6));
-        yes |= u64::from(within) << (last & 63);
-        unsure |= u64::from(!(within | beyond)) << (last & 63);
-    }
-    (yes, unsure)
-}
-
-/// Whether a polygon contains the point at this offset within the cell: the side of the cell's west border at
-/// the point's row, turned by each edge that is east of the border and not of the point.
-#[inline]
-fn test_polygon(head: PolygonHead, tail: &[ArchivedU32], [x, y]: [u32; 2]) -> bool {
-    let (flips, edges) = tail.split_at(head.flips as usize);
-    let turned = flips.iter().filter(|flip| flip.to_native() <= y).count();
-    let mut inside = head.corner ^ (turned % 2 == 1);
-    let (x, y) = (i64::from(x), i64::from(y));
-    for edge in edges.as_chunks::<EDGE_WORDS>().0 {
-        let [x1, y1, x2, y2] = edge.map(|word| i64::from(word.to_native().cast_signed()));
-        let rise = y2 - y1;
-        let spans = (y1 <= y) & (y < y2);
-        // What the builder wrote never overflows; a hostile block may, and must not panic.
-        let crossing = (x2 - x1).wrapping_mul(y - y1).wrapping_add(x1.wrapping_mul(rise));
-        let here = x.wrapping_mul(rise);
-        let east = (crossing > here) | ((crossing == here) & steps_west_of(x2 - x1, rise));
-        inside ^= spans & ((crossing > 0) ^ east);
-    }
-    inside
-}
-
-/// Merges two ascending lists that share nothing.
-fn merge(base: &[ArchivedU32], held: impl Iterator<Item = TargetId>, into: &mut Vec<TargetId>) {
-    let mut base = base.iter().map(|id| TargetId(id.to_native())).peekable();
-    for id in held {
-        while let Some(lower) = base.next_if(|&lower| lower < id) {
-            into.push(lower);
-        }
-        into.push(id);
-    }
-    into.extend(base);
-}
-
-fn pack_point(p: PointE7) -> u64 {
-    u64::from(p.lat.cast_unsigned()) | u64::from(p.lon.cast_unsigned()) << 32
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "the word is cut in its halves")]
-fn unpack_point(mask: u64) -> PointE7 {
-    PointE7 { lat: (mask as u32).cast_signed(), lon: ((mask >> 32) as u32).cast_signed() }
 }

@@ -194,18 +194,26 @@ fn head_unread(path: &Path, error: ReadError) -> StoreError {
 pub(super) fn blocks_of(
     manifest: &ArchivedManifest,
 ) -> impl Iterator<Item = (BlockKind, BlockHash)> + '_ {
-    manifest.accounts.iter().flat_map(|account| {
+    let shared = manifest.geometry.iter().map(|hash| (BlockKind::Geometry, BlockHash(*hash)));
+    shared.chain(manifest.accounts.iter().flat_map(|account| {
         let own = [
-            (BlockKind::Index, account.index),
-            (BlockKind::Targets, account.targets),
-            (BlockKind::Watch, account.watch),
+            (BlockKind::Atlas, account.atlas),
+            (BlockKind::Places, account.places),
             (BlockKind::Campaigns, account.campaigns),
             (BlockKind::Calendar, account.calendar),
             (BlockKind::Schedule, account.schedule),
         ];
-        let audiences = account.audiences.iter().map(|hash| (BlockKind::Audience, *hash));
-        own.into_iter().chain(audiences).map(|(kind, hash)| (kind, BlockHash(hash)))
-    })
+        let many = [
+            (BlockKind::Tile, &account.tiles),
+            (BlockKind::Shapes, &account.shapes),
+            (BlockKind::Targets, &account.targets),
+            (BlockKind::Watch, &account.watch),
+            (BlockKind::Audience, &account.audiences),
+        ];
+        let many =
+            many.into_iter().flat_map(|(kind, hashes)| hashes.iter().map(move |h| (kind, *h)));
+        own.into_iter().chain(many).map(|(kind, hash)| (kind, BlockHash(hash)))
+    }))
 }
 
 /// Blocks by their file names, for one load.

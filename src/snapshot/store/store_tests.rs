@@ -42,9 +42,9 @@ fn what_is_published_is_loaded() {
     };
     assert_eq!((priority(&first), priority(&second)), (vec![0, 0], vec![0, 7]));
     // An edit adds a manifest and one block, and what is shared is not verified again.
-    assert_eq!(files(dir.path()), 7 + 2);
+    assert_eq!(files(dir.path()), 11 + 2);
     let generation = |loaded: &crate::snapshot::load::Loaded| {
-        loaded.view().account(AccountId(1)).unwrap().index_generation()
+        loaded.view().account(AccountId(1)).unwrap().parts().index.tiles[0].serial()
     };
     assert_eq!(generation(&first), generation(&second));
     assert_ne!(generation(&first), generation(&store.load(Epoch(2), None).unwrap()));

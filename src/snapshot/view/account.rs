@@ -10,9 +10,9 @@ use crate::domain::ids::{AccountId, AppId, CampaignId, Epoch, PlaceId, TargetId}
 use crate::domain::units::UtcMs;
 use crate::snapshot::blocks::{
     ArchivedAppRow, ArchivedCalendarBlock, ArchivedCampaignsBlock, ArchivedMemberSet,
-    ArchivedScheduleBlock, ArchivedTargetsBlock, ArchivedWatchBlock,
+    ArchivedScheduleBlock, ArchivedWatchBlock,
 };
-use crate::snapshot::index::IndexView;
+use crate::snapshot::index::{IndexView, ShapeBook};
 use crate::snapshot::parts::AccountParts;
 
 /// An account of a snapshot.
@@ -57,51 +57,64 @@ impl<'s> AccountView<'s> {
     }
 
     /// Where its watched targets are.
+    #[inline]
     #[must_use]
     pub fn index(self) -> IndexView<'s> {
-        IndexView::of(self.parts.index.get())
+        IndexView::new(&self.parts.index, self.shapes())
     }
 
-    /// A number that is equal for two snapshots of this process only if the index block is the same bytes.
+    /// What they are.
+    #[inline]
     #[must_use]
-    pub fn index_generation(self) -> u32 {
-        self.parts.index.serial()
+    pub fn shapes(self) -> ShapeBook<'s> {
+        ShapeBook::new(&self.parts.shapes, &self.parts.geometry)
+    }
+
+    /// Their ids, ascending.
+    pub fn watched_ids(self) -> impl Iterator<Item = TargetId> {
+        let ids = self.parts.shapes.iter().flat_map(|page| page.ids.iter());
+        ids.map(|id| TargetId(id.to_native()))
     }
 
     /// A watched target.
     #[must_use]
     pub fn target(self, id: TargetId) -> Option<TargetView<'s>> {
-        self.watch().targets.row(id.0).and_then(|row| TargetView::at(self, row))
+        let page = self.parts.watch.page(id.0)?;
+        TargetView::at(self, page, page.targets.row(id.0)?)
     }
 
     /// All watched targets, in ascending order of id.
     pub fn targets(self) -> impl Iterator<Item = TargetView<'s>> {
-        (0..self.watch().targets.ids.len()).filter_map(move |row| TargetView::at(self, row))
+        let rows =
+            |page: &'s ArchivedWatchBlock| (0..page.targets.ids.len()).map(move |row| (page, row));
+        let rows = self.parts.watch.iter().flat_map(rows);
+        rows.filter_map(move |(page, row)| TargetView::at(self, page, row))
     }
 
-    /// Keys and ids of all targets, watched or not.
-    pub fn all_keys(self) -> impl ExactSizeIterator<Item = (&'s str, TargetId)> {
-        let block = self.directory();
-        block.rows.iter().map(|row| (target::key_of(block, row), TargetId(row.id.to_native())))
+    /// Keys and ids of all targets, watched or not, in ascending order of id.
+    pub fn all_keys(self) -> impl Iterator<Item = (&'s str, TargetId)> {
+        self.parts.targets.iter().flat_map(|block| {
+            block.rows.iter().map(|row| (target::key_of(block, row), TargetId(row.id.to_native())))
+        })
     }
 
     /// A target of the directory, watched or not.
     #[must_use]
     pub fn listed(self, id: TargetId) -> Option<ListedTarget<'s>> {
-        let block = self.directory();
+        let block = self.parts.targets.page(id.0)?;
         let at = block.rows.binary_search_by_key(&id.0, |row| row.id.to_native()).ok()?;
         block.rows.get(at).map(|row| ListedTarget::of(block, row))
     }
 
     /// The watched targets that belong to a store: its signal range, its inside, or both.
     pub fn targets_of_place(self, place: PlaceId) -> impl Iterator<Item = TargetView<'s>> {
-        let places = &self.watch().places;
+        let places = &self.parts.places.get().targets;
         let from = places.partition_point(|entry| entry.0.to_native() < place.0);
         places
             .iter()
             .skip(from)
             .take_while(move |entry| entry.0.to_native() == place.0)
-            .filter_map(move |entry| TargetView::at(self, as_index(entry.1.to_native())))
+            .filter_map(move |entry| self.target(TargetId(entry.1.to_native())))
     }
 
     /// A campaign that is testing or running.
@@ -220,14 +233,6 @@ impl<'s> AccountView<'s> {
 
     pub(super) fn asks(self) -> &'s ArchivedCampaignsBlock {
         self.parts.campaigns.get()
-    }
-
-    pub(super) fn watch(self) -> &'s ArchivedWatchBlock {
-        self.parts.watch.get()
-    }
-
-    pub(super) fn directory(self) -> &'s ArchivedTargetsBlock {
-        self.parts.targets.get()
     }
 
     pub(super) fn schedule(self) -> &'s ArchivedScheduleBlock {

@@ -9,13 +9,8 @@ impl ArchivedIdTable {
         if self.direct.is_empty() {
             return self.ids.binary_search_by_key(&id, |id| id.to_native()).ok();
         }
-        match self.direct.get(as_index(id)) {
-            Some(slot) => slot.to_native().checked_sub(1).map(as_index),
-            // One id may lie beyond the direct table: that of the target which contains every fix.
-            None => {
-                self.ids.last().filter(|last| last.to_native() == id).map(|_| self.ids.len() - 1)
-            }
-        }
+        let slot = self.direct.get(as_index(id.checked_sub(self.base.to_native())?))?;
+        slot.to_native().checked_sub(1).map(as_index)
     }
 }
 

@@ -8,7 +8,7 @@ use super::table::as_index;
 use crate::domain::ids::{PlaceId, TargetId};
 use crate::domain::target::PlaceArea;
 use crate::domain::units::PointE7;
-use crate::snapshot::blocks::{ArchivedTargetRow, ArchivedTargetsBlock};
+use crate::snapshot::blocks::{ArchivedTargetRow, ArchivedTargetsBlock, ArchivedWatchBlock};
 use crate::snapshot::index::shapes::ShapeView;
 
 /// A target that a campaign or the account's visit measurement watches.
@@ -16,10 +16,9 @@ use crate::snapshot::index::shapes::ShapeView;
 pub struct TargetView<'s> {
     account: AccountView<'s>,
     id: TargetId,
-    /// Its row in the watch block.
-    watched: usize,
-    /// Its row in the targets block; none for the target that contains every fix.
-    row: Option<&'s ArchivedTargetRow>,
+    /// The page of the watched targets that it is in, and its row there.
+    page: &'s ArchivedWatchBlock,
+    row: usize,
 }
 
 /// A target of the directory, watched or not: what is known of it without its shape.
@@ -47,12 +46,13 @@ impl<'s> ListedTarget<'s> {
 }
 
 impl<'s> TargetView<'s> {
-    pub(super) fn at(account: AccountView<'s>, watched: usize) -> Option<Self> {
-        let watch = account.watch();
-        let id = TargetId(watch.targets.ids.get(watched)?.to_native());
-        let row = watch.target_rows.get(watched)?.to_native();
-        let row = account.directory().rows.get(as_index(row));
-        Some(Self { account, id, watched, row })
+    pub(super) fn at(
+        account: AccountView<'s>,
+        page: &'s ArchivedWatchBlock,
+        row: usize,
+    ) -> Option<Self> {
+        let id = TargetId(page.targets.ids.get(row)?.to_native());
+        Some(Self { account, id, page, row })
     }
 
     /// Its stable number.
@@ -70,19 +70,19 @@ impl<'s> TargetView<'s> {
     /// The store it belongs to, and which of the store's areas it is.
     #[must_use]
     pub fn place(self) -> Option<(PlaceId, PlaceArea)> {
-        self.row.and_then(place_of)
+        self.listed().and_then(|(_, row)| place_of(row))
     }
 
     /// The owner's key for it: the feature id of its file. `nationwide` for the target of every fix.
     #[must_use]
     pub fn key(self) -> &'s str {
-        self.row.map_or(NATIONWIDE_KEY, |row| key_of(self.account.directory(), row))
+        self.listed().map_or(NATIONWIDE_KEY, |(block, row)| key_of(block, row))
     }
 
     /// Its name, for messages; empty where it has none.
     #[must_use]
     pub fn name(self) -> &'s str {
-        self.row.map_or("", |row| text(self.account.directory(), row.name_start, row.name_end))
+        self.listed().map_or("", |(block, row)| text(block, row.name_start, row.name_end))
     }
 
     /// Its exact geometry.
@@ -104,10 +104,16 @@ impl<'s> TargetView<'s> {
     }
 
     fn campaign_rows(self) -> Option<&'s [u32_ule]> {
-        let watch = self.account.watch();
-        let from = watch.first.get(self.watched)?.to_native();
-        let to = watch.first.get(self.watched + 1)?.to_native();
-        watch.campaigns.get(as_index(from)..as_index(to))
+        let from = self.page.first.get(self.row)?.to_native();
+        let to = self.page.first.get(self.row + 1)?.to_native();
+        self.page.campaigns.get(as_index(from)..as_index(to))
+    }
+
+    /// Its row in the directory; none for the target that contains every fix.
+    fn listed(self) -> Option<(&'s ArchivedTargetsBlock, &'s ArchivedTargetRow)> {
+        let block = self.account.parts().targets.page(self.id.0)?;
+        let row = self.page.target_rows.get(self.row)?.to_native();
+        Some((block, block.rows.get(as_index(row))?))
     }
 }
 

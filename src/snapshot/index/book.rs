@@ -1,0 +1,186 @@
+//! Where the exact geometry is: by target in pages, polygons in buckets that all accounts of a snapshot share.
+//!
+//! A circle is as short as a name would be, so it stands in its target's row. A polygon stands once, whoever watches
+//! it, under the name of its content ([`GeometryKey`]), in the bucket that the name's first bits give.
+
+use std::sync::Arc;
+
+use rkyv::primitive::ArchivedU32;
+
+use super::shapes::{self, CIRCLE, EVERYWHERE, POLYGON, ShapeView, TooWide};
+use crate::domain::ids::TargetId;
+use crate::domain::target::Shape;
+use crate::domain::units::PointE7;
+use crate::geo::area;
+use crate::snapshot::block::Verified;
+use crate::snapshot::pages::Pages;
+
+/// The first half of the BLAKE3 digest of a polygon's record.
+pub type GeometryKey = [u32; 4];
+
+/// A page of watched targets with their shapes.
+#[derive(Clone, PartialEq, Eq, Debug, Default, rkyv::Archive, rkyv::Serialize)]
+#[rkyv(derive(Debug))]
+pub struct ShapesBlock {
+    /// Their ids, ascending.
+    pub ids: Vec<u32>,
+    /// What each is: [`CIRCLE`], [`POLYGON`] or [`EVERYWHERE`].
+    pub kinds: Vec<u8>,
+    /// A circle's latitude, longitude and radius (an `f64`, low word first); a polygon's [`GeometryKey`].
+    pub shapes: Vec<[u32; 4]>,
+    /// The size of each, m, as the bits of an `f32`.
+    pub sizes: Vec<u32>,
+}
+
+/// A bucket of polygons.
+#[derive(Clone, PartialEq, Eq, Debug, Default, rkyv::Archive, rkyv::Serialize)]
+#[rkyv(derive(Debug))]
+pub struct GeometryBlock {
+    /// Their names, ascending.
+    pub keys: Vec<GeometryKey>,
+    /// Where the record of each starts in `words`; one more entry ends the last.
+    pub first: Vec<u32>,
+    /// How many targets of the snapshot have each.
+    pub uses: Vec<u32>,
+    /// The records, as [`shapes`] has them.
+    pub words: Vec<u32>,
+}
+
+/// A target's shape as its row has it, and the polygon's record where it is one.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ShapeRow {
+    /// The kind.
+    pub kind: u8,
+    /// As in [`ShapesBlock::shapes`].
+    pub shape: [u32; 4],
+    /// As in [`ShapesBlock::sizes`].
+    pub size: u32,
+}
+
+impl ShapeRow {
+    /// The row of a shape, and a polygon's record.
+    ///
+    /// # Errors
+    /// [`TooWide`]
+    pub fn of(target: TargetId, shape: &Shape) -> Result<(Self, Vec<u32>), TooWide> {
+        #[expect(clippy::cast_possible_truncation, reason = "a size is wanted to a metre")]
+        let size = (area::size_m(shape) as f32).to_bits();
+        let row = |kind, shape| Self { kind, shape, size };
+        match shape {
+            Shape::Circle { center, radius_m } => {
+                let [low, high] = shapes::halves(radius_m.to_bits());
+                let (lat, lon) = (center.lat.cast_unsigned(), center.lon.cast_unsigned());
+                Ok((row(CIRCLE, [lat, lon, low, high]), Vec::new()))
+            }
+            Shape::Polygon { rings } => {
+                let record = shapes::encode(target, rings)?;
+                Ok((row(POLYGON, key_of(record.iter().copied())), record))
+            }
+            Shape::Everywhere => Ok((row(EVERYWHERE, [0; 4]), Vec::new())),
+        }
+    }
+}
+
+/// The name of a polygon's record.
+#[must_use]
+pub fn key_of(record: impl Iterator<Item = u32>) -> GeometryKey {
+    let bytes: Vec<u8> = record.flat_map(u32::to_le_bytes).collect();
+    let digest = blake3::hash(&bytes);
+    let word = |at: usize| {
+        let mut word = [0; 4];
+        word.copy_from_slice(&digest.as_bytes()[4 * at..4 * at + 4]);
+        u32::from_le_bytes(word)
+    };
+    [word(0), word(1), word(2), word(3)]
+}
+
+/// The bucket of a name among `buckets`, a power of two.
+#[must_use]
+pub fn bucket_of(key: GeometryKey, buckets: usize) -> usize {
+    let bits = buckets.max(1).ilog2();
+    key[0].checked_shr(32 - bits).unwrap_or(0) as usize
+}
+
+/// Finds the exact geometry of an account's targets.
+#[derive(Clone, Copy, Debug)]
+pub struct ShapeBook<'s> {
+    pages: &'s Pages<ShapesBlock>,
+    geometry: &'s [Arc<Verified<GeometryBlock>>],
+}
+
+impl<'s> ShapeBook<'s> {
+    /// Over the account's pages and the snapshot's polygons.
+    #[must_use]
+    pub fn new(
+        pages: &'s Pages<ShapesBlock>,
+        geometry: &'s [Arc<Verified<GeometryBlock>>],
+    ) -> Self {
+        Self { pages, geometry }
+    }
+
+    /// The exact geometry of a target; `None` for one that is not watched.
+    #[must_use]
+    pub fn shape(self, target: TargetId) -> Option<ShapeView<'s>> {
+        let (page, row) = self.row(target)?;
+        let shape = page.shapes.get(row)?.map(|word| word.to_native());
+        match page.kinds.get(row)? {
+            &CIRCLE => shapes::circle_of(shape),
+            &POLYGON => self.polygon(shape).and_then(ShapeView::polygon),
+            &EVERYWHERE => Some(ShapeView::Everywhere),
+            _ => None,
+        }
+    }
+
+    /// Whether the target contains the point.
+    #[must_use]
+    pub fn contains(self, target: TargetId, p: PointE7) -> bool {
+        self.shape(target).is_some_and(|shape| shape.contains(p))
+    }
+
+    /// How large it is, m; `None` for a target that is not watched.
+    #[must_use]
+    pub fn size_m(self, target: TargetId) -> Option<f32> {
+        let (page, row) = self.row(target)?;
+        page.sizes.get(row).map(|size| f32::from_bits(size.to_native()))
+    }
+
+    /// The row of a target as it stands.
+    #[must_use]
+    pub fn shape_row(self, target: TargetId) -> Option<ShapeRow> {
+        let (page, row) = self.row(target)?;
+        Some(ShapeRow {
+            kind: *page.kinds.get(row)?,
+            shape: page.shapes.get(row)?.map(|word| word.to_native()),
+            size: page.sizes.get(row)?.to_native(),
+        })
+    }
+
+    /// The record of a polygon.
+    #[must_use]
+    pub fn polygon(self, key: GeometryKey) -> Option<&'s [ArchivedU32]> {
+        let bucket = self.geometry.get(bucket_of(key, self.geometry.len()))?.get();
+        bucket.record(bucket.row(key)?)
+    }
+
+    fn row(self, target: TargetId) -> Option<(&'s ArchivedShapesBlock, usize)> {
+        let page = self.pages.page(target.0)?;
+        let row = page.ids.binary_search_by_key(&target.0, |id| id.to_native()).ok()?;
+        Some((page, row))
+    }
+}
+
+impl ArchivedGeometryBlock {
+    /// Where a polygon is.
+    #[must_use]
+    pub fn row(&self, key: GeometryKey) -> Option<usize> {
+        self.keys.binary_search_by_key(&key, |key| key.map(|word| word.to_native())).ok()
+    }
+
+    /// The record in a row.
+    #[must_use]
+    pub fn record(&self, row: usize) -> Option<&[ArchivedU32]> {
+        let from = self.first.get(row)?.to_native() as usize;
+        let to = self.first.get(row + 1)?.to_native() as usize;
+        self.words.get(from..to)
+    }
+}

@@ -1,0 +1,94 @@
+//! Blocks that hold rows by id, cut into pages of neighbouring ids, so that an edit rewrites one page.
+
+use std::sync::Arc;
+
+use rkyv::Portable;
+
+use super::block::{Content, ContentError, Verified};
+
+/// Ids whose upper bits are equal lie in one page: 8,192 of them.
+pub const PAGE_BITS: u32 = 13;
+
+/// The page that an id lies in.
+#[must_use]
+pub const fn page_of(id: u32) -> u32 {
+    id >> PAGE_BITS
+}
+
+/// The rows of one page, of which there is at least one.
+pub trait Page: Content {
+    /// Its first id and its last.
+    fn ends(archived: &Self::Archived) -> Option<(u32, u32)>;
+}
+
+/// All pages of one kind, in ascending order of id.
+#[derive(Debug)]
+pub struct Pages<T> {
+    blocks: Vec<Arc<Verified<T>>>,
+    /// Which page each of `blocks` is.
+    numbers: Vec<u32>,
+}
+
+impl<T: Page> Pages<T>
+where
+    T::Archived: Portable,
+{
+    /// Joins pages.
+    ///
+    /// # Errors
+    /// When one holds ids of two pages or none, or they do not ascend.
+    pub fn of(blocks: Vec<Arc<Verified<T>>>) -> Result<Self, ContentError> {
+        let mut numbers: Vec<u32> = Vec::with_capacity(blocks.len());
+        for (position, block) in blocks.iter().enumerate() {
+            let number = T::ends(block.get())
+                .filter(|(first, last)| page_of(*first) == page_of(*last))
+                .map(|(first, _)| page_of(first))
+                .filter(|number| numbers.last().is_none_or(|last| last < number));
+            let rule = "it must hold ids of one page, after those of the page before";
+            numbers.push(number.ok_or(ContentError { array: "page", position, rule })?);
+        }
+        Ok(Self { blocks, numbers })
+    }
+
+    /// The place among the pages of the one that an id lies in. Where ids are dense it is the page's number.
+    #[inline]
+    #[must_use]
+    pub fn place(&self, id: u32) -> Option<usize> {
+        let number = page_of(id);
+        if self.numbers.get(number as usize) == Some(&number) {
+            return Some(number as usize);
+        }
+        self.numbers.binary_search(&number).ok()
+    }
+
+    /// The page at a place.
+    #[inline]
+    #[must_use]
+    pub fn at(&self, place: usize) -> Option<&T::Archived> {
+        self.blocks.get(place).map(|block| block.get())
+    }
+
+    /// The page that an id lies in.
+    #[inline]
+    #[must_use]
+    pub fn page(&self, id: u32) -> Option<&T::Archived> {
+        self.at(self.place(id)?)
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &T::Archived> {
+        self.blocks.iter().map(|block| block.get())
+    }
+
+    /// All of them, to be shared.
+    #[must_use]
+    pub fn blocks(&self) -> &[Arc<Verified<T>>] {
+        &self.blocks
+    }
+
+    /// Their names.
+    #[must_use]
+    pub fn hashes(&self) -> Vec<[u8; 32]> {
+        self.blocks.iter().map(|block| block.hash().0).collect()
+    }
+}
