@@ -10,7 +10,7 @@ use crate::domain::target::PlaceArea;
 use crate::domain::units::{PointE7, UtcMs};
 use crate::snapshot::blocks::BlockKind;
 use crate::snapshot::samples::{
-    KEY, VALID_FROM, account, campaign, circle, device, loaded, options, source,
+    KEY, VALID_FROM, account, campaign, circle, device, loaded, options, source, square,
 };
 use crate::snapshot::view::AccountView;
 
@@ -132,6 +132,43 @@ fn an_edited_campaign_makes_one_new_block() {
     assert_eq!(serials(one), serials(two), "verified once");
     assert_eq!(two.changed_in(), Epoch(2));
     assert_eq!(two.campaign(CampaignId(20)).unwrap().run_since(), Epoch(1));
+}
+
+#[test]
+fn accounts_share_the_polygons_that_both_watch() {
+    let mut specs = source();
+    specs.accounts.push(account(5));
+    specs.targets.push(square(5, 9));
+    specs.campaigns.push(campaign(5, 10, &[9]));
+    let both = loaded(&specs, 1, None);
+    let alone = loaded(&source(), 1, None);
+    let polygons = |loaded: &crate::snapshot::load::Loaded| -> Vec<(u32, usize)> {
+        let buckets = loaded.view().parts().geometry.iter();
+        let rows = buckets.flat_map(|bucket| {
+            let bucket = bucket.get();
+            let uses = bucket.uses.iter().map(|uses| uses.to_native());
+            uses.zip(std::iter::repeat(bucket.words.len())).collect::<Vec<_>>()
+        });
+        rows.collect()
+    };
+    let (one, two) = (polygons(&alone), polygons(&both));
+    assert_eq!((one.len(), one[0].0, two.len(), two[0].0), (1, 1, 1, 2));
+    assert_eq!(one[0].1, two[0].1, "not a word more");
+    let shape = both.view().account(AccountId(5)).unwrap().target(TargetId(9)).unwrap().shape();
+    assert_eq!(shape.map(|shape| shape.to_shape()), Some(square(5, 9).shape));
+}
+
+#[test]
+fn a_moved_fence_makes_the_blocks_anew_that_it_is_in() {
+    let before = loaded(&source(), 1, None);
+    let mut edited = source();
+    edited.targets[0].shape = circle(1, 8).shape;
+    let built = build(&edited, options(2, Some(before.view()))).unwrap();
+    let mut kinds: Vec<BlockKind> = built.fresh().iter().map(|block| block.kind).collect();
+    kinds.sort_unstable();
+    assert_eq!(kinds, [BlockKind::Tile, BlockKind::Shapes]);
+    let anew = loaded(&edited, 2, None);
+    assert_eq!(built.hash(), anew.view().hash(), "built upon the last or anew");
 }
 
 #[test]

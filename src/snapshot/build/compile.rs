@@ -15,7 +15,7 @@ use super::indexing::{Indexed, indexed};
 use super::members::Members;
 use super::rules::{self, BrokenRule};
 use super::standing::{Dealt, Outline, RunOf, standing};
-use super::targets::{directory, places, watch, watched, watchers};
+use super::targets::{Watched, directory, places, watch, watched, watchers};
 use crate::domain::campaign::{AccountSpec, AudienceSpec, CampaignSpec};
 use crate::domain::ids::{AccountId, CampaignId, DeviceId, Epoch, TargetId};
 use crate::domain::lots::InstallationKey;
@@ -232,7 +232,8 @@ fn account(
     let watchers = watchers(group);
     let targets = watched(group, &watchers);
     let too_wide = |reason: TooWide| BuildError::Index { account: id, reason: reason.into() };
-    let rows = geometry.rows(&targets).map_err(too_wide)?;
+    let row = |target: &Watched<'_>| Ok((target.id, geometry.row(target.id, target.shape())?));
+    let rows: Vec<_> = targets.iter().map(row).collect::<Result<_, _>>().map_err(too_wide)?;
     let before = options.previous.and_then(|view| view.account(id));
     let Indexed { atlas, tiles } = indexed(id, &targets, &rows, before, made)?;
     let entry = ManifestAccount {

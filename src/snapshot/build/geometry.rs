@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::targets::Watched;
 use crate::domain::ids::TargetId;
+use crate::domain::target::Shape;
 use crate::snapshot::index::book::{GeometryKey, ShapeRow, bucket_of};
 use crate::snapshot::index::shapes::TooWide;
 use crate::snapshot::index::{GeometryBlock, ShapesBlock};
@@ -11,7 +11,7 @@ use crate::snapshot::pages::page_of;
 
 /// The polygons gathered so far.
 #[derive(Debug, Default)]
-pub(super) struct Geometry {
+pub(in crate::snapshot) struct Geometry {
     polygons: HashMap<GeometryKey, Polygon>,
     words: usize,
 }
@@ -26,19 +26,16 @@ struct Polygon {
 const BUCKET_WORDS: usize = 1 << 16;
 
 impl Geometry {
-    /// The rows of an account's targets, whose polygons are gathered.
+    /// The row of a target; its polygon is gathered.
     ///
     /// # Errors
     /// [`TooWide`]
-    pub(super) fn rows(
+    pub(in crate::snapshot) fn row(
         &mut self,
-        targets: &[Watched<'_>],
-    ) -> Result<Vec<(TargetId, ShapeRow)>, TooWide> {
-        targets.iter().map(|target| Ok((target.id, self.row(target)?))).collect()
-    }
-
-    fn row(&mut self, target: &Watched<'_>) -> Result<ShapeRow, TooWide> {
-        let (row, record) = ShapeRow::of(target.id, target.shape())?;
+        target: TargetId,
+        shape: &Shape,
+    ) -> Result<ShapeRow, TooWide> {
+        let (row, record) = ShapeRow::of(target, shape)?;
         if !record.is_empty() {
             let words = &mut self.words;
             let polygon = self.polygons.entry(row.shape).or_insert_with(|| {
@@ -51,7 +48,7 @@ impl Geometry {
     }
 
     /// The buckets: their number follows from how much there is.
-    pub(super) fn buckets(self) -> Vec<GeometryBlock> {
+    pub(in crate::snapshot) fn buckets(self) -> Vec<GeometryBlock> {
         if self.polygons.is_empty() {
             return Vec::new();
         }
@@ -72,7 +69,9 @@ impl Geometry {
 }
 
 /// Rows in pages.
-pub(super) fn pages(rows: &[(TargetId, ShapeRow)]) -> impl Iterator<Item = ShapesBlock> {
+pub(in crate::snapshot) fn pages(
+    rows: &[(TargetId, ShapeRow)],
+) -> impl Iterator<Item = ShapesBlock> {
     rows.chunk_by(|a, b| page_of(a.0.0) == page_of(b.0.0)).map(|rows| ShapesBlock {
         ids: rows.iter().map(|(id, _)| id.0).collect(),
         kinds: rows.iter().map(|(_, row)| row.kind).collect(),

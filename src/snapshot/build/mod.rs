@@ -12,7 +12,7 @@ mod group;
 pub mod rules;
 mod text;
 mod targets;
-mod geometry;
+pub(super) mod geometry;
 mod indexing;
 mod campaigns;
 mod members;

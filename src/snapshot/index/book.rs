@@ -123,10 +123,10 @@ impl<'s> ShapeBook<'s> {
     pub fn shape(self, target: TargetId) -> Option<ShapeView<'s>> {
         let (page, row) = self.row(target)?;
         let shape = page.shapes.get(row)?.map(|word| word.to_native());
-        match page.kinds.get(row)? {
-            &CIRCLE => shapes::circle_of(shape),
-            &POLYGON => self.polygon(shape).and_then(ShapeView::polygon),
-            &EVERYWHERE => Some(ShapeView::Everywhere),
+        match *page.kinds.get(row)? {
+            CIRCLE => shapes::circle_of(shape),
+            POLYGON => self.polygon(shape).and_then(ShapeView::polygon),
+            EVERYWHERE => Some(ShapeView::Everywhere),
             _ => None,
         }
     }

@@ -14,15 +14,14 @@ use rkyv::{Portable, Serialize};
 use super::build::{Before, Changed, Ground};
 use super::changes::{Change, ChangeScratch};
 use super::*;
-use crate::domain::campaign::AccountSpec;
-use crate::domain::ids::{AccountId, TargetId};
-use crate::domain::target::{Ring, Shape, TargetSpec, Vertex};
+use crate::domain::ids::TargetId;
+use crate::domain::target::{Ring, Shape, Vertex};
 use crate::domain::units::PointE7;
 use crate::geo::{circle, polygon};
 use crate::snapshot::block::{Content, Verified, encode};
-use crate::snapshot::build::Source;
+use crate::snapshot::build::geometry::{Geometry, pages};
 use crate::snapshot::memory::PrivateBytes;
-use crate::snapshot::samples::{account, loaded};
+use crate::snapshot::pages::Pages;
 
 fn naive(shapes: &[(TargetId, Shape)], p: PointE7) -> Vec<TargetId> {
     let held = shapes.iter().filter(|(_, shape)| match shape {
@@ -35,26 +34,24 @@ fn naive(shapes: &[(TargetId, Shape)], p: PointE7) -> Vec<TargetId> {
     ids
 }
 
-/// Builds, archives, verifies, and compares every answer with the naive one.
+/// Builds, archives, verifies, and compares every answer with the naive one: in one tile, and in many small ones.
 fn check(shapes: &[(TargetId, Shape)], points: &[PointE7]) {
-    let loaded = loaded(&watching(shapes), 1, None);
-    let view = loaded.view().account(AccountId(1)).expect("is there").index();
-    compare(view, shapes, points);
+    let by_id: BTreeMap<TargetId, Shape> = shapes.iter().cloned().collect();
+    let (_, index) = grown(&by_id, &all_new(&by_id), None);
+    let (pages, geometry) = exact(&by_id);
+    compare(IndexView::new(&index, ShapeBook::new(&pages, &geometry)), shapes, points);
 }
 
-/// An account that watches the shapes.
-fn watching(shapes: &[(TargetId, Shape)]) -> Source {
-    let target = |(id, shape): &(TargetId, Shape)| TargetSpec {
-        id: *id,
-        account: AccountId(1),
-        key: id.to_string(),
-        name: String::new(),
-        place: None,
-        shape: shape.clone(),
-    };
-    let account = AccountSpec { measure_visits: true, ..account(1) };
-    let targets = shapes.iter().map(target).collect();
-    Source { accounts: vec![account], targets, campaigns: Vec::new() }
+/// The exact shapes as a snapshot has them.
+fn exact(
+    shapes: &BTreeMap<TargetId, Shape>,
+) -> (Pages<ShapesBlock>, Vec<Arc<Verified<GeometryBlock>>>) {
+    let mut geometry = Geometry::default();
+    let rows: Vec<_> =
+        shapes.iter().map(|(id, shape)| (*id, geometry.row(*id, shape).expect("fits"))).collect();
+    let pages = pages(&rows).map(|page| verified(&page)).collect();
+    let buckets = geometry.buckets().iter().map(verified).collect();
+    (Pages::of(pages).expect("ascend"), buckets)
 }
 
 fn compare(view: IndexView<'_>, shapes: &[(TargetId, Shape)], points: &[PointE7]) {
@@ -364,7 +361,7 @@ impl Ground for Small<'_> {
     type Error = IndexError;
 
     fn tile_weight(&self) -> u32 {
-        12
+        40
     }
 
     fn shape(&self, target: TargetId) -> Option<&Shape> {
@@ -405,6 +402,11 @@ fn grown(
     (atlas, Index { atlas: grid, tiles })
 }
 
+fn all_new(shapes: &BTreeMap<TargetId, Shape>) -> Vec<Changed<'_>> {
+    let targets = shapes.iter();
+    targets.map(|(id, shape)| Changed { target: *id, before: None, now: Some(shape) }).collect()
+}
+
 /// Edits shapes step by step; after each, the index built upon the last one is the one built anew, and right.
 fn follow_edits(steps: &[BTreeMap<TargetId, Shape>]) {
     let nothing = BTreeMap::new();
@@ -415,19 +417,14 @@ fn follow_edits(steps: &[BTreeMap<TargetId, Shape>]) {
         let changed =
             |target| Changed { target, before: last.get(&target).cloned(), now: now.get(&target) };
         let edits: Vec<_> = ids.into_iter().filter(differs).map(changed).collect();
-        let all: Vec<_> = now
-            .iter()
-            .map(|(id, shape)| Changed { target: *id, before: None, now: Some(shape) })
-            .collect();
-        let (edited, anew) = (grown(now, &edits, before.as_ref()), grown(now, &all, None));
+        let (edited, anew) = (grown(now, &edits, before.as_ref()), grown(now, &all_new(now), None));
         assert_eq!(edited.0.hash(), anew.0.hash(), "the trees");
         let names = |index: &Index| index.tiles.iter().map(|tile| tile.hash()).collect::<Vec<_>>();
         assert_eq!(names(&edited.1), names(&anew.1), "the tiles");
         let shapes: Vec<_> = now.iter().map(|(id, shape)| (*id, shape.clone())).collect();
-        let snapshot = loaded(&watching(&shapes), 1, None);
-        let book = snapshot.view().account(AccountId(1)).expect("is there").shapes();
-        let points: Vec<_> = telling_points(&shapes).into_iter().step_by(11).take(400).collect();
-        compare(IndexView::new(&edited.1, book), &shapes, &points);
+        let (pages, geometry) = exact(now);
+        let points: Vec<_> = telling_points(&shapes).into_iter().step_by(11).take(300).collect();
+        compare(IndexView::new(&edited.1, ShapeBook::new(&pages, &geometry)), &shapes, &points);
         before = Some(edited);
     }
 }
@@ -436,8 +433,8 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(10))]
     #[test]
     fn an_edit_gives_the_index_that_a_build_gives(
-        shapes in shapes_anywhere(),
-        edits in prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>(), 0u8..3), 1..12),
+        shapes in small_shapes(),
+        edits in prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>(), 0u8..3), 1..6),
     ) {
         let mut now: BTreeMap<TargetId, Shape> = shapes.iter().cloned().collect();
         let mut steps = vec![now.clone()];
@@ -455,6 +452,25 @@ proptest! {
     }
 }
 
+/// Fences of a town, and one about it all.
+fn small_shapes() -> impl Strategy<Value = Vec<(TargetId, Shape)>> {
+    let place = || (-900_000..900_000i32, -900_000..900_000i32);
+    let circles = (place(), 50.0..1500.0f64).prop_map(|((lat, lon), radius_m)| {
+        circle(375_000_000 + lat, 1_270_000_000 + lon, radius_m)
+    });
+    let polygons = (place(), star()).prop_map(|((lat, lon), star)| {
+        let (lat, lon) = (375_000_000 + i64::from(lat), 1_270_000_000 + i64::from(lon));
+        rings(vec![star.into_iter().map(|(x, y)| (lon + x / 40, lat + y / 40)).collect()])
+    });
+    let about =
+        prop_oneof![Just(Shape::Everywhere), Just(circle(375_000_000, 1_270_000_000, 30_000.0))];
+    let shapes = prop_oneof![3 => circles, 2 => polygons];
+    (prop::collection::vec(shapes, 40..140), about).prop_map(|(mut shapes, about)| {
+        shapes.push(about);
+        numbered(shapes)
+    })
+}
+
 #[test]
 fn a_crowd_quarters_the_grid_and_its_leaving_joins_it_again() {
     let spread = |count: i32| -> BTreeMap<TargetId, Shape> {
@@ -462,15 +478,9 @@ fn a_crowd_quarters_the_grid_and_its_leaving_joins_it_again() {
         (0..count).map(|n| (TargetId(n.unsigned_abs() + 1), at(n))).collect()
     };
     let (few, many) = (spread(9), spread(200));
-    let tiles = |shapes: &BTreeMap<TargetId, Shape>| {
-        let all = shapes.iter().map(|(id, shape)| Changed {
-            target: *id,
-            before: None,
-            now: Some(shape),
-        });
-        grown(shapes, &all.collect::<Vec<_>>(), None).1.tiles.len()
-    };
+    let tiles =
+        |shapes: &BTreeMap<TargetId, Shape>| grown(shapes, &all_new(shapes), None).1.tiles.len();
     assert_eq!(tiles(&few), 1);
-    assert!(tiles(&many) > 20, "{} tiles", tiles(&many));
+    assert!(tiles(&many) > 5, "{} tiles", tiles(&many));
     follow_edits(&[few.clone(), many, few]);
 }

@@ -42,7 +42,7 @@ fn what_is_published_is_loaded() {
     };
     assert_eq!((priority(&first), priority(&second)), (vec![0, 0], vec![0, 7]));
     // An edit adds a manifest and one block, and what is shared is not verified again.
-    assert_eq!(files(dir.path()), 11 + 2);
+    assert_eq!(files(dir.path()), 13 + 2);
     let generation = |loaded: &crate::snapshot::load::Loaded| {
         loaded.view().account(AccountId(1)).unwrap().parts().index.tiles[0].serial()
     };
