@@ -58,7 +58,9 @@ fuzz: ## Property tests with many cases, then every fuzz target
 	PROPTEST_CASES=$(CASES) cargo test --release --locked --workspace
 	$(if $(FUZZ_TARGETS),cargo fuzz --version >/dev/null 2>&1 || cargo install --locked cargo-fuzz)
 	for target in $(FUZZ_TARGETS); do \
-		RUSTC_BOOTSTRAP=1 cargo fuzz run "$$target" -- -max_total_time=$(FUZZ_S); \
+		mkdir -p "target/fuzz/$$target"; \
+		RUSTC_BOOTSTRAP=1 cargo fuzz run "$$target" "target/fuzz/$$target" "fuzz/corpus/$$target" -- \
+			-max_total_time=$(FUZZ_S) -timeout=20 -rss_limit_mb=2048 -print_final_stats=1; \
 	done
 
 # A C compiler for the crates that are C inside, curl for the README's paste, and the toolchain's own components.
