@@ -31,7 +31,6 @@ pub struct Hasher;
 pub struct Digest([u8; 32]);
 
 impl Hasher {
-    #[expect(clippy::new_without_default, reason = "as the one it stands for")]
     pub fn new() -> Self {
         Self
     }

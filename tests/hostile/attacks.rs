@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::raw::{SOON, Target, frame, post_head, status};
+use super::raw::{SOON, Target, code_of, frame, post_head, status};
 
 /// What is tried.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -147,7 +147,7 @@ async fn once(attack: Attack, target: &Target, round: u64) -> bool {
         Attack::Oversized => oversized(target, round).await,
         Attack::OtherSide => {
             let mut ack = vec![0; 72];
-            (ack[0], ack[4], ack[32]) = (2 + u8::from(round % 2 == 0), 40, 9);
+            (ack[0], ack[4], ack[32]) = (2 + u8::from(round.is_multiple_of(2)), 40, 9);
             said(target, round + (2 << 32), &ack, CloseCode::UnexpectedFrame).await
         }
         Attack::ForgedToken => forged_token(target, round).await,
@@ -234,12 +234,7 @@ async fn crowd(target: &Target, round: u64) -> bool {
             let_in.push(rude);
             continue;
         };
-        let code = match closed {
-            quinn::ConnectionError::ApplicationClosed(close) => {
-                CloseCode::from_number(close.error_code.into_inner())
-            }
-            _ => None,
-        };
+        let code = code_of(closed);
         if code.is_some_and(|code| code != CloseCode::HelloTimeout) {
             let full = [CloseCode::TooManyForAccount, CloseCode::TooManyConnections];
             assert!(code.is_some_and(|code| full.contains(&code)), "{code:?}");
@@ -274,7 +269,7 @@ async fn noise(target: &Target, round: u64) -> bool {
         let mut bytes = [0; 1200];
         blake3::Hasher::new_keyed(seed.as_bytes()).finalize_xof().fill(&mut bytes);
         // As packets of QUIC version 1 begin, every other time.
-        if number % 2 == 0 {
+        if number.is_multiple_of(2) {
             bytes[..6].copy_from_slice(&[0xC3, 0, 0, 0, 1, 8]);
         }
         // A full buffer loses some; so does a network.

@@ -88,14 +88,15 @@ impl Rude {
 
     /// The code that it is closed with; `None` if it is lost without one.
     pub(crate) async fn code(&self) -> Option<CloseCode> {
-        match timeout(SOON, self.connection.closed()).await.ok()? {
-            quinn::ConnectionError::ApplicationClosed(close) => {
-                assert!(!close.reason.is_empty(), "a close says what to change");
-                CloseCode::from_number(close.error_code.into_inner())
-            }
-            _ => None,
-        }
+        code_of(timeout(SOON, self.connection.closed()).await.ok()?)
     }
+}
+
+/// The code of a close, if it has one of ours.
+pub(crate) fn code_of(ended: quinn::ConnectionError) -> Option<CloseCode> {
+    let quinn::ConnectionError::ApplicationClosed(close) = ended else { return None };
+    assert!(!close.reason.is_empty(), "a close says what to change");
+    CloseCode::from_number(close.error_code.into_inner())
 }
 
 /// A good frame of one ping, of a device that each number has for itself.
