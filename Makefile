@@ -12,7 +12,7 @@ CASES ?= 20000
 FUZZ_S ?= 60
 HOST = $(shell rustc -vV | sed -n 's/host: //p')
 UNSAFE_TESTS := snapshot:: engine::raw shard::
-VALGRIND_TESTS := snapshot::block_tests snapshot::slot_tests snapshot::index
+VALGRIND_TESTS := snapshot::slot_tests snapshot::golden_tests snapshot::block_tests::a_ snapshot::block_tests::every engine::raw_tests
 
 VENV := target/venv
 PYTHON_NEEDS := $(wildcard docs/examples/requirements.txt)
@@ -78,7 +78,7 @@ valgrind: ## A small part of those under valgrind's memcheck
 	cargo test --locked --lib --no-run
 	tests=$$(cargo test --locked --lib --no-run --message-format=json 2>/dev/null \
 		| grep -o '"executable":"[^"]*"' | cut -d'"' -f4 | tail -1); \
-	valgrind --quiet --error-exitcode=9 --fair-sched=yes "$$tests" --test-threads 1 $(VALGRIND_TESTS)
+	PROPTEST_CASES=4 valgrind --quiet --error-exitcode=9 --fair-sched=yes "$$tests" --test-threads 1 $(VALGRIND_TESTS)
 
 deny: ## Licences, bans and sources of the dependencies; known advisories where their database can be had
 	cargo deny --version >/dev/null 2>&1 || cargo install --locked cargo-deny

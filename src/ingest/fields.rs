@@ -98,10 +98,10 @@ impl<'de> Fields<'de> {
     }
 
     fn text(&self, field: &str) -> Result<&str, Problem> {
-        match self.required(field)? {
-            Scalar::Text(text) => Ok(text),
-            _ => Err(self.wrong(field, "is not a text")),
-        }
+        let Scalar::Text(text) = self.required(field)? else {
+            return Err(self.wrong(field, "is not a text"));
+        };
+        Ok(text)
     }
 
     /// The device.
@@ -210,10 +210,10 @@ pub(super) struct Name<'de>(pub(super) Cow<'de, str>);
 
 impl<'de> Deserialize<'de> for Name<'de> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        match Scalar::deserialize(from)? {
-            Scalar::Text(name) => Ok(Self(name)),
-            _ => Err(serde::de::Error::custom("a name is a text")),
-        }
+        let Scalar::Text(name) = Scalar::deserialize(from)? else {
+            return Err(serde::de::Error::custom("a name is a text"));
+        };
+        Ok(Self(name))
     }
 }
 
