@@ -9,7 +9,7 @@
 //! Read in this order: where submissions go ([`intake`]), the bounds ([`config`]), what is counted
 //! ([`figures`], [`flow`]), the socket ([`endpoint`]), what QUIC is told ([`transport`]), who may come in ([`admission`]), a client from hello to close
 //! ([`connection`]), its frames ([`stream`]) and their acks ([`acker`]), from claims to facts ([`believe`]), and for people
-//! with curl [`http`], who gets a [turn](turns) there, and its bodies ([`json`], [`fields`], [`records`]).
+//! with curl [`http`], who gets a turn there ([`turns`]), and its bodies ([`json`], [`fields`], [`records`]).
 
 pub mod intake;
 pub mod config;
