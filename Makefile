@@ -10,6 +10,9 @@ ROUNDS ?= 200
 CASES ?= 20000
 # Seconds per fuzz target.
 FUZZ_S ?= 60
+HOST = $(shell rustc -vV | sed -n 's/host: //p')
+UNSAFE_TESTS := snapshot:: engine::raw shard::
+VALGRIND_TESTS := snapshot::slot_tests snapshot::golden_tests snapshot::block_tests::a_ snapshot::block_tests::every engine::raw_tests
 
 VENV := target/venv
 PYTHON_NEEDS := $(wildcard docs/examples/requirements.txt)
@@ -21,7 +24,7 @@ FUZZ_TARGETS := $(patsubst fuzz/fuzz_targets/%.rs,%,$(wildcard fuzz/fuzz_targets
 SETS := target/sets
 SETS_FROM := $(wildcard ../shared/data/gen/gen.rs)
 
-.PHONY: help demo test lint exactness bench torture fuzz tools python sets
+.PHONY: help demo test lint exactness bench torture fuzz hostile asan valgrind deny tools python sets
 
 help: ## This list
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -58,8 +61,30 @@ fuzz: ## Property tests with many cases, then every fuzz target
 	PROPTEST_CASES=$(CASES) cargo test --release --locked --workspace
 	$(if $(FUZZ_TARGETS),cargo fuzz --version >/dev/null 2>&1 || cargo install --locked cargo-fuzz)
 	for target in $(FUZZ_TARGETS); do \
-		RUSTC_BOOTSTRAP=1 cargo fuzz run "$$target" -- -max_total_time=$(FUZZ_S); \
+		mkdir -p "target/fuzz/$$target"; \
+		RUSTC_BOOTSTRAP=1 cargo fuzz run "$$target" "target/fuzz/$$target" "fuzz/corpus/$$target" -- \
+			-max_total_time=$(FUZZ_S) -timeout=20 -rss_limit_mb=2048 -print_final_stats=1; \
 	done
+
+hostile: ## A good client beside every attack: its rate, and the daemon's memory
+	cargo test --release --locked --test hostile -- --include-ignored --nocapture --test-threads 1
+
+# What touches memory by hand: blocks, their memory, prefetches, the index, the slot, and what walks over them.
+asan: ## The tests that touch unsafe code under AddressSanitizer
+	RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Zsanitizer=address" CARGO_TARGET_DIR=target/asan \
+		cargo test --locked --lib --target $(HOST) -- $(UNSAFE_TESTS)
+
+valgrind: ## A small part of those under valgrind's memcheck
+	cargo test --locked --lib --no-run
+	tests=$$(cargo test --locked --lib --no-run --message-format=json 2>/dev/null \
+		| grep -o '"executable":"[^"]*"' | cut -d'"' -f4 | tail -1); \
+	PROPTEST_CASES=4 valgrind --quiet --error-exitcode=9 --fair-sched=yes "$$tests" --test-threads 1 $(VALGRIND_TESTS)
+
+deny: ## Licences, bans and sources of the dependencies; known advisories where their database can be had
+	cargo deny --version >/dev/null 2>&1 || cargo install --locked cargo-deny
+	cargo deny --all-features check licenses bans sources
+	if cargo deny fetch db; then cargo deny check advisories; \
+	else echo "the advisory database can't be had here: advisories were not checked"; fi
 
 # A C compiler for the crates that are C inside, curl for the README's paste, and the toolchain's own components.
 tools:

@@ -96,6 +96,7 @@ fn exit_codes_tell_failures_from_mistakes() {
     }
     assert_eq!(code(&["serve", "--config", &config]), 2);
     assert_eq!(code(&["check-config", "--config", &files.named("absent.toml")]), 2);
+    assert_eq!(code(&["token", "--data-dir", &files.named("absent"), "list"]), 1);
     assert_eq!(code(&["snapshot", "list", &files.named("absent")]), 1);
     assert_eq!(code(&["queue", "list", "--addr", "127.0.0.1:1", "--token", "x"]), 1);
 }

@@ -89,8 +89,12 @@ fn brought() -> Router {
     Router::new()
         .route("/v1/mine", get(async |Extension(reader): Extension<Reader>| reader.0.to_string()))
         .route("/v1/echo", post(async |body: String| body))
+        .route("/v1/large", get(async || "x".repeat(LARGE_BYTES)))
         .route("/v1/slow", get(async || tokio::time::sleep(Duration::from_secs(60)).await))
 }
+
+/// More than any system takes over from a connection whose other side doesn't read.
+const LARGE_BYTES: usize = 64 << 20;
 
 async fn start(config: AdminConfig) -> Running {
     let readiness = Readiness::new();
@@ -121,6 +125,14 @@ impl Running {
         let mut stream = TcpStream::connect(self.at).await.unwrap();
         stream.write_all(request.as_bytes()).await.unwrap();
         read_answer(&mut stream).await
+    }
+
+    /// Whether a connection is let in; one that is not may be reset before its answer is read.
+    async fn is_healthy(&self) -> bool {
+        let mut stream = TcpStream::connect(self.at).await.unwrap();
+        let mut some = [0; 12];
+        let asked = stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: l\r\n\r\n").await;
+        asked.is_ok() && stream.read_exact(&mut some).await.is_ok() && &some == b"HTTP/1.1 200"
     }
 
     async fn get(&self, path: &str, token: &str) -> Answer {
@@ -251,6 +263,41 @@ async fn a_client_that_sends_no_header_is_let_go() {
     let mut rest = Vec::new();
     let ended = tokio::time::timeout(Duration::from_secs(20), idle.read_to_end(&mut rest)).await;
     assert!(ended.is_ok(), "the connection is still open");
+}
+
+/// A client that asks for a large answer and reads none of it but its beginning.
+async fn stalled(running: &Running) -> TcpStream {
+    let mut stream = TcpStream::connect(running.at).await.unwrap();
+    let ask = b"GET /v1/large HTTP/1.1\r\nhost: l\r\nauthorization: Bearer reader\r\n\r\n";
+    stream.write_all(ask).await.unwrap();
+    let mut some = [0; 12];
+    stream.read_exact(&mut some).await.unwrap();
+    assert_eq!(&some, b"HTTP/1.1 200");
+    stream
+}
+
+#[tokio::test]
+async fn who_reads_no_answer_loses_the_connection() {
+    let config = AdminConfig { max_connections: 1, write_s: 1, ..Default::default() };
+    let running = start(config).await;
+    let mut first = stalled(&running).await;
+    let healthy = async {
+        while !running.is_healthy().await {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), healthy).await.expect("the place is free again");
+    let mut rest = Vec::new();
+    // What the system had taken over still comes; whether a reset follows is the system's.
+    let _ended = first.read_to_end(&mut rest).await;
+    assert!(rest.len() < LARGE_BYTES, "all of it came");
+}
+
+#[tokio::test]
+async fn the_drain_waits_for_no_one_who_reads_nothing() {
+    let running = start(AdminConfig { write_s: 600, ..Default::default() }).await;
+    let _stalled = stalled(&running).await;
+    assert_eq!(running.shutdown.drain(Duration::from_secs(60)).await, vec![]);
 }
 
 #[tokio::test]

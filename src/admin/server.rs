@@ -1,7 +1,8 @@
 //! The HTTP server: connections within bounds, on a thread and a runtime of their own.
 //!
 //! A connection past the bound is told so with a 503 and closed. A client has `header_s` to send a request's
-//! header, the first or any later one, so that idle and trickling connections end by themselves.
+//! header, the first or any later one, so that idle and trickling connections end by themselves. It has `write_s` to
+//! take each step of an answer ([`pace`](super::pace)), so that nobody holds a connection by not reading.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::pace::PacedStream;
 use crate::domain::knobs::BadKnobs;
 use crate::shutdown::Member;
 
@@ -30,6 +32,9 @@ pub struct AdminConfig {
     pub max_body_bytes: usize,
     /// How long a request's header may take, and an idle connection may stay. Default 15 s; 1 to 600.
     pub header_s: u32,
+    /// How long a client may take for 64 KiB of an answer, or for the rest of it. Default 15 s; 1 to 600. What it has
+    /// not taken stays in memory so long, at most 40 MB for an answer of the queue.
+    pub write_s: u32,
     /// How long an answer may take, long polls apart. Default 30 s; 1 to 600.
     pub request_s: u32,
 }
@@ -41,6 +46,7 @@ impl Default for AdminConfig {
             max_connections: 256,
             max_body_bytes: 2 << 20,
             header_s: 15,
+            write_s: 15,
             request_s: 30,
         }
     }
@@ -54,6 +60,7 @@ impl AdminConfig {
         bad.within("max_connections", self.max_connections, (1, 65_536), "connections");
         bad.within("max_body_bytes", self.max_body_bytes, (1024, 64 << 20), "bytes");
         bad.within("header_s", self.header_s, (1, 600), "s");
+        bad.within("write_s", self.write_s, (1, 600), "s");
         bad.within("request_s", self.request_s, (1, 600), "s");
         bad
     }
@@ -89,7 +96,10 @@ pub fn spawn(
 /// Serves until the member's stage is asked to end and every request under way is answered.
 pub async fn run(config: AdminConfig, listener: TcpListener, router: Router, mut member: Member) {
     let room = Arc::new(Semaphore::new(usize::try_from(config.max_connections).unwrap_or(1)));
-    let header_limit = Duration::from_secs(u64::from(config.header_s));
+    let patience = Patience {
+        header: Duration::from_secs(u64::from(config.header_s)),
+        step: Duration::from_secs(u64::from(config.write_s)),
+    };
     let mut connections = tokio::task::JoinSet::new();
     loop {
         let accepted = tokio::select! {
@@ -109,7 +119,7 @@ pub async fn run(config: AdminConfig, listener: TcpListener, router: Router, mut
             Ok(permit) => {
                 tracing::debug!(%peer, "admin connection");
                 let ends = member.signal();
-                connections.spawn(serve(stream, router.clone(), header_limit, permit, ends));
+                connections.spawn(serve(stream, router.clone(), patience, permit, ends));
             }
             Err(_full) => refuse(&stream),
         }
@@ -123,17 +133,31 @@ pub async fn run(config: AdminConfig, listener: TcpListener, router: Router, mut
 /// After a failed accept, mostly for want of file descriptors, which come back as connections end.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// What a client may take its time for.
+#[derive(Clone, Copy)]
+struct Patience {
+    /// To send a header.
+    header: Duration,
+    /// To take a step of an answer.
+    step: Duration,
+}
+
+/// Once the server ends, an answer that does not move for so long is left; a client that reads is waited for.
+const DRAIN_STALL: Duration = Duration::from_secs(1);
+
 async fn serve(
     stream: TcpStream,
     router: Router,
-    header_limit: Duration,
+    patience: Patience,
     _permit: OwnedSemaphorePermit,
     ends: impl Future<Output = ()>,
 ) {
     let service = TowerToHyperService::new(router);
+    let stream = PacedStream::new(stream, patience.step);
+    let stall = stream.stall();
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(header_limit)
+        .header_read_timeout(patience.header)
         .serve_connection(TokioIo::new(stream), service);
     let mut connection = std::pin::pin!(connection);
     let mut ends = std::pin::pin!(ends);
@@ -149,6 +173,12 @@ async fn serve(
             () = ends.as_mut(), if !asked => {
                 asked = true;
                 connection.as_mut().graceful_shutdown();
+            }
+            () = tokio::time::sleep(DRAIN_STALL), if asked => {
+                if stall.is_on() {
+                    tracing::debug!("a client that reads no answer was left at the end");
+                    return;
+                }
             }
         }
     }

@@ -360,7 +360,7 @@ fn start_shards(
         let member = shutdown.join(Stage::Shards, format!("shard {shard}"));
         worker::spawn(shard, parts, member, shutdown.clone())?;
     }
-    let router = Router::new(deal, mailboxes, clock, policy.clone(), failed);
+    let router = Router::new(deal, mailboxes, clock, policy.clone(), Arc::clone(slot), failed);
     Ok((router, journal, figures))
 }
 

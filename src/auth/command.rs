@@ -125,7 +125,12 @@ impl TokenCommand {
                 Book::change(&file, |book| admit(book, holder, subject))?;
                 writeln!(out, "{told}").map_err(BookError::Output)
             }
-            TokenAction::List => list(&Book::read(&file)?, out),
+            TokenAction::List => {
+                // A data directory without a book has no credentials yet; a place that is not there is a slip.
+                let may_be_absent = self.file.is_none() && self.data_dir.is_dir();
+                let book = if may_be_absent { Book::read(&file) } else { Book::existing(&file) };
+                list(&book?, out)
+            }
             TokenAction::Revoke { name } => {
                 Book::change(&file, |book| revoke(book, name, now))?;
                 writeln!(out, "revoked {name}").map_err(BookError::Output)

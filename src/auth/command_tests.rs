@@ -56,6 +56,19 @@ fn a_token_is_made_listed_and_revoked() {
 }
 
 #[test]
+fn a_place_that_is_not_there_has_no_list() {
+    let folder = tempfile::tempdir().expect("a folder");
+    assert_eq!(run(folder.path(), TokenAction::List).expect("nothing yet"), "");
+    let nowhere = folder.path().join("nowhere");
+    let said = run(&nowhere, TokenAction::List).expect_err("a slip").to_string();
+    assert!(said.contains("nowhere"), "{said}");
+    let file = Some(folder.path().join("other.json"));
+    let action = TokenAction::List;
+    let command = TokenCommand { data_dir: folder.path().to_owned(), file, action };
+    assert!(command.run(jiff::Timestamp::UNIX_EPOCH, &mut Vec::new()).is_err());
+}
+
+#[test]
 fn a_certificate_is_let_in_listed_and_revoked() {
     let folder = tempfile::tempdir().expect("a folder");
     let dir = folder.path();

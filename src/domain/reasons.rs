@@ -69,9 +69,9 @@ reasons!(
         Resent = 9 "resent",
         /// The device would have had to move faster than `max_speed_kmh`.
         Jump = 10 "jump",
-        /// The partition's device table is full and nobody may be evicted.
+        /// The partition's device table is full, for all or for accounts beyond their share, and nobody may be evicted.
         DeviceTableFull = 11 "device_table_full",
-        /// The app is not one the credentials speak for.
+        /// The app is not one the credentials speak for, or not one of the account's.
         AppNotAllowed = 12 "app_not_allowed",
         /// The snapshot knows no such account.
         UnknownAccount = 13 "unknown_account",

@@ -1,5 +1,6 @@
-//! The state as it was released: `tests/golden/state-v1` is a partition that every later release must read, and
-//! that this one writes byte for byte. The journal's golden checkpoint holds the same.
+//! The state as it was released: `tests/golden/state-v2` is a partition that this release writes byte for byte, and
+//! that it reads as it reads `state-v1`, the same partition as the format before had it. The journal's golden
+//! checkpoint holds the latter.
 //!
 //! All golden files are written anew by `cargo test --lib write_golden_files -- --ignored`.
 
@@ -7,7 +8,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::domain::campaign::{CampaignSpec, WindowSpec};
-use crate::domain::ids::{AppId, CampaignId, FrameSeq, InstanceId, Origin, StreamNo};
+use crate::domain::ids::{
+    AppId, CampaignId, FrameSeq, InputSeq, InstanceId, Origin, PartitionId, StreamNo,
+};
 use crate::domain::input::{Batch, Input, LimitId};
 use crate::domain::report::HintVerdict;
 use crate::domain::target::PlaceArea;
@@ -15,14 +18,15 @@ use crate::snapshot::calendar::every_day;
 
 use super::testkit::*;
 
-fn golden_file() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/state-v1/partition.state")
+fn golden_file(version: u8) -> PathBuf {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    dir.join(format!("state-v{version}/partition.state"))
 }
 
-/// The golden partition's number, its last input and its bytes.
-pub(crate) fn state() -> (crate::domain::ids::PartitionId, crate::domain::ids::InputSeq, Vec<u8>) {
+/// The golden partition's number, its last input and its bytes as version 1 had them.
+pub(crate) fn state() -> (PartitionId, InputSeq, Vec<u8>) {
     let world = world();
-    (world.partition.id(), world.partition.seq(), state_bytes(&world.partition))
+    (world.partition.id(), world.partition.seq(), fs::read(golden_file(1)).unwrap())
 }
 
 /// Something of everything that a state holds: stays, open and waiting triggers, a used bucket, a hint, a profile, an
@@ -57,32 +61,35 @@ fn world() -> World {
     world
 }
 
-#[test]
-fn version_1_is_read() {
-    let golden = fs::read(golden_file()).unwrap();
-    let fresh = world();
-    let read = super::Partition::read_state(
-        PARTITION,
-        crate::snapshot::samples::KEY,
-        &mut TurnedAround,
-        &golden,
-    )
-    .unwrap();
-    assert_eq!(read.seq(), fresh.partition.seq());
-    assert_eq!(read.open_triggers(), fresh.partition.open_triggers());
-    assert!(read.open_triggers() > 0 && read.next_deadline().is_some(), "it has something of all");
-    assert!(state_bytes(&read) == golden, "what is read is written alike");
+fn read(bytes: &[u8]) -> super::Partition {
+    let key = crate::snapshot::samples::KEY;
+    super::Partition::read_state(PARTITION, key, &mut TurnedAround, bytes).unwrap()
 }
 
 #[test]
-fn version_1_is_what_is_written() {
-    let (.., bytes) = state();
-    assert!(bytes == fs::read(golden_file()).unwrap(), "a change of format needs a new version");
+fn versions_1_and_2_are_read() {
+    let fresh = world();
+    let written = fs::read(golden_file(2)).unwrap();
+    for version in [1, 2] {
+        let golden = fs::read(golden_file(version)).unwrap();
+        assert_eq!(golden[0], version);
+        let read = read(&golden);
+        assert_eq!(read.seq(), fresh.partition.seq());
+        assert_eq!(read.open_triggers(), fresh.partition.open_triggers());
+        assert!(read.open_triggers() > 0 && read.next_deadline().is_some(), "it has all sorts");
+        assert!(state_bytes(&read) == written, "what is read is written in the newest format");
+    }
+}
+
+#[test]
+fn version_2_is_what_is_written() {
+    let bytes = state_bytes(&world().partition);
+    assert!(bytes == fs::read(golden_file(2)).unwrap(), "a change of format needs a new version");
 }
 
 #[test]
 fn a_newer_state_is_called_newer() {
-    let (.., mut bytes) = state();
+    let mut bytes = state_bytes(&world().partition);
     assert_eq!(super::state::newer_format(&bytes), None);
     bytes[0] += 1;
     assert_eq!(super::state::newer_format(&bytes), Some(bytes[0]));
@@ -91,7 +98,6 @@ fn a_newer_state_is_called_newer() {
 #[test]
 #[ignore = "writes the golden files of a new format version; run by hand, once"]
 fn write_golden_files() {
-    let (.., bytes) = state();
-    fs::create_dir_all(golden_file().parent().unwrap()).unwrap();
-    fs::write(golden_file(), bytes).unwrap();
+    fs::create_dir_all(golden_file(2).parent().unwrap()).unwrap();
+    fs::write(golden_file(2), state_bytes(&world().partition)).unwrap();
 }

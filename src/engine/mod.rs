@@ -18,6 +18,7 @@ mod reported;
 pub mod outputs;
 mod device;
 mod table;
+mod shares;
 mod slab;
 mod timers;
 mod tick;
@@ -31,6 +32,8 @@ pub use partition::Partition;
 
 #[cfg(test)]
 mod raw_tests;
+#[cfg(test)]
+mod shares_tests;
 #[cfg(test)]
 mod slab_tests;
 #[cfg(test)]

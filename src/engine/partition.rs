@@ -5,7 +5,8 @@
 
 use crate::domain::fix::Fix;
 use crate::domain::ids::{
-    AppId, DeviceId, DeviceKey, Epoch, InputPosition, InputSeq, Origin, PartitionId, SnapshotHash,
+    AccountId, AppId, DeviceId, DeviceKey, Epoch, InputPosition, InputSeq, Origin, PartitionId,
+    SnapshotHash,
 };
 use crate::domain::input::{Batch, Input, LimitId};
 use crate::domain::lots::InstallationKey;
@@ -324,14 +325,15 @@ impl Partition {
         if let Some(id) = self.table.find(key) {
             return Some(id);
         }
-        if !self.table.has_room() && self.evict(common.view, out) == 0 {
+        self.table.divide(common.view.accounts().len());
+        if !self.table.has_room_for(key.account) && self.evict(key.account, common.view, out) == 0 {
             out.reject(RejectReason::DeviceTableFull);
             return None;
         }
         Some(self.table.insert(Row::new(key, low_32(self.epoch.0))))
     }
 
-    fn evict(&mut self, view: SnapshotView<'_>, out: &mut Outputs) -> usize {
+    fn evict(&mut self, for_one: AccountId, view: SnapshotView<'_>, out: &mut Outputs) -> usize {
         let rule = Eviction {
             now: self.clock,
             gap_ms: i64::from(self.policy.gap_s) * 1000,
@@ -341,7 +343,7 @@ impl Partition {
                 is_prolonged(campaign, used, &self.policy, self.clock)
             },
         };
-        self.table.evict(&rule, out)
+        self.table.evict(for_one, &rule, out)
     }
 
     /// The clock of the policy: ours, or the device's own newest fix.

@@ -122,10 +122,12 @@ fn a_length_without_end_asks_for_no_memory() {
 #[test]
 fn another_version_partition_or_key_is_refused() {
     let bytes = state_bytes(&furnished().partition);
-    let newer = [&[2], &bytes[1..]].concat();
-    let reason = read(&newer).map(|_| ()).unwrap_err();
-    assert_eq!(reason.offset, 1);
-    assert!(reason.to_string().contains("format version"), "{reason}");
+    for version in [0, bytes[0] + 1] {
+        let other = [&[version], &bytes[1..]].concat();
+        let reason = read(&other).map(|_| ()).unwrap_err();
+        assert_eq!(reason.offset, 1);
+        assert!(reason.to_string().contains("format version"), "{reason}");
+    }
     let elsewhere = Partition::read_state(PartitionId(9), KEY, &mut TurnedAround, &bytes);
     assert!(elsewhere.unwrap_err().to_string().contains("a device of this partition"));
 

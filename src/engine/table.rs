@@ -1,19 +1,21 @@
 //! The devices of a partition: rows, the index that finds them, their annexes and lists; and who may go.
 //!
 //! Capacity is fixed by the policy. A device without an open stay or a live bucket may be evicted, oldest
-//! first; evictions come in batches, because finding the oldest costs a walk over all rows.
+//! first; evictions come in batches, because finding the oldest costs a walk over all rows. An account beyond its
+//! [share](super::shares) makes room at the expense of its like alone, and others at theirs first.
 
 use std::hash::BuildHasher;
 use std::num::NonZeroU32;
 
 use hashbrown::HashTable;
 
-use crate::domain::ids::DeviceKey;
+use crate::domain::ids::{AccountId, DeviceKey};
 use crate::domain::reasons::SuppressReason;
 use crate::domain::units::UtcMs;
 
 use super::device::{Annex, AnnexId, Hint, Phase, Row, Stay, Trigger, UsedBucket};
 use super::outputs::Outputs;
+use super::shares::Shares;
 use super::slab::Slab;
 
 /// A row's place in the table, valid until the next insertion.
@@ -47,8 +49,11 @@ pub(crate) struct DeviceTable {
     /// Place hints of all devices.
     pub(crate) hints: Slab<Hint>,
     capacity: u32,
+    shares: Shares,
     /// No eviction is tried before this instant: the last one found nobody.
     pub(crate) sweep_after: UtcMs,
+    /// The same, for an account beyond its share.
+    pub(crate) crowd_sweep_after: UtcMs,
     /// Rows to evict, kept for its memory.
     oldest: Vec<(UtcMs, DeviceKey)>,
 }
@@ -74,7 +79,9 @@ impl DeviceTable {
             buckets: Slab::default(),
             hints: Slab::default(),
             capacity,
+            shares: Shares::new(capacity, seed),
             sweep_after: UtcMs::MIN,
+            crowd_sweep_after: UtcMs::MIN,
             oldest: Vec::new(),
         }
     }
@@ -109,9 +116,14 @@ impl DeviceTable {
             .map(RowId)
     }
 
-    /// Whether one more device fits without evicting anybody.
-    pub(crate) fn has_room(&self) -> bool {
-        self.rows.len() < self.capacity as usize
+    /// Takes note of how many accounts have a share in it.
+    pub(crate) fn divide(&mut self, accounts: usize) {
+        self.shares.divide(self.capacity, accounts);
+    }
+
+    /// Whether one more device of an account fits without evicting anybody.
+    pub(crate) fn has_room_for(&self, account: AccountId) -> bool {
+        self.rows.len() < self.capacity as usize && self.shares.has_room_for(account)
     }
 
     /// Adds a device that is not in the table yet; the caller has seen to room.
@@ -119,6 +131,7 @@ impl DeviceTable {
         debug_assert!(self.find(row.key).is_none(), "a device has one row");
         let id = u32::try_from(self.rows.len()).expect("capacity is a u32");
         let hash = self.hasher.hash_one(row.key);
+        self.shares.add(row.key.account);
         self.rows.push(row);
         let (rows, hasher) = (&self.rows, &self.hasher);
         self.index.insert_unique(hash, id, |&other| hasher.hash_one(rows[other as usize].key));
@@ -212,21 +225,33 @@ impl DeviceTable {
         AnnexId(NonZeroU32::new(number).expect("one was just pushed"))
     }
 
-    /// Evicts the oldest devices that may go by `rule`; returns how many went.
+    /// Evicts the oldest devices that may go by `rule`, to make room for one of `newcomer`; returns how many went.
+    /// Those of accounts beyond their share go first, and for an account beyond its own no others.
     ///
     /// After a walk that found nobody, further calls return 0 at once until the rule's `now` has moved on by
-    /// [`SWEEP_PAUSE_MS`].
-    pub(crate) fn evict(&mut self, rule: &Eviction<'_>, out: &mut Outputs) -> usize {
-        if rule.now < self.sweep_after {
+    /// [`SWEEP_PAUSE_MS`]. Accounts beyond their share have a pause of their own, so that they impose none on others.
+    pub(crate) fn evict(
+        &mut self,
+        newcomer: AccountId,
+        rule: &Eviction<'_>,
+        out: &mut Outputs,
+    ) -> usize {
+        let crowds = self.shares.would_crowd(newcomer);
+        let paused = if crowds { self.crowd_sweep_after } else { self.sweep_after };
+        if rule.now < paused {
             return 0;
         }
         let mut oldest = std::mem::take(&mut self.oldest);
         oldest.clear();
-        let leaving = self.rows.iter().filter(|row| self.may_go(row, rule));
-        oldest.extend(leaving.map(|row| (self.last_heard(row), row.key)));
+        let is_crowd = |account| self.shares.crowds(account) || (crowds && account == newcomer);
+        self.find_leaving(rule, is_crowd, &mut oldest);
+        if oldest.is_empty() && !crowds {
+            self.find_leaving(rule, |account| !is_crowd(account), &mut oldest);
+        }
         let share = (self.rows.len() / EVICTION_SHARE).max(1).min(oldest.len());
         if share == 0 {
-            self.sweep_after = rule.now + SWEEP_PAUSE_MS;
+            let pause = if crowds { &mut self.crowd_sweep_after } else { &mut self.sweep_after };
+            *pause = rule.now + SWEEP_PAUSE_MS;
         } else if share < oldest.len() {
             oldest.select_nth_unstable(share - 1);
         }
@@ -239,6 +264,17 @@ impl DeviceTable {
         self.oldest = oldest;
         out.counts.evicted += share as u64;
         share
+    }
+
+    /// The devices of these accounts that may go, and when each was last heard of.
+    fn find_leaving(
+        &self,
+        rule: &Eviction<'_>,
+        of: impl Fn(AccountId) -> bool,
+        into: &mut Vec<(UtcMs, DeviceKey)>,
+    ) {
+        let rows = self.rows.iter().filter(|row| of(row.key.account) && self.may_go(row, rule));
+        into.extend(rows.map(|row| (self.last_heard(row), row.key)));
     }
 
     /// When a device last sent anything that is kept: a fix, a hint, or what it is.
@@ -289,6 +325,7 @@ impl DeviceTable {
         };
         let (gone, _) = entry.remove();
         self.release_lists(RowId(gone));
+        self.shares.remove(key.account);
         let last = u32::try_from(self.rows.len() - 1).expect("capacity is a u32");
         self.rows.swap_remove(gone as usize);
         if gone != last {

@@ -28,7 +28,7 @@ fn full_table(capacity: u32) -> DeviceTable {
 /// Evicts where no silence ends a stay and no bucket is prolonged.
 fn evict(table: &mut DeviceTable, now: i64) -> usize {
     let rule = Eviction { now: UtcMs(now), gap_ms: i64::MAX, is_prolonged: &|_, _| false };
-    table.evict(&rule, &mut Outputs::default())
+    table.evict(AccountId(1), &rule, &mut Outputs::default())
 }
 
 #[test]
@@ -45,7 +45,7 @@ fn devices_are_found_by_account_and_id() {
 #[test]
 fn the_oldest_go_first_and_the_rest_stay_findable() {
     let mut table = full_table(640);
-    assert!(!table.has_room());
+    assert!(!table.has_room_for(AccountId(1)));
     assert_eq!(evict(&mut table, 10_000), 10);
     for n in 0..640 {
         assert_eq!(table.find(key(n)).is_some(), n >= 10, "device {n}");

@@ -19,6 +19,7 @@ use crate::auth::grant::{Grant, Scope};
 use crate::domain::ids::InstanceId;
 use crate::wire::close::CloseCode;
 use crate::wire::frame::{self, Body, Frame, FrameError, Step};
+use crate::wire::header::FrameKind;
 use crate::wire::hello::{AckMode, HELLO_FIXED_BYTES, Hello, HelloAck};
 use crate::wire::limits::{HEADER_BYTES, MAX_AGENT_BYTES, MAX_CLOSE_REASON_BYTES, MAX_TOKEN_BYTES};
 
@@ -202,10 +203,11 @@ async fn read_hello<'a, I: Intake>(
 ) -> Result<Hello<'a>, Ended> {
     let mut filled = 0;
     loop {
+        if frame::kind_at(&buffer[..filled]).is_some_and(|kind| kind != FrameKind::Hello) {
+            return Err(not_a_hello().into());
+        }
         match frame::next(&buffer[..filled], shared.limits)? {
             Step::Whole(..) => break,
-            // A longer frame is not a hello; its header has been checked, so it is said below.
-            Step::Needs(bytes) if bytes > buffer.len() => return Err(not_a_hello().into()),
             Step::Needs(_) => {}
         }
         match recv.read(&mut buffer[filled..]).await {

@@ -13,25 +13,34 @@ use axum::extract::{DefaultBodyLimit, FromRequest as _, Request, State};
 use axum::http::StatusCode;
 use axum::routing::post;
 use axum::{Extension, Json, Router};
-use tokio::sync::Semaphore;
 
 use super::believe::{self, Believed};
 use super::figures::{IngestFigures, RecordClass};
 use super::intake::Intake;
-use super::json;
+use super::json::{self, JsonRecord};
+use super::turns::Turns;
 use crate::auth::grant::Grant;
+use crate::domain::fix::FutureRule;
 use crate::domain::ids::AppId;
+use crate::domain::ping::Ping;
 use crate::domain::problem::{Kind, Problem};
 use crate::domain::reasons::{RejectCounts, RejectReason};
+use crate::domain::report::{Outcome, PlaceHint, Profile};
 use crate::domain::submission::Submission;
 use crate::domain::units::UtcMs;
 
 /// The longest body: 4,096 pings with every field written out.
 const MAX_BODY_BYTES: usize = 2 << 20;
 
-/// Requests that may be under way; the next ones are told to come later. With their bodies and the values
-/// read from them they hold at most about 32 × 20 MB.
-const MAX_REQUESTS: usize = 32;
+/// Requests that may be under way; the next ones are told to come later. With their bodies and the records
+/// read from them they hold at most about 32 × 3 MB.
+const MAX_REQUESTS: u32 = 32;
+
+/// Of those, the requests of one account: three others always find a turn.
+const MAX_REQUESTS_PER_ACCOUNT: u32 = 8;
+
+/// How long a body may take: 2 MiB at 2 Mbit/s, and a little.
+const BODY_PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long a request waits for its records to be safe.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -40,14 +49,14 @@ const PATIENCE: Duration = Duration::from_secs(15);
 pub struct HttpIntake<I> {
     intake: Arc<I>,
     figures: Arc<IngestFigures>,
-    turns: Arc<Semaphore>,
+    turns: Turns,
 }
 
 impl<I: Intake> HttpIntake<I> {
     /// Into the same router and the same figures as QUIC.
     #[must_use]
     pub fn new(intake: Arc<I>, figures: Arc<IngestFigures>) -> Self {
-        Self { intake, figures, turns: Arc::new(Semaphore::new(MAX_REQUESTS)) }
+        Self { intake, figures, turns: Turns::new(MAX_REQUESTS, MAX_REQUESTS_PER_ACCOUNT) }
     }
 }
 
@@ -68,45 +77,34 @@ type Granted = Extension<Grant>;
 type Answer = Result<Json<Receipt>, Problem>;
 
 async fn pings<I: Intake>(http: Http<I>, grant: Granted, request: Request) -> Answer {
-    let read = |bytes: &[u8], intake: &I, now: UtcMs| {
-        let (app, pings) = json::body(bytes, "pings", |fields| json::ping(fields, now))?;
-        Ok((app, believe::pings(pings.into_iter(), intake.future_rule(now))))
-    };
-    answer(http, grant, request, read).await
+    let believe = |pings: Vec<Ping>, future| believe::pings(pings.into_iter(), future);
+    answer(http, grant, request, believe).await
 }
 
 async fn outcomes<I: Intake>(http: Http<I>, grant: Granted, request: Request) -> Answer {
-    let read = |bytes: &[u8], intake: &I, now: UtcMs| {
-        let (app, outcomes) = json::body(bytes, "outcomes", |fields| json::outcome(fields, now))?;
-        Ok((app, believe::outcomes(outcomes.into_iter().map(Ok), intake.future_rule(now))))
-    };
-    answer(http, grant, request, read).await
+    let believe =
+        |outcomes: Vec<Outcome>, future| believe::outcomes(outcomes.into_iter().map(Ok), future);
+    answer(http, grant, request, believe).await
 }
 
 async fn profiles<I: Intake>(http: Http<I>, grant: Granted, request: Request) -> Answer {
-    let read = |bytes: &[u8], _intake: &I, _now: UtcMs| {
-        let (app, profiles) = json::body(bytes, "profiles", json::profile)?;
-        Ok((app, believe::profiles(profiles.into_iter().map(Ok))))
-    };
-    answer(http, grant, request, read).await
+    let believe = |profiles: Vec<Profile>, _| believe::profiles(profiles.into_iter().map(Ok));
+    answer(http, grant, request, believe).await
 }
 
 async fn hints<I: Intake>(http: Http<I>, grant: Granted, request: Request) -> Answer {
-    let read = |bytes: &[u8], intake: &I, now: UtcMs| {
-        let (app, hints) = json::body(bytes, "hints", |fields| json::hint(fields, now))?;
-        Ok((app, believe::hints(hints.into_iter().map(Ok), intake.future_rule(now))))
-    };
-    answer(http, grant, request, read).await
+    let believe = |hints: Vec<PlaceHint>, future| believe::hints(hints.into_iter().map(Ok), future);
+    answer(http, grant, request, believe).await
 }
 
-async fn answer<I: Intake>(
+async fn answer<I: Intake, T: JsonRecord>(
     State(http): Http<I>,
     Extension(grant): Granted,
     request: Request,
-    read: impl Fn(&[u8], &I, UtcMs) -> Result<(AppId, Believed), Problem>,
+    believe: impl Fn(Vec<T>, FutureRule) -> Believed,
 ) -> Answer {
     http.figures.http_request();
-    let taken = take(&http, &grant, request, read).await;
+    let taken = take(&http, &grant, request, believe).await;
     taken.map(Json).inspect_err(|_problem| http.figures.http_problem())
 }
 
@@ -129,24 +127,26 @@ impl Receipt {
     }
 }
 
-/// Waits for a turn before the body is read: what has no turn holds no memory.
-async fn take<I: Intake>(
+/// Asks for a turn before the body is read: what has no turn holds no memory.
+async fn take<I: Intake, T: JsonRecord>(
     http: &Arc<HttpIntake<I>>,
     grant: &Grant,
     request: Request,
-    read: impl Fn(&[u8], &I, UtcMs) -> Result<(AppId, Believed), Problem>,
+    believe: impl Fn(Vec<T>, FutureRule) -> Believed,
 ) -> Result<Receipt, Problem> {
-    let turn = Arc::clone(&http.turns).try_acquire_owned().map_err(|_none_left| {
-        unavailable(format!("{MAX_REQUESTS} requests are under way; use QUIC for streams"))
-    })?;
+    let turn = http.turns.take(grant.account).map_err(|crowd| unavailable(crowd.to_string()))?;
     let body = whole(request).await?;
     let now = http.intake.received_at();
-    let (app, believed) = read(&body, &http.intake, now)?;
+    let (app, records) = json::body(&body, now)?;
     drop(body);
+    let not_allowed = |detail| Err(Problem::new(Kind::AppNotAllowed, detail).at("/app"));
     if !grant.apps.has(app) {
-        let detail = format!("{app} is not among the token's apps: {}", grant.apps);
-        return Err(Problem::new(Kind::AppNotAllowed, detail).at("/app"));
+        return not_allowed(format!("{app} is not among the token's apps: {}", grant.apps));
     }
+    if !http.intake.may_have_app(grant.account, app) {
+        return not_allowed(format!("account {} has no app {app}", grant.account));
+    }
+    let believed = believe(records, http.intake.future_rule(now));
     let settling = settle(Arc::clone(http), submission(grant, app, now, believed));
     // In a task of its own: a client that hangs up must not take back what is half handed over.
     let settled = tokio::spawn(async move {
@@ -166,8 +166,14 @@ async fn take<I: Intake>(
     }
 }
 
+/// The body, if it comes in time: who dawdles must not keep a turn from those who don't.
 async fn whole(request: Request) -> Result<Bytes, Problem> {
-    Bytes::from_request(request, &()).await.map_err(|rejection| {
+    let reading = tokio::time::timeout(BODY_PATIENCE, Bytes::from_request(request, &()));
+    let read = reading.await.map_err(|_elapsed| {
+        let wait = BODY_PATIENCE.as_secs();
+        Problem::new(Kind::BadRequest, format!("the body took over {wait} s; send it at once"))
+    })?;
+    read.map_err(|rejection| {
         if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
             let detail = format!("{rejection}; send at most {MAX_BODY_BYTES} bytes");
             Problem::new(Kind::TooLarge, detail)

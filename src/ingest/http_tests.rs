@@ -26,6 +26,8 @@ use crate::domain::units::UtcMs;
 use crate::telemetry::sampler::Metrics;
 
 const NOW: UtcMs = UtcMs(1_767_225_600_000);
+/// The account of the token has it not.
+const NO_APP: AppId = AppId(3);
 const DEVICE: &str = "00112233-4455-6677-8899-aabbccddeeff";
 
 #[derive(Default)]
@@ -45,6 +47,10 @@ impl Intake for Shards {
         Ok(ready(Ok(Applied::default())))
     }
 
+    fn may_have_app(&self, _account: AccountId, app: AppId) -> bool {
+        app != NO_APP
+    }
+
     fn received_at(&self) -> UtcMs {
         NOW
     }
@@ -59,18 +65,23 @@ struct Server {
     shards: Arc<Shards>,
     figures: Arc<IngestFigures>,
     token: String,
+    /// Tokens of accounts 2 to 6, for all their apps.
+    others: Vec<String>,
 }
 
 impl Server {
     async fn start(shards: Shards) -> Self {
         let mut book = Book::default();
-        let token = Token::from_bytes([1; 32]);
-        let (account, apps) = (AccountId(1), Apps::only([AppId(1)]));
-        NewToken { name: "curl", account, apps, scopes: &[Scope::Ingest] }.note(
-            &mut book,
-            &token,
-            jiff::Timestamp::UNIX_EPOCH,
-        );
+        let mut token_of = |account: u8, apps| {
+            let token = Token::from_bytes([account; 32]);
+            let name = format!("curl-{account}");
+            let (account, scopes) = (AccountId(account.into()), &[Scope::Ingest][..]);
+            let wanted = NewToken { name: &name, account, apps, scopes };
+            wanted.note(&mut book, &token, jiff::Timestamp::UNIX_EPOCH);
+            token.reveal()
+        };
+        let token = token_of(1, Apps::only([AppId(1)]));
+        let others = (2..=6).map(|account| token_of(account, Apps::All)).collect();
         let (shards, figures) = (Arc::new(shards), Arc::new(IngestFigures::default()));
         let authority = Arc::new(Authority::of(book));
         let http = HttpIntake::new(Arc::clone(&shards), Arc::clone(&figures));
@@ -81,7 +92,7 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("bound");
         tokio::spawn(async move { axum::serve(listener, router).await });
-        Self { address, shards, figures, token: token.reveal() }
+        Self { address, shards, figures, token, others }
     }
 
     async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
@@ -210,25 +221,67 @@ async fn strangers_and_full_houses_are_told_so() {
     assert_eq!((status, &problem["type"]), (413, &json!("urn:geofenced:problem:too-large")));
 }
 
+/// The status that comes on a socket.
+async fn status(mut socket: TcpStream) -> String {
+    let mut head = [0; 12];
+    socket.read_exact(&mut head).await.expect("an answer");
+    String::from_utf8_lossy(&head[9..]).into_owned()
+}
+
+impl Server {
+    async fn has_begun(&self, requests: u64) {
+        let all = async {
+            while self.figures.snapshot().http_requests < requests {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), all).await.expect("all have begun");
+    }
+}
+
 #[tokio::test]
 async fn nobody_s_body_is_read_before_token_and_turn() {
     let server = Server::start(Shards::default()).await;
-    let status = async |mut socket: TcpStream| {
-        let mut head = [0; 12];
-        socket.read_exact(&mut head).await.expect("an answer");
-        String::from_utf8_lossy(&head[9..]).into_owned()
-    };
     assert_eq!(status(server.begin("gf_guess").await).await, "401");
     let mut waiting = vec![];
-    for _ in 0..32 {
-        waiting.push(server.begin(&server.token).await);
-    }
-    let all = async {
-        while server.figures.snapshot().http_requests < 32 {
-            tokio::task::yield_now().await;
+    for other in &server.others[..4] {
+        for _ in 0..8 {
+            waiting.push(server.begin(other).await);
         }
-    };
-    tokio::time::timeout(Duration::from_secs(20), all).await.expect("all have a turn");
+    }
+    server.has_begun(32).await;
     assert_eq!(status(server.begin(&server.token).await).await, "503");
     drop(waiting);
+}
+
+#[tokio::test]
+async fn an_account_that_dawdles_leaves_turns_to_others_and_loses_its_own() {
+    let server = Server::start(Shards::default()).await;
+    let mut waiting = vec![];
+    for _ in 0..8 {
+        waiting.push(server.begin(&server.others[0]).await);
+    }
+    server.has_begun(8).await;
+    assert_eq!(status(server.begin(&server.others[0]).await).await, "503");
+    let body = json!({"app": 1, "pings": [{"device": DEVICE, "lat": 1, "lon": 2}]});
+    assert_eq!(server.post("/v1/pings", &body).await.0, 200, "another account has its turns");
+    // Nothing of their bodies comes: each is answered when its time is over, and its turn is free again.
+    for socket in waiting {
+        assert_eq!(status(socket).await, "400");
+    }
+    let (other, body) = (&server.others[0], body.to_string());
+    assert_eq!(server.raw("/v1/pings", other, body.as_bytes()).await.0, 200);
+}
+
+#[tokio::test]
+async fn a_token_for_all_apps_is_for_those_that_the_account_has() {
+    let server = Server::start(Shards::default()).await;
+    let ask = |app: AppId| {
+        json!({"app": app.0, "pings": [{"device": DEVICE, "lat": 1, "lon": 2}]}).to_string()
+    };
+    let other = &server.others[0];
+    assert_eq!(server.raw("/v1/pings", other, ask(AppId(2)).as_bytes()).await.0, 200);
+    let (status, problem) = server.raw("/v1/pings", other, ask(NO_APP).as_bytes()).await;
+    assert_eq!((status, &problem["pointer"]), (403, &json!("/app")));
+    assert_eq!(problem["detail"], "account 2 has no app 3");
 }

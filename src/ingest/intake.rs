@@ -3,6 +3,7 @@
 use std::future::Future;
 
 use crate::domain::fix::FutureRule;
+use crate::domain::ids::{AccountId, AppId};
 use crate::domain::submission::{Applied, Lost, Submission, SubmitError};
 use crate::domain::units::UtcMs;
 use crate::shard::router::Router;
@@ -21,6 +22,10 @@ pub trait Intake: Send + Sync + 'static {
         submission: Submission,
     ) -> impl Future<Output = Result<Self::Ticket, SubmitError>> + Send;
 
+    /// Whether the account may have this app: credentials for all apps of an account are for those that it has.
+    /// True as long as nobody knows better, for want of a snapshot or of the account in it.
+    fn may_have_app(&self, account: AccountId, app: AppId) -> bool;
+
     /// The intake clock: UTC, monotone.
     fn received_at(&self) -> UtcMs;
 
@@ -36,6 +41,10 @@ impl Intake for Router {
         submission: Submission,
     ) -> impl Future<Output = Result<AckTicket, SubmitError>> + Send {
         Self::submit(self, submission)
+    }
+
+    fn may_have_app(&self, account: AccountId, app: AppId) -> bool {
+        Self::may_have_app(self, account, app)
     }
 
     fn received_at(&self) -> UtcMs {

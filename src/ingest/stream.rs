@@ -150,7 +150,12 @@ impl<'a, I: Intake> Reader<'a, I> {
     async fn take_frames(&mut self) -> Result<(), Ended> {
         let (mut at, read_at) = (0, Instant::now());
         let needs = loop {
-            match frame::next(&self.buffer[at..self.filled], self.context.shared.limits)? {
+            let ahead = &self.buffer[at..self.filled];
+            if let Some(kind) = frame::kind_at(ahead).filter(|kind| !kind.is_intake()) {
+                let why = format!("a {kind} frame has no business on a data stream");
+                return Err(Refusal::new(CloseCode::UnexpectedFrame, why).into());
+            }
+            match frame::next(ahead, self.context.shared.limits)? {
                 Step::Needs(bytes) => break bytes,
                 Step::Whole(frame, rest) => {
                     let header = frame.header;
@@ -176,10 +181,6 @@ impl<'a, I: Intake> Reader<'a, I> {
     /// Checks a frame's place in the stream and its app, and believes what can be believed of it.
     fn believe(&self, frame: &Frame<'_>) -> Result<Batch, Ended> {
         let header = &frame.header;
-        if !header.kind.is_intake() {
-            let why = format!("a {} frame has no business on a data stream", header.kind);
-            return Err(Refusal::new(CloseCode::UnexpectedFrame, why).into());
-        }
         self.check_place(header)?;
         let shared = &self.context.shared;
         let received_at = shared.intake.received_at();
@@ -187,6 +188,7 @@ impl<'a, I: Intake> Reader<'a, I> {
             let grant = self.context.grant.borrow();
             (grant.account, grant.apps.has(header.app))
         };
+        let allowed = allowed && shared.intake.may_have_app(account, header.app);
         let instance = self.context.instance;
         let origin = Origin { account, instance, stream: header.stream, seq: header.seq };
         let believed = if allowed {

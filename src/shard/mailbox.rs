@@ -4,6 +4,7 @@
 //! has stepped the records. Waiting senders are what makes a connection stop reading.
 
 use std::sync::Arc;
+use std::sync::atomic::{Ordering, fence};
 
 use crossbeam::channel::{self, Receiver, Sender, TrySendError};
 use tokio::sync::Semaphore;
@@ -44,6 +45,8 @@ pub struct Delivery {
 #[derive(Clone, Debug)]
 pub struct Mailbox {
     sender: Sender<Delivery>,
+    /// The shard's own receiver, for what comes in when it has ended: nobody else would take it out.
+    leavings: Receiver<Delivery>,
     permits: Arc<Semaphore>,
     capacity: u32,
 }
@@ -67,7 +70,7 @@ pub fn mailbox(capacity: u32) -> (Mailbox, Inbox) {
     let (sender, receiver) = channel::bounded(capacity as usize);
     let permits = Arc::new(Semaphore::new(capacity as usize));
     (
-        Mailbox { sender, permits: Arc::clone(&permits), capacity },
+        Mailbox { sender, leavings: receiver.clone(), permits: Arc::clone(&permits), capacity },
         Inbox { receiver, permits, capacity },
     )
 }
@@ -81,10 +84,19 @@ impl Mailbox {
         let permits = cost(delivery.parcel.records.len(), self.capacity);
         let Ok(permit) = self.permits.acquire_many(permits).await else { return Err(Closed) };
         permit.forget();
-        match self.sender.try_send(delivery) {
-            Ok(()) => Ok(()),
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => Err(Closed),
+        if let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) =
+            self.sender.try_send(delivery)
+        {
+            return Err(Closed);
         }
+        // The shard may have ended since the permit was had, and emptied the channel before this came in. One of the
+        // two sees the other: the fence stands between our sending and our look, as one stands in the channel
+        // between its closing and its look.
+        fence(Ordering::SeqCst);
+        if self.permits.is_closed() {
+            drain(&self.leavings);
+        }
+        Ok(())
     }
 
     /// Records waiting.
@@ -109,8 +121,12 @@ fn cost(records: usize, capacity: u32) -> u32 {
 impl Drop for Inbox {
     fn drop(&mut self) {
         self.permits.close();
-        // What waits is lost, and its senders are told so now: the channel keeps messages that nobody can
-        // receive any more for as long as a sender lives.
-        while self.receiver.try_recv().is_ok() {}
+        drain(&self.receiver);
     }
+}
+
+/// What waits is lost, and its senders are told so now: the channel keeps messages that nobody receives for as long as
+/// a sender lives.
+fn drain(left: &Receiver<Delivery>) {
+    while left.try_recv().is_ok() {}
 }

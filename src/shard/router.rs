@@ -5,11 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::clock::Clock;
 use crate::domain::fix::{Fix, FutureRule};
-use crate::domain::ids::{AccountId, DeviceId, DeviceKey, PARTITIONS, PartitionId};
+use crate::domain::ids::{AccountId, AppId, DeviceId, DeviceKey, PARTITIONS, PartitionId};
 use crate::domain::policy::ClockMode;
 use crate::domain::report::{Outcome, PlaceHint, Profile};
 use crate::domain::submission::{Records, Submission, SubmitError};
 use crate::domain::units::UtcMs;
+use crate::snapshot::slot::Slot;
 
 use super::mailbox::{Delivery, Mailbox, Parcel};
 use super::parts::Failed;
@@ -63,6 +64,8 @@ struct Shared {
     mailboxes: Vec<Mailbox>,
     clock: Clock,
     policy: PolicyInForce,
+    /// What is in force; it tells which apps an account has.
+    slot: Arc<Slot>,
     draining: AtomicBool,
     /// Set once journal, outbox or a shard has failed; nothing is taken any more.
     failed: Arc<Failed>,
@@ -77,11 +80,20 @@ impl Router {
         mailboxes: Vec<Mailbox>,
         clock: Clock,
         policy: PolicyInForce,
+        slot: Arc<Slot>,
         failed: Arc<Failed>,
     ) -> Self {
         debug_assert_eq!(deal.shards(), mailboxes.len());
         let draining = AtomicBool::new(false);
-        Self { shared: Arc::new(Shared { deal, mailboxes, clock, policy, draining, failed }) }
+        Self { shared: Arc::new(Shared { deal, mailboxes, clock, policy, slot, draining, failed }) }
+    }
+
+    /// Whether records may speak for this app of an account: not if the snapshot in force has the account and it
+    /// has no such app. Of accounts that are not there the engine has its own to say.
+    #[must_use]
+    pub fn may_have_app(&self, account: AccountId, app: AppId) -> bool {
+        let Some(pinned) = self.shared.slot.pin() else { return true };
+        pinned.view().account(account).is_none_or(|account| account.has_app(app))
     }
 
     /// What the intake clock says.

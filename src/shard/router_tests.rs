@@ -10,6 +10,8 @@ use crate::domain::policy::Policy;
 use crate::domain::reasons::RejectReason;
 use crate::domain::submission::{Lost, Records, Submission, SubmitError};
 use crate::domain::units::{PointE7, UtcMs};
+use crate::snapshot::samples::{loaded, source};
+use crate::snapshot::slot::Slot;
 
 use super::mailbox::{Delivery, Inbox, mailbox};
 use super::parts::Failed;
@@ -41,7 +43,8 @@ fn router(shards: usize, capacity: u32) -> (Router, Vec<Inbox>) {
     let (boxes, inboxes) = (0..shards).map(|_| mailbox(capacity)).unzip();
     let (clock, _hands) = Clock::manual(UtcMs(0));
     let failed = Arc::new(Failed::default());
-    (Router::new(deal, boxes, clock, PolicyInForce::new(Policy::default()), failed), inboxes)
+    let (policy, slot) = (PolicyInForce::new(Policy::default()), Arc::default());
+    (Router::new(deal, boxes, clock, policy, slot, failed), inboxes)
 }
 
 #[tokio::test]
@@ -113,6 +116,7 @@ async fn a_clock_that_stepped_closes_intake_until_it_is_accepted() {
         boxes,
         clock.clone(),
         PolicyInForce::new(Policy::default()),
+        Arc::default(),
         Arc::clone(&failed),
     );
     hands.step_ms(3_600_000);
@@ -133,4 +137,18 @@ async fn nothing_is_taken_while_draining() {
     router.drain();
     let refused = router.submit(submission(vec![fix(1, 0)])).await;
     assert!(matches!(refused, Err(SubmitError::Draining)));
+}
+
+#[test]
+fn apps_are_those_of_the_snapshot_in_force() {
+    let (mail, _inbox) = mailbox(16);
+    let (clock, _hands) = Clock::manual(UtcMs(0));
+    let (policy, slot) = (PolicyInForce::new(Policy::default()), Arc::new(Slot::new()));
+    let failed = Arc::new(Failed::default());
+    let router = Router::new(Deal::new(1), vec![mail], clock, policy, Arc::clone(&slot), failed);
+    assert!(router.may_have_app(AccountId(1), AppId(9)), "nobody knows yet");
+    slot.publish(Arc::new(loaded(&source(), 1, None))).expect("the first");
+    let has = |account, app| router.may_have_app(AccountId(account), AppId(app));
+    assert!(has(1, 1) && has(1, 2) && !has(1, 9));
+    assert!(has(2, 9), "of an account that is not there the engine has its own to say");
 }

@@ -15,9 +15,9 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 use axum::{Extension, Json, Router};
 use serde::{Deserialize, Serialize};
-use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::cloudevents::{NDJSON, write_line};
+use super::turns::{Turn, Turns};
 use crate::domain::ids::AccountId;
 use crate::domain::problem::{Kind, Problem};
 use crate::identity::Keyring;
@@ -32,9 +32,12 @@ pub const MAX_WAIT_S: u32 = 60;
 /// Records of an answer when the caller names no limit.
 const DEFAULT_LIMIT: usize = 1000;
 
-/// Answers gathered at the same time; one takes up to 40 MB. Further reads wait their turn; those that wait for
-/// records to come don't count.
+/// Answers in memory at the same time, from the gathering of their records until the last byte is handed to the
+/// system; one takes up to 40 MB. Further reads wait their turn; those that wait for records to come don't count.
 const READS_AT_ONCE: usize = 8;
+
+/// Of those, the answers of one account: who doesn't take its answers keeps no other account from reading.
+const READS_PER_ACCOUNT: usize = 2;
 
 /// Who asks. The authentication layer puts it into the request, after it has checked the scope `queue`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -48,30 +51,29 @@ pub struct Caller {
 pub struct QueueService {
     outbox: Outbox,
     keyring: Keyring,
-    reads: Semaphore,
+    reads: Turns,
 }
 
 impl QueueService {
     /// A queue over an outbox, with the keys that open its devices.
     #[must_use]
     pub fn new(outbox: Outbox, keyring: Keyring) -> Self {
-        Self { outbox, keyring, reads: Semaphore::new(READS_AT_ONCE) }
+        Self { outbox, keyring, reads: Turns::new(READS_AT_ONCE, READS_PER_ACCOUNT) }
     }
 
     /// Reads for a consumer, and waits up to `wait` if there is nothing for it yet. The turn is held while records
-    /// are in memory, never while there are none to wait for.
+    /// are in memory, as records or as an answer, never while there are none to wait for.
     async fn read(
         &self,
         key: &ConsumerKey,
         ask: ReadAsk,
         wait: Duration,
-    ) -> Result<(Reading, SemaphorePermit<'_>), Problem> {
+    ) -> Result<(Reading, Turn), Problem> {
         let mut visible = self.outbox.visible();
         let waiting = tokio::time::sleep(wait);
         tokio::pin!(waiting);
         loop {
-            let turn = self.reads.acquire().await;
-            let turn = turn.map_err(|ended| Problem::new(Kind::Internal, ended.to_string()))?;
+            let turn = self.reads.wait(key.owner).await;
             visible.mark_unchanged();
             let reading = self.outbox.read(key, ask).await?;
             if !reading.records.is_empty() || wait.is_zero() || waiting.is_elapsed() {
@@ -91,8 +93,9 @@ impl QueueService {
         }
     }
 
-    /// The answer's lines. Opening devices and writing JSON takes a while, so not on a thread of the runtime.
-    async fn lines(&self, reading: Reading) -> Result<Vec<u8>, Problem> {
+    /// The answer's lines, which keep the turn for as long as they are there. Opening devices and writing JSON takes a
+    /// while, so not on a thread of the runtime.
+    async fn lines(&self, reading: Reading, turn: Turn) -> Result<Bytes, Problem> {
         let keyring = self.keyring.clone();
         let written = tokio::task::spawn_blocking(move || {
             let mut sealer = keyring.sealer();
@@ -104,9 +107,23 @@ impl QueueService {
                 .map(|()| lines)
         });
         match written.await {
-            Ok(lines) => lines.map_err(|error| Problem::new(Kind::Internal, error.to_string())),
+            Ok(Ok(lines)) => Ok(Bytes::from_owner(Lines { lines, _turn: turn })),
+            Ok(Err(error)) => Err(Problem::new(Kind::Internal, error.to_string())),
             Err(ended) => Err(Problem::new(Kind::Internal, ended.to_string())),
         }
+    }
+}
+
+/// An answer on its way out: the connection drops it when its last byte is written or nobody takes it any more.
+struct Lines {
+    lines: Vec<u8>,
+    /// Given back then.
+    _turn: Turn,
+}
+
+impl AsRef<[u8]> for Lines {
+    fn as_ref(&self) -> &[u8] {
+        &self.lines
     }
 }
 
@@ -222,8 +239,8 @@ async fn records(
     }
     let ask = ReadAsk { after: query.after, limit };
     let wait = Duration::from_secs(wait_s.into());
-    let (reading, _turn) = service.read(&key, ask, wait).await?;
-    let lines = service.lines(reading).await?;
+    let (reading, turn) = service.read(&key, ask, wait).await?;
+    let lines = service.lines(reading, turn).await?;
     Ok(([(header::CONTENT_TYPE, NDJSON), (header::CACHE_CONTROL, "no-store")], lines)
         .into_response())
 }

@@ -183,6 +183,27 @@ async fn a_long_poll_ends_with_the_first_record_it_wants_or_after_its_wait() {
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
 }
 
+#[tokio::test]
+async fn an_answer_keeps_its_turn_until_it_is_taken() {
+    let house = House::with_jobs(3).await;
+    for account in [1, 2] {
+        house.ask(account, "PUT", "/v1/queues/crm", "").await;
+    }
+    let read = |account: u32| {
+        let request = Request::get("/v1/queues/crm/records").body(Body::empty());
+        house.routes_of(account).oneshot(request.expect("a request"))
+    };
+    let mut answers = vec![read(1).await.expect("an answer"), read(1).await.expect("an answer")];
+    let mut third = std::pin::pin!(read(1));
+    let waits = tokio::time::timeout(Duration::from_millis(200), third.as_mut()).await;
+    assert!(waits.is_err(), "both of the account's turns are in bodies that nobody has read");
+    assert_eq!(read(2).await.expect("an answer").status(), StatusCode::OK, "others have theirs");
+    let (status, body) = whole(answers.pop().expect("two")).await;
+    assert_eq!((status, body.split(|&byte| byte == b'\n').count()), (StatusCode::OK, 4));
+    let third = tokio::time::timeout(Duration::from_secs(20), third).await.expect("a turn is free");
+    assert_eq!(third.expect("an answer").status(), StatusCode::OK);
+}
+
 /// Serves the routes of account 1 on a port of its own.
 async fn served(house: &House) -> DaemonArgs {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");

@@ -14,6 +14,7 @@
 //!
 //! In reading order.
 
+pub mod kind;
 pub mod blocks;
 pub mod block;
 pub mod memory;

@@ -1,7 +1,6 @@
 //! Acks: up to which frame everything is safe, and what was refused on the way.
 
-use super::bytes::{Fields, all_zero, put};
-use super::frame::FrameError;
+use super::bytes::{Fields, put};
 use super::header::{FrameKind, Header};
 use crate::domain::ids::{AppId, FrameSeq, StreamNo};
 use crate::domain::reasons::{RejectCounts, RejectReason};
@@ -28,8 +27,9 @@ pub struct Ack {
 }
 
 impl Ack {
-    /// Reads the counts of an ack. Reasons that a newer daemon may have are added up in `unknown`.
-    pub(super) fn decode(header: &Header, body: &[u8]) -> Result<Self, FrameError> {
+    /// Reads the counts of an ack. Reasons that a newer daemon may have are added up in `unknown`, and what it
+    /// may put into the reserved bytes is passed over.
+    pub(super) fn decode(header: &Header, body: &[u8]) -> Self {
         let mut ack = Self {
             stream: header.stream,
             upto: header.seq,
@@ -37,13 +37,10 @@ impl Ack {
             unknown: 0,
         };
         for entry in body.as_chunks::<ACK_ENTRY_BYTES>().0 {
-            if !all_zero(&entry[2..8]) {
-                return Err(FrameError::Reserved(FrameKind::Ack));
-            }
             let slot = ack.slot(entry.u16_at(0));
             *slot = slot.saturating_add(entry.u64_at(8));
         }
-        Ok(ack)
+        ack
     }
 
     /// Appends the ack: one entry for each reason that has a count, in the order of their numbers.

@@ -65,13 +65,20 @@ pub fn next(buffer: &[u8], limits: FrameLimits) -> Result<Step<'_>, FrameError> 
     let body = match header.kind {
         FrameKind::Hello => Body::Hello(Hello::decode(body)?),
         FrameKind::HelloAck => Body::HelloAck(HelloAck::decode(body)?),
-        FrameKind::Ack => Body::Ack(Ack::decode(&header, body)?),
+        FrameKind::Ack => Body::Ack(Ack::decode(&header, body)),
         FrameKind::Pings => Body::Pings(Pings::new(&header, body)),
         FrameKind::Outcomes => Body::Outcomes(Outcomes::new(&header, body)),
         FrameKind::Profiles => Body::Profiles(Profiles::new(&header, body)),
         FrameKind::Hints => Body::Hints(Hints::new(&header, body)),
     };
     Ok(Step::Whole(Frame { header, body }, rest))
+}
+
+/// The kind of the frame that begins a buffer, if its first byte names one: for a place where not every kind has
+/// business, which can say so before the rest is there or looked at.
+#[must_use]
+pub fn kind_at(buffer: &[u8]) -> Option<FrameKind> {
+    buffer.first().copied().and_then(FrameKind::from_number)
 }
 
 /// Why bytes are no frame. Each says what the sender has to change.
@@ -172,6 +179,9 @@ pub enum FrameError {
     /// A reserved field that is not 0.
     #[error("reserved bytes of a {0} frame are not 0; set them to 0")]
     Reserved(FrameKind),
+    /// An answer of the daemon that promises something else.
+    #[error("the hello_ack's ack mode is {0}; this side knows mode 1 alone")]
+    AckMode(u8),
     /// An answer of the daemon that is shorter than this version's.
     #[error("the hello_ack has {0} body bytes; version {VERSION} has at least 40")]
     HelloAckLength(usize),
@@ -196,6 +206,7 @@ impl FrameError {
             | Self::AgentLength(_)
             | Self::Text(_)
             | Self::NoInstance
+            | Self::AckMode(_)
             | Self::HelloAckLength(_) => CloseCode::BadHello,
         }
     }

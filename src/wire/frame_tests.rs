@@ -97,6 +97,12 @@ fn acks_survive_the_wire() {
     };
     let Body::Ack(read) = frame.body else { panic!("no ack") };
     assert_eq!((read.unknown, read.rejects[1]), (1, 0));
+    // So is what it may have put into the reserved bytes: section 8 has a client ignore them.
+    bytes[HEADER_BYTES + 2..HEADER_BYTES + 8].fill(7);
+    let Ok(Step::Whole(frame, [])) = frame::next(&bytes, FrameLimits::PROTOCOL) else {
+        panic!("not whole")
+    };
+    assert_eq!(frame.body, Body::Ack(read));
 }
 
 #[test]

@@ -130,7 +130,7 @@ impl HelloAck {
             return Err(FrameError::Version(body.u16_at(0)));
         }
         if body[2] != AckMode::Synced as u8 {
-            return Err(FrameError::Reserved(FrameKind::HelloAck));
+            return Err(FrameError::AckMode(body[2]));
         }
         Ok(Self {
             ack_mode: AckMode::Synced,

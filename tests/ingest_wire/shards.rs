@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use geofenced::domain::fix::FutureRule;
-use geofenced::domain::ids::Origin;
+use geofenced::domain::ids::{AccountId, AppId, Origin};
 use geofenced::domain::reasons::RejectReason;
 use geofenced::domain::submission::{Applied, Lost, Records, Submission, SubmitError};
 use geofenced::domain::units::UtcMs;
@@ -103,6 +103,10 @@ impl Intake for Shards {
             tell.send(Ok(applied)).unwrap();
         }
         Ok(Ticket(told))
+    }
+
+    fn may_have_app(&self, _account: AccountId, _app: AppId) -> bool {
+        true
     }
 
     fn received_at(&self) -> UtcMs {

@@ -132,6 +132,19 @@ impl Daemon {
         make_token(&self.data_dir, name, scope)
     }
 
+    /// Makes a token of another account; the daemon knows it from its next reload on.
+    pub(crate) fn new_token_of(&self, account: AccountId, name: &str, scope: Scope) -> String {
+        make_token_of(&self.data_dir, account, name, scope)
+    }
+
+    /// The most memory it has had resident so far, bytes.
+    pub(crate) fn peak_memory_bytes(&self) -> u64 {
+        let status = format!("/proc/{}/status", self.child.id());
+        let status = std::fs::read_to_string(status).unwrap();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        peak.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+    }
+
     /// Waits until the daemon's log says something.
     pub(crate) async fn log_says(&self, words: &str) {
         let log = self.data_dir.join("stderr.log");
@@ -243,7 +256,16 @@ pub(crate) fn source(fences: &[u8], campaigns: &[u8], directory: TargetDirectory
 }
 
 fn make_token(data_dir: &std::path::Path, name: &str, scope: Scope) -> String {
-    let wanted = NewToken { name, account: ACCOUNT, apps: Apps::All, scopes: &[scope] };
+    make_token_of(data_dir, ACCOUNT, name, scope)
+}
+
+fn make_token_of(
+    data_dir: &std::path::Path,
+    account: AccountId,
+    name: &str,
+    scope: Scope,
+) -> String {
+    let wanted = NewToken { name, account, apps: Apps::All, scopes: &[scope] };
     let book = data_dir.join("tokens.json");
     let made = Book::change(&book, |book| wanted.add_to(book, jiff::Timestamp::UNIX_EPOCH));
     made.unwrap().reveal()

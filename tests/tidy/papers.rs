@@ -59,6 +59,7 @@ fn the_papers_are_there() {
         "docs/architecture.md",
         "docs/operations.md",
         "docs/benchmarks.md",
+        "docs/hostile-input.md",
         "docs/glossary.md",
         "docs/protocol.md",
         "docs/campaigns.md",

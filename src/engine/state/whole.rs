@@ -22,8 +22,11 @@ pub trait DeviceSeal {
 /// Key version (2 bytes) and one cipher block (16).
 pub const SEALED_LEN: usize = 18;
 
-/// The format this release writes and reads.
-const VERSION: u8 = 1;
+/// The format this release writes. It reads the one before, too, which has one pause of evictions for all.
+const VERSION: u8 = 2;
+
+/// The oldest format it reads.
+const OLDEST: u8 = 1;
 
 /// The format of a state that a newer release wrote; `None` if this one may read it.
 #[must_use]
@@ -41,6 +44,7 @@ impl Partition {
         self.published_at.put(out);
         self.clock.0.put(out);
         self.table.sweep_after.0.put(out);
+        self.table.crowd_sweep_after.0.put(out);
         let policy = serde_json::to_vec(&self.policy).expect("a policy is plain numbers");
         list_len(policy.len()).put(out);
         out.extend_from_slice(&policy);
@@ -69,11 +73,13 @@ impl Partition {
     ) -> Result<Self, Damaged> {
         let mut reader = Reader::new(bytes);
         let version = u8::take(&mut reader)?;
-        if version != VERSION {
-            return Err(reader.damaged("a format version that this release reads (1)"));
+        if !(OLDEST..=VERSION).contains(&version) {
+            return Err(reader.damaged("a format version that this release reads (1 or 2)"));
         }
         let (seq, epoch, hash) = Field::take(&mut reader)?;
         let (published_at, clock, sweep_after) = Field::take(&mut reader)?;
+        let crowd_sweep_after =
+            if version == OLDEST { sweep_after } else { Field::take(&mut reader)? };
         let policy_len = reader.len(1)?;
         let policy: Policy = serde_json::from_slice(reader.bytes(policy_len)?)
             .map_err(|reason| reader.damaged(&format!("a policy ({reason})")))?;
@@ -81,6 +87,7 @@ impl Partition {
         (partition.seq, partition.epoch, partition.hash) = (seq, epoch, hash);
         partition.published_at = published_at;
         (partition.clock, partition.table.sweep_after) = (clock, sweep_after);
+        partition.table.crowd_sweep_after = crowd_sweep_after;
         for _ in 0..reader.len(32)? {
             let (sender, seq) = Field::take(&mut reader)?;
             partition.origins.insert(sender, seq);

@@ -45,4 +45,6 @@ pub use view::{Index, IndexView, Place};
 #[cfg(test)]
 mod index_tests;
 #[cfg(test)]
+mod edit_tests;
+#[cfg(test)]
 mod verify_tests;
