@@ -1,7 +1,7 @@
 //! Builds an account's index, or what an edit changes of it.
 //!
 //! The grid is quartered, region by region, until what is undecided in one is little enough for a
-//! [tile](super::tile). Given the index before, only the regions that a changed target touches are looked at: what
+//! [`tile`]. Given the index before, only the regions that a changed target touches are looked at: what
 //! each weighs now follows from what it weighed and what came and went. Whatever the way, the same targets give the
 //! same index.
 

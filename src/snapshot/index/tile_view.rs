@@ -154,7 +154,7 @@ impl<'s> TileView<'s> {
         }
     }
 
-    /// Starts loading what [`targets`](Self::targets) and [`changes`](Self::changes) read.
+    /// Starts loading what [`targets`](Self::targets) and listing changes read.
     #[inline]
     pub(super) fn prefetch_group(&self, contained: Contained) {
         let at = contained.offset() as usize;

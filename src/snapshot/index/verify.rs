@@ -21,7 +21,7 @@ pub struct BadIndex {
     pub at: usize,
 }
 
-/// Accepts a block for [`IndexView::of`](super::IndexView::of).
+/// Accepts a tile for look-ups.
 ///
 /// # Errors
 /// [`BadIndex`] with the first thing found wrong.
