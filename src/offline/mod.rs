@@ -15,4 +15,6 @@ pub mod progress;
 #[cfg(test)]
 mod pings_tests;
 #[cfg(test)]
+mod rerun_tests;
+#[cfg(test)]
 mod simulate_tests;

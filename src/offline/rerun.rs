@@ -11,7 +11,7 @@ use crate::domain::ids::{Epoch, InputPosition, PARTITIONS, PartitionId, Snapshot
 use crate::domain::input::Input;
 use crate::domain::lots::InstallationKey;
 use crate::domain::policy::Policy;
-use crate::engine::{Outputs, Partition};
+use crate::engine::{Counts, Outputs, Partition};
 use crate::identity::Sealer;
 use crate::outbox::{OutboxRecord, encode};
 use crate::snapshot::load::Loaded;
@@ -82,7 +82,12 @@ impl<'a> Rerun<'a> {
             .zip(by_id)
             .map(|(id, one)| one.unwrap_or_else(|| fresh(id)))
             .collect();
-        let out = Outputs::with_capacity(1024);
+        let mut out = Outputs::with_capacity(1024);
+        for partition in &partitions {
+            // What the checkpoints left open will close here.
+            out.counts.triggers += partition.open_triggers();
+            out.counts.open += partition.open_triggers();
+        }
         let mut rerun = Self { partitions, snapshots: BTreeMap::new(), find, sealer, out };
         for place in 0..PARTITIONS {
             let partition = &rerun.partitions[place];
@@ -123,6 +128,12 @@ impl<'a> Rerun<'a> {
         }
         self.out.wants.clear();
         Ok(())
+    }
+
+    /// What was counted on the way; triggers that the checkpoints left open count as triggers.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.out.counts
     }
 
     /// The partitions as they are now, all of them, ascending.
