@@ -113,7 +113,12 @@ impl Checkpoints {
             // Of a crash on the way; if it can't be removed, it is still in nobody's way.
             let _left = disk.remove(&dir.join(left));
         }
-        Self::listed(disk, dir, keyring)
+        let (checkpoints, surplus) = Self::listed(disk, dir, keyring)?;
+        for old in surplus {
+            // A power loss undid its removal. It is in nobody's way either.
+            let _left = checkpoints.disk.remove(&checkpoints.path_of(old));
+        }
+        Ok(checkpoints)
     }
 
     /// Opens the folder to look at it: nothing in it is made, removed or renamed.
@@ -121,10 +126,16 @@ impl Checkpoints {
     /// # Errors
     /// [`JournalError::Io`], also if there is none.
     pub fn existing(dir: &Path, keyring: &Keyring) -> Result<Self, JournalError> {
-        Self::listed(Arc::new(RealDisk), dir.join("checkpoints"), keyring)
+        let listed = Self::listed(Arc::new(RealDisk), dir.join("checkpoints"), keyring);
+        listed.map(|(checkpoints, _surplus)| checkpoints)
     }
 
-    fn listed(disk: Arc<dyn Disk>, dir: PathBuf, keyring: &Keyring) -> Result<Self, JournalError> {
+    /// What is in the folder, and what of it does not count any more: the log behind it may be gone.
+    fn listed(
+        disk: Arc<dyn Disk>,
+        dir: PathBuf,
+        keyring: &Keyring,
+    ) -> Result<(Self, Vec<CheckpointMark>), JournalError> {
         let names = disk.list(&dir).map_err(JournalError::io("list", &dir))?;
         let mut marks: Vec<_> = names.iter().filter_map(|name| parse_name(name)).collect();
         marks.sort_unstable();
@@ -132,7 +143,8 @@ impl Checkpoints {
         for mark in marks {
             kept[mark.partition.index()].push_back(mark);
         }
-        Ok(Self { disk, dir, keyring: keyring.clone(), kept: Mutex::new(kept) })
+        let surplus = kept.iter_mut().flat_map(drain_surplus).collect();
+        Ok((Self { disk, dir, keyring: keyring.clone(), kept: Mutex::new(kept) }, surplus))
     }
 
     /// Reads the newest whole checkpoint of a partition, setting damaged ones aside.
@@ -317,8 +329,7 @@ impl Checkpoints {
         if marks.back() != Some(&mark) {
             marks.push_back(mark);
         }
-        let surplus = marks.len().saturating_sub(KEPT);
-        marks.drain(..surplus).collect()
+        drain_surplus(marks)
     }
 
     /// A damaged checkpoint must not count as one of the two, and is left for whoever wants to look
@@ -340,6 +351,12 @@ impl Checkpoints {
         let CheckpointMark { partition, seq, keep_from } = mark;
         self.dir.join(format!("{:03}-{:020}-{:020}.ckpt", partition.0, seq.0, keep_from.0))
     }
+}
+
+/// Takes out what is beyond the newest that are kept.
+fn drain_surplus(marks: &mut VecDeque<CheckpointMark>) -> Vec<CheckpointMark> {
+    let surplus = marks.len().saturating_sub(KEPT);
+    marks.drain(..surplus).collect()
 }
 
 fn parse_name(name: &str) -> Option<CheckpointMark> {

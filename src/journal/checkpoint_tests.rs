@@ -203,6 +203,23 @@ fn a_power_loss_leaves_the_old_or_the_new() {
 }
 
 #[test]
+fn one_whose_removal_a_power_loss_undid_does_not_come_back() {
+    let disk = SimDisk::new();
+    let checkpoints = open(&disk);
+    for seq in 1..=3 {
+        write(&checkpoints, mark(3, seq)).unwrap();
+    }
+    // The removal of the first is not synced, and the log behind it may be trimmed.
+    let undone = (1..100_u64)
+        .map(|seed| disk.fork().lose_power(seed << 32 | 7 * seed))
+        .find(|disk| disk.paths().len() == 3);
+    let undone = undone.expect("some power losses undo it");
+    let checkpoints = open(&undone);
+    assert_eq!(checkpoints.oldest(PartitionId(3)).unwrap().unwrap().mark, mark(3, 2));
+    assert_eq!(undone.paths().len(), 2, "it is removed for good");
+}
+
+#[test]
 fn a_failing_write_leaves_the_last_ones_and_can_be_tried_again() {
     let disk = SimDisk::new();
     let checkpoints = open(&disk);
