@@ -107,6 +107,9 @@ fn every_cut_of_the_last_segment_leaves_a_beginning() {
         let found = recover(&cut, Resume::from_start()).unwrap();
         assert!(found.len() >= 3 && found[..] == all[..found.len()], "cut to {len}");
         assert_eq!(recover(&cut, Resume::from_start()).unwrap(), found, "again, cut to {len}");
+        let unread = disk.fork();
+        unread.damage(path, |bytes| bytes.truncate(len));
+        assert_eq!(read(&unread).unwrap(), found, "read alone, cut to {len}");
     }
 }
 

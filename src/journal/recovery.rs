@@ -110,6 +110,8 @@ impl LogReader {
     ) -> Result<Self, JournalError> {
         let mut segments = segment::list(&*disk, &dir.join("log"))?;
         let tail = examine_last(&*disk, &mut segments)?;
+        // A segment that was being begun; recovery would remove it.
+        segments.pop_if(|last| last.len == 0);
         Ok(Self { tail, scan: LogScan::new(disk, keyring, resume, segments)? })
     }
 
