@@ -177,6 +177,25 @@ pub struct AccountSpec {
     pub measure_visits: bool,
 }
 
+impl AccountSpec {
+    /// An account that only measures visits, in UTC.
+    #[must_use]
+    pub fn measuring(id: AccountId) -> Self {
+        Self {
+            id,
+            name: String::new(),
+            time_zone: "UTC".to_owned(),
+            apps: Vec::new(),
+            night_rule: false,
+            daily_cap: None,
+            monthly_limit: None,
+            blacklist: Vec::new(),
+            blacklist_echo: Vec::new(),
+            measure_visits: true,
+        }
+    }
+}
+
 /// An app of an account.
 #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
 pub struct AppSpec {

@@ -7,7 +7,7 @@
 use crate::domain::ids::{DeviceId, TargetId};
 use crate::domain::units::PointE7;
 use crate::snapshot::index::changes::ChangeScratch;
-use crate::snapshot::index::{Change, Contained, IndexView, Place, Spot, prefetch};
+use crate::snapshot::index::{Change, Contained, IndexView, Spot, Start, prefetch};
 
 /// A ping, as much of it as matters here.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -94,20 +94,20 @@ impl RawEngine {
 
     fn step_lane(&mut self, index: &IndexView<'_>, lane: &[RawPing], first: u32) {
         self.devices.reserve(lane.len());
-        let mut places = [Place::default(); LANE];
+        let mut starts = [Start::default(); LANE];
         let mut homes = [0usize; LANE];
-        for ((ping, place), home) in lane.iter().zip(&mut places).zip(&mut homes) {
-            *place = index.place(ping.at);
-            index.prefetch_root(*place);
+        for ((ping, start), home) in lane.iter().zip(&mut starts).zip(&mut homes) {
+            *start = index.start(ping.at);
+            index.prefetch_root(*start);
             *home = self.devices.home(ping.device);
             self.devices.prefetch(*home);
         }
-        for (ping, &place) in lane.iter().zip(&places) {
-            index.prefetch_node(place, ping.at);
+        for (ping, &start) in lane.iter().zip(&starts) {
+            index.prefetch_node(start, ping.at);
         }
         let mut spots = [Spot::default(); LANE];
-        for ((ping, &place), spot) in lane.iter().zip(&places).zip(&mut spots) {
-            *spot = index.spot_at(place, ping.at);
+        for ((ping, &start), spot) in lane.iter().zip(&starts).zip(&mut spots) {
+            *spot = index.spot_at(start, ping.at);
             index.prefetch(*spot);
         }
         let mut moves = [Move::default(); LANE];

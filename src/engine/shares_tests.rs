@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use super::device::{Row, Stay};
+use super::device::Row;
 use super::outputs::Outputs;
 use super::shares::Shares;
 use super::table::{DeviceTable, Eviction};
-use crate::domain::ids::{AccountId, DeviceId, DeviceKey, TargetId};
+use super::table_tests::hold;
+use crate::domain::ids::{AccountId, DeviceId, DeviceKey};
 use crate::domain::units::UtcMs;
 
 const FLOOD: AccountId = AccountId(1);
@@ -82,19 +83,7 @@ fn offer(table: &mut DeviceTable, row: Row, now: i64) -> bool {
 fn offer_held(table: &mut DeviceTable, row: Row, now: i64) -> bool {
     let is_in = offer(table, row, now);
     if let Some(id) = table.find(row.key).filter(|_| is_in) {
-        let stay = Stay {
-            target: TargetId(1),
-            began: 1,
-            entered_at: UtcMs(0),
-            next_dwell_s: u32::MAX,
-            outside: 0,
-            inside: true,
-            seen_in: 1,
-            hinted_s: i32::MIN,
-        };
-        let mut stays = table.row(id).stays;
-        table.stays.push(&mut stays, stay);
-        table.row_mut(id).stays = stays;
+        hold(table, id);
     }
     is_in
 }

@@ -7,7 +7,7 @@ use crate::domain::units::UtcMs;
 
 use super::device::{Row, Stay, UsedBucket};
 use super::outputs::Outputs;
-use super::table::{DeviceTable, Eviction};
+use super::table::{DeviceTable, Eviction, RowId};
 
 fn key(n: u128) -> DeviceKey {
     DeviceKey { account: AccountId(1), device: DeviceId(n.to_be_bytes()) }
@@ -52,10 +52,8 @@ fn the_oldest_go_first_and_the_rest_stay_findable() {
     }
 }
 
-#[test]
-fn open_stays_and_live_buckets_hold_a_device() {
-    let mut table = full_table(2);
-    let staying = table.find(key(0)).expect("inserted");
+/// Opens a stay of a device, which nothing can evict from then on.
+pub(super) fn hold(table: &mut DeviceTable, device: RowId) {
     let stay = Stay {
         target: TargetId(1),
         began: 1,
@@ -66,9 +64,16 @@ fn open_stays_and_live_buckets_hold_a_device() {
         seen_in: 1,
         hinted_s: i32::MIN,
     };
-    let mut stays = table.row(staying).stays;
+    let mut stays = table.row(device).stays;
     table.stays.push(&mut stays, stay);
-    table.row_mut(staying).stays = stays;
+    table.row_mut(device).stays = stays;
+}
+
+#[test]
+fn open_stays_and_live_buckets_hold_a_device() {
+    let mut table = full_table(2);
+    let staying = table.find(key(0)).expect("inserted");
+    hold(&mut table, staying);
     let pushed = table.find(key(1)).expect("inserted");
     let mut annex = table.annex(pushed);
     let used = UsedBucket {

@@ -60,7 +60,11 @@ impl RawIndex {
             shape: shape.clone(),
         };
         let targets = targets.into_iter().map(target).collect();
-        let source = Source { accounts: vec![watcher()], targets, campaigns: Vec::new() };
+        let source = Source {
+            accounts: vec![AccountSpec::measuring(WATCHER)],
+            targets,
+            campaigns: Vec::new(),
+        };
         let key = InstallationKey([0; 32]);
         let options = BuildOptions {
             epoch: Epoch(1),
@@ -86,21 +90,6 @@ impl RawIndex {
     #[must_use]
     pub fn len_bytes(&self) -> usize {
         self.len_bytes
-    }
-}
-
-fn watcher() -> AccountSpec {
-    AccountSpec {
-        id: WATCHER,
-        name: String::new(),
-        time_zone: "UTC".to_owned(),
-        apps: Vec::new(),
-        night_rule: false,
-        daily_cap: None,
-        monthly_limit: None,
-        blacklist: Vec::new(),
-        blacklist_echo: Vec::new(),
-        measure_visits: true,
     }
 }
 

@@ -135,14 +135,22 @@ pub trait Content: Archive {
     fn count(archived: &Self::Archived) -> usize;
 }
 
+/// A content that can be written.
+pub trait Written:
+    Content + for<'a> Serialize<HighSerializer<AlignedVec<64>, ArenaHandle<'a>, ArchiveError>>
+{
+}
+
+impl<T> Written for T where
+    T: Content + for<'a> Serialize<HighSerializer<AlignedVec<64>, ArenaHandle<'a>, ArchiveError>>
+{
+}
+
 /// Archives `content` behind its header.
 ///
 /// # Errors
 /// When memory for it is refused.
-pub fn encode<T>(content: &T) -> Result<(BlockHash, AlignedVec<64>), TooLarge>
-where
-    T: Content + for<'a> Serialize<HighSerializer<AlignedVec<64>, ArenaHandle<'a>, ArchiveError>>,
-{
+pub fn encode<T: Written>(content: &T) -> Result<(BlockHash, AlignedVec<64>), TooLarge> {
     let mut bytes = AlignedVec::<64>::new();
     bytes.resize(HEADER_LEN, 0);
     let refused = |reason: ArchiveError| TooLarge { kind: T::KIND, reason: reason.to_string() };

@@ -13,7 +13,7 @@ use super::block::{BlockHash, HEADER_LEN, encode};
 use super::blocks::{
     BlockKind, Manifest, ManifestAccount, Standing, StandingAccount, StandingCampaign,
 };
-use super::build::{After, Dealt, build, renew};
+use super::build::{After, Dealt, Source, build, renew};
 use super::diff::diff;
 use super::load::{BlockSource, Loaded, ReadError, Shelf, assemble};
 use super::memory::PrivateBytes;
@@ -126,6 +126,13 @@ impl Forgery {
 /// Built once: only what is done to it differs from case to case.
 static SOUND: LazyLock<Forgery> = LazyLock::new(Forgery::new);
 
+/// The same specs with another fence: what is built upon a forged snapshot.
+static MOVED: LazyLock<Source> = LazyLock::new(|| {
+    let mut specs = source();
+    specs.targets[0].shape = circle(1, 40).shape;
+    specs
+});
+
 fn private(bytes: &[u8]) -> PrivateBytes {
     let mut copy = AlignedVec::new();
     copy.extend_from_slice(bytes);
@@ -144,6 +151,8 @@ fn ask(view: SnapshotView<'_>) {
     let _difference = diff(view, view);
     let (epoch, dealt) = (Epoch(view.epoch().0 + 1), Dealt::new());
     let later = Date::constant(2027, 2, 3);
+    let (changed, epoch_after) = (MOVED.clone(), view.epoch().0 + 1);
+    let _built_upon = build(&changed, options(epoch_after, Some(view)));
     let _renewed = renew(view, later, After { epoch, previous: Some(view), dealt: &dealt });
 }
 

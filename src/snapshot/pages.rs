@@ -15,6 +15,11 @@ pub const fn page_of(id: u32) -> u32 {
     id >> PAGE_BITS
 }
 
+/// Rows in ascending order of id, page by page.
+pub fn paged<R>(rows: &[R], id: impl Fn(&R) -> u32) -> impl Iterator<Item = &[R]> {
+    rows.chunk_by(move |one, next| page_of(id(one)) == page_of(id(next)))
+}
+
 /// The rows of one page, of which there is at least one.
 pub trait Page: Content {
     /// Its first id and its last.
@@ -52,8 +57,7 @@ where
 
     /// The place among the pages of the one that an id lies in. Where ids are dense it is the page's number.
     #[inline]
-    #[must_use]
-    pub fn place(&self, id: u32) -> Option<usize> {
+    fn place(&self, id: u32) -> Option<usize> {
         let number = page_of(id);
         if self.numbers.get(number as usize) == Some(&number) {
             return Some(number as usize);
@@ -63,8 +67,7 @@ where
 
     /// The page at a place.
     #[inline]
-    #[must_use]
-    pub fn at(&self, place: usize) -> Option<&T::Archived> {
+    fn at(&self, place: usize) -> Option<&T::Archived> {
         self.blocks.get(place).map(|block| block.get())
     }
 

@@ -3,15 +3,11 @@
 use std::collections::{HashMap, HashSet};
 use std::io;
 
-use rkyv::Serialize;
-use rkyv::api::high::HighSerializer;
-use rkyv::rancor::Error as ArchiveError;
-use rkyv::ser::allocator::ArenaHandle;
 use rkyv::util::AlignedVec;
 
 use super::compile::BuildError;
 use crate::domain::ids::{Epoch, SnapshotHash};
-use crate::snapshot::block::{BlockHash, Content, encode};
+use crate::snapshot::block::{BlockHash, Written, encode};
 use crate::snapshot::blocks::BlockKind;
 use crate::snapshot::load::{BlockSource, LoadError, Loaded, ReadError, Shelf, assemble};
 use crate::snapshot::memory::PrivateBytes;
@@ -42,11 +38,7 @@ impl Encoded {
     ///
     /// # Errors
     /// When it is too large for one block.
-    pub(super) fn of<T>(content: &T) -> Result<Self, BuildError>
-    where
-        T: Content
-            + for<'a> Serialize<HighSerializer<AlignedVec<64>, ArenaHandle<'a>, ArchiveError>>,
-    {
+    pub(super) fn of<T: Written>(content: &T) -> Result<Self, BuildError> {
         let (hash, bytes) = encode(content)?;
         Ok(Self { kind: T::KIND, hash, bytes })
     }

@@ -1,11 +1,6 @@
 //! Specs in, blocks out.
 
 use jiff::civil::Date;
-use rkyv::Serialize;
-use rkyv::api::high::HighSerializer;
-use rkyv::rancor::Error as ArchiveError;
-use rkyv::ser::allocator::ArenaHandle;
-use rkyv::util::AlignedVec;
 
 use super::built::{Built, Encoded};
 use super::campaigns::campaigns;
@@ -20,7 +15,7 @@ use crate::domain::campaign::{AccountSpec, AudienceSpec, CampaignSpec};
 use crate::domain::ids::{AccountId, CampaignId, DeviceId, Epoch, TargetId};
 use crate::domain::lots::InstallationKey;
 use crate::domain::target::TargetSpec;
-use crate::snapshot::block::{Content, TooLarge};
+use crate::snapshot::block::{TooLarge, Written};
 use crate::snapshot::blocks::{Manifest, ManifestAccount};
 use crate::snapshot::calendar::{Zone, ZoneError, day_number};
 use crate::snapshot::index::IndexError;
@@ -256,21 +251,15 @@ fn account(
     Ok(Outline { entry, campaigns, next_target_id })
 }
 
-fn keep_all<T>(
+fn keep_all<T: Written>(
     contents: impl IntoIterator<Item = T>,
     made: &mut Vec<Encoded>,
-) -> Result<Vec<[u8; 32]>, BuildError>
-where
-    T: Content + for<'a> Serialize<HighSerializer<AlignedVec<64>, ArenaHandle<'a>, ArchiveError>>,
-{
+) -> Result<Vec<[u8; 32]>, BuildError> {
     contents.into_iter().map(|content| keep(&content, made)).collect()
 }
 
 /// Archives a content and gives its name.
-fn keep<T>(content: &T, made: &mut Vec<Encoded>) -> Result<[u8; 32], BuildError>
-where
-    T: Content + for<'a> Serialize<HighSerializer<AlignedVec<64>, ArenaHandle<'a>, ArchiveError>>,
-{
+fn keep<T: Written>(content: &T, made: &mut Vec<Encoded>) -> Result<[u8; 32], BuildError> {
     let block = Encoded::of(content)?;
     let hash = block.hash.0;
     made.push(block);

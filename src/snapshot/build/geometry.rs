@@ -7,7 +7,7 @@ use crate::domain::target::Shape;
 use crate::snapshot::index::book::{GeometryKey, ShapeRow, bucket_of};
 use crate::snapshot::index::shapes::TooWide;
 use crate::snapshot::index::{GeometryBlock, ShapesBlock};
-use crate::snapshot::pages::page_of;
+use crate::snapshot::pages::paged;
 
 /// The polygons gathered so far.
 #[derive(Debug, Default)]
@@ -72,7 +72,7 @@ impl Geometry {
 pub(in crate::snapshot) fn pages(
     rows: &[(TargetId, ShapeRow)],
 ) -> impl Iterator<Item = ShapesBlock> {
-    rows.chunk_by(|a, b| page_of(a.0.0) == page_of(b.0.0)).map(|rows| ShapesBlock {
+    paged(rows, |(id, _)| id.0).map(|rows| ShapesBlock {
         ids: rows.iter().map(|(id, _)| id.0).collect(),
         kinds: rows.iter().map(|(_, row)| row.kind).collect(),
         shapes: rows.iter().map(|(_, row)| row.shape).collect(),

@@ -3,7 +3,7 @@
 use crate::domain::ids::{AccountId, TargetId};
 use crate::domain::target::{Shape, TargetSpec};
 use crate::snapshot::blocks::{IdTable, PlacesBlock, TargetRow, TargetsBlock, WatchBlock};
-use crate::snapshot::pages::{PAGE_BITS, page_of};
+use crate::snapshot::pages::{PAGE_BITS, page_of, paged};
 
 use super::compile::BuildError;
 use super::group::Group;
@@ -17,7 +17,7 @@ const DIRECT_UP_TO: usize = 4;
 /// # Errors
 /// When the texts of a page exceed 4 GiB.
 pub(super) fn directory(group: &Group<'_>) -> Result<Vec<TargetsBlock>, BuildError> {
-    let pages = group.targets.chunk_by(|a, b| page_of(a.id.0) == page_of(b.id.0));
+    let pages = paged(&group.targets, |target| target.id.0);
     pages.map(|targets| directory_page(group.account.id, targets)).collect()
 }
 
@@ -90,7 +90,7 @@ pub(super) fn watch(
     targets: &[Watched<'_>],
     watchers: &Watchers,
 ) -> Vec<WatchBlock> {
-    let pages = targets.chunk_by(|a, b| page_of(a.id.0) == page_of(b.id.0));
+    let pages = paged(targets, |target| target.id.0);
     pages.map(|targets| watch_page(group, targets, watchers)).collect()
 }
 

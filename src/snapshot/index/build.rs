@@ -143,15 +143,13 @@ impl<G: Ground> Builder<'_, G> {
             return self.copy(at);
         }
         let Some(tree) = &self.old else { return self.new_region(path, delta.come) };
-        let weight =
-            tree.weight(at) + delta.come.weight() - delta.gone.weight().min(tree.weight(at));
+        let weight = tree.weight_after(at, &delta.come, &delta.gone);
         let cell = cell_of(path);
         if let Some(quarters) = tree.quarters(at).filter(|_| weight > self.ground.tile_weight()) {
             let come = delta.come.quartered(cell);
             let gone = delta.gone.quartered(cell);
-            let weighed = quarters.iter().zip(&come).zip(&gone).map(|((&at, come), gone)| {
-                (tree.weight(at) + come.weight()).saturating_sub(gone.weight())
-            });
+            let weighed = quarters.iter().zip(&come).zip(&gone);
+            let weighed = weighed.map(|((&at, come), gone)| tree.weight_after(at, come, gone));
             if pays(weight, weighed) {
                 self.push(weight, QUARTERED);
                 let deltas = gone.into_iter().zip(come).map(|(gone, come)| Delta { gone, come });
@@ -254,6 +252,11 @@ impl<'s> OldTree<'s> {
 
     fn weight(&self, at: usize) -> u32 {
         self.before.atlas.weights.get(at).map_or(0, |weight| weight.to_native())
+    }
+
+    /// What a region weighs once this has come and gone.
+    fn weight_after(&self, at: usize, come: &Share, gone: &Share) -> u32 {
+        self.weight(at).saturating_add(come.weight()).saturating_sub(gone.weight())
     }
 
     fn tile(&self, at: usize) -> u32 {

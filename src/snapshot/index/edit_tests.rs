@@ -4,19 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use rkyv::api::high::{HighSerializer, HighValidator};
+use rkyv::Portable;
+use rkyv::api::high::HighValidator;
 use rkyv::bytecheck::CheckBytes;
 use rkyv::rancor::Error as ArchiveError;
-use rkyv::ser::allocator::ArenaHandle;
-use rkyv::util::AlignedVec;
-use rkyv::{Portable, Serialize};
 
 use super::build::{Before, Changed, Ground};
 use super::index_tests::{circle, compare, numbered, rings, star, telling_points};
 use super::*;
 use crate::domain::ids::TargetId;
 use crate::domain::target::Shape;
-use crate::snapshot::block::{Content, Verified, encode};
+use crate::snapshot::block::{Verified, Written, encode};
 use crate::snapshot::build::geometry::{Geometry, pages};
 use crate::snapshot::memory::PrivateBytes;
 use crate::snapshot::pages::Pages;
@@ -33,14 +31,15 @@ pub(super) fn exact(
     (Pages::of(pages).expect("ascend"), buckets)
 }
 
-/// Tiles in memory, few targets to each.
-struct Small<'a> {
+/// Tiles in memory.
+struct InMemory<'a> {
+    tile_weight: u32,
     shapes: &'a BTreeMap<TargetId, Shape>,
     old: Option<&'a Index>,
     tiles: Vec<Arc<Verified<TileBlock>>>,
 }
 
-impl Small<'_> {
+impl InMemory<'_> {
     fn number(&mut self, tile: Arc<Verified<TileBlock>>) -> u32 {
         let known = self.tiles.iter().position(|one| one.hash() == tile.hash());
         let at = known.unwrap_or_else(|| {
@@ -51,11 +50,11 @@ impl Small<'_> {
     }
 }
 
-impl Ground for Small<'_> {
+impl Ground for InMemory<'_> {
     type Error = IndexError;
 
     fn tile_weight(&self) -> u32 {
-        40
+        self.tile_weight
     }
 
     fn shape(&self, target: TargetId) -> Option<&Shape> {
@@ -74,20 +73,25 @@ impl Ground for Small<'_> {
 
 fn verified<T>(content: &T) -> Arc<Verified<T>>
 where
-    T: Content + for<'a> Serialize<HighSerializer<AlignedVec<64>, ArenaHandle<'a>, ArchiveError>>,
+    T: Written,
     T::Archived: Portable + for<'a> CheckBytes<HighValidator<'a, ArchiveError>>,
 {
     let (_, bytes) = encode(content).expect("archives");
     Arc::new(Verified::check(PrivateBytes::from_heap(bytes)).expect("verifies"))
 }
 
+/// A tile weight that makes many tiles of a test's targets.
+pub(super) const FEW: u32 = 40;
+
 /// The tree and its tiles, built upon those before where there are any.
 pub(super) fn grown(
     shapes: &BTreeMap<TargetId, Shape>,
     changed: &[Changed<'_>],
     before: Option<&(Arc<Verified<AtlasBlock>>, Index)>,
+    tile_weight: u32,
 ) -> (Arc<Verified<AtlasBlock>>, Index) {
-    let mut ground = Small { shapes, old: before.map(|(_, index)| index), tiles: Vec::new() };
+    let mut ground =
+        InMemory { tile_weight, shapes, old: before.map(|(_, index)| index), tiles: Vec::new() };
     let upon = before.map(|(atlas, index)| Before { atlas: atlas.get(), index });
     let atlas = verified(&build(changed, upon, &mut ground).expect("builds"));
     let tiles = ground.tiles;
@@ -111,7 +115,8 @@ fn follow_edits(steps: &[BTreeMap<TargetId, Shape>]) {
         let changed =
             |target| Changed { target, before: last.get(&target).cloned(), now: now.get(&target) };
         let edits: Vec<_> = ids.into_iter().filter(differs).map(changed).collect();
-        let (edited, anew) = (grown(now, &edits, before.as_ref()), grown(now, &all_new(now), None));
+        let (edited, anew) =
+            (grown(now, &edits, before.as_ref(), FEW), grown(now, &all_new(now), None, FEW));
         assert_eq!(edited.0.hash(), anew.0.hash(), "the trees");
         let names = |index: &Index| index.tiles.iter().map(|tile| tile.hash()).collect::<Vec<_>>();
         assert_eq!(names(&edited.1), names(&anew.1), "the tiles");
@@ -172,8 +177,9 @@ fn a_crowd_quarters_the_grid_and_its_leaving_joins_it_again() {
         (0..count).map(|n| (TargetId(n.unsigned_abs() + 1), at(n))).collect()
     };
     let (few, many) = (spread(9), spread(200));
-    let tiles =
-        |shapes: &BTreeMap<TargetId, Shape>| grown(shapes, &all_new(shapes), None).1.tiles.len();
+    let tiles = |shapes: &BTreeMap<TargetId, Shape>| {
+        grown(shapes, &all_new(shapes), None, FEW).1.tiles.len()
+    };
     assert_eq!(tiles(&few), 1);
     assert!(tiles(&many) > 5, "{} tiles", tiles(&many));
     follow_edits(&[few.clone(), many, few]);

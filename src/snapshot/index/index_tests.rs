@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::changes::{Change, ChangeScratch};
-use super::edit_tests::{all_new, exact, grown};
+use super::edit_tests::{FEW, all_new, exact, grown};
 use super::*;
 use crate::domain::ids::TargetId;
 use crate::domain::target::{Ring, Shape, Vertex};
@@ -26,9 +26,11 @@ fn naive(shapes: &[(TargetId, Shape)], p: PointE7) -> Vec<TargetId> {
 /// Builds, archives, verifies, and compares every answer with the naive one: in one tile, and in many small ones.
 fn check(shapes: &[(TargetId, Shape)], points: &[PointE7]) {
     let by_id: BTreeMap<TargetId, Shape> = shapes.iter().cloned().collect();
-    let (_, index) = grown(&by_id, &all_new(&by_id), None);
     let (pages, geometry) = exact(&by_id);
-    compare(IndexView::new(&index, ShapeBook::new(&pages, &geometry)), shapes, points);
+    for tile_weight in [u32::MAX, FEW] {
+        let (_, index) = grown(&by_id, &all_new(&by_id), None, tile_weight);
+        compare(IndexView::new(&index, ShapeBook::new(&pages, &geometry)), shapes, points);
+    }
 }
 
 pub(super) fn compare(view: IndexView<'_>, shapes: &[(TargetId, Shape)], points: &[PointE7]) {

@@ -40,7 +40,7 @@ pub use changes::Change;
 pub use contained::{Contained, Spot};
 pub(crate) use prefetch::prefetch;
 pub use verify::{BadIndex, verify};
-pub use view::{Index, IndexView, Place};
+pub use view::{Index, IndexView, Start};
 
 #[cfg(test)]
 mod index_tests;

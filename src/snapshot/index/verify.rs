@@ -1,7 +1,7 @@
 //! Checks a block that someone else may have written, once, so that looking up needs no further care.
 //!
 //! It proves that every entry leads down a tree of bounded depth to a leaf whose tests lie within the cells,
-//! that groups, lists and shapes lie within their arrays, and that ids ascend. It does not prove that the
+//! that groups and lists lie within their arrays, and that ids ascend. It does not prove that the
 //! answers are right: for that a block is trusted, or signed.
 
 use rkyv::primitive::ArchivedU32;

@@ -1,6 +1,6 @@
 //! Looking points up in an account's index.
 //!
-//! Everything is reads of flat arrays. The staged way for many points is [`place`](IndexView::place) and a prefetch
+//! Everything is reads of flat arrays. The staged way for many points is [`start`](IndexView::start) and a prefetch
 //! for all, then [`spot_at`](IndexView::spot_at) and a prefetch for all, then [`test`](IndexView::test) for all.
 
 use std::sync::Arc;
@@ -33,7 +33,7 @@ pub struct IndexView<'s> {
 
 /// Where a point starts: its tile, and its slot in the tile's root.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Place {
+pub struct Start {
     tile: u32,
     slot: usize,
 }
@@ -55,25 +55,25 @@ impl<'s> IndexView<'s> {
     /// Where `p` starts.
     #[inline]
     #[must_use]
-    pub fn place(&self, p: PointE7) -> Place {
+    pub fn start(&self, p: PointE7) -> Start {
         let tile = self.index.atlas.tile(p);
         let slot = self.tile(tile).map_or(usize::MAX, |tile| tile.root_slot(p));
-        Place { tile, slot }
+        Start { tile, slot }
     }
 
     /// Starts loading a root entry.
     #[inline]
-    pub fn prefetch_root(&self, place: Place) {
-        if let Some(tile) = self.tile(place.tile) {
-            tile.prefetch_root(place.slot);
+    pub fn prefetch_root(&self, start: Start) {
+        if let Some(tile) = self.tile(start.tile) {
+            tile.prefetch_root(start.slot);
         }
     }
 
     /// Starts loading the node entry below a root entry, if there is one.
     #[inline]
-    pub fn prefetch_node(&self, place: Place, p: PointE7) {
-        if let Some(tile) = self.tile(place.tile)
-            && let Some(node) = tile.first_node(place.slot, p)
+    pub fn prefetch_node(&self, start: Start, p: PointE7) {
+        if let Some(tile) = self.tile(start.tile)
+            && let Some(node) = tile.first_node(start.slot, p)
         {
             tile.prefetch_node(node);
         }
@@ -83,15 +83,15 @@ impl<'s> IndexView<'s> {
     #[inline]
     #[must_use]
     pub fn spot(&self, p: PointE7) -> Spot {
-        self.spot_at(self.place(p), p)
+        self.spot_at(self.start(p), p)
     }
 
-    /// The leaf of `p`, which starts at this place.
+    /// The leaf of `p`, which starts there.
     #[inline]
     #[must_use]
-    pub fn spot_at(&self, place: Place, p: PointE7) -> Spot {
-        let leaf = self.tile(place.tile).map_or(0, |tile| tile.leaf_from(place.slot, p));
-        Spot { tile: place.tile, leaf }
+    pub fn spot_at(&self, start: Start, p: PointE7) -> Spot {
+        let leaf = self.tile(start.tile).map_or(0, |tile| tile.leaf_from(start.slot, p));
+        Spot { tile: start.tile, leaf }
     }
 
     /// Starts loading a leaf.

@@ -52,7 +52,7 @@ pub fn fences_alone(
 ) -> Result<Source, SourceErrors> {
     let ids = Numbered::deal(file, &fences, directory)?.ids;
     let accounts: BTreeMap<AccountId, AccountSpec> =
-        fences.iter().map(|fence| (fence.account, measuring(fence.account))).collect();
+        fences.iter().map(|fence| (fence.account, AccountSpec::measuring(fence.account))).collect();
     Ok(Source {
         accounts: accounts.into_values().collect(),
         targets: with_ids(fences, ids),
@@ -213,22 +213,6 @@ fn with_ids(fences: Vec<FenceSpec>, ids: Vec<TargetId>) -> Vec<TargetSpec> {
         shape: fence.shape,
     };
     fences.into_iter().zip(ids).map(target).collect()
-}
-
-/// An account that only measures visits, in UTC.
-fn measuring(id: AccountId) -> AccountSpec {
-    AccountSpec {
-        id,
-        name: String::new(),
-        time_zone: "UTC".to_owned(),
-        apps: Vec::new(),
-        night_rule: false,
-        daily_cap: None,
-        monthly_limit: None,
-        blacklist: Vec::new(),
-        blacklist_echo: Vec::new(),
-        measure_visits: true,
-    }
 }
 
 fn place_of(fence: &FenceSpec) -> String {
