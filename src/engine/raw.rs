@@ -98,17 +98,17 @@ impl RawEngine {
         let mut homes = [0usize; LANE];
         for ((ping, start), home) in lane.iter().zip(&mut starts).zip(&mut homes) {
             *start = index.start(ping.at);
-            index.prefetch_root(*start);
+            start.prefetch_root();
             *home = self.devices.home(ping.device);
             self.devices.prefetch(*home);
         }
         for (ping, &start) in lane.iter().zip(&starts) {
-            index.prefetch_node(start, ping.at);
+            start.prefetch_node(ping.at);
         }
         let mut spots = [Spot::default(); LANE];
         for ((ping, &start), spot) in lane.iter().zip(&starts).zip(&mut spots) {
-            *spot = index.spot_at(start, ping.at);
-            index.prefetch(*spot);
+            *spot = start.spot(ping.at);
+            spot.prefetch();
         }
         let mut moves = [Move::default(); LANE];
         let moved = self.test_lane(index, lane, (&spots, &homes), &mut moves);
@@ -125,7 +125,7 @@ impl RawEngine {
         &mut self,
         index: &IndexView<'_>,
         lane: &[RawPing],
-        (spots, homes): (&[Spot; LANE], &[usize; LANE]),
+        (spots, homes): (&[Spot<'_>; LANE], &[usize; LANE]),
         moves: &mut [Move; LANE],
     ) -> usize {
         let (mut moved, mut hits) = (0, 0);

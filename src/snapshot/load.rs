@@ -18,7 +18,7 @@ use super::blocks::{
     CampaignsBlock, Manifest, PlacesBlock, ScheduleBlock, Standing, TargetsBlock, WatchBlock,
 };
 use super::build::direct_table;
-use super::index::{AtlasBlock, AtlasGrid, GeometryBlock, Index, ShapesBlock, TileBlock};
+use super::index::{AtlasBlock, AtlasGrid, GeometryBlock, Index, ShapesBlock, TileBlock, Tiles};
 use super::memory::PrivateBytes;
 use super::pages::{Page, Pages};
 use super::parts::{AccountParts, Parts};
@@ -164,7 +164,7 @@ impl Shelf {
         put_all(&mut shelf.geometry, &view.parts().geometry);
         for account in &view.parts().accounts {
             put(&mut shelf.atlases, &account.atlas);
-            put_all(&mut shelf.tiles, &account.index.tiles);
+            put_all(&mut shelf.tiles, account.index.tiles.blocks());
             put_all(&mut shelf.shapes, account.shapes.blocks());
             put_all(&mut shelf.targets, account.targets.blocks());
             put_all(&mut shelf.watch, account.watch.blocks());
@@ -280,7 +280,7 @@ impl Fetch<'_> {
             id,
             changed_in: Epoch(stands.changed_in.to_native()),
             next_target_id: stands.next_target_id.to_native(),
-            index: Index { atlas: grid, tiles },
+            index: Index { atlas: grid, tiles: Tiles::of(tiles) },
             atlas,
             shapes: pages(*blocks, &mut shelf.shapes, &entry.shapes)?.map_err(joined)?,
             geometry: Arc::clone(geometry),

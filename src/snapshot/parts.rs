@@ -75,7 +75,7 @@ impl AccountParts {
         ManifestAccount {
             id: self.id.0,
             atlas: self.atlas.hash().0,
-            tiles: self.index.tiles.iter().map(|tile| tile.hash().0).collect(),
+            tiles: self.index.tiles.blocks().iter().map(|tile| tile.hash().0).collect(),
             shapes: self.shapes.hashes(),
             targets: self.targets.hashes(),
             watch: self.watch.hashes(),

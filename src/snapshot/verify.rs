@@ -200,7 +200,7 @@ impl Content for AudienceBlock {
 pub(super) fn joins(account: &AccountParts) -> Checked {
     let AccountParts { index, shapes, targets, watch, .. } = account;
     let (campaigns, schedule) = (account.campaigns.get(), account.schedule.get());
-    let tiles = index.tiles.len();
+    let tiles = index.tiles.blocks().len();
     holds(tiles > 0, "tiles", 0, "there must be at least one")?;
     every("atlas.tiles", account.atlas.get().tiles.iter(), "it must be a tile", |tile| {
         tile.to_native() == QUARTERED || as_index(tile.to_native()) < tiles

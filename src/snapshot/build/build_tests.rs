@@ -127,7 +127,7 @@ fn an_edited_campaign_makes_one_new_block() {
     let after = built.load_in_memory().unwrap();
     let (one, two) = (account_of(&before), account_of(&after));
     let serials = |account: AccountView<'_>| -> Vec<u32> {
-        account.parts().index.tiles.iter().map(|tile| tile.serial()).collect()
+        account.parts().index.tiles.blocks().iter().map(|tile| tile.serial()).collect()
     };
     assert_eq!(serials(one), serials(two), "verified once");
     assert_eq!(two.changed_in(), Epoch(2));

@@ -125,7 +125,8 @@ impl Ground for Tiles<'_, '_> {
     }
 
     fn keep_old(&mut self, tile: u32) -> u32 {
-        let old = self.before.and_then(|account| account.parts().index.tiles.get(tile as usize));
+        let old =
+            self.before.and_then(|account| account.parts().index.tiles.blocks().get(tile as usize));
         old.map_or(0, |old| self.number(old.hash().0))
     }
 }

@@ -277,7 +277,7 @@ impl<'s> OldTree<'s> {
     fn targets(&self, at: usize) -> Vec<u32> {
         let tiles =
             (at..self.ends[at]).map(|place| self.tile(place)).filter(|tile| *tile != QUARTERED);
-        let tiles = tiles.filter_map(|tile| self.before.index.tiles.get(tile as usize));
+        let tiles = tiles.filter_map(|tile| self.before.index.tiles.blocks().get(tile as usize));
         let mut targets = Vec::new();
         for tile in tiles {
             let tile = tile.get();

@@ -34,8 +34,7 @@ impl IndexView<'_> {
             return;
         }
         if before.same_group(after) {
-            let Some(tile) = self.tile(after.tile) else { return };
-            let undecided = tile.undecided(after.group);
+            let undecided = self.tile(after.tile).undecided(after.group);
             let mut differing = before.mask ^ after.mask;
             while differing != 0 {
                 let bit = differing.trailing_zeros();

@@ -1,14 +1,5 @@
 //! What a look-up gives: a small value that stands for the set of targets around a point.
 
-/// Where a point's tests are: a leaf of a tile.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-pub struct Spot {
-    /// The tile's number.
-    pub(super) tile: u32,
-    /// The leaf's offset, in units.
-    pub(super) leaf: u32,
-}
-
 /// The set of targets that contain a point, as a tile, a group of it and a mask: 16 bytes.
 ///
 /// Under one index, equal values mean equal sets. Unequal values may still mean equal sets in two groups;

@@ -66,7 +66,7 @@ impl Ground for InMemory<'_> {
     }
 
     fn keep_old(&mut self, tile: u32) -> u32 {
-        let old = &self.old.expect("is there").tiles[tile as usize];
+        let old = &self.old.expect("is there").tiles.blocks()[tile as usize];
         self.number(Arc::clone(old))
     }
 }
@@ -97,7 +97,7 @@ pub(super) fn grown(
     let tiles = ground.tiles;
     let is_empty = |tile: u32| tiles[tile as usize].get().members.is_empty();
     let grid = AtlasGrid::of(atlas.get(), is_empty).expect("is a tree");
-    (atlas, Index { atlas: grid, tiles })
+    (atlas, Index { atlas: grid, tiles: Tiles::of(tiles) })
 }
 
 pub(super) fn all_new(shapes: &BTreeMap<TargetId, Shape>) -> Vec<Changed<'_>> {
@@ -118,7 +118,8 @@ fn follow_edits(steps: &[BTreeMap<TargetId, Shape>]) {
         let (edited, anew) =
             (grown(now, &edits, before.as_ref(), FEW), grown(now, &all_new(now), None, FEW));
         assert_eq!(edited.0.hash(), anew.0.hash(), "the trees");
-        let names = |index: &Index| index.tiles.iter().map(|tile| tile.hash()).collect::<Vec<_>>();
+        let names =
+            |index: &Index| index.tiles.blocks().iter().map(|tile| tile.hash()).collect::<Vec<_>>();
         assert_eq!(names(&edited.1), names(&anew.1), "the tiles");
         let shapes: Vec<_> = now.iter().map(|(id, shape)| (*id, shape.clone())).collect();
         let (pages, geometry) = exact(now);
@@ -178,7 +179,7 @@ fn a_crowd_quarters_the_grid_and_its_leaving_joins_it_again() {
     };
     let (few, many) = (spread(9), spread(200));
     let tiles = |shapes: &BTreeMap<TargetId, Shape>| {
-        grown(shapes, &all_new(shapes), None, FEW).1.tiles.len()
+        grown(shapes, &all_new(shapes), None, FEW).1.tiles.blocks().len()
     };
     assert_eq!(tiles(&few), 1);
     assert!(tiles(&many) > 5, "{} tiles", tiles(&many));

@@ -17,6 +17,7 @@ pub mod block;
 pub mod atlas;
 pub mod contained;
 mod tile_view;
+mod tiles;
 pub mod view;
 pub mod changes;
 pub mod shapes;
@@ -37,10 +38,11 @@ pub use block::{ArchivedTileBlock, TileBlock};
 pub use book::{GeometryBlock, ShapeBook, ShapesBlock};
 pub use build::{IndexError, build};
 pub use changes::Change;
-pub use contained::{Contained, Spot};
+pub use contained::Contained;
 pub(crate) use prefetch::prefetch;
+pub use tiles::Tiles;
 pub use verify::{BadIndex, verify};
-pub use view::{Index, IndexView, Start};
+pub use view::{Index, IndexView, Spot, Start};
 
 #[cfg(test)]
 mod index_tests;

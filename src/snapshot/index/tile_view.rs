@@ -1,4 +1,7 @@
 //! Looking points up in one tile that was verified: reads of flat arrays, nothing else.
+//!
+//! A tile's arrays are found once, when its index is put together, and kept beside those of all others: a look-up
+//! then touches one line for the tile, where the block itself would cost three that follow one another.
 
 use rkyv::primitive::ArchivedU32;
 
@@ -15,15 +18,31 @@ use crate::domain::ids::TargetId;
 use crate::domain::units::PointE7;
 use crate::geo::polygon::steps_west_of;
 
-/// One tile, read in place.
+/// Where the arrays of one tile are. What every look-up reads stands in the first line.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct TileView<'s> {
-    /// Its number in the atlas.
-    number: u32,
-    block: &'s ArchivedTileBlock,
-    /// For what the cells do not decide.
-    exact: ShapeBook<'s>,
+#[repr(C, align(64))]
+pub(super) struct Tile<'t> {
+    root: &'t [ArchivedU32],
+    nodes: &'t [ArchivedU32],
+    cells: &'t [ArchivedU32],
+    root_shift: u32,
+    root_at: [u32; 2],
+    columns: u32,
+    groups: &'t [ArchivedU32],
+    lists: &'t [ArchivedU32],
 }
+
+/// A tile without anything.
+pub(super) static EMPTY: Tile<'static> = Tile {
+    root: &[],
+    nodes: &[],
+    cells: &[],
+    root_shift: 0,
+    root_at: [0; 2],
+    columns: 0,
+    groups: &[],
+    lists: &[],
+};
 
 /// A look-up's result and the size of the set.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -34,56 +53,63 @@ pub struct Hit {
     pub count: u32,
 }
 
-impl<'s> TileView<'s> {
+impl<'t> Tile<'t> {
     /// Reads a block that [`verify`](fn@super::verify) has accepted. On any other, answers are arbitrary and a
     /// look-up may panic, but memory stays safe.
-    #[inline]
-    pub(super) fn of(number: u32, block: &'s ArchivedTileBlock, exact: ShapeBook<'s>) -> Self {
-        Self { number, block, exact }
+    pub(super) fn of(block: &'t ArchivedTileBlock) -> Self {
+        Self {
+            root: &block.root,
+            nodes: &block.nodes,
+            cells: &block.cells,
+            root_shift: block.root_shift.to_native(),
+            root_at: block.root_at.map(|at| at.to_native()),
+            columns: block.root_size[0].to_native(),
+            groups: &block.groups,
+            lists: &block.lists,
+        }
     }
 
     /// Where in the root `p` starts; nowhere for a point outside.
     #[inline]
     pub(super) fn root_slot(&self, p: PointE7) -> usize {
         let GridPoint { x, y } = p.into();
-        let shift = self.block.root_shift.to_native();
-        let [west, south] = self.block.root_at.map(|at| at.to_native());
-        let [columns, rows] = self.block.root_size.map(|size| size.to_native());
-        let (column, row) = ((x >> shift).wrapping_sub(west), (y >> shift).wrapping_sub(south));
-        let slot = row as usize * columns as usize + column as usize;
-        if column < columns && row < rows { slot } else { usize::MAX }
+        let [west, south] = self.root_at;
+        let column = (x >> self.root_shift).wrapping_sub(west);
+        let row = (y >> self.root_shift).wrapping_sub(south);
+        // A row beyond the last is a slot beyond the last.
+        let slot = row as usize * self.columns as usize + column as usize;
+        if column < self.columns { slot } else { usize::MAX }
     }
 
     /// Starts loading a root entry.
     #[inline]
     pub(super) fn prefetch_root(&self, slot: usize) {
-        prefetch(&self.block.root, slot);
+        prefetch(self.root, slot);
     }
 
     /// The node entry below a root slot, if there is one: its place in `nodes`, to be prefetched.
     #[inline]
     pub(super) fn first_node(&self, slot: usize, p: PointE7) -> Option<usize> {
-        let entry = self.block.root.get(slot)?.to_native();
-        let shift = self.block.root_shift.to_native().wrapping_sub(fan_bits(entry & 3)) & 31;
+        let entry = self.root.get(slot)?.to_native();
+        let shift = self.root_shift.wrapping_sub(fan_bits(entry & 3)) & 31;
         (entry & 3 != 0).then(|| child_at(entry, shift, p.into()))
     }
 
     /// Starts loading a node entry.
     #[inline]
     pub(super) fn prefetch_node(&self, at: usize) {
-        prefetch(&self.block.nodes, at);
+        prefetch(self.nodes, at);
     }
 
     /// The leaf of `p`, whose root slot is known.
     #[inline]
     pub(super) fn leaf_from(&self, slot: usize, p: PointE7) -> u32 {
         let at: GridPoint = p.into();
-        let mut shift = self.block.root_shift.to_native();
-        let mut entry = self.block.root.get(slot).map_or(0, |entry| entry.to_native());
-        let nodes: &[ArchivedU32] = &self.block.nodes;
+        let mut shift = self.root_shift;
+        let mut entry = self.root.get(slot).map_or(0, |entry| entry.to_native());
         while entry & 3 != 0 {
             shift = shift.wrapping_sub(fan_bits(entry & 3));
-            entry = nodes[child_at(entry, shift & 31, at)].to_native();
+            entry = self.nodes[child_at(entry, shift & 31, at)].to_native();
         }
         entry >> 2
     }
@@ -92,19 +118,22 @@ impl<'s> TileView<'s> {
     #[inline]
     pub(super) fn prefetch_leaf(&self, leaf: u32) {
         let at = leaf as usize * LEAF_UNIT;
-        prefetch(&self.block.cells, at);
-        prefetch(&self.block.cells, at + 16);
+        prefetch(self.cells, at);
+        prefetch(self.cells, at + 16);
     }
 
-    /// Tests `p` in its leaf.
+    /// Tests `p` in its leaf: what it gives is of the tile of this number, and what the cells do not decide, the
+    /// exact geometry does.
     #[inline]
-    pub(super) fn test(&self, leaf: u32, p: PointE7) -> Hit {
-        let leaf = &self.block.cells[leaf as usize * LEAF_UNIT..];
-        let (head_words, tests) = leaf.split_at(LEAF_HEAD_WORDS);
+    pub(super) fn test(&self, leaf: u32, p: PointE7, (tile, exact): (u32, ShapeBook<'_>)) -> Hit {
+        let leaf = self.cells.get(leaf as usize * LEAF_UNIT..).unwrap_or_default();
+        let Some((head_words, tests)) = leaf.split_first_chunk::<LEAF_HEAD_WORDS>() else {
+            return Hit { contained: Contained::NONE, count: 0 };
+        };
         let group = head_words[0].to_native();
         let head = LeafHead::unpack(head_words[1].to_native());
         if head.circles == LeafHead::WIDE {
-            return self.test_wide(group, p);
+            return self.test_wide(group, p, (tile, exact));
         }
         let inside =
             u64::from(head_words[2].to_native()) | u64::from(head_words[3].to_native()) << 32;
@@ -115,20 +144,18 @@ impl<'s> TileView<'s> {
         let (yes, unsure) = test_circles(circles, at);
         let mut mask = inside | yes;
         if unsure != 0 {
-            mask |= self.settle(group, unsure, p);
+            mask |= self.settle(group, unsure, p, exact);
         }
         if head.polygons != 0 {
-            mask |= self.test_polygons(group, polygons, head.polygons, p, at);
+            let polygons = (polygons, head.polygons);
+            mask |= self.test_polygons(group, polygons, p, at, exact);
         }
         let base = if head.base == LeafHead::MANY { self.base_count(group) } else { head.base };
-        Hit {
-            contained: Contained { tile: self.number, group, mask },
-            count: base + mask.count_ones(),
-        }
+        Hit { contained: Contained { tile, group, mask }, count: base + mask.count_ones() }
     }
 
     /// How many targets a set has.
-    pub(super) fn count(&self, contained: Contained) -> u32 {
+    pub(super) fn count(&self, contained: Contained, exact: ShapeBook<'_>) -> u32 {
         let decided = self.base_count(contained.offset());
         if contained.group & Contained::WIDE == 0 {
             return decided + contained.mask.count_ones();
@@ -136,17 +163,22 @@ impl<'s> TileView<'s> {
         let p = unpack_point(contained.mask);
         let undecided = self.undecided(contained.offset());
         let held =
-            undecided.iter().filter(|id| self.exact.contains(TargetId(id.to_native()), p)).count();
+            undecided.iter().filter(|id| exact.contains(TargetId(id.to_native()), p)).count();
         decided + u32::try_from(held).unwrap_or(u32::MAX)
     }
 
     /// Puts the targets of a set into `into`, ascending, in place of what it held.
-    pub(super) fn targets(&self, contained: Contained, into: &mut Vec<TargetId>) {
+    pub(super) fn targets(
+        &self,
+        contained: Contained,
+        exact: ShapeBook<'_>,
+        into: &mut Vec<TargetId>,
+    ) {
         let group = contained.offset();
         let undecided = self.undecided(group).iter().map(|id| TargetId(id.to_native()));
         if contained.group & Contained::WIDE != 0 {
             let p = unpack_point(contained.mask);
-            merge(self.base(group), undecided.filter(|&id| self.exact.contains(id, p)), into);
+            merge(self.base(group), undecided.filter(|&id| exact.contains(id, p)), into);
         } else {
             let mask = contained.mask;
             let held = undecided.enumerate().filter(|(bit, _)| mask >> bit & 1 == 1);
@@ -158,33 +190,32 @@ impl<'s> TileView<'s> {
     #[inline]
     pub(super) fn prefetch_group(&self, contained: Contained) {
         let at = contained.offset() as usize;
-        prefetch(&self.block.groups, at);
-        prefetch(&self.block.groups, at + 16);
+        prefetch(self.groups, at);
+        prefetch(self.groups, at + 16);
     }
 
     /// Starts loading the base list of a set whose group is loaded.
     #[inline]
     pub(super) fn prefetch_base(&self, contained: Contained) {
         let group = contained.offset() as usize;
-        if let Some(base) = self.block.groups.get(group) {
-            prefetch(&self.block.lists, base.to_native() as usize);
-            prefetch(&self.block.lists, base.to_native() as usize + 16);
+        if let Some(base) = self.groups.get(group) {
+            prefetch(self.lists, base.to_native() as usize);
+            prefetch(self.lists, base.to_native() as usize + 16);
         }
     }
 
     /// The targets of a group that its mask speaks of, ascending.
     #[inline]
-    pub(super) fn undecided(&self, group: u32) -> &'s [ArchivedU32] {
-        let record = self.block.groups.get(group as usize..).unwrap_or_default();
+    pub(super) fn undecided(&self, group: u32) -> &'t [ArchivedU32] {
+        let record = self.groups.get(group as usize..).unwrap_or_default();
         let count = record.get(1).map_or(0, |count| count.to_native());
         record.get(GROUP_HEAD_WORDS..GROUP_HEAD_WORDS + count as usize).unwrap_or_default()
     }
 
     /// The targets that contain the whole group, ascending.
-    fn base(&self, group: u32) -> &'s [ArchivedU32] {
-        let offset =
-            self.block.groups.get(group as usize).map_or(u32::MAX, |offset| offset.to_native());
-        let record = self.block.lists.get(offset as usize..).unwrap_or_default();
+    fn base(&self, group: u32) -> &'t [ArchivedU32] {
+        let offset = self.groups.get(group as usize).map_or(u32::MAX, |offset| offset.to_native());
+        let record = self.lists.get(offset as usize..).unwrap_or_default();
         let count = record.first().map_or(0, |count| count.to_native());
         record.get(1..1 + count as usize).unwrap_or_default()
     }
@@ -195,22 +226,21 @@ impl<'s> TileView<'s> {
     }
 
     #[cold]
-    fn test_wide(&self, group: u32, p: PointE7) -> Hit {
-        let contained =
-            Contained { tile: self.number, group: group | Contained::WIDE, mask: pack_point(p) };
-        Hit { contained, count: self.count(contained) }
+    fn test_wide(&self, group: u32, p: PointE7, (tile, exact): (u32, ShapeBook<'_>)) -> Hit {
+        let contained = Contained { tile, group: group | Contained::WIDE, mask: pack_point(p) };
+        Hit { contained, count: self.count(contained, exact) }
     }
 
     /// Decides by the exact geometry those of a group's targets that `unsure` marks.
     #[cold]
-    fn settle(&self, group: u32, mut unsure: u64, p: PointE7) -> u64 {
+    fn settle(&self, group: u32, mut unsure: u64, p: PointE7, exact: ShapeBook<'_>) -> u64 {
         let undecided = self.undecided(group);
         let mut held = 0;
         while unsure != 0 {
             let bit = unsure.trailing_zeros();
             unsure &= unsure - 1;
             let id = undecided.get(bit as usize).map(|id| TargetId(id.to_native()));
-            held |= u64::from(id.is_some_and(|id| self.exact.contains(id, p))) << bit;
+            held |= u64::from(id.is_some_and(|id| exact.contains(id, p))) << bit;
         }
         held
     }
@@ -219,10 +249,10 @@ impl<'s> TileView<'s> {
     fn test_polygons(
         &self,
         group: u32,
-        mut words: &[ArchivedU32],
-        count: u32,
+        (mut words, count): (&[ArchivedU32], u32),
         p: PointE7,
         at: [u32; 2],
+        exact: ShapeBook<'_>,
     ) -> u64 {
         let mut mask = 0;
         for _ in 0..count {
@@ -231,7 +261,7 @@ impl<'s> TileView<'s> {
             let (tail, rest) = rest.split_at(head.tail_words());
             words = rest;
             mask |= if head.edges == PolygonHead::WHOLE {
-                self.settle(group, 1 << head.bit, p)
+                self.settle(group, 1 << head.bit, p, exact)
             } else {
                 u64::from(test_polygon(head, tail, at)) << head.bit
             };

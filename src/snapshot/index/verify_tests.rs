@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::atlas::WHOLE;
 use super::part::Share;
-use super::tile_view::TileView;
+use super::tile_view::Tile;
 use super::*;
 use crate::domain::target::{Ring, Shape, Vertex};
 use crate::domain::units::PointE7;
@@ -36,18 +36,19 @@ fn arrays(block: &mut TileBlock) -> [&mut Vec<u32>; 7] {
 fn use_it(block: &ArchivedTileBlock) {
     let (mut targets, mut leaves) = (Vec::new(), Vec::new());
     let pages = Pages::of(Vec::new()).expect("no pages");
-    let tile = TileView::of(0, block, ShapeBook::new(&pages, &[]));
+    let exact = ShapeBook::new(&pages, &[]);
+    let tile = Tile::of(block);
     for step in -20..160 {
         let p = PointE7 { lat: step * 1_000, lon: step * 900 };
         let slot = tile.root_slot(p);
         let _ = tile.first_node(slot, p);
         leaves.push(tile.leaf_from(slot, p));
-        let hit = tile.test(leaves[leaves.len() - 1], p);
+        let hit = tile.test(leaves[leaves.len() - 1], p, (0, exact));
         tile.prefetch_group(hit.contained);
         tile.prefetch_base(hit.contained);
         targets.clear();
-        tile.targets(hit.contained, &mut targets);
-        let _ = (tile.count(hit.contained), tile.undecided(hit.contained.offset()));
+        tile.targets(hit.contained, exact, &mut targets);
+        let _ = (tile.count(hit.contained, exact), tile.undecided(hit.contained.offset()));
     }
 }
 

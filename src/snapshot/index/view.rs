@@ -1,48 +1,67 @@
 //! Looking points up in an account's index.
 //!
 //! Everything is reads of flat arrays. The staged way for many points is [`start`](IndexView::start) and a prefetch
-//! for all, then [`spot_at`](IndexView::spot_at) and a prefetch for all, then [`test`](IndexView::test) for all.
-
-use std::sync::Arc;
+//! for all, then [`spot`](Start::spot) and a prefetch for all, then [`test`](IndexView::test) for all.
 
 use super::atlas::AtlasGrid;
-use super::block::TileBlock;
 use super::book::ShapeBook;
-use super::contained::{Contained, Spot};
+use super::contained::Contained;
 use super::shapes::ShapeView;
-use super::tile_view::{Hit, TileView};
+use super::tile_view::{EMPTY, Hit, Tile};
+use super::tiles::Tiles;
 use crate::domain::ids::TargetId;
 use crate::domain::units::PointE7;
-use crate::snapshot::block::Verified;
 
 /// The look-up blocks of one account, joined.
 #[derive(Debug)]
 pub struct Index {
     /// Which tile a point is in.
     pub atlas: AtlasGrid,
-    /// The tiles by number, at least one.
-    pub tiles: Vec<Arc<Verified<TileBlock>>>,
+    /// The tiles, at least one.
+    pub tiles: Tiles,
 }
 
 /// The index of one account, read in place.
 #[derive(Clone, Copy, Debug)]
 pub struct IndexView<'s> {
-    index: &'s Index,
+    atlas: &'s AtlasGrid,
+    tiles: &'s [Tile<'s>],
     shapes: ShapeBook<'s>,
 }
 
 /// Where a point starts: its tile, and its slot in the tile's root.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Start {
-    tile: u32,
-    slot: usize,
+#[derive(Clone, Copy, Debug)]
+pub struct Start<'s> {
+    tile: &'s Tile<'s>,
+    number: u32,
+    slot: u32,
+}
+
+/// Where a point's tests are: a leaf of a tile.
+#[derive(Clone, Copy, Debug)]
+pub struct Spot<'s> {
+    tile: &'s Tile<'s>,
+    number: u32,
+    leaf: u32,
+}
+
+impl Default for Start<'_> {
+    fn default() -> Self {
+        Self { tile: &EMPTY, number: 0, slot: 0 }
+    }
+}
+
+impl Default for Spot<'_> {
+    fn default() -> Self {
+        Self { tile: &EMPTY, number: 0, leaf: 0 }
+    }
 }
 
 impl<'s> IndexView<'s> {
     /// Reads blocks that belong together.
     #[must_use]
     pub fn new(index: &'s Index, shapes: ShapeBook<'s>) -> Self {
-        Self { index, shapes }
+        Self { atlas: &index.atlas, tiles: index.tiles.heads(), shapes }
     }
 
     /// The set of targets that contain `p`.
@@ -55,89 +74,49 @@ impl<'s> IndexView<'s> {
     /// Where `p` starts.
     #[inline]
     #[must_use]
-    pub fn start(&self, p: PointE7) -> Start {
-        let tile = self.index.atlas.tile(p);
-        let slot = self.tile(tile).map_or(usize::MAX, |tile| tile.root_slot(p));
-        Start { tile, slot }
-    }
-
-    /// Starts loading a root entry.
-    #[inline]
-    pub fn prefetch_root(&self, start: Start) {
-        if let Some(tile) = self.tile(start.tile) {
-            tile.prefetch_root(start.slot);
-        }
-    }
-
-    /// Starts loading the node entry below a root entry, if there is one.
-    #[inline]
-    pub fn prefetch_node(&self, start: Start, p: PointE7) {
-        if let Some(tile) = self.tile(start.tile)
-            && let Some(node) = tile.first_node(start.slot, p)
-        {
-            tile.prefetch_node(node);
-        }
+    pub fn start(&self, p: PointE7) -> Start<'s> {
+        let number = self.atlas.tile(p);
+        let tile = self.tile(number);
+        let slot = u32::try_from(tile.root_slot(p)).unwrap_or(u32::MAX);
+        Start { tile, number, slot }
     }
 
     /// The leaf of `p`.
     #[inline]
     #[must_use]
-    pub fn spot(&self, p: PointE7) -> Spot {
-        self.spot_at(self.start(p), p)
-    }
-
-    /// The leaf of `p`, which starts there.
-    #[inline]
-    #[must_use]
-    pub fn spot_at(&self, start: Start, p: PointE7) -> Spot {
-        let leaf = self.tile(start.tile).map_or(0, |tile| tile.leaf_from(start.slot, p));
-        Spot { tile: start.tile, leaf }
-    }
-
-    /// Starts loading a leaf.
-    #[inline]
-    pub fn prefetch(&self, spot: Spot) {
-        if let Some(tile) = self.tile(spot.tile) {
-            tile.prefetch_leaf(spot.leaf);
-        }
+    pub fn spot(&self, p: PointE7) -> Spot<'s> {
+        self.start(p).spot(p)
     }
 
     /// Tests `p` in its leaf.
     #[inline]
     #[must_use]
-    pub fn test(&self, spot: Spot, p: PointE7) -> Hit {
-        let none = Hit { contained: Contained::NONE, count: 0 };
-        self.tile(spot.tile).map_or(none, |tile| tile.test(spot.leaf, p))
+    pub fn test(&self, spot: Spot<'_>, p: PointE7) -> Hit {
+        spot.tile.test(spot.leaf, p, (spot.number, self.shapes))
     }
 
     /// How many targets a set has.
     #[must_use]
     pub fn count(&self, contained: Contained) -> u32 {
-        self.tile(contained.tile).map_or(0, |tile| tile.count(contained))
+        self.tile(contained.tile).count(contained, self.shapes)
     }
 
     /// Puts the targets of a set into `into`, ascending, in place of what it held.
     pub fn targets(&self, contained: Contained, into: &mut Vec<TargetId>) {
         into.clear();
-        if let Some(tile) = self.tile(contained.tile) {
-            tile.targets(contained, into);
-        }
+        self.tile(contained.tile).targets(contained, self.shapes, into);
     }
 
     /// Starts loading what [`targets`](Self::targets) and [`changes`](Self::changes) read.
     #[inline]
     pub fn prefetch_group(&self, contained: Contained) {
-        if let Some(tile) = self.tile(contained.tile) {
-            tile.prefetch_group(contained);
-        }
+        self.tile(contained.tile).prefetch_group(contained);
     }
 
     /// Starts loading the base list of a set whose group is loaded.
     #[inline]
     pub fn prefetch_base(&self, contained: Contained) {
-        if let Some(tile) = self.tile(contained.tile) {
-            tile.prefetch_base(contained);
-        }
+        self.tile(contained.tile).prefetch_base(contained);
     }
 
     /// Whether this one target contains `p`; false for a target that is not of this index.
@@ -164,9 +143,41 @@ impl<'s> IndexView<'s> {
         self.shapes.shape(target)
     }
 
+    /// A tile by its number; an empty one for a number that is none, as that of [`Contained::NONE`].
     #[inline]
-    pub(super) fn tile(&self, number: u32) -> Option<TileView<'s>> {
-        let block = self.index.tiles.get(number as usize)?;
-        Some(TileView::of(number, block.get(), self.shapes))
+    pub(super) fn tile(&self, number: u32) -> &'s Tile<'s> {
+        self.tiles.get(number as usize).unwrap_or(&EMPTY)
+    }
+}
+
+impl<'s> Start<'s> {
+    /// Starts loading the root entry.
+    #[inline]
+    pub fn prefetch_root(self) {
+        self.tile.prefetch_root(self.slot as usize);
+    }
+
+    /// Starts loading the node entry below the root entry, if there is one.
+    #[inline]
+    pub fn prefetch_node(self, p: PointE7) {
+        if let Some(node) = self.tile.first_node(self.slot as usize, p) {
+            self.tile.prefetch_node(node);
+        }
+    }
+
+    /// The leaf of `p`, which starts here.
+    #[inline]
+    #[must_use]
+    pub fn spot(self, p: PointE7) -> Spot<'s> {
+        let Self { tile, number, slot } = self;
+        Spot { tile, number, leaf: tile.leaf_from(slot as usize, p) }
+    }
+}
+
+impl Spot<'_> {
+    /// Starts loading the leaf.
+    #[inline]
+    pub fn prefetch(self) {
+        self.tile.prefetch_leaf(self.leaf);
     }
 }

@@ -44,7 +44,7 @@ fn what_is_published_is_loaded() {
     // An edit adds a manifest and one block, and what is shared is not verified again.
     assert_eq!(files(dir.path()), 13 + 2);
     let generation = |loaded: &crate::snapshot::load::Loaded| {
-        loaded.view().account(AccountId(1)).unwrap().parts().index.tiles[0].serial()
+        loaded.view().account(AccountId(1)).unwrap().parts().index.tiles.blocks()[0].serial()
     };
     assert_eq!(generation(&first), generation(&second));
     assert_ne!(generation(&first), generation(&store.load(Epoch(2), None).unwrap()));
