@@ -162,6 +162,22 @@ fn polygons_with_holes_and_parts_across_the_antimeridian() {
 }
 
 #[test]
+fn a_polygon_that_overlaps_itself_a_turn_away_counts_once() {
+    let box_of = |west: i64, east: i64, south: i64, north: i64| {
+        [(west, south), (east, south), (east, north), (west, north)]
+            .map(|(lon, lat)| (lon * 10_000_000, lat * 10_000_000))
+            .to_vec()
+    };
+    let shapes = numbered(vec![
+        rings(vec![box_of(170, 190, 0, 10), box_of(-179, -171, -5, 5)]),
+        rings(vec![box_of(-190, 190, 0, 3)]),
+    ]);
+    let grid = (-6..12).flat_map(|lat| (-180..180).map(move |lon| (lat, lon)));
+    let inner = grid.map(|(lat, lon)| at(lat * 10_000_000 + 5_000, lon * 10_000_000 + 7_000));
+    check(&shapes, &inner.chain(telling_points(&shapes)).collect::<Vec<_>>());
+}
+
+#[test]
 fn hundreds_of_identical_and_nearly_identical_fences() {
     let mut shapes: Vec<Shape> =
         (0..100).map(|_| circle(375_000_000, 1_270_000_000, 50.0)).collect();

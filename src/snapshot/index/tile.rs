@@ -74,6 +74,16 @@ struct RootCell {
     base: Vec<Ordinal>,
 }
 
+impl RootCell {
+    /// A target that contains the cell is not undecided as well, a turn away.
+    fn settle(&mut self) {
+        self.base.sort_unstable();
+        self.base.dedup();
+        let base = &self.base;
+        self.undecided.pieces.retain(|piece| base.binary_search(&piece.target).is_err());
+    }
+}
+
 impl Plan {
     fn new(share: Share, cell: Cell) -> Self {
         let mut ids: Vec<u32> = share.parts.iter().map(|part| part.target).collect();
@@ -120,8 +130,7 @@ impl Plan {
         order.sort_unstable();
         for slot in order {
             let Some(mut found) = cells.remove(&slot) else { continue };
-            found.base.sort_unstable();
-            found.base.dedup();
+            found.settle();
             let cell = self.root.cell(slot);
             let entry = splitter.root_cell(cell, &found.undecided, found.base)?;
             splitter.layout.block.root[slot] = entry;

@@ -1,9 +1,10 @@
 //! Checks a block that someone else may have written, once, so that looking up needs no further care.
 //!
 //! It proves that every entry leads down a tree of bounded depth to a leaf whose tests lie within the cells,
-//! that groups and lists lie within their arrays, and that ids ascend. It does not prove that the
-//! answers are right: for that a block is trusted, or signed.
+//! that groups and lists lie within their arrays, and that the ids of each ascend and are named once. It does not
+//! prove that the answers are right: for that a block is trusted, or signed.
 
+use hashbrown::HashMap;
 use rkyv::primitive::ArchivedU32;
 
 use super::block::{
@@ -28,8 +29,12 @@ pub struct BadIndex {
 pub fn verify(block: &ArchivedTileBlock) -> Result<(), BadIndex> {
     verify_ids(block)?;
     verify_root(block)?;
-    let mut nodes = Nodes { block, seen: vec![false; block.nodes.len() / NODE_UNIT] };
-    check_leaf(block, 0)?;
+    let mut nodes = Nodes {
+        block,
+        seen: vec![false; block.nodes.len() / NODE_UNIT],
+        undecided: verify_groups(block)?,
+    };
+    nodes.check_leaf(0)?;
     for (slot, entry) in block.root.iter().enumerate() {
         nodes.check_entry(entry.to_native(), block.root_shift.to_native(), slot)?;
     }
@@ -41,12 +46,20 @@ fn verify_ids(block: &ArchivedTileBlock) -> Result<(), BadIndex> {
     for (what, ids) in
         [("the order of members", &block.members), ("the order of the base", &block.base)]
     {
-        let unsorted = ids.windows(2).position(|pair| pair[0].to_native() >= pair[1].to_native());
-        if let Some(at) = unsorted {
+        if let Some(at) = first_unsorted(ids) {
             return Err(BadIndex { what, at });
         }
     }
-    Ok(())
+    let held = |id: &ArchivedU32| block.base.binary_search_by_key(&id.to_native(), native).is_ok();
+    block
+        .members
+        .iter()
+        .position(held)
+        .map_or(Ok(()), |at| Err(BadIndex { what: "the member, which is in the base too", at }))
+}
+
+fn first_unsorted(ids: &[ArchivedU32]) -> Option<usize> {
+    ids.windows(2).position(|pair| pair[0].to_native() >= pair[1].to_native())
 }
 
 fn verify_root(block: &ArchivedTileBlock) -> Result<(), BadIndex> {
@@ -65,6 +78,8 @@ fn verify_root(block: &ArchivedTileBlock) -> Result<(), BadIndex> {
 struct Nodes<'s> {
     block: &'s ArchivedTileBlock,
     seen: Vec<bool>,
+    /// As [`verify_groups`] gives it.
+    undecided: Vec<u32>,
 }
 
 impl Nodes<'_> {
@@ -73,7 +88,7 @@ impl Nodes<'_> {
     fn check_entry(&mut self, entry: u32, shift: u32, at: usize) -> Result<(), BadIndex> {
         let (kind, offset) = (entry & 3, (entry >> 2) as usize);
         if kind == 0 {
-            return check_leaf(self.block, offset);
+            return self.check_leaf(offset);
         }
         let bad = BadIndex { what: "the node entered", at };
         let Some(below) = shift.checked_sub(fan_bits(kind)) else { return Err(bad) };
@@ -91,25 +106,26 @@ impl Nodes<'_> {
         }
         Ok(())
     }
-}
 
-fn check_leaf(block: &ArchivedTileBlock, unit: usize) -> Result<(), BadIndex> {
-    let at = unit * LEAF_UNIT;
-    let bad = |what| BadIndex { what, at };
-    let leaf = block.cells.get(at..).unwrap_or_default();
-    let Some((head_words, tests)) = leaf.split_at_checked(LEAF_HEAD_WORDS) else {
-        return Err(bad("the leaf"));
-    };
-    let head = LeafHead::unpack(head_words[1].to_native());
-    let undecided =
-        check_group(block, head_words[0].to_native()).ok_or(bad("the group of leaf"))?;
-    if head.circles == LeafHead::WIDE {
-        return Ok(());
+    fn check_leaf(&mut self, unit: usize) -> Result<(), BadIndex> {
+        let at = unit * LEAF_UNIT;
+        let bad = |what| BadIndex { what, at };
+        let leaf = self.block.cells.get(at..).unwrap_or_default();
+        let Some((head_words, tests)) = leaf.split_at_checked(LEAF_HEAD_WORDS) else {
+            return Err(bad("the leaf"));
+        };
+        let head = LeafHead::unpack(head_words[1].to_native());
+        let undecided = self.undecided.get(head_words[0].to_native() as usize);
+        let undecided =
+            *undecided.filter(|count| **count != NO_GROUP).ok_or(bad("the group of leaf"))?;
+        if head.circles == LeafHead::WIDE {
+            return Ok(());
+        }
+        if undecided as usize > MASK_BITS || head.shift > MAX_SHIFT {
+            return Err(bad("the head of leaf"));
+        }
+        check_tests(tests, head).ok_or(bad("the tests of leaf"))
     }
-    if undecided > MASK_BITS || head.shift > MAX_SHIFT {
-        return Err(bad("the head of leaf"));
-    }
-    check_tests(tests, head).ok_or(bad("the tests of leaf"))
 }
 
 fn check_tests(tests: &[ArchivedU32], head: LeafHead) -> Option<()> {
@@ -121,13 +137,46 @@ fn check_tests(tests: &[ArchivedU32], head: LeafHead) -> Option<()> {
     Some(())
 }
 
-/// How many targets a group leaves undecided, if it and its list lie within their arrays.
-fn check_group(block: &ArchivedTileBlock, group: u32) -> Option<usize> {
-    let record = block.groups.get(group as usize..)?;
-    let (list, count) = (record.first()?.to_native(), record.get(1)?.to_native() as usize);
-    record.get(GROUP_HEAD_WORDS..GROUP_HEAD_WORDS.checked_add(count)?)?;
-    let list = block.lists.get(list as usize..)?;
-    let length = list.first()?.to_native() as usize;
-    list.get(1..length.checked_add(1)?)?;
-    Some(count)
+/// Checks lists and groups, each a row of records that follow one another: a group lies within its array, its ids
+/// and those of its list ascend and share nothing. Gives how many targets the group that starts at a word leaves
+/// undecided, [`NO_GROUP`] for a word where none starts.
+fn verify_groups(block: &ArchivedTileBlock) -> Result<Vec<u32>, BadIndex> {
+    let mut lists: HashMap<u32, &[ArchivedU32], foldhash::fast::RandomState> = HashMap::default();
+    let mut at = 0;
+    while at < block.lists.len() {
+        let record = block.lists.get(at..).and_then(|rest| counted(rest, 1));
+        let sound = record.filter(|ids| first_unsorted(ids).is_none());
+        let ids = sound.ok_or(BadIndex { what: "the list", at })?;
+        lists.insert(u32::try_from(at).unwrap_or(u32::MAX), ids);
+        at += 1 + ids.len();
+    }
+    let mut undecided = vec![NO_GROUP; block.groups.len()];
+    let mut at = 0;
+    while at < block.groups.len() {
+        let bad = BadIndex { what: "the group", at };
+        let record = block.groups.get(at..).and_then(|rest| counted(rest, GROUP_HEAD_WORDS));
+        let ids = record.filter(|ids| first_unsorted(ids).is_none()).ok_or(bad.clone())?;
+        let list = block.groups.get(at).and_then(|list| lists.get(&list.to_native()));
+        let list = list.ok_or(bad.clone())?;
+        let listed = |id: &ArchivedU32| list.binary_search_by_key(&id.to_native(), native).is_ok();
+        if ids.iter().any(listed) {
+            return Err(bad);
+        }
+        undecided[at] = u32::try_from(ids.len()).unwrap_or(NO_GROUP - 1);
+        at += GROUP_HEAD_WORDS + ids.len();
+    }
+    Ok(undecided)
+}
+
+/// No group has so many.
+const NO_GROUP: u32 = u32::MAX;
+
+/// The ids of a record: the last word of its head says how many.
+fn counted(record: &[ArchivedU32], head: usize) -> Option<&[ArchivedU32]> {
+    let count = record.get(head - 1)?.to_native() as usize;
+    record.get(head..head.checked_add(count)?)
+}
+
+fn native(id: &ArchivedU32) -> u32 {
+    id.to_native()
 }
