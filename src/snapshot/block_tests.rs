@@ -199,3 +199,16 @@ fn values_that_no_build_writes_are_refused() {
         assert!(standing(epoch, changed_in).is_err(), "epoch {epoch}");
     }
 }
+
+#[test]
+fn blocks_packed_together_are_the_same_and_each_begins_a_line() {
+    let block = |n: usize| private(&vec![u8::try_from(n % 251).unwrap(); 1_000 + n]);
+    let few = PrivateBytes::packed((0..3).map(block).collect()).unwrap();
+    let many = PrivateBytes::packed((0..3_000).map(block).collect()).unwrap();
+    for packed in [few, many] {
+        for (n, bytes) in packed.iter().enumerate() {
+            assert_eq!(bytes[..], block(n)[..]);
+            assert_eq!(bytes.as_ptr().addr() % 64, 0);
+        }
+    }
+}

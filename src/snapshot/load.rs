@@ -3,7 +3,7 @@
 //! Bytes come from a [`store`](super::store), from a build still in memory, or from another node. What an
 //! earlier snapshot of this process already verified is shared, not read again: an edit costs what it touches.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use super::blocks::{
 };
 use super::build::direct_table;
 use super::index::{AtlasBlock, AtlasGrid, GeometryBlock, Index, ShapesBlock, TileBlock, Tiles};
-use super::memory::PrivateBytes;
+use super::memory::{PACK_BYTES, PrivateBytes};
 use super::pages::{Page, Pages};
 use super::parts::{AccountParts, Parts};
 use super::verify::joins;
@@ -73,6 +73,14 @@ pub enum LoadError {
         /// Its name.
         hash: BlockHash,
         /// What went wrong.
+        reason: io::Error,
+    },
+    /// There is no memory for blocks.
+    #[error("{kind} blocks can't be kept in memory: {reason}; give the process more of it")]
+    Memory {
+        /// The kind of block.
+        kind: BlockKind,
+        /// What the system said.
         reason: io::Error,
     },
     /// A block is damaged or hostile.
@@ -328,6 +336,7 @@ where
     Ok(Pages::of(get_all(blocks, row, hashes)?))
 }
 
+/// Blocks by their names. Those that have to be read lie together in memory.
 fn get_all<T>(
     blocks: &mut dyn BlockSource,
     row: &mut Row<T>,
@@ -337,6 +346,24 @@ where
     T: Content,
     T::Archived: Portable + for<'a> CheckBytes<HighValidator<'a, ArchiveError>>,
 {
+    let mut missing: Vec<BlockHash> = hashes.iter().map(|hash| BlockHash(*hash)).collect();
+    let mut seen = HashSet::new();
+    missing.retain(|hash| !row.contains_key(hash) && seen.insert(*hash));
+    let mut missing = missing.into_iter().peekable();
+    while missing.peek().is_some() {
+        let (mut names, mut read, mut len) = (Vec::new(), Vec::new(), 0);
+        while let Some(hash) = missing.next_if(|_| len < PACK_BYTES) {
+            let bytes = read_block::<T>(blocks, hash)?;
+            len += bytes.len();
+            names.push(hash);
+            read.push(bytes);
+        }
+        let refused = |reason| LoadError::Memory { kind: T::KIND, reason };
+        let packed = PrivateBytes::packed(read).map_err(refused)?;
+        for (hash, bytes) in names.into_iter().zip(packed) {
+            row.insert(hash, Arc::new(checked(hash, bytes)?));
+        }
+    }
     hashes.iter().map(|hash| get(blocks, row, *hash)).collect()
 }
 
@@ -349,17 +376,32 @@ where
     T: Content,
     T::Archived: Portable + for<'a> CheckBytes<HighValidator<'a, ArchiveError>>,
 {
-    let (kind, hash) = (T::KIND, BlockHash(hash));
+    let hash = BlockHash(hash);
     if let Some(block) = row.get(&hash) {
         return Ok(Arc::clone(block));
     }
-    let bytes = blocks.read(kind, hash).map_err(|error| LoadError::unread(kind, hash, error))?;
+    let block = Arc::new(checked(hash, read_block::<T>(blocks, hash)?)?);
+    row.insert(hash, Arc::clone(&block));
+    Ok(block)
+}
+
+fn read_block<T: Content>(
+    blocks: &mut dyn BlockSource,
+    hash: BlockHash,
+) -> Result<PrivateBytes, LoadError> {
+    blocks.read(T::KIND, hash).map_err(|error| LoadError::unread(T::KIND, hash, error))
+}
+
+fn checked<T>(hash: BlockHash, bytes: PrivateBytes) -> Result<Verified<T>, LoadError>
+where
+    T: Content,
+    T::Archived: Portable + for<'a> CheckBytes<HighValidator<'a, ArchiveError>>,
+{
+    let kind = T::KIND;
     let block =
         Verified::<T>::check(bytes).map_err(|reason| LoadError::Block { kind, hash, reason })?;
     if block.hash() != hash {
         return Err(LoadError::WrongBlock { kind, expected: hash, found: block.hash() });
     }
-    let block = Arc::new(block);
-    row.insert(hash, Arc::clone(&block));
     Ok(block)
 }
