@@ -93,7 +93,7 @@ pub struct WindowSpec {
 /// A message as the marketer wrote it; codes such as `${store}` are filled in per job.
 #[derive(Clone, PartialEq, Eq, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub struct MessageSpec {
-    /// At most 26 graphemes; an emoji counts 2, a code 0.
+    /// At most 26 graphemes; an emoji counts 2, a code 0. At most [`MAX_TEMPLATE_BYTES`].
     pub title: String,
     /// At most 112 graphemes, counted alike.
     pub body: String,
@@ -104,6 +104,10 @@ pub struct MessageSpec {
     #[serde(default)]
     pub landing_url: Option<String>,
 }
+
+/// How long a title or a body may be in bytes, codes and all: a grapheme may have any number of marks, and codes
+/// count as none. The longest body of 112 graphemes of any living script is far shorter.
+pub const MAX_TEMPLATE_BYTES: usize = 4096;
 
 /// One campaign that is testing or running.
 #[derive(Clone, PartialEq, Debug)]

@@ -35,13 +35,25 @@ impl<'a> Codes<'a> {
     }
 }
 
-/// A template with its codes filled in. What is no code stays as it was written, and a name that happens to
-/// contain a code is not filled again.
+/// A template with its codes filled in, cut at [`MAX_TEXT_BYTES`]. What is no code stays as it was written, and a
+/// name that happens to contain a code is not filled again.
 #[must_use]
 pub fn render(template: &str, codes: Codes<'_>) -> String {
+    let mut rendered = fill(template, codes);
+    let end = (0..=MAX_TEXT_BYTES).rev().find(|&at| rendered.is_char_boundary(at));
+    rendered.truncate(end.unwrap_or_default());
+    rendered
+}
+
+/// No text of a message gets longer: codes stand for names, which may be long, and may stand often. Push services
+/// take 4 KiB for a whole message.
+pub const MAX_TEXT_BYTES: usize = 8 * 1024;
+
+/// Goes on past the limit by one name at most.
+fn fill(template: &str, codes: Codes<'_>) -> String {
     let mut rendered = String::with_capacity(template.len());
     let mut rest = template;
-    while let Some(start) = rest.find("${") {
+    while let Some(start) = rest.find("${").filter(|_| rendered.len() < MAX_TEXT_BYTES) {
         let (before, from_code) = rest.split_at(start);
         rendered.push_str(before);
         let inside = &from_code[2..];

@@ -1,6 +1,6 @@
 //! Codes in messages: known, unknown, broken, nested.
 
-use super::message::{Codes, render};
+use super::message::{Codes, MAX_TEXT_BYTES, render};
 
 const CODES: Codes<'_> = Codes {
     brand: "",
@@ -25,4 +25,17 @@ fn what_is_no_code_stays_and_a_name_is_not_filled_again() {
     assert_eq!(render("${geofence}", CODES), "${store} 옆");
     assert_eq!(render("${a${store}", CODES), "${a성수점");
     assert_eq!(render("", CODES), "");
+}
+
+#[test]
+fn a_text_ends_at_its_limit_between_two_characters() {
+    let long = "가".repeat(1_000);
+    let codes = Codes { store: &long, ..CODES };
+    assert_eq!(render("${store}${store}", codes).len(), 6_000, "short of the limit all is there");
+    let cut = render(&"${store}".repeat(300), codes);
+    assert_eq!(cut.len(), MAX_TEXT_BYTES / 3 * 3);
+    assert!(cut.chars().all(|one| one == '가'));
+    let plain = "a".repeat(MAX_TEXT_BYTES);
+    assert_eq!(render(&plain, CODES), plain);
+    assert_eq!(render(&format!("{plain}b"), CODES), plain);
 }

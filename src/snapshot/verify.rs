@@ -4,16 +4,17 @@
 //! their arrays where it slices, known numbers where it matches. [`joins`] checks what blocks say of each other.
 
 use rkyv::rend::unaligned::{i32_ule, i64_ule, u32_ule, u64_ule};
+use rkyv::string::ArchivedString;
 use rkyv::tuple::ArchivedTuple2;
 
 use super::block::{Content, ContentError};
 use super::blocks::{
     ArchivedAudienceBlock, ArchivedCalendarBlock, ArchivedCampaignRow, ArchivedCampaignsBlock,
     ArchivedConditionRow, ArchivedFrequencyRow, ArchivedIdTable, ArchivedManifest,
-    ArchivedMemberSet, ArchivedPlacesBlock, ArchivedScheduleBlock, ArchivedStanding,
-    ArchivedTargetRow, ArchivedTargetsBlock, ArchivedWatchBlock, ArchivedWindowRow, AudienceBlock,
-    BlockKind, CalendarBlock, CampaignsBlock, Manifest, PlacesBlock, ScheduleBlock, Standing,
-    TargetsBlock, WatchBlock,
+    ArchivedMemberSet, ArchivedMessageRow, ArchivedPlacesBlock, ArchivedScheduleBlock,
+    ArchivedStanding, ArchivedTargetRow, ArchivedTargetsBlock, ArchivedWatchBlock,
+    ArchivedWindowRow, AudienceBlock, BlockKind, CalendarBlock, CampaignsBlock, Manifest,
+    PlacesBlock, ScheduleBlock, Standing, TargetsBlock, WatchBlock,
 };
 use super::build::rules::{MAX_DWELL_S, MAX_PUSH_TTL_S, RESEND_AFTER_S};
 use super::index::ShapeBook;
@@ -22,6 +23,7 @@ use super::index::shapes::POLYGON;
 use super::pages::{Page, Pages};
 use super::parts::AccountParts;
 use super::view::as_index;
+use crate::domain::campaign::MAX_TEMPLATE_BYTES;
 use crate::domain::ids::TargetId;
 
 pub(super) type Checked = Result<(), ContentError>;
@@ -266,6 +268,9 @@ fn campaign_row(at: usize, row: &ArchivedCampaignRow) -> Checked {
     holds(matches!(row.mode, 1 | 2), "rows.mode", at, "1 (testing) or 2 (running)")?;
     holds(row.holdout_pct <= 50, "rows.holdout_pct", at, "0 to 50")?;
     holds(row.messages.len() <= 2, "rows.messages", at, "at most two messages")?;
+    let short = |text: &ArchivedString| text.len() <= MAX_TEMPLATE_BYTES;
+    let short = |message: &ArchivedMessageRow| short(&message.title) && short(&message.body);
+    holds(row.messages.iter().all(short), "rows.messages", at, "texts of at most 4096 bytes")?;
     holds(row.starts_at <= row.ends_at, "rows.ends_at", at, "not before starts_at")?;
     let limited = row.total_limit.as_ref().is_none_or(|limit| *limit != 0);
     let accurate = row.max_accuracy_m.as_ref().is_none_or(|most| *most != 0);

@@ -14,7 +14,8 @@ use jiff::civil::Weekday;
 
 use super::text;
 use crate::domain::campaign::{
-    AccountSpec, AudienceSpec, CampaignSpec, Condition, Frequency, MessageSpec, RunMode, WindowSpec,
+    AccountSpec, AudienceSpec, CampaignSpec, Condition, Frequency, MAX_TEMPLATE_BYTES, MessageSpec,
+    RunMode, WindowSpec,
 };
 use crate::domain::ids::DeviceId;
 use crate::domain::target::{Ring, Shape};
@@ -361,6 +362,12 @@ fn of_message(found: &mut Findings, at: usize, message: &MessageSpec) {
     let blank = title.trim().is_empty() && body.trim().is_empty();
     found.unless(!blank, field("title"), "empty", "a title, a body, or both");
     for (name, template) in [("title", title), ("body", body)] {
+        found.unless(
+            template.len() <= MAX_TEMPLATE_BYTES,
+            field(name),
+            format!("{} bytes", template.len()),
+            "at most 4096 bytes, codes included",
+        );
         if let Some(code) = text::unknown_code(template) {
             found.unless(false, field(name), format!("{code:?}"), text::ALLOWED_CODES);
         }

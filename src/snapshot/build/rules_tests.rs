@@ -76,18 +76,19 @@ fn borders_hold() {
         change(&mut spec);
         of_campaign(&spec, &account(1))
     };
-    let fine: [&dyn Fn(&mut CampaignSpec); 6] = [
+    let fine: [&dyn Fn(&mut CampaignSpec); 7] = [
         &|spec| spec.holdout_pct = 50,
         &|spec| spec.frequency = Frequency::Resend { after_s: 2_592_000 },
         &|spec| spec.condition = Condition::Dwell { dwell_s: 86_400 },
         &|spec| spec.end = spec.start,
         &|spec| (spec.windows[0].start_min, spec.windows[0].end_min) = (1380, 1440),
         &|spec| spec.messages[0].title = "가".repeat(26),
+        &|spec| spec.messages[0].body = "${store}".repeat(512),
     ];
     for change in fine {
         assert_eq!(broken(change), []);
     }
-    let wrong: [&dyn Fn(&mut CampaignSpec); 8] = [
+    let wrong: [&dyn Fn(&mut CampaignSpec); 10] = [
         &|spec| spec.frequency = Frequency::Resend { after_s: 2_592_001 },
         &|spec| spec.condition = Condition::Dwell { dwell_s: 0 },
         &|spec| (spec.windows[0].start_min, spec.windows[0].end_min) = (1390, 1440),
@@ -95,6 +96,8 @@ fn borders_hold() {
         &|spec| spec.targets.clear(),
         &|spec| spec.messages[0].body = "☕".repeat(57),
         &|spec| spec.messages[0] = MessageSpec::default(),
+        &|spec| spec.messages[0].body = "${store}".repeat(513),
+        &|spec| spec.messages[0].title = format!("a{}", "\u{301}".repeat(2_048)),
         &|spec| spec.messages[0].landing_url = Some("https://a b".to_owned()),
     ];
     for change in wrong {
