@@ -135,8 +135,7 @@ impl Publisher {
             Ok(None) => return,
             Err(error) => return self.note(Failure::of_store(&error)),
         };
-        let current = self.slot.pin().map(|pinned| pinned.view().epoch());
-        if current.is_some_and(|current| current >= newest) {
+        if matches!(self.in_force_already(newest), Ok(Some(_))) {
             // Whatever stood above it is gone.
             *self.last_failure() = None;
             return;
@@ -177,11 +176,32 @@ impl Publisher {
         let newest = self.store.latest().map_err(|error| Failure::of_store(&error))?;
         let empty = "the snapshot store is empty; make one with `geofenced snapshot build`";
         let newest = newest.ok_or_else(|| Failure::without_epoch(empty.to_owned()))?;
-        if let Some(current) = self.slot.current().filter(|one| one.view().epoch() >= newest) {
-            let (epoch, hash) = (current.view().epoch(), current.view().hash());
-            return Ok(Reloaded { epoch, hash, unchanged: true });
+        let unchanged = self.in_force_already(newest);
+        let outcome = unchanged.and_then(|same| same.map_or_else(|| self.put_in_force(newest), Ok));
+        outcome.map_err(|reason| self.failure(newest, reason))
+    }
+
+    /// What is in force, if that is the store's newest. A store that lost epochs, or was replaced, would be passed
+    /// over in silence until the next start, which it makes impossible.
+    fn in_force_already(&self, newest: Epoch) -> Result<Option<Reloaded>, String> {
+        let current = self.slot.pin().map(|one| (one.view().epoch(), one.view().hash()));
+        let Some((epoch, hash)) = current.filter(|(epoch, _)| *epoch >= newest) else {
+            return Ok(None);
+        };
+        if epoch > newest {
+            return Err(format!(
+                "the store's newest snapshot is {newest}, behind {epoch}, which is in force: epochs were lost, or \
+                 it is another store; restore it before the daemon is started again"
+            ));
         }
-        self.put_in_force(newest).map_err(|reason| self.failure(newest, reason))
+        let found = self.store.hash(newest).map_err(|error| error.to_string())?;
+        if found == hash {
+            return Ok(Some(Reloaded { epoch, hash, unchanged: true }));
+        }
+        Err(format!(
+            "the store's snapshot {newest} has the hash {found}, and the one in force under this number {hash}: \
+             its file was lost and the number dealt again; restore it before the daemon is started again"
+        ))
     }
 
     fn put_in_force(&self, epoch: Epoch) -> Result<Reloaded, String> {

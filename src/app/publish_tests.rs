@@ -103,6 +103,43 @@ fn a_failed_epoch_is_tried_again_when_its_file_changes_or_somebody_asks() {
 }
 
 #[test]
+fn a_store_that_lost_what_is_in_force_is_a_failure_that_tells() {
+    let bench = Bench::with(2);
+    bench.publisher.start(Epoch(0));
+    let file = |epoch: u64| bench.dir.path().join(format!("epochs/{epoch:020}"));
+    let sound = fs::read(file(2)).unwrap();
+    fs::remove_file(file(2)).unwrap();
+    (0..2).for_each(|_| bench.publisher.poll());
+    assert!(bench.failure().contains("newest snapshot is 1, behind 2"), "{}", bench.failure());
+    // The number is dealt again, to other content.
+    let mut specs = source();
+    specs.campaigns[0].priority = 77;
+    let store = Store::open(bench.dir.path()).unwrap();
+    store.publish(&build(&specs, options(2, None)).unwrap()).unwrap();
+    assert!(bench.publisher.reload().unwrap_err().contains("dealt again"));
+    assert_eq!(bench.current(), Some(2));
+    fs::write(file(2), sound).unwrap();
+    bench.publisher.poll();
+    assert_eq!(bench.failure(), "");
+}
+
+#[test]
+fn a_renewal_heals_what_it_takes_over() {
+    let bench = Bench::with(1);
+    bench.publisher.start(Epoch(0));
+    let store = Store::open(bench.dir.path()).unwrap();
+    for block in store.listing(Epoch(1)).unwrap().blocks {
+        let path = bench.dir.path().join("blocks").join(block.hash.to_string());
+        let mut bytes = fs::read(&path).unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        fs::write(&path, bytes).unwrap();
+    }
+    bench.publisher.renew(VALID_FROM.tomorrow().unwrap()).unwrap();
+    assert_eq!(bench.current(), Some(2));
+    store.load(Epoch(2), None).unwrap();
+}
+
+#[test]
 fn an_empty_store_is_no_failure_until_somebody_asks() {
     let bench = Bench::with(0);
     bench.publisher.start(Epoch(0));

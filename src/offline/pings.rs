@@ -71,6 +71,8 @@ pub struct Recorded<T> {
     pub pings: Vec<T>,
     /// How many were refused, by reason.
     pub rejected: Vec<(RejectReason, u64)>,
+    /// How many good ones stand before each refused row, in file order.
+    refused_after: Vec<u64>,
 }
 
 impl<T> Recorded<T> {
@@ -81,7 +83,14 @@ impl<T> Recorded<T> {
         self.pings.len() as u64 + refused
     }
 
+    /// The row of the file, from 0, that a good one was in.
+    #[must_use]
+    pub fn row_of(&self, place: u64) -> u64 {
+        place + self.refused_after.partition_point(|before| *before <= place) as u64
+    }
+
     fn reject(&mut self, reason: RejectReason) {
+        self.refused_after.push(self.pings.len() as u64);
         match self.rejected.iter_mut().find(|(known, _)| *known == reason) {
             Some((_, count)) => *count += 1,
             None => self.rejected.push((reason, 1)),
@@ -120,7 +129,8 @@ fn read_as<T>(
 ) -> Result<Recorded<T>, PingsError> {
     let mut rows = csv::Reader::from_reader(source);
     let columns = columns(path, &mut rows)?;
-    let mut recorded = Recorded { pings: Vec::new(), rejected: Vec::new() };
+    let mut recorded =
+        Recorded { pings: Vec::new(), rejected: Vec::new(), refused_after: Vec::new() };
     let mut record = ByteRecord::new();
     loop {
         let line = rows.position().line();

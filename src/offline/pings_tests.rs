@@ -48,6 +48,7 @@ fn what_no_device_can_have_is_counted() {
     assert_eq!((read.pings.len(), read.rows()), (1, 4));
     let expected = [(RejectReason::BadCoordinates, 2), (RejectReason::NilDevice, 1)];
     assert_eq!(read.rejected, expected);
+    assert_eq!(read.row_of(0), 3, "the good one is in the fourth row");
 }
 
 #[test]

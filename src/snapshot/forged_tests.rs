@@ -15,7 +15,9 @@ use super::blocks::{
 };
 use super::build::{After, Dealt, Source, build, renew};
 use super::diff::diff;
-use super::load::{BlockSource, Loaded, ReadError, Shelf, assemble};
+use super::index::changes::ChangeScratch;
+use super::index::{Contained, IndexView};
+use super::load::{BlockSource, LoadError, Loaded, ReadError, Shelf, assemble_within};
 use super::memory::PrivateBytes;
 use super::parts::AccountParts;
 use super::samples::{KEY, account, campaign, circle, device, options, source};
@@ -115,11 +117,16 @@ impl Forgery {
     }
 
     fn load(&self) -> Option<Loaded> {
+        self.load_within(u64::MAX).ok()
+    }
+
+    fn load_within(&self, joined_bytes: u64) -> Result<Loaded, LoadError> {
         let (hash, manifest) = encode(&self.manifest).unwrap();
         let standing = Standing { snapshot: hash.0, ..self.standing.clone() };
         let (_, standing) = encode(&standing).unwrap();
         let mut blocks = self;
-        assemble(private(&manifest), private(&standing), &mut blocks, Shelf::default()).ok()
+        let (manifest, standing) = (private(&manifest), private(&standing));
+        assemble_within(manifest, standing, &mut blocks, Shelf::default(), joined_bytes)
     }
 }
 
@@ -164,6 +171,7 @@ fn ask_account(account: AccountView<'_>) {
     }
     let _texts = (account.name(), account.tz_name(), account.apps().count(), account.app(AppId(2)));
     let _limits = (account.daily_cap(), account.monthly_limit(), account.measures_visits());
+    ask_index(account.index());
     let _keys = account.all_keys().map(|(key, _)| key.len()).sum::<usize>();
     for member in [0, 1, u64::MAX, KEY.member(device(900))] {
         let _listed = (account.blacklist_has(member), account.blacklist_has_echo(member));
@@ -178,6 +186,22 @@ fn ask_target(target: TargetView<'_>) {
         [(375_665_000, 1_269_780_000), (-900_000_000, -1_800_000_000), (0, 1_799_999_999)]
     {
         let _distance = target.distance_m(PointE7::new(lat, lon).unwrap());
+    }
+}
+
+fn ask_index(index: IndexView<'_>) {
+    let (mut before, mut targets) = (Contained::NONE, Vec::new());
+    let mut scratch = ChangeScratch::default();
+    for (lat, lon) in (-90..=90).flat_map(|lat| (-180..=180).step_by(30).map(move |lon| (lat, lon)))
+    {
+        let near = PointE7::new(375_665_000 + lat * 1_000, 1_269_780_000 + lon * 500).unwrap();
+        for at in [near, PointE7::new(lat * 10_000_000, lon * 10_000_000).unwrap()] {
+            let now = index.locate(at);
+            index.targets(now, &mut targets);
+            index.changes(before, now, &mut scratch, |_| ());
+            let _count = index.count(now);
+            before = now;
+        }
     }
 }
 
@@ -202,6 +226,22 @@ fn ask_campaign(campaign: CampaignView<'_>) {
     for member in [0, u64::MAX, KEY.member(device(3))] {
         let _whom = (campaign.audience_has(member), campaign.is_test_device(member));
     }
+}
+
+#[test]
+fn accounts_that_name_the_same_blocks_over_and_over_are_refused() {
+    let mut forgery = SOUND.clone();
+    let (entry, stands) = (&SOUND.manifest.accounts[0], &SOUND.standing.accounts[0]);
+    let mut entry = entry.clone();
+    entry.tiles = vec![entry.tiles[0]; 1_000];
+    forgery.manifest.accounts =
+        (1..=50).map(|id| ManifestAccount { id, ..entry.clone() }).collect();
+    forgery.standing.accounts =
+        (1..=50).map(|id| StandingAccount { id, ..stands.clone() }).collect();
+    let one = 1_000 * 128;
+    assert!(forgery.load_within(60 * one).is_ok());
+    let refused = forgery.load_within(40 * one).unwrap_err().to_string();
+    assert!(refused.contains("take more than"), "{refused}");
 }
 
 #[test]

@@ -127,6 +127,15 @@ pub enum LoadError {
         /// What does not fit.
         reason: ContentError,
     },
+    /// The accounts name the same blocks over and over.
+    #[error(
+        "with account {account} its accounts take more than {} bytes to be joined; it is not ours, or its targets must be split over several snapshots",
+        JOINED_BYTES
+    )]
+    TooMuch {
+        /// The account.
+        account: AccountId,
+    },
     /// The standing lacks an account or a campaign.
     #[error("the standing lacks {what} of account {account}")]
     Standing {
@@ -226,7 +235,18 @@ pub(super) fn assemble(
     manifest: PrivateBytes,
     standing: PrivateBytes,
     blocks: &mut dyn BlockSource,
+    shelf: Shelf,
+) -> Result<Loaded, LoadError> {
+    assemble_within(manifest, standing, blocks, shelf, JOINED_BYTES)
+}
+
+/// The same within so many bytes for what is joined.
+pub(super) fn assemble_within(
+    manifest: PrivateBytes,
+    standing: PrivateBytes,
+    blocks: &mut dyn BlockSource,
     mut shelf: Shelf,
+    joined_bytes: u64,
 ) -> Result<Loaded, LoadError> {
     let head = |kind| move |reason| LoadError::Head { kind, reason };
     let manifest = Verified::<Manifest>::check(manifest).map_err(head(BlockKind::Manifest))?;
@@ -236,7 +256,8 @@ pub(super) fn assemble(
         return Err(LoadError::WrongStanding { named, found: manifest.hash() });
     }
     let geometry = get_all(blocks, &mut shelf.geometry, &manifest.get().geometry)?;
-    let mut fetch = Fetch { blocks, shelf: &mut shelf, geometry: geometry.into() };
+    let geometry = geometry.into();
+    let mut fetch = Fetch { blocks, shelf: &mut shelf, geometry, left: joined_bytes };
     let mut accounts = Vec::with_capacity(manifest.get().accounts.len());
     for entry in manifest.get().accounts.iter() {
         let rows = &standing.get().accounts;
@@ -265,7 +286,17 @@ struct Fetch<'a> {
     shelf: &'a mut Shelf,
     /// The polygons that all accounts share.
     geometry: Arc<[Arc<Verified<GeometryBlock>>]>,
+    /// What accounts yet to come may take beside their blocks, bytes.
+    left: u64,
 }
+
+/// What all accounts together may take to be joined, bytes: blocks are read once, however many accounts name them,
+/// but each has a grid of its own, and its rows are held against each other. A hundred accounts of a million targets
+/// take half of it.
+const JOINED_BYTES: u64 = 4 << 30;
+
+/// What the check of a watched target's rows is counted as.
+const ROW_BYTES: u64 = 16;
 
 impl Fetch<'_> {
     fn account(
@@ -275,7 +306,7 @@ impl Fetch<'_> {
     ) -> Result<AccountParts, LoadError> {
         let id = AccountId(entry.id.to_native());
         let joined = |reason| LoadError::Join { account: id, reason };
-        let Fetch { blocks, shelf, geometry } = self;
+        let Fetch { blocks, shelf, geometry, left } = self;
         let campaigns = get(*blocks, &mut shelf.campaigns, entry.campaigns)?;
         let run_since = run_since(id, &campaigns, stands)?;
         let atlas: Arc<Verified<AtlasBlock>> = get(*blocks, &mut shelf.atlases, entry.atlas)?;
@@ -301,6 +332,9 @@ impl Fetch<'_> {
             audiences: get_all(*blocks, &mut shelf.audiences, &entry.audiences)?,
             run_since,
         };
+        let rows: usize = account.watch.iter().map(|page| page.targets.ids.len()).sum();
+        let taken = account.index.len_bytes() as u64 + rows as u64 * ROW_BYTES;
+        *left = left.checked_sub(taken).ok_or(LoadError::TooMuch { account: id })?;
         joins(&account).map_err(joined)?;
         let last = account.targets.iter().last().and_then(TargetsBlock::ends);
         if last.is_some_and(|(_, last)| last >= account.next_target_id) {

@@ -5,10 +5,12 @@
 
 use std::sync::Arc;
 
-use super::block::Verified;
+use rkyv::Portable;
+
+use super::block::{BlockHash, Content, Verified};
 use super::blocks::{
-    AudienceBlock, CalendarBlock, CampaignsBlock, Manifest, ManifestAccount, PlacesBlock,
-    ScheduleBlock, Standing, TargetsBlock, WatchBlock,
+    AudienceBlock, BlockKind, CalendarBlock, CampaignsBlock, Manifest, ManifestAccount,
+    PlacesBlock, ScheduleBlock, Standing, TargetsBlock, WatchBlock,
 };
 use super::index::{AtlasBlock, GeometryBlock, Index, ShapesBlock};
 use super::pages::Pages;
@@ -89,6 +91,25 @@ impl AccountParts {
 }
 
 impl Parts {
+    /// Every block but the two heads, as it lies in memory; shared ones as often as they are named.
+    pub fn blocks(&self) -> impl Iterator<Item = (BlockKind, BlockHash, &[u8])> {
+        let own = self.accounts.iter().flat_map(|account| {
+            let heads = [
+                one(&account.atlas),
+                one(&account.places),
+                one(&account.campaigns),
+                one(&account.calendar),
+                one(&account.schedule),
+            ];
+            let tiles = account.index.tiles.blocks().iter().map(one);
+            let pages = account.shapes.blocks().iter().map(one);
+            let pages = pages.chain(account.targets.blocks().iter().map(one));
+            let pages = pages.chain(account.watch.blocks().iter().map(one));
+            heads.into_iter().chain(tiles).chain(pages).chain(account.audiences.iter().map(one))
+        });
+        self.geometry.iter().map(one).chain(own)
+    }
+
     /// The account's blocks.
     #[must_use]
     pub fn account(&self, id: AccountId) -> Option<&AccountParts> {
@@ -99,4 +120,11 @@ impl Parts {
         let slot = *self.direct.get(usize::try_from(id.0).ok()?)?;
         self.accounts.get(usize::try_from(slot.checked_sub(1)?).ok()?)
     }
+}
+
+fn one<T: Content>(block: &Arc<Verified<T>>) -> (BlockKind, BlockHash, &[u8])
+where
+    T::Archived: Portable,
+{
+    (T::KIND, block.hash(), block.bytes())
 }

@@ -62,7 +62,7 @@ fn raw(
     for (ping, transition) in &figures.transitions {
         let place = usize::try_from(*ping)?;
         lines.write(&json!({
-            "ping": ping,
+            "ping": recorded.row_of(*ping),
             "device": recorded.pings[place].device.to_string(),
             "target": key_of(&source, transition.target),
             "transition": if transition.entered { "enter" } else { "exit" },

@@ -121,7 +121,7 @@ impl Lines {
     }
 }
 
-/// A job or event as a line. `ping` is the number of the ping that caused it, from 0.
+/// A job or event as a line. `ping` is the row of the ping that caused it, from 0, refused ones counted.
 pub(super) fn line(ping: u64, decision: &Decision, account: AccountView<'_>) -> Value {
     let key_of = |target| account.target(target).map(|target| target.key().to_owned());
     match &decision.output {

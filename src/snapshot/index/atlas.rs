@@ -111,6 +111,12 @@ impl AtlasGrid {
         Ok(grid)
     }
 
+    /// What it takes, bytes.
+    #[must_use]
+    pub fn len_bytes(&self) -> usize {
+        size_of_val(&self.dense[..]) + size_of_val(&self.nodes[..])
+    }
+
     /// The tile of a point.
     #[inline]
     #[must_use]

@@ -61,7 +61,7 @@ pub fn encode(target: TargetId, rings: &[Ring]) -> Result<Vec<u32>, TooWide> {
 /// The widest polygon: 400°, which leaves room in 32 bits.
 pub const MAX_WIDTH_E7: i64 = 4_000_000_000;
 
-/// Latitudes beyond a pole hold no point, so cutting them to the range of an `i32` changes no answer.
+/// Latitudes beyond a pole, which no spec may have, are cut to the range of an `i32`.
 fn latitude(e7: i64) -> i32 {
     i32::try_from(e7).unwrap_or(if e7 < 0 { i32::MIN } else { i32::MAX })
 }

@@ -21,6 +21,14 @@ pub struct Index {
     pub tiles: Tiles,
 }
 
+impl Index {
+    /// What it takes beside its blocks, bytes.
+    #[must_use]
+    pub fn len_bytes(&self) -> usize {
+        self.atlas.len_bytes() + size_of_val(self.tiles.heads())
+    }
+}
+
 /// The index of one account, read in place.
 #[derive(Clone, Copy, Debug)]
 pub struct IndexView<'s> {

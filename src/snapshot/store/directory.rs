@@ -1,8 +1,9 @@
 //! The store as a directory: what is there, adding to it, and its limits. [`reading`](super::reading) loads.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use jiff::civil::Date;
 
@@ -11,8 +12,8 @@ use super::files;
 use super::reading::{Blocks, blocks_of};
 use crate::domain::ids::Epoch;
 use crate::snapshot::block::{BlockHash, Verified, check_header};
-use crate::snapshot::blocks::Manifest;
-use crate::snapshot::build::{After, Built, Dealt, Encoded, renew, roll_back};
+use crate::snapshot::blocks::{BlockKind, Manifest};
+use crate::snapshot::build::{After, Built, Dealt, renew, roll_back};
 use crate::snapshot::load::{BlockSource, Loaded};
 use crate::snapshot::memory::PrivateBytes;
 
@@ -112,7 +113,7 @@ impl Store {
             return Err(StoreError::Full { needed, allowed: self.max_bytes });
         }
         for block in built.fresh().iter().chain([built.manifest()]) {
-            self.put(block)?;
+            self.put((block.kind, block.hash), &block.bytes)?;
         }
         let blocks = self.blocks_dir();
         files::sync_directory(&blocks).map_err(at(&blocks))?;
@@ -141,7 +142,7 @@ impl Store {
     }
 
     /// Publishes the newest epoch, which is `newest`, with schedules compiled from `today` on. `None` where they
-    /// are already.
+    /// are already. Blocks that were damaged or lost on disk meanwhile are written again.
     ///
     /// # Errors
     /// When the new one can't be made or written.
@@ -150,6 +151,7 @@ impl Store {
         let epoch = Epoch(view.epoch().0 + 1);
         let after = After { epoch, previous: Some(view), dealt: &Dealt::new() };
         let Some(built) = renew(view, today, after)? else { return Ok(None) };
+        self.heal(newest)?;
         self.publish(&built)?;
         Ok(Some(epoch))
     }
@@ -172,8 +174,14 @@ impl Store {
     pub(super) fn lock(&self) -> Result<File, StoreError> {
         let path = self.dir.join("lock");
         let file = File::options().create(true).append(true).open(&path).map_err(at(&path))?;
-        file.lock().map_err(at(&path))?;
-        Ok(file)
+        for _ in 0..LOCK_TRIES {
+            match file.try_lock() {
+                Ok(()) => return Ok(file),
+                Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_EVERY),
+                Err(TryLockError::Error(reason)) => return Err(StoreError::Io { path, reason }),
+            }
+        }
+        Err(StoreError::Locked { path })
     }
 
     pub(super) fn max_bytes(&self) -> u64 {
@@ -212,14 +220,28 @@ impl Store {
         }
     }
 
+    fn heal(&self, loaded: &Loaded) -> Result<(), StoreError> {
+        let _lock = self.lock()?;
+        let mut blocks = loaded.view().parts().blocks();
+        blocks.try_for_each(|(kind, hash, bytes)| self.put((kind, hash), bytes))
+    }
+
     /// Writes a block, unless it is there and sound: a damaged one is healed by writing it again.
-    fn put(&self, block: &Encoded) -> Result<(), StoreError> {
-        let path = self.block_path(block.hash);
-        let there = Blocks::of(self).read(block.kind, block.hash).ok();
-        let sound = there.is_some_and(|bytes| check_header(&bytes, block.kind) == Ok(block.hash));
+    fn put(&self, (kind, hash): (BlockKind, BlockHash), bytes: &[u8]) -> Result<(), StoreError> {
+        let path = self.block_path(hash);
+        let there = Blocks::of(self).read(kind, hash).ok();
+        let sound = there.is_some_and(|bytes| check_header(&bytes, kind) == Ok(hash));
         if sound {
             return Ok(());
         }
-        files::write(&path, &block.bytes).map_err(at(&path))
+        if path.is_dir() {
+            return Err(StoreError::InTheWay { path });
+        }
+        files::write(&path, bytes).map_err(at(&path))
     }
 }
+
+/// How long the lock of a store is waited for, 25 s: longer than a large snapshot takes to be written, and less than
+/// the `drain_s` within which a daemon ends, whoever was stopped with the lock in its hands.
+const LOCK_TRIES: u32 = 500;
+const LOCK_EVERY: Duration = Duration::from_millis(50);

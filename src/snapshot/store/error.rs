@@ -86,6 +86,20 @@ pub enum StoreError {
         /// Its name.
         hash: BlockHash,
     },
+    /// Another process keeps the store to itself.
+    #[error(
+        "{path} is held by another process for 25 s now; end that one, or try again when it has"
+    )]
+    Locked {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A directory has the name of a block.
+    #[error("{path} is a directory where a block has to be; remove it and try again")]
+    InTheWay {
+        /// The directory.
+        path: PathBuf,
+    },
     /// A rollback can't be built.
     #[error(transparent)]
     Build(#[from] BuildError),

@@ -124,6 +124,14 @@ impl Store {
         Ok(is_made_for(manifest.get(), key))
     }
 
+    /// The content hash of an epoch, as its file names it.
+    ///
+    /// # Errors
+    /// When there is no such epoch, or its file is damaged.
+    pub fn hash(&self, epoch: Epoch) -> Result<SnapshotHash, StoreError> {
+        Ok(SnapshotHash(self.standing(epoch)?.get().snapshot))
+    }
+
     /// When an epoch's file was written; tells a file from another that takes its place.
     #[must_use]
     pub fn written_at(&self, epoch: Epoch) -> Option<SystemTime> {
