@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use geofenced::engine::raw::RawEngine;
 use geofenced::offline::raw::{RawIndex, RawRun, run_raw};
 use support::baseline::{Baseline, Counts};
+use support::rules::Rules;
 use support::sets::{NAMES, Set, read};
 
 /// The time this thread has had on a processor, so that a busy machine does not count; the time of day where
@@ -69,10 +70,24 @@ fn measure(set: &Set) {
     println!("{}: index {} MB, built in {build:.2?}", set.name, index.len_bytes() >> 20);
     println!("  hits {} enters {} exits {}", counts.hits, counts.enters, counts.exits);
     println!("  ours: {:.0} pings/s cold, {:.0} warm", rates.of(cold), rates.of(warm));
+    ruled(set, passes, &rates, cold);
     if std::env::var_os("NO_BASELINE").is_none() {
         let found = baseline(set, passes, &rates, (cold, warm));
         assert_eq!(found, [counts.hits, counts.enters, counts.exits], "the baseline agrees");
     }
+}
+
+/// All rules and campaigns on the same pings, cold, beside the raw evaluation.
+fn ruled(set: &Set, passes: usize, rates: &Rates, raw: Duration) {
+    let rules = Rules::new(set);
+    let counts = rules.pass();
+    let time = median(|| {
+        for _ in 0..passes {
+            std::hint::black_box(rules.pass());
+        }
+    });
+    let part = raw.as_secs_f64() / time.as_secs_f64();
+    println!("  all rules: {:.0} pings/s, {part:.2} of raw; {} jobs", rates.of(time), counts.jobs);
 }
 
 /// Small sets are run over and over.

@@ -247,6 +247,7 @@ fn offline(daemon: &Daemon, loaded: &Loaded, fixes: &[Fix]) -> Jobs {
         app: APP,
         shards: 1,
         batch: 1000,
+        keep: true,
     };
     let simulated = simulate(simulation, fixes, || Duration::ZERO, |_| {});
     let mut jobs = Jobs::new();

@@ -241,6 +241,7 @@ impl Input {
             app: self.app,
             shards: 2,
             batch: 1000,
+            keep: true,
         };
         let bar = bar(share.len(), "foretelling");
         let simulated = simulate(simulation, share, now, |done| bar.inc(done));

@@ -34,6 +34,8 @@ pub struct Simulation<'a> {
     pub shards: usize,
     /// Fixes taken together: those of one partition are one input.
     pub batch: usize,
+    /// Whether to keep the decisions; else they are made and dropped.
+    pub keep: bool,
 }
 
 /// What came of it.
@@ -43,7 +45,7 @@ pub struct Simulated {
     pub counts: Counts,
     /// Time of the evaluation alone.
     pub evaluate: Duration,
-    /// Jobs and events, in the order of the fixes that caused them.
+    /// Jobs and events, where kept, in the order of the fixes that caused them.
     pub decisions: Vec<(u64, Decision)>,
 }
 
@@ -166,7 +168,11 @@ impl<'a> Shard<'a> {
             partition.step(&input, view, &mut self.out);
         }
         self.out.wants.clear();
-        self.keep_decisions(&places);
+        if self.simulation.keep {
+            self.keep_decisions(&places);
+        } else {
+            self.out.decisions.clear();
+        }
         fixes.clear();
         places.clear();
         self.waiting[at] = (fixes, places);

@@ -69,6 +69,7 @@ fn run(source: &Source, fixes: &[Fix], shards: usize, batch: usize) -> Simulated
         app: AppId(1),
         shards,
         batch,
+        keep: true,
     };
     simulate(simulation, fixes, || Duration::ZERO, |_| {})
 }
@@ -129,6 +130,7 @@ fn a_panic_of_a_thread_is_not_swallowed() {
         app: AppId(1),
         shards: 2,
         batch: 1,
+        keep: true,
     };
     simulate(simulation, &fixes(), || Duration::ZERO, |_| panic!("the screen is gone"));
 }

@@ -124,6 +124,7 @@ fn with_rules(
     let options = BuildOptions { epoch: Epoch(1), valid_from, key: &key, previous: None };
     let loaded: Loaded = build(&source, options)?.load_in_memory()?;
     let account = account_of(loaded.view(), args.account)?;
+    let mut lines = Lines::open(args.out.as_deref())?;
     let simulation = Simulation {
         view: loaded.view(),
         key,
@@ -132,8 +133,8 @@ fn with_rules(
         app: app_of(account, args.app)?,
         shards: args.shards.into(),
         batch: args.batch as usize,
+        keep: lines.wanted(),
     };
-    let mut lines = Lines::open(args.out.as_deref())?;
     let bar = bar(recorded.pings.len(), "evaluating");
     let simulated = simulate(simulation, &recorded.pings, now, |done| bar.inc(done));
     bar.finish_and_clear();

@@ -1,0 +1,119 @@
+//! The same pings through all rules, with 200 campaigns: fence i belongs to campaign i mod 200, once a day.
+
+use geofenced::domain::campaign::{
+    AccountSpec, AppSpec, AudienceSpec, CampaignSpec, Condition, Frequency, MessageSpec, RunMode,
+    WindowSpec,
+};
+use geofenced::domain::fix::Fix;
+use geofenced::domain::ids::{AccountId, AppId, CampaignId, Epoch, TargetId};
+use geofenced::domain::lots::InstallationKey;
+use geofenced::domain::policy::Policy;
+use geofenced::domain::target::{Shape, TargetSpec};
+use geofenced::engine::Counts;
+use geofenced::offline::pings::read_fixes;
+use geofenced::offline::simulate::{Simulation, simulate};
+use geofenced::snapshot::build::{BuildOptions, Source, build};
+use geofenced::snapshot::load::Loaded;
+use jiff::civil::{Date, Weekday};
+use jiff::tz::TimeZone;
+
+use super::sets::{Set, paths};
+
+const ACCOUNT: AccountId = AccountId(1);
+const APP: AppId = AppId(1);
+const CAMPAIGNS: u32 = 200;
+const KEY: InstallationKey = InstallationKey([7; 32]);
+
+/// A snapshot of the set's fences under the campaigns, and the set's fixes.
+pub(crate) struct Rules {
+    loaded: Loaded,
+    fixes: Vec<Fix>,
+}
+
+impl Rules {
+    pub(crate) fn new(set: &Set) -> Self {
+        let fixes = read_fixes(&paths(set.name).1).expect("was read before").pings;
+        let from = fixes.iter().map(|fix| fix.fixed_at.0).min().unwrap_or(0);
+        let from = jiff::Timestamp::from_millisecond(from).expect("an instant");
+        let valid_from = TimeZone::UTC.to_datetime(from).date().yesterday().expect("a day");
+        let options = BuildOptions { epoch: Epoch(1), valid_from, key: &KEY, previous: None };
+        let built = build(&source(&set.targets, valid_from), options).expect("builds");
+        Self { loaded: built.load_in_memory().expect("loads"), fixes }
+    }
+
+    /// One pass over all fixes, from an empty table of devices.
+    pub(crate) fn pass(&self) -> Counts {
+        let simulation = Simulation {
+            view: self.loaded.view(),
+            key: KEY,
+            policy: Policy { devices_per_partition: 1 << 16, ..Policy::default() },
+            account: ACCOUNT,
+            app: APP,
+            shards: 1,
+            batch: 1024,
+            keep: false,
+        };
+        simulate(simulation, &self.fixes, std::time::Duration::default, |_| ()).counts
+    }
+}
+
+fn source(targets: &[(TargetId, Shape)], start: Date) -> Source {
+    let app =
+        AppSpec { id: APP, package: "com.example".to_owned(), platform: "android".to_owned() };
+    let spec = |(id, shape): &(TargetId, Shape)| TargetSpec {
+        id: TargetId(id.0 + 1),
+        account: ACCOUNT,
+        key: id.to_string(),
+        name: format!("fence {id}"),
+        place: None,
+        shape: shape.clone(),
+    };
+    Source {
+        accounts: vec![AccountSpec {
+            apps: vec![app],
+            time_zone: "Asia/Seoul".to_owned(),
+            measure_visits: false,
+            ..AccountSpec::measuring(ACCOUNT)
+        }],
+        targets: targets.iter().map(spec).collect(),
+        campaigns: (0..CAMPAIGNS).map(|nth| campaign(nth, targets, start)).collect(),
+    }
+}
+
+fn campaign(nth: u32, targets: &[(TargetId, Shape)], start: Date) -> CampaignSpec {
+    let weekdays = vec![
+        Weekday::Monday,
+        Weekday::Tuesday,
+        Weekday::Wednesday,
+        Weekday::Thursday,
+        Weekday::Friday,
+        Weekday::Saturday,
+        Weekday::Sunday,
+    ];
+    let own = targets.iter().filter(|(id, _)| id.0 % CAMPAIGNS == nth);
+    let message =
+        MessageSpec { title: "t".to_owned(), body: "b".to_owned(), ..MessageSpec::default() };
+    CampaignSpec {
+        id: CampaignId(nth + 1),
+        account: ACCOUNT,
+        name: format!("campaign {nth}"),
+        client_code: String::new(),
+        mode: RunMode::Running,
+        apps: vec![APP],
+        audience: AudienceSpec::All,
+        test_devices: Vec::new(),
+        blacklist: true,
+        targets: own.map(|(id, _)| TargetId(id.0 + 1)).collect(),
+        condition: Condition::Enter,
+        start,
+        end: start.checked_add(jiff::Span::new().days(300)).expect("a day"),
+        windows: vec![WindowSpec { weekdays, start_min: 0, end_min: 24 * 60 }],
+        frequency: Frequency::OncePerDay,
+        priority: 0,
+        holdout_pct: 0,
+        total_limit: None,
+        max_accuracy_m: None,
+        push_ttl_s: 600,
+        messages: vec![message],
+    }
+}
