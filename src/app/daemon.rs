@@ -3,7 +3,7 @@
 //! Start: keys, outbox, checkpoints and log (recovered), clock, snapshot, shards, intake, admin. End: the stages
 //! of [`shutdown`](crate::shutdown), in the direction of the flow.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
@@ -49,6 +49,7 @@ use crate::snapshot::store::Store;
 use crate::telemetry::sampler::{Metrics, keep_up};
 use crate::telemetry::{process, systemd};
 
+use super::passed::{Passed, or_bound};
 use super::publish::Publisher;
 use super::recover::recover;
 use super::retention::Needs;
@@ -98,11 +99,11 @@ struct Ground {
 }
 
 impl Daemon {
-    /// Starts every part.
+    /// Starts every part, on the sockets that were passed.
     ///
     /// # Errors
     /// The first part that cannot start, and why.
-    pub fn start(config: &Config) -> anyhow::Result<Self> {
+    pub fn start(config: &Config, passed: Passed) -> anyhow::Result<Self> {
         let data = &config.daemon.data_dir;
         make_dirs(data)?;
         let shards = config.shard.shards_on(processors());
@@ -147,7 +148,7 @@ impl Daemon {
 
         let intake = Arc::new(router.clone());
         let (quic, switch) = start_quic(
-            config,
+            (config, passed.quic),
             &runtime,
             (&identity, keys),
             (Arc::clone(&authority), Arc::clone(&intake), Arc::clone(&intake_figures)),
@@ -159,7 +160,7 @@ impl Daemon {
             .clock(clock);
         let http_intake = HttpIntake::new(intake, intake_figures);
         let queue = QueueService::new(outbox.clone(), keyring);
-        let http = start_http(config, admin, queue, http_intake, &shutdown)?;
+        let http = start_http((config, passed.http), admin, queue, http_intake, &shutdown)?;
         Ok(Self {
             quic,
             http,
@@ -377,7 +378,7 @@ fn keep_histograms_up(
 }
 
 fn start_http(
-    config: &Config,
+    (config, passed): (&Config, Option<TcpListener>),
     admin: Admin,
     queue: QueueService,
     intake: HttpIntake<Router>,
@@ -388,8 +389,7 @@ fn start_http(
         .mount(Scope::Queue, poll, queue::routes(Arc::new(queue)))
         .mount(Scope::Ingest, config.admin.request_limit(), http::routes(intake))
         .into_router();
-    let listener = TcpListener::bind(config.admin.listen)
-        .with_context(|| format!("admin.listen {}", config.admin.listen))?;
+    let listener = or_bound(passed, ("admin.listen", config.admin.listen), TcpListener::bind)?;
     let addr = listener.local_addr()?;
     let member = shutdown.join(Stage::Admin, "admin");
     crate::admin::server::spawn(config.admin.clone(), listener, routes, member)?;
@@ -410,7 +410,7 @@ fn start_publisher(
 }
 
 fn start_quic(
-    config: &Config,
+    (config, passed): (&Config, Option<UdpSocket>),
     runtime: &tokio::runtime::Runtime,
     (identity, keys): (&ServerIdentity, LastingKeys),
     (authority, intake, figures): (Arc<Authority>, Arc<Router>, Arc<IngestFigures>),
@@ -420,8 +420,9 @@ fn start_quic(
     let router = Arc::clone(&intake);
     let config = config.ingest.clone();
     let parts = EndpointParts { config, keys, authority, intake, figures, stop };
+    let socket = or_bound(passed, ("ingest.listen", parts.config.listen), UdpSocket::bind)?;
     let _inside = runtime.enter();
-    let endpoint = Endpoint::bind(parts, identity)?;
+    let endpoint = Endpoint::on(socket, parts, identity)?;
     let (addr, switch) = (endpoint.local_addr()?, endpoint.identity_switch());
     let mut member = shutdown.join(Stage::Intake, "quic");
     runtime.spawn(async move {

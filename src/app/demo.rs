@@ -28,6 +28,7 @@ use crate::snapshot::source::{FileNames, TargetDirectory, compose, parse_campaig
 use crate::snapshot::store::Store;
 
 use super::daemon::Daemon;
+use super::passed::Passed;
 use super::walkers::Walkers;
 
 const FENCES: &[u8] = include_bytes!("../../configs/demo/fences.geojson");
@@ -82,7 +83,7 @@ impl DemoArgs {
                 ("GEOFENCED__ADMIN__LISTEN", "127.0.0.1:0"),
             ],
         )?;
-        let daemon = Daemon::start(&config)?;
+        let daemon = Daemon::start(&config, Passed::default())?;
         writeln!(out, "QUIC   {}   (pings, protocol geofenced/1)", daemon.quic)?;
         writeln!(
             out,

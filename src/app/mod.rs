@@ -1,12 +1,13 @@
 //! The parts, built and joined by bounded hand-offs.
 //!
-//! [`daemon`] is the order in which they start and end; [`recover`] brings the partitions to where the last run
+//! [`daemon`] is the order in which they start and end, on its own sockets or on those that were [`passed`]; [`recover`] brings the partitions to where the last run
 //! left them; [`publish`] puts snapshots in force, [`watch`] looks after them and removes those that are no
 //! longer needed ([`retention`]); [`samplers`] shows the parts' counters to telemetry, and [`vitals`] to
 //! `/readyz` and systemd how they are; [`serve`] waits for signals; [`failure`] says why a command ended badly.
 //! [`demo`] plays the whole way with simulated devices ([`walkers`]).
 
 pub mod daemon;
+pub mod passed;
 mod recover;
 mod publish;
 mod retention;

@@ -11,15 +11,18 @@ use crate::telemetry::logging::{self, LogFilter};
 use crate::telemetry::systemd;
 
 use super::daemon::Daemon;
+use super::passed::Passed;
 
 /// Runs until SIGTERM or SIGINT, then drains. SIGHUP reads config, tokens and snapshots again.
 ///
 /// # Errors
 /// What kept the daemon from starting or from ending cleanly.
 pub fn serve(file: Option<&Path>) -> anyhow::Result<()> {
+    // First of all, while there is one thread.
+    let passed = Passed::from_env()?;
     let config = Config::load(file)?;
     let filter = logging::start(&config.telemetry)?;
-    let daemon = Daemon::start(&config)?;
+    let daemon = Daemon::start(&config, passed)?;
     // Before anybody is told that it serves: who sends a signal at once is heard, too.
     let signals = daemon.block_on(async { Signals::listen() })?;
     tracing::info!(quic = %daemon.quic, http = %daemon.http, "the daemon serves");

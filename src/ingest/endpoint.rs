@@ -24,7 +24,7 @@ use crate::wire::limits::FrameLimits;
 /// Longest wait, at the end, for close frames to reach the clients.
 const CLOSING: Duration = Duration::from_secs(1);
 
-/// A bound socket. [`serve`](Self::serve) lets gateways in.
+/// A bound socket with QUIC on it. [`serve`](Self::serve) lets gateways in.
 pub struct Endpoint<I> {
     quic: quinn::Endpoint,
     shared: Arc<Shared<I>>,
@@ -58,20 +58,21 @@ pub(super) struct Shared<I> {
 }
 
 impl<I: Intake> Endpoint<I> {
-    /// Binds the socket. Must be called within a tokio runtime.
+    /// Takes a bound socket. Must be called within a tokio runtime.
     ///
     /// # Errors
     /// [`IngestError`]
-    pub fn bind(parts: EndpointParts<I>, identity: &ServerIdentity) -> Result<Self, IngestError> {
+    pub fn on(
+        socket: UdpSocket,
+        parts: EndpointParts<I>,
+        identity: &ServerIdentity,
+    ) -> Result<Self, IngestError> {
         let EndpointParts { config, keys, authority, intake, figures, stop } = parts;
         config.check().first().map_err(IngestError::Config)?;
         let server = server_config(&config, identity)?;
-        let listen = config.listen;
-        let failed = |reason| IngestError::Bind { listen, reason };
-        let socket = UdpSocket::bind(listen).map_err(failed)?;
         let runtime = Arc::new(quinn::TokioRuntime);
         let quic = quinn::Endpoint::new(endpoint_config(&keys), Some(server), socket, runtime)
-            .map_err(failed)?;
+            .map_err(IngestError::Socket)?;
         let admission = Admission::new(&config);
         let limits = config.frame_limits();
         let shared = Shared { config, limits, intake, authority, admission, figures, stop };
@@ -192,12 +193,7 @@ pub enum IngestError {
     /// The TLS library lacks what QUIC begins with.
     #[error("the TLS library has no AES-128-GCM suite, which QUIC begins with")]
     Suite,
-    /// The address is taken or not ours.
-    #[error("cannot listen on {listen}: {reason}; change ingest.listen")]
-    Bind {
-        /// The address.
-        listen: SocketAddr,
-        /// What the system said.
-        reason: io::Error,
-    },
+    /// The socket can't be read or written by the runtime.
+    #[error("the QUIC socket can't be used: {0}")]
+    Socket(io::Error),
 }

@@ -1,6 +1,6 @@
 //! The real endpoint on a port of its own, its clients, and what tests ask of them.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -68,7 +68,8 @@ impl Daemon {
             figures: Arc::clone(&figures),
             stop: stopped,
         };
-        let endpoint = Endpoint::bind(parts, &identity).unwrap();
+        let socket = UdpSocket::bind(parts.config.listen).unwrap();
+        let endpoint = Endpoint::on(socket, parts, &identity).unwrap();
         let address = endpoint.local_addr().unwrap();
         let switch = endpoint.identity_switch();
         let task = tokio::spawn(endpoint.serve());

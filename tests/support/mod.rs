@@ -9,7 +9,7 @@
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -58,13 +58,31 @@ pub(crate) struct Daemon {
     pub(crate) child: Child,
     tokens: Vec<(Scope, String)>,
     overrides: Vec<(String, String)>,
+    launch: Launch,
     /// Removed when the daemon is dropped.
     _home: tempfile::TempDir,
+}
+
+/// What begins the daemon's process: given the file of its log, the command that becomes `geofenced serve`.
+pub(crate) type Launch = Box<dyn Fn(&Path) -> Command + Send + Sync>;
+
+/// The program itself, its errors into the log.
+fn plainly(log: &Path) -> Command {
+    let log = File::options().create(true).append(true).open(log).unwrap();
+    let mut command = Command::new(PROGRAM);
+    command.arg("serve").stderr(log);
+    command
 }
 
 impl Daemon {
     /// Starts one. `overrides` are variables such as `("GEOFENCED__POLICY__CLOCK", "fixes")`.
     pub(crate) fn start(overrides: &[(&str, &str)]) -> Self {
+        Self::start_by(Box::new(plainly), overrides)
+            .unwrap_or_else(|log| panic!("the daemon did not start:\n{log}"))
+    }
+
+    /// Starts one in another way; gives its log if it ends before it serves.
+    pub(crate) fn start_by(launch: Launch, overrides: &[(&str, &str)]) -> Result<Self, String> {
         let home = tempfile::tempdir().unwrap();
         let data_dir = home.path().join("data");
         std::fs::create_dir(&data_dir).unwrap();
@@ -74,8 +92,8 @@ impl Daemon {
         let overrides: Vec<(String, String)> =
             overrides.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let (child, quic, http) = spawn(&data_dir, &overrides, any, any);
-        Self { quic, http, data_dir, child, tokens, overrides, _home: home }
+        let (child, quic, http) = try_spawn(&launch, &data_dir, &overrides, [any; 2])?;
+        Ok(Self { quic, http, data_dir, child, tokens, overrides, launch, _home: home })
     }
 
     /// Ends it without a warning, as a crash would.
@@ -104,7 +122,8 @@ impl Daemon {
 
     /// The same, where it may refuse; gives its log then.
     pub(crate) fn try_restart(&mut self) -> Result<(), String> {
-        let started = try_spawn(&self.data_dir, &self.overrides, self.quic, self.http)?;
+        let there = [self.quic, self.http];
+        let started = try_spawn(&self.launch, &self.data_dir, &self.overrides, there)?;
         (self.child, self.quic, self.http) = started;
         Ok(())
     }
@@ -255,16 +274,11 @@ pub(crate) fn source(fences: &[u8], campaigns: &[u8], directory: TargetDirectory
     compose(names, fences, file, directory).unwrap()
 }
 
-fn make_token(data_dir: &std::path::Path, name: &str, scope: Scope) -> String {
+fn make_token(data_dir: &Path, name: &str, scope: Scope) -> String {
     make_token_of(data_dir, ACCOUNT, name, scope)
 }
 
-fn make_token_of(
-    data_dir: &std::path::Path,
-    account: AccountId,
-    name: &str,
-    scope: Scope,
-) -> String {
+fn make_token_of(data_dir: &Path, account: AccountId, name: &str, scope: Scope) -> String {
     let wanted = NewToken { name, account, apps: Apps::All, scopes: &[scope] };
     let book = data_dir.join("tokens.json");
     let made = Book::change(&book, |book| wanted.add_to(book, jiff::Timestamp::UNIX_EPOCH));
@@ -278,40 +292,28 @@ pub(crate) fn metric_of(page: &str, name: &str) -> u64 {
     values.map(|rest| rest.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum()
 }
 
-fn spawn(
-    data_dir: &std::path::Path,
-    overrides: &[(String, String)],
-    quic: SocketAddr,
-    http: SocketAddr,
-) -> (Child, SocketAddr, SocketAddr) {
-    try_spawn(data_dir, overrides, quic, http)
-        .unwrap_or_else(|log| panic!("the daemon did not start:\n{log}"))
-}
-
 /// Starts the process and waits until it says where it serves; gives its log if it ends before.
 fn try_spawn(
-    data_dir: &std::path::Path,
+    launch: &Launch,
+    data_dir: &Path,
     overrides: &[(String, String)],
-    quic: SocketAddr,
-    http: SocketAddr,
+    [quic, http]: [SocketAddr; 2],
 ) -> Result<(Child, SocketAddr, SocketAddr), String> {
-    let log = File::options().create(true).append(true).open(data_dir.join("stderr.log")).unwrap();
-    let mut child = Command::new(PROGRAM)
-        .arg("serve")
+    let log = data_dir.join("stderr.log");
+    let mut child = launch(&log)
         .env("GEOFENCED__DAEMON__DATA_DIR", data_dir)
         .env("GEOFENCED__INGEST__LISTEN", quic.to_string())
         .env("GEOFENCED__ADMIN__LISTEN", http.to_string())
         .env("GEOFENCED__JOURNAL__KEEP_RECORDING_BYTES", (1u64 << 40).to_string())
         .envs(overrides.iter().map(|(key, value)| (key, value)))
         .stdout(Stdio::piped())
-        .stderr(log)
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let Some((quic, http)) = lines.by_ref().map_while(Result::ok).find_map(|line| ready(&line))
     else {
         let _reaped = child.wait();
-        return Err(std::fs::read_to_string(data_dir.join("stderr.log")).unwrap_or_default());
+        return Err(std::fs::read_to_string(log).unwrap_or_default());
     };
     // Whatever else it prints must find a reader.
     std::thread::spawn(move || lines.for_each(drop));
