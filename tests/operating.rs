@@ -22,7 +22,7 @@ const CAMPAIGNS: &[u8] = br#"{"accounts": [{"id": 1, "name": "Test", "time_zone"
       "frequency": "once_per_period", "messages": [{"title": "Hello", "body": "Welcome"}]}]}"#;
 
 #[test]
-fn systemd_hears_that_the_daemon_is_ready_alive_and_stopping() {
+fn systemd_hears_that_the_daemon_is_ready_alive_reloading_and_stopping() {
     let home = tempfile::tempdir().expect("a directory");
     let path = home.path().join("notify");
     let systemd = UnixDatagram::bind(&path).expect("binds");
@@ -45,6 +45,8 @@ fn systemd_hears_that_the_daemon_is_ready_alive_and_stopping() {
     };
     hear("READY=1");
     (0..5).for_each(|_| hear("WATCHDOG=1"));
+    daemon.signal("HUP");
+    ["RELOADING=1", "READY=1", "WATCHDOG=1"].into_iter().for_each(hear);
     assert!(daemon.sigterm().success());
     hear("STOPPING=1");
 }

@@ -43,11 +43,7 @@ impl Watched {
     }
 
     fn vitals(&self) -> Vitals {
-        let mut vitals = Vitals::default();
-        for (shard, figures) in self.shards.iter().enumerate() {
-            let figures = Arc::clone(figures);
-            vitals.watch(format!("shard {shard}"), move || figures.pulse.read());
-        }
+        let mut vitals = vitals_of(&self.shards);
         let journal = Weak::clone(&self.journal);
         vitals.watch("journal writer", move || {
             journal.upgrade().map_or(0, |journal| journal.figures().pulse.read())
@@ -70,6 +66,17 @@ impl Watched {
             outbox_full: self.outbox.is_full(),
         }
     }
+}
+
+/// The pulse of every shard: one that stands still at its work keeps the watchdog's word back, however well the
+/// others go on.
+pub(super) fn vitals_of(shards: &[Arc<ShardFigures>]) -> Vitals {
+    let mut vitals = Vitals::default();
+    for (shard, figures) in shards.iter().enumerate() {
+        let figures = Arc::clone(figures);
+        vitals.watch(format!("shard {shard}"), move || figures.pulse.read());
+    }
+    vitals
 }
 
 /// What the table of conditions looks at.

@@ -1,7 +1,11 @@
-//! The table of conditions: each falls out for its own cause and no other, and says what to do.
+//! The table of conditions: each falls out for its own cause and no other, and says what to do. And the watchdog's look,
+//! which no shard escapes.
 
-use super::vitals::{CONDITIONS, Standing};
+use std::sync::Arc;
+
+use super::vitals::{CONDITIONS, Standing, vitals_of};
 use crate::outbox::OutboxError;
+use crate::shard::figures::ShardFigures;
 
 /// The conditions that do not hold, with their reasons.
 fn missing(now: &Standing) -> Vec<(&'static str, String)> {
@@ -42,5 +46,24 @@ fn each_falls_out_for_its_own_cause_and_says_why() {
         assert_eq!(found.len(), 1, "{name}: {found:?}");
         assert_eq!(found[0].0, name);
         assert!(found[0].1.contains(says), "{found:?}");
+    }
+}
+
+#[test]
+fn one_shard_that_stands_still_is_enough_whichever_it_is() {
+    const SHARDS: usize = 5;
+    for stalled in 0..SHARDS {
+        let shards: Vec<_> = (0..SHARDS).map(|_| Arc::new(ShardFigures::default())).collect();
+        let mut vitals = vitals_of(&shards);
+        // Everybody takes something up; afterwards one is not done with it and the others go on or have no work.
+        shards.iter().for_each(|shard| shard.pulse.works());
+        assert_eq!(vitals.look(), Ok(()));
+        for (number, shard) in shards.iter().enumerate().filter(|(number, _)| *number != stalled) {
+            shard.pulse.rests();
+            (0..number % 2).for_each(|_| shard.pulse.works());
+        }
+        assert_eq!(vitals.look(), Err(format!("shard {stalled}")));
+        shards[stalled].pulse.rests();
+        assert_eq!(vitals.look().err().unwrap_or_default().find(&format!("shard {stalled}")), None);
     }
 }
