@@ -199,7 +199,7 @@ fn no_fault_hides_another() {
         "outbox.consumer_ttl_s is \"-5\"; allowed is 60 to 315360000 (s)".to_owned(),
         "admin.header_s is 0; allowed is 1 to 600 (s)".to_owned(),
         "admin.request_s is 0; allowed is 1 to 600 (s)".to_owned(),
-        "telemetry.log_format is \"yaml\"; allowed is `text` or `json`".to_owned(),
+        "telemetry.log_format is \"yaml\"; allowed is `text`, `json`, `journald`".to_owned(),
         "telemetry.upkeep_s is 0; allowed is 1 to 60 (s)".to_owned(),
     ] {
         assert!(told.contains(&expected), "{expected:?} is not among {told:#?}");

@@ -1,4 +1,5 @@
-//! Logs on standard error, as text for people or JSON for machines; the level can change while running.
+//! Logs on standard error, as text for people or JSON for machines, or straight to journald; the level can change while
+//! running.
 //!
 //! Levels follow what an operator must do: error act, warn look, info a change of state, debug per connection,
 //! and nothing per ping. Device ids are never logged.
@@ -17,7 +18,7 @@ use crate::domain::knobs::BadKnobs;
 pub struct TelemetryConfig {
     /// Which messages: a level, or `target=level` pairs with commas between. Default `info`. Reloadable.
     pub log_filter: String,
-    /// Text for people or JSON for machines. Default `text`.
+    /// Text for people, JSON for machines, or fields for journald. Default `text`.
     pub log_format: LogFormat,
     /// How often histograms fold their samples away, whether or not anybody scrapes. Default 5 s; 1 to 60.
     pub upkeep_s: u32,
@@ -32,6 +33,9 @@ pub enum LogFormat {
     Text,
     /// One JSON object a line.
     Json,
+    /// An entry of the machine's journal, with its priority, and each value a field of its own. Nothing is written to
+    /// standard error then.
+    Journald,
 }
 
 impl Default for TelemetryConfig {
@@ -76,6 +80,12 @@ pub enum LoggingError {
     /// A second subscriber was about to be installed.
     #[error("logging was started twice in one process")]
     Twice,
+    /// There is no journal to write to.
+    #[error(
+        "telemetry.log_format is \"journald\", and journald can't be reached ({0}); write \"text\" or \
+         \"json\", or run under systemd"
+    )]
+    NoJournal(std::io::Error),
 }
 
 /// The running log's filter. `app` keeps it and passes a reloaded config's filter on.
@@ -98,7 +108,7 @@ impl LogFilter {
 /// Starts the process's log. Once, by `main`.
 ///
 /// # Errors
-/// [`LoggingError`] for a bad filter or a second start.
+/// [`LoggingError`] for a bad filter, a second start, or a journal that can't be reached.
 pub fn start(config: &TelemetryConfig) -> Result<LogFilter, LoggingError> {
     let (filter, handle) = reload::Layer::new(parse(&config.log_filter)?);
     let lines: Box<dyn Layer<_> + Send + Sync> = match config.log_format {
@@ -107,6 +117,10 @@ pub fn start(config: &TelemetryConfig) -> Result<LogFilter, LoggingError> {
         }
         LogFormat::Json => {
             Box::new(fmt::layer().json().flatten_event(true).with_writer(std::io::stderr))
+        }
+        // Our values come as `F_NAME=`, beside the fields that the journal knows itself, such as `CODE_FILE`.
+        LogFormat::Journald => {
+            Box::new(tracing_journald::layer().map_err(LoggingError::NoJournal)?)
         }
     };
     let subscriber = Registry::default().with(filter).with(lines);

@@ -1,6 +1,6 @@
 //! What the telemetry section accepts.
 
-use super::logging::TelemetryConfig;
+use super::logging::{self, LogFormat, LoggingError, TelemetryConfig};
 
 #[test]
 fn filters_are_levels_or_pairs() {
@@ -24,4 +24,17 @@ fn a_bad_filter_is_named_with_what_is_allowed() {
 fn upkeep_has_bounds() {
     let config = TelemetryConfig { upkeep_s: 0, ..Default::default() };
     assert_eq!(config.check().first().unwrap_err().key, "upkeep_s");
+}
+
+#[test]
+fn without_a_journal_the_start_says_what_to_write() {
+    let config = TelemetryConfig { log_format: LogFormat::Journald, ..Default::default() };
+    let started = logging::start(&config);
+    if std::path::Path::new("/run/systemd/journal/socket").exists() {
+        assert!(started.is_ok() || matches!(started, Err(LoggingError::Twice)));
+        return;
+    }
+    let said = started.err().map(|error| error.to_string()).unwrap_or_default();
+    assert!(said.contains("journald can't be reached"), "{said}");
+    assert!(said.contains(r#"write "text" or "json""#), "{said}");
 }
