@@ -10,6 +10,7 @@ use std::time::Duration;
 use clap::{CommandFactory, Parser, Subcommand};
 use geofenced::app::demo::DemoArgs;
 use geofenced::app::failure;
+use geofenced::app::papers::PaperCommand;
 use geofenced::auth::command::TokenCommand;
 use geofenced::clock::{self, Clock};
 use geofenced::config::CheckCommand;
@@ -56,8 +57,8 @@ enum Command {
     Queue(QueueCommand),
     /// Take recorded pings, or a daemon's own journal, through the engine again
     Replay(Box<ReplayArgs>),
-    /// Print a completion script for a shell, for example: geofenced completions bash
-    Completions { shell: clap_complete::Shell },
+    #[command(flatten)]
+    Papers(PaperCommand),
 }
 
 impl Command {
@@ -79,10 +80,7 @@ impl Command {
             Self::Replay(args) => {
                 args.run(|| Duration::from_nanos(clock::process_ns())).map_err(failure::of_replay)
             }
-            Self::Completions { shell } => {
-                clap_complete::generate(shell, &mut Cli::command(), "geofenced", &mut stdout());
-                Ok(())
-            }
+            Self::Papers(command) => Ok(command.run(&mut Cli::command(), &mut stdout())?),
         }
     }
 }

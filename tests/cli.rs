@@ -102,6 +102,27 @@ fn exit_codes_tell_failures_from_mistakes() {
 }
 
 #[test]
+fn every_command_has_a_manual_page_and_completions() {
+    let files = Files::new();
+    let dir = files.named("man/man1");
+    assert_eq!(code(&["man", &dir]), 0);
+    for (page, says) in [
+        ("geofenced.1", "Exit codes"),
+        ("geofenced-serve.1", "GEOFENCED_CONFIG"),
+        ("geofenced-snapshot-build.1", "fences"),
+        ("geofenced-token-create.1", "scope"),
+    ] {
+        let page = std::fs::read_to_string(Path::new(&dir).join(page)).unwrap();
+        assert!(page.contains(says), "{page}");
+    }
+    for shell in ["bash", "zsh", "fish"] {
+        let script = geofenced(&["completions", shell]).stdout;
+        assert!(String::from_utf8_lossy(&script).contains("check-config"), "{shell}");
+    }
+    assert_eq!(code(&["man", &files.write("a-file", "")]), 1);
+}
+
+#[test]
 fn a_replay_of_pings_counts_every_row() {
     let files = Files::new();
     let fences = files.write("fences.geojson", FENCES);

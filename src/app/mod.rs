@@ -3,7 +3,8 @@
 //! [`daemon`] is the order in which they start and end, on its own sockets or on those that were [`passed`]; [`recover`] brings the partitions to where the last run
 //! left them; [`publish`] puts snapshots in force, [`watch`] looks after them and removes those that are no
 //! longer needed ([`retention`]); [`samplers`] shows the parts' counters to telemetry, and [`vitals`] to
-//! `/readyz` and systemd how they are; [`serve`] waits for signals; [`failure`] says why a command ended badly.
+//! `/readyz` and systemd how they are; [`serve`] waits for signals; [`failure`] says why a command ended badly;
+//! [`papers`] are what packages ship beside the program.
 //! [`demo`] plays the whole way with simulated devices ([`walkers`]).
 
 pub mod daemon;
@@ -16,6 +17,7 @@ mod samplers;
 mod vitals;
 pub mod serve;
 pub mod failure;
+pub mod papers;
 pub mod demo;
 mod walkers;
 
