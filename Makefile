@@ -14,6 +14,10 @@ HOST = $(shell rustc -vV | sed -n 's/host: //p')
 UNSAFE_TESTS := snapshot:: engine::raw shard::
 VALGRIND_TESTS := snapshot::slot_tests snapshot::golden_tests snapshot::block_tests::a_ snapshot::block_tests::every engine::raw_tests
 
+PROGRAM := target/release/geofenced
+PAPERS := target/papers
+
+PROMTOOL := target/promtool
 VENV := target/venv
 PYTHON_NEEDS := $(wildcard docs/examples/requirements.txt)
 CRASH_TESTS := $(patsubst tests/%.rs,--test %,$(wildcard tests/crash*.rs))
@@ -24,7 +28,7 @@ FUZZ_TARGETS := $(patsubst fuzz/fuzz_targets/%.rs,%,$(wildcard fuzz/fuzz_targets
 SETS := target/sets
 SETS_FROM := $(wildcard ../shared/data/gen/gen.rs)
 
-.PHONY: help demo test lint exactness bench torture fuzz hostile asan valgrind deny tools python sets
+.PHONY: help demo test lint exactness bench torture fuzz hostile asan valgrind deny man deb tools promtool python sets
 
 help: ## This list
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -32,7 +36,7 @@ help: ## This list
 demo: ## A daemon with simulated devices; prints jobs as they fire
 	cargo run --release --locked -- demo
 
-test: tools python $(if $(SETS_FROM),$(SETS)/w1/done $(SETS)/w2/done) ## Everything that must hold, on real sockets and files
+test: tools promtool python $(if $(SETS_FROM),$(SETS)/w1/done $(SETS)/w2/done) ## Everything that must hold, on real sockets and files
 	export GEOFENCED_PYTHON="$(CURDIR)/$(VENV)/bin/python"; \
 	if cargo nextest --version >/dev/null 2>&1; then \
 		cargo nextest run --workspace --locked --no-fail-fast; \
@@ -86,17 +90,45 @@ deny: ## Licences, bans and sources of the dependencies; known advisories where 
 	if cargo deny fetch db; then cargo deny check advisories; \
 	else echo "the advisory database can't be had here: advisories were not checked"; fi
 
-# A C compiler for the crates that are C inside, curl for the README's paste, and the toolchain's own components.
+# Made by the program itself.
+man: ## Manual pages and completions, in target/papers
+	cargo build --release --locked --bin geofenced
+	rm -rf $(PAPERS)
+	$(PROGRAM) man $(PAPERS)/man
+	for shell in bash zsh fish; do $(PROGRAM) completions $$shell >$(PAPERS)/geofenced.$$shell; done
+
+deb: man ## The Debian package, in target/debian
+	cargo deb --version >/dev/null 2>&1 || cargo install --locked cargo-deb
+	cargo deb --no-build --locked
+
+# A C compiler for the crates that are C inside, curl for the README's paste, systemd-analyze for the units, and the
+# toolchain's own components.
 tools:
 	@command -v cc >/dev/null || { echo "a C compiler is needed: apt-get install gcc"; exit 1; }
-	@command -v curl >/dev/null || { \
-		echo "installing curl"; \
+	@missing=; \
+	command -v curl >/dev/null || missing="curl"; \
+	command -v systemd-analyze >/dev/null || missing="$$missing systemd"; \
+	[ -z "$$missing" ] || { \
+		echo "installing $$missing"; \
 		as_root=$$([ "$$(id -u)" = 0 ] || echo sudo); \
 		$$as_root apt-get update -q; \
-		$$as_root apt-get install -qy --no-install-recommends curl; \
+		$$as_root apt-get install -qy --no-install-recommends $$missing; \
 	}
 	@cargo fmt --version >/dev/null 2>&1 || rustup component add rustfmt
 	@cargo clippy --version >/dev/null 2>&1 || rustup component add clippy
+
+# Debian ships promtool with the server, which would start with its installation: it is unpacked, not installed.
+promtool:
+	@command -v promtool >/dev/null || [ -x $(PROMTOOL)/usr/bin/promtool ] || { \
+		echo "unpacking promtool"; \
+		as_root=$$([ "$$(id -u)" = 0 ] || echo sudo); \
+		$$as_root apt-get update -q; \
+		mkdir -p $(PROMTOOL); \
+		cd $(PROMTOOL); \
+		apt-get download -q prometheus; \
+		dpkg-deb -x prometheus_*.deb .; \
+		rm prometheus_*.deb; \
+	}
 
 # The second implementation of the protocol runs in an environment of its own.
 python: $(if $(PYTHON_NEEDS),$(VENV)/ready)

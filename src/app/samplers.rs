@@ -111,6 +111,7 @@ pub(super) fn stores(metrics: &Metrics, journal: Arc<Journal>, outbox: Outbox) {
         }
         scrape.total(&table::OUTBOX_EXPIRED, figures.expired.load(Ordering::Relaxed));
         scrape.gauge(&table::OUTBOX_BYTES, figures.held_bytes.load(Ordering::Relaxed));
+        scrape.gauge(&table::OUTBOX_MAX_BYTES, outbox.max_bytes());
         let dropped = figures.consumers_dropped.load(Ordering::Relaxed);
         scrape.total(&table::CONSUMERS_DROPPED, dropped);
     });

@@ -148,6 +148,12 @@ impl Outbox {
         self.shared.is_full.load(Ordering::Acquire)
     }
 
+    /// Bytes of records at which it is full.
+    #[must_use]
+    pub fn max_bytes(&self) -> u64 {
+        self.shared.config.outbox_max_bytes
+    }
+
     /// Why the outbox takes nothing more, if so.
     #[must_use]
     pub fn ended(&self) -> Option<OutboxError> {

@@ -149,6 +149,8 @@ table! {
         "Jobs that a consumer got as expired because they were too late.";
     OUTBOX_BYTES = "geofenced_outbox_bytes", Gauge, Bytes, [],
         "Bytes of records that the outbox holds.";
+    OUTBOX_MAX_BYTES = "geofenced_outbox_max_bytes", Gauge, Bytes, [],
+        "Bytes of records at which the outbox is full and intake stops: outbox.outbox_max_bytes.";
     CONSUMERS_DROPPED = "geofenced_queue_consumers_dropped_total", Counter, Count, [],
         "Consumers dropped because they were idle for consumer_ttl_s.";
 

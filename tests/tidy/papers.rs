@@ -67,7 +67,11 @@ fn the_papers_are_there() {
         "docs/decisions/README.md",
         "README.ko.md",
         "configs/geofenced.toml",
+        "configs/prometheus/prometheus.yml",
+        "configs/prometheus/alerts.yml",
+        "configs/grafana/geofenced.json",
         "systemd/geofenced.service",
+        "Dockerfile",
     ];
     let missing = papers.iter().filter(|paper| text(paper).trim().is_empty());
     fail(&missing.map(|paper| format!("{paper} is missing or empty")).collect::<Vec<_>>());
