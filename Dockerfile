@@ -8,7 +8,7 @@ RUN cargo build --release --locked --bin geofenced
 
 FROM debian:bookworm-slim
 # A user without a name elsewhere, who owns the data and nothing else.
-RUN useradd --system --uid 10001 --user-group --no-create-home --home-dir /var/lib/geofenced geofenced \
+RUN useradd --uid 10001 --user-group --no-create-home --home-dir /var/lib/geofenced --shell /usr/sbin/nologin geofenced \
     && install -d -o geofenced -g geofenced -m 700 /var/lib/geofenced
 COPY --from=build /src/target/release/geofenced /usr/bin/geofenced
 COPY configs/geofenced.toml /etc/geofenced/geofenced.toml

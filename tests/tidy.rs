@@ -300,7 +300,10 @@ fn nothing_is_left_undone() {
         concat!("unimpl", "emented!"),
         concat!("to", "do!("),
     ];
-    let endings = [".rs", ".md", ".toml", ".yaml", ".py", ".service", "Makefile", "run"];
+    let endings = [
+        ".rs", ".md", ".toml", ".yaml", ".yml", ".json", ".py", ".service", ".socket", "Makefile",
+        "run",
+    ];
     let folders = ["src", "tests", "benches", "loadtest", "docs", "configs", "systemd", ".ci"];
     let mut wrong = Vec::new();
     for source in folders.iter().flat_map(|folder| files(folder, &endings)) {
