@@ -137,7 +137,7 @@ impl Daemon {
             shards: figures,
         };
         watched.conditions(&readiness);
-        watched.signs_of_life(&runtime);
+        watched.signs_of_life(&runtime, config.shard.tick());
         samplers::shards(&metrics, watched.shards, router.clone());
         samplers::intake(&metrics, Arc::clone(&intake_figures));
         samplers::stores(&metrics, Arc::clone(&journal), outbox.clone());

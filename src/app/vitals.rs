@@ -4,6 +4,7 @@
 //! late finds it gone, and says so, and keeps no file open.
 
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use crate::admin::readiness::Readiness;
 use crate::clock::Clock;
@@ -33,17 +34,18 @@ impl Watched {
         }
     }
 
-    /// Gives systemd signs of life, if it waits for any, while every thread that must not hang moves.
-    pub(super) fn signs_of_life(&self, runtime: &tokio::runtime::Runtime) {
+    /// Gives systemd signs of life, if it waits for any, while every thread that must not hang moves. Shards wake
+    /// every `tick`.
+    pub(super) fn signs_of_life(&self, runtime: &tokio::runtime::Runtime, tick: Duration) {
         if let Some(period) = systemd::watchdog_period() {
-            let mut vitals = self.vitals();
+            let mut vitals = self.vitals(Vitals::every(period, tick));
             let member = self.shutdown.join(Stage::Admin, "watchdog");
             runtime.spawn(systemd::watchdog(period, move || vitals.look(), member));
         }
     }
 
-    fn vitals(&self) -> Vitals {
-        let mut vitals = vitals_of(&self.shards);
+    fn vitals(&self, mut vitals: Vitals) -> Vitals {
+        watch_shards(&mut vitals, &self.shards);
         let journal = Weak::clone(&self.journal);
         vitals.watch("journal writer", move || {
             journal.upgrade().map_or(0, |journal| journal.figures().pulse.read())
@@ -68,15 +70,13 @@ impl Watched {
     }
 }
 
-/// The pulse of every shard: one that stands still at its work keeps the watchdog's word back, however well the
-/// others go on.
-pub(super) fn vitals_of(shards: &[Arc<ShardFigures>]) -> Vitals {
-    let mut vitals = Vitals::default();
+/// Looks at the pulse of every shard: one that stands still at its work, or does not wake for its tick, keeps the
+/// watchdog's word back, however well the others go on.
+pub(super) fn watch_shards(vitals: &mut Vitals, shards: &[Arc<ShardFigures>]) {
     for (shard, figures) in shards.iter().enumerate() {
         let figures = Arc::clone(figures);
         vitals.watch(format!("shard {shard}"), move || figures.pulse.read());
     }
-    vitals
 }
 
 /// What the table of conditions looks at.

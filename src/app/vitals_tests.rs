@@ -2,10 +2,12 @@
 //! which no shard escapes.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::vitals::{CONDITIONS, Standing, vitals_of};
+use super::vitals::{CONDITIONS, Standing, watch_shards};
 use crate::outbox::OutboxError;
 use crate::shard::figures::ShardFigures;
+use crate::telemetry::pulse::{Pulse, Vitals};
 
 /// The conditions that do not hold, with their reasons.
 fn missing(now: &Standing) -> Vec<(&'static str, String)> {
@@ -53,17 +55,22 @@ fn each_falls_out_for_its_own_cause_and_says_why() {
 fn one_shard_that_stands_still_is_enough_whichever_it_is() {
     const SHARDS: usize = 5;
     for stalled in 0..SHARDS {
-        let shards: Vec<_> = (0..SHARDS).map(|_| Arc::new(ShardFigures::default())).collect();
-        let mut vitals = vitals_of(&shards);
-        // Everybody takes something up; afterwards one is not done with it and the others go on or have no work.
-        shards.iter().for_each(|shard| shard.pulse.works());
-        assert_eq!(vitals.look(), Ok(()));
-        for (number, shard) in shards.iter().enumerate().filter(|(number, _)| *number != stalled) {
-            shard.pulse.rests();
-            (0..number % 2).for_each(|_| shard.pulse.works());
+        for stands_still in [Pulse::works, Pulse::naps] {
+            let shards: Vec<_> = (0..SHARDS).map(|_| Arc::new(ShardFigures::default())).collect();
+            let mut vitals = Vitals::every(Duration::from_secs(15), Duration::from_millis(100));
+            watch_shards(&mut vitals, &shards);
+            shards.iter().for_each(|shard| stands_still(&shard.pulse));
+            assert_eq!(vitals.look(), Ok(()));
+            let others = shards.iter().enumerate().filter(|(number, _)| *number != stalled);
+            // Busy, idle or waiting for the disk: they go on.
+            for (way, (_, shard)) in
+                [Pulse::works, Pulse::naps, Pulse::rests].iter().cycle().zip(others)
+            {
+                way(&shard.pulse);
+            }
+            assert_eq!(vitals.look(), Err(format!("shard {stalled}")));
+            shards.iter().for_each(|shard| shard.pulse.works());
+            assert_eq!(vitals.look(), Ok(()));
         }
-        assert_eq!(vitals.look(), Err(format!("shard {stalled}")));
-        shards[stalled].pulse.rests();
-        assert_eq!(vitals.look().err().unwrap_or_default().find(&format!("shard {stalled}")), None);
     }
 }

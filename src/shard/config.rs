@@ -1,5 +1,7 @@
 //! The shards' knobs.
 
+use std::time::Duration;
+
 use crate::domain::knobs::BadKnobs;
 
 /// The shards' knobs. Each is in the unit its name ends in.
@@ -47,6 +49,12 @@ impl ShardConfig {
         bad.within("tick_ms", self.tick_ms, (1, 10_000), "ms");
         bad.within("checkpoint_every_s", self.checkpoint_every_s, (1, 86_400), "s");
         bad
+    }
+
+    /// How long an idle shard waits at most.
+    #[must_use]
+    pub fn tick(&self) -> Duration {
+        Duration::from_millis(u64::from(self.tick_ms))
     }
 
     /// How many shards to start on a machine with `processors`.

@@ -135,7 +135,8 @@ impl Worker {
         self.publish_figures();
         loop {
             let ending = member.is_asked();
-            self.rest();
+            // It wakes for the next tick, whether or not anything comes.
+            self.parts.figures.pulse.naps();
             let may_step = self.gather(ending);
             self.parts.figures.pulse.works();
             let idle = self.parcels.is_empty();
@@ -172,7 +173,7 @@ impl Worker {
         ended
     }
 
-    /// From here on it waits: who lets it wait has a pulse of its own.
+    /// It has ended, and will not move again.
     fn rest(&self) {
         self.parts.figures.pulse.rests();
     }
@@ -184,7 +185,7 @@ impl Worker {
         let pause = if ending || !self.leases.is_empty() {
             Duration::from_millis(1)
         } else {
-            Duration::from_millis(u64::from(self.parts.config.tick_ms))
+            self.parts.config.tick()
         };
         if !may_take {
             let _quiet = self.synced.recv_timeout(pause);

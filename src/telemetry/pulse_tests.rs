@@ -1,11 +1,15 @@
 //! Who rests is alive, who moves is alive, who stands still at work is not.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::pulse::{Pulse, Vitals};
 
 fn watched(names: &[&str]) -> (Vitals, Vec<Arc<Pulse>>) {
-    let mut vitals = Vitals::default();
+    watched_by(Vitals::default(), names)
+}
+
+fn watched_by(mut vitals: Vitals, names: &[&str]) -> (Vitals, Vec<Arc<Pulse>>) {
     let pulses = names.iter().map(|name| {
         let pulse = Arc::new(Pulse::default());
         let read = Arc::clone(&pulse);
@@ -50,4 +54,27 @@ fn who_stands_still_at_work_is_named_until_it_moves() {
     pulses[1].works();
     pulses[2].rests();
     assert_eq!(vitals.look(), Ok(()));
+}
+
+#[test]
+fn who_sleeps_through_its_alarm_is_named_until_it_wakes() {
+    let looks = Vitals::every(Duration::from_secs(15), Duration::from_millis(100));
+    let (mut vitals, pulses) = watched_by(looks, &["shard 0", "shard 1"]);
+    for _ in 0..3 {
+        pulses.iter().for_each(|pulse| pulse.naps());
+        assert_eq!(vitals.look(), Ok(()), "each nap is a new one");
+    }
+    pulses[0].naps();
+    assert_eq!(vitals.look(), Err("shard 1".to_owned()));
+    pulses[0].works();
+    pulses[1].works();
+    assert_eq!(vitals.look(), Ok(()));
+}
+
+#[test]
+fn looks_closer_than_two_naps_let_everybody_sleep() {
+    let looks = Vitals::every(Duration::from_millis(200), Duration::from_millis(100));
+    let (mut vitals, pulses) = watched_by(looks, &["shard 0"]);
+    pulses[0].naps();
+    assert_eq!((vitals.look(), vitals.look()), (Ok(()), Ok(())));
 }

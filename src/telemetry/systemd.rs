@@ -44,6 +44,8 @@ pub async fn watchdog(
     mut member: Member,
 ) {
     let mut ticks = tokio::time::interval(period);
+    // After a stop of the whole machine two looks at once would find that nobody has moved.
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             _ = ticks.tick() => {}
