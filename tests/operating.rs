@@ -1,15 +1,21 @@
 //! The daemon as an operator meets it, on the real binary: word to systemd, readiness while it drains, and what a
 //! SIGHUP takes up or leaves.
+#![allow(clippy::panic, reason = "a test ends at the first surprise")]
 
 mod support;
 
 use std::os::unix::net::UnixDatagram;
+use std::path::PathBuf;
+use std::sync::mpsc;
 use std::time::Duration;
 
 use geofenced::auth::grant::Scope;
 use geofenced::sink::http_client::HttpClient;
 use hyper::Method;
 use jiff::civil::date;
+use nix::sys::ptrace;
+use nix::sys::wait::{WaitPidFlag, waitpid};
+use nix::unistd::Pid;
 use serde_json::Value;
 
 use support::{Daemon, PATIENCE};
@@ -21,34 +27,86 @@ const CAMPAIGNS: &[u8] = br#"{"accounts": [{"id": 1, "name": "Test", "time_zone"
       "windows": [{"days": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"], "start": "00:00", "end": "24:00"}],
       "frequency": "once_per_period", "messages": [{"title": "Hello", "body": "Welcome"}]}]}"#;
 
+/// Systemd's end of the socket that daemons notify.
+struct Systemd {
+    home: tempfile::TempDir,
+    heard: mpsc::Receiver<String>,
+}
+
+impl Systemd {
+    fn listens() -> Self {
+        let home = tempfile::tempdir().expect("a directory");
+        let socket = UnixDatagram::bind(home.path().join("notify")).expect("binds");
+        // Read to the end, as systemd does: a socket that is full would hold the daemon up.
+        let (said, heard) = mpsc::sync_channel(4096);
+        std::thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            while let Ok(len) = socket.recv(&mut bytes) {
+                let words = String::from_utf8_lossy(&bytes[..len]).into_owned();
+                words.lines().for_each(|word| drop(said.send(word.to_owned())));
+            }
+        });
+        Self { home, heard }
+    }
+
+    /// Starts a daemon that is watched by it.
+    fn starts(&self, watchdog_us: &str, more: &[(&str, &str)]) -> Daemon {
+        let socket = self.home.path().join("notify");
+        let told =
+            [("NOTIFY_SOCKET", socket.to_str().expect("UTF-8")), ("WATCHDOG_USEC", watchdog_us)];
+        Daemon::start(&[&told, more].concat())
+    }
+
+    /// Waits until the daemon says so.
+    fn hears(&self, wanted: &str) {
+        let next = || self.heard.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("no {wanted}"));
+        while next() != wanted {}
+    }
+}
+
 #[test]
 fn systemd_hears_that_the_daemon_is_ready_alive_reloading_and_stopping() {
-    let home = tempfile::tempdir().expect("a directory");
-    let path = home.path().join("notify");
-    let systemd = UnixDatagram::bind(&path).expect("binds");
-    // Read to the end, as systemd does: a socket that is full would hold the daemon up.
-    let (said, heard) = std::sync::mpsc::sync_channel(4096);
-    std::thread::spawn(move || {
-        let mut bytes = [0; 4096];
-        while let Ok(len) = systemd.recv(&mut bytes) {
-            let words = String::from_utf8_lossy(&bytes[..len]).into_owned();
-            words.lines().for_each(|word| drop(said.send(word.to_owned())));
-        }
-    });
-    let mut daemon = Daemon::start(&[
-        ("NOTIFY_SOCKET", path.to_str().expect("UTF-8")),
-        ("WATCHDOG_USEC", "200000"),
-    ]);
-    let hear = |wanted: &str| {
-        let next = || heard.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("no {wanted}"));
-        while next() != wanted {}
-    };
-    hear("READY=1");
-    (0..5).for_each(|_| hear("WATCHDOG=1"));
+    let systemd = Systemd::listens();
+    let mut daemon = systemd.starts("200000", &[]);
+    systemd.hears("READY=1");
+    (0..5).for_each(|_| systemd.hears("WATCHDOG=1"));
     daemon.signal("HUP");
-    ["RELOADING=1", "READY=1", "WATCHDOG=1"].into_iter().for_each(hear);
+    ["RELOADING=1", "READY=1", "WATCHDOG=1"].into_iter().for_each(|word| systemd.hears(word));
     assert!(daemon.sigterm().success());
-    hear("STOPPING=1");
+    systemd.hears("STOPPING=1");
+}
+
+/// Each shard's thread in turn is stopped as a debugger would, and the others go on.
+#[tokio::test]
+async fn the_watchdogs_word_stays_out_while_any_one_shard_stands_still() {
+    const SHARDS: usize = 3;
+    let systemd = Systemd::listens();
+    let daemon = systemd.starts("1000000", &[("GEOFENCED__SHARD__SHARDS", "3"), QUIET_RESERVE]);
+    for shard in 0..SHARDS {
+        systemd.hears("WATCHDOG=1");
+        let thread = thread_of(&daemon, &format!("shard-{shard}"));
+        ptrace::seize(thread, ptrace::Options::empty()).expect("a child may be traced");
+        ptrace::interrupt(thread).expect("it is seized");
+        waitpid(thread, Some(WaitPidFlag::__WALL)).expect("it stops");
+        daemon.log_says(&format!(r#"hung="shard {shard}""#)).await;
+        while systemd.heard.try_recv().is_ok() {}
+        let silence = systemd.heard.recv_timeout(Duration::from_secs(2));
+        assert_eq!(silence, Err(mpsc::RecvTimeoutError::Timeout), "shard {shard} stands still");
+        ptrace::detach(thread, None).expect("it is seized");
+    }
+    systemd.hears("WATCHDOG=1");
+}
+
+/// The id of a daemon's thread, by its name.
+fn thread_of(daemon: &Daemon, name: &str) -> Pid {
+    let tasks = std::fs::read_dir(format!("/proc/{}/task", daemon.child.id())).expect("it runs");
+    let mut tasks = tasks.map(|task| task.expect("listed").path());
+    let is_it = |task: &PathBuf| {
+        std::fs::read_to_string(task.join("comm")).is_ok_and(|comm| comm.trim() == name)
+    };
+    let task = tasks.find(is_it).unwrap_or_else(|| panic!("no thread {name}"));
+    let id = task.file_name().and_then(|id| id.to_str()?.parse().ok());
+    Pid::from_raw(id.expect("a number"))
 }
 
 #[tokio::test]
