@@ -65,7 +65,8 @@ impl<'s> Turn<'_, 's> {
             moment: &self.moment,
             seen_at,
             accuracy_m,
-            bucket: bucket(self.account, campaign, self.moment.at, trigger),
+            bucket: bucket(self.day(), campaign, self.moment.at, trigger),
+            day: self.day(),
             annex: &self.annex,
             used: self.table.buckets.get(self.annex.buckets),
             grants: self.grants,
@@ -134,7 +135,7 @@ impl<'s> Turn<'_, 's> {
         let trigger = self.table.triggers.get(self.annex.triggers)[at];
         let test = campaign.mode() == RunMode::Testing;
         let device = self.row.key;
-        let used = bucket(self.account, campaign, self.moment.at, &trigger);
+        let used = bucket(self.day(), campaign, self.moment.at, &trigger);
         let job = self.rules.key.job_id(campaign.id(), device, used);
         self.remember_bucket(campaign, used);
         let held_out =
@@ -172,7 +173,7 @@ impl<'s> Turn<'_, 's> {
                 .map(|(place, _)| place),
             transition: trigger.transition,
             at: self.moment.at,
-            bucket: bucket(self.account, campaign, self.moment.at, trigger),
+            bucket: bucket(self.day(), campaign, self.moment.at, trigger),
             variant: self.variant(campaign),
             expires_at: self.moment.at.plus_s(campaign.push_ttl_s()),
         };
@@ -227,7 +228,7 @@ impl<'s> Turn<'_, 's> {
     }
 
     fn charge_cap(&mut self) {
-        let Some(today) = self.account.local_day(self.moment.at) else { return };
+        let Some(today) = self.day() else { return };
         self.annex.count_push(today);
         let until = match self.account.daily_cap() {
             Some(_) => outlived(self.moment.at + DAY_MS, self.rules.policy),

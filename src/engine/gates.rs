@@ -31,6 +31,8 @@ pub(crate) struct Case<'a, 's> {
     /// How exact that is, m.
     pub(crate) accuracy_m: u16,
     pub(crate) bucket: Bucket,
+    /// The local day of the moment.
+    pub(crate) day: Option<i64>,
     pub(crate) annex: &'a Annex,
     pub(crate) used: &'a [UsedBucket],
     pub(crate) grants: &'a Grants,
@@ -137,8 +139,7 @@ impl Case<'_, '_> {
 
     fn is_below_daily_cap(&self) -> bool {
         let Some(cap) = self.account.daily_cap() else { return true };
-        let today = self.account.local_day(self.moment.at);
-        today.is_none_or(|today| self.annex.pushes_on(today) < cap)
+        self.day.is_none_or(|today| self.annex.pushes_on(today) < cap)
     }
 
     /// The limits this push would need a grant of and has none.
@@ -164,11 +165,11 @@ pub(crate) fn limits(
     [month, total]
 }
 
-/// The bucket that a push at `at` would use. A period is named by its first day, so that one that starts anew is
+/// The bucket that a push at `at`, on that local day, would use. A period is named by its first day, so that one that starts anew is
 /// another and one that ends later is the same; a test's stay by its target and by when it began as the campaign
 /// sees it.
 pub(crate) fn bucket(
-    account: AccountView<'_>,
+    day: Option<i64>,
     campaign: &CampaignView<'_>,
     at: UtcMs,
     trigger: &Trigger,
@@ -178,7 +179,7 @@ pub(crate) fn bucket(
         (RunMode::Testing, _) => trigger.since.0 ^ (i64::from(trigger.target.0) << 32),
         (RunMode::Running, Frequency::OncePerPeriod) => campaign.start_day(),
         // Outside the calendar of the snapshot no period holds, so no push uses this bucket.
-        (RunMode::Running, Frequency::OncePerDay) => account.local_day(at).unwrap_or(i64::MIN),
+        (RunMode::Running, Frequency::OncePerDay) => day.unwrap_or(i64::MIN),
         (RunMode::Running, Frequency::Resend { .. }) => at.0,
     };
     Bucket { mode, span }

@@ -7,6 +7,7 @@
 //! between steps is a [`device`]'s row, kept in the [`table`] with lists in [`slab`]s.
 
 pub mod partition;
+pub mod prepare;
 mod arrival;
 mod turn;
 pub mod stays;

@@ -3,6 +3,8 @@
 //! The worker steps it live, recovery and replay step it over the journal; all get the same. It reads no
 //! clock, draws no random number and cannot fail: what is wrong with an input is counted and left.
 
+use std::cell::OnceCell;
+
 use crate::domain::fix::Fix;
 use crate::domain::ids::{
     AccountId, AppId, DeviceId, DeviceKey, Epoch, InputPosition, InputSeq, Origin, PartitionId,
@@ -383,6 +385,7 @@ impl Partition {
             grants: &mut self.grants,
             out,
             scratch: &mut self.scratch,
+            day: OnceCell::new(),
         }
     }
 }

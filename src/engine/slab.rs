@@ -6,6 +6,8 @@
 
 use std::marker::PhantomData;
 
+use crate::snapshot::index::prefetch;
+
 /// A list in a [`Slab`]: where it starts, how long it is, and which block size it has.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Run<T> {
@@ -65,6 +67,14 @@ impl<T: Copy> Slab<T> {
     pub(crate) fn get_mut(&mut self, run: Run<T>) -> &mut [T] {
         let start = run.start as usize;
         &mut self.records[start..start + run.len()]
+    }
+
+    /// Starts loading the first records of a run, two lines of them.
+    pub(crate) fn prefetch(&self, run: Run<T>) {
+        if run.len > 0 {
+            prefetch(&self.records, run.start as usize);
+            prefetch(&self.records, run.start as usize + 64 / size_of::<T>().max(1));
+        }
     }
 
     /// Inserts before position `at`; `false` when the run is as long as a run can be.

@@ -129,16 +129,17 @@ impl Turn<'_, '_> {
         }
         let policy = self.rules.policy;
         let accuracy_m = f64::from(self.moment.accuracy_m);
-        let away_m = self.moment.point.map_or(0.0, |point| target.distance_m(point));
-        if away_m > f64::from(policy.exit_settle_m) + accuracy_m {
+        let is_beyond_m =
+            |limit_m| self.moment.point.is_some_and(|point| target.is_beyond_m(point, limit_m));
+        if is_beyond_m(f64::from(policy.exit_settle_m) + accuracy_m) {
             return None;
         }
         if !self.is_fine_enough_for(stay.target) {
             return Some(Stay { inside: false, ..stay });
         }
         let outside = stay.outside.saturating_add(1);
-        let left = away_m > accuracy_m.max(f64::from(policy.exit_margin_m))
-            || outside >= policy.exit_confirmations;
+        let left = outside >= policy.exit_confirmations
+            || is_beyond_m(accuracy_m.max(f64::from(policy.exit_margin_m)));
         (!left).then_some(Stay { outside, inside: false, ..stay })
     }
 

@@ -4,6 +4,8 @@
 //! campaigns, [`gates`](super::gates) and [`decide`](super::decide) what comes of it. All of them are
 //! methods on a turn, in files of their own.
 
+use std::cell::OnceCell;
+
 use crate::domain::campaign::Condition;
 use crate::domain::ids::{AppId, PlaceId, TargetId};
 use crate::domain::lots::InstallationKey;
@@ -95,9 +97,16 @@ pub(crate) struct Turn<'a, 's> {
     pub(crate) grants: &'a mut Grants,
     pub(crate) out: &'a mut Outputs,
     pub(crate) scratch: &'a mut Scratch,
+    /// The local day of the moment, looked up when first asked for.
+    pub(crate) day: OnceCell<Option<i64>>,
 }
 
 impl Turn<'_, '_> {
+    /// The local day of the moment; `None` outside the snapshot's calendar.
+    pub(crate) fn day(&self) -> Option<i64> {
+        *self.day.get_or_init(|| self.account.local_day(self.moment.at))
+    }
+
     /// Puts row and annex back, without what has lost its meaning.
     pub(crate) fn finish(mut self) {
         self.annex.forget_old_pushes(self.moment.clock);

@@ -15,13 +15,41 @@ pub fn to_circle_m(center: PointE7, radius_m: f64, p: PointE7) -> f64 {
 }
 
 /// From `p` to the nearest of the edges, seen at the longitude of `p` and at that ± 360°; infinite when
-/// there are none.
+/// there are none. The nearest is found in the plane that touches the sphere at `p`, but near a pole, where the plane
+/// says little: there each is measured.
 pub fn to_edges_m<I: Iterator<Item = Edge>>(edges: impl Fn() -> I, p: PointE7) -> f64 {
-    let nearest_of = |turns: i64| {
-        let shift = turns * FULL_TURN_E7;
-        edges().map(|edge| to_edge_m(edge, p, shift)).fold(f64::INFINITY, f64::min)
-    };
-    [0, -1, 1].into_iter().map(nearest_of).fold(f64::INFINITY, f64::min)
+    let cos_here = libm::cos(p.lat_deg().to_radians());
+    if cos_here < POLAR_COS {
+        let measured = |shift: i64| edges().map(move |edge| to_edge_m(edge, p, shift));
+        return TURNS.into_iter().flat_map(measured).fold(f64::INFINITY, f64::min);
+    }
+    let mut nearest = (f64::INFINITY, None);
+    for edge in edges() {
+        for shift in TURNS {
+            let square = square_in_plane(edge, p, shift, cos_here);
+            if square < nearest.0 {
+                nearest = (square, Some((edge, shift)));
+            }
+        }
+    }
+    nearest.1.map_or(f64::INFINITY, |(edge, shift)| to_edge_m(edge, p, shift))
+}
+
+const TURNS: [i64; 3] = [0, -FULL_TURN_E7, FULL_TURN_E7];
+
+/// Beyond 89° of latitude.
+const POLAR_COS: f64 = 0.017;
+
+/// The square of the distance from `p`, moved by `shift`, to an edge, in degrees of latitude.
+fn square_in_plane((a, b): Edge, p: PointE7, shift: i64, cos_here: f64) -> f64 {
+    let (lat, lon) = (i64::from(p.lat), i64::from(p.lon) + shift);
+    let (ax, ay) = (degrees(a.lon - lon) * cos_here, degrees(a.lat - lat));
+    let (dx, dy) = (degrees(b.lon - a.lon) * cos_here, degrees(b.lat - a.lat));
+    let length = dy * dy + dx * dx;
+    let along = -(ay * dy + ax * dx);
+    let share = if length > 0.0 { (along / length).clamp(0.0, 1.0) } else { 0.0 };
+    let (x, y) = (ax + share * dx, ay + share * dy);
+    x * x + y * y
 }
 
 /// From `p`, moved by `shift` in longitude, to one edge.

@@ -1,5 +1,7 @@
 //! Distances to boundaries against known lengths.
 
+use proptest::prelude::*;
+
 use super::boundary::*;
 use super::polygon::edges;
 use crate::domain::target::{Ring, Vertex};
@@ -45,4 +47,25 @@ fn a_circle_from_both_sides() {
 #[test]
 fn no_edges_are_infinitely_far() {
     assert!(to_edges_m(std::iter::empty, at(0.0, 0.0)).is_infinite());
+}
+
+proptest! {
+    #[test]
+    fn the_nearest_edge_in_the_plane_is_the_nearest_on_the_sphere(
+        lat in -8_900_i64..8_900,
+        corners in prop::collection::vec((-30_000_i64..30_000, -30_000_i64..30_000), 3..9),
+        (north, east) in (-60_000_i64..60_000, -60_000_i64..60_000),
+        lon in prop::sample::select(vec![0_i64, 1_799_990_000, -1_799_990_000]),
+    ) {
+        let lat = lat * 100_000;
+        let vertex = |&(dlat, dlon): &(i64, i64)| Vertex { lat: lat + dlat, lon: lon + dlon };
+        let ring = Ring(corners.iter().map(vertex).collect());
+        let wrapped = (lon + east + 1_800_000_000).rem_euclid(3_600_000_000) - 1_800_000_000;
+        let p = PointE7::new(i32::try_from(lat + north).unwrap(), i32::try_from(wrapped).unwrap());
+        let Some(p) = p else { return Ok(()) };
+        let found = to_edges_m(|| edges(&ring), p);
+        let each = edges(&ring).map(|edge| to_edges_m(|| std::iter::once(edge), p));
+        let measured = each.fold(f64::INFINITY, f64::min);
+        prop_assert!((found - measured).abs() <= 1e-3 * measured + 1e-3, "{} for {}", found, measured);
+    }
 }

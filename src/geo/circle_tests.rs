@@ -1,5 +1,7 @@
 //! The haversine against known distances, at the poles and across the antimeridian.
 
+use proptest::prelude::*;
+
 use super::circle::*;
 use crate::domain::units::{EARTH_RADIUS_M, PointE7};
 
@@ -39,4 +41,25 @@ fn a_radius_that_is_no_length_contains_nothing() {
     let p = at(1.0, 2.0);
     assert!(contains(p, 0.0, p));
     assert!(!contains(p, -1.0, p) && !contains(p, f64::NAN, p));
+}
+
+proptest! {
+    #[test]
+    fn what_is_told_at_a_glance_is_what_is_measured(
+        lat in -90.0_f64..=90.0,
+        lon in -180.0_f64..=180.0,
+        north in -8.0_f64..8.0,
+        east in -8.0_f64..8.0,
+        shrink in prop::sample::select(vec![1.0, 0.1, 0.001]),
+        near in 0.99_f64..1.01,
+    ) {
+        let center = at(lat, lon);
+        let Some(p) = PointE7::from_degrees(lat + north * shrink, lon + east * shrink) else {
+            return Ok(());
+        };
+        let reach_m = distance_m(center, p) * near;
+        for reach_m in [reach_m, reach_m * 0.5, reach_m * 2.0, 0.0] {
+            prop_assert_eq!(is_beyond_m(center, reach_m, p), distance_m(center, p) > reach_m);
+        }
+    }
 }

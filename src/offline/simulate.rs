@@ -14,6 +14,7 @@ use crate::domain::ids::{
 use crate::domain::input::{Batch, Grant, Input, LimitId};
 use crate::domain::lots::InstallationKey;
 use crate::domain::policy::{ClockMode, Policy};
+use crate::engine::prepare::AHEAD;
 use crate::engine::{Counts, Outputs, Partition};
 use crate::snapshot::view::{AccountView, SnapshotView};
 
@@ -139,7 +140,10 @@ impl<'a> Shard<'a> {
             }
             match self.limits {
                 Some(_) => self.step_waiting(last),
-                None => (0..PARTITIONS).for_each(|partition| self.step_waiting(Some(partition))),
+                None => (0..PARTITIONS).for_each(|partition| {
+                    self.prepare(partition + AHEAD);
+                    self.step_waiting(Some(partition));
+                }),
             }
             progress(batch.len() as u64);
         }
@@ -147,17 +151,27 @@ impl<'a> Shard<'a> {
         Simulated { counts: out.counts, evaluate: Duration::ZERO, decisions }
     }
 
-    fn step_waiting(&mut self, partition: Option<usize>) {
-        let Some(at) = partition else { return };
-        let (mut fixes, mut places) = std::mem::take(&mut self.waiting[at]);
-        let Some(last) = fixes.last() else { return };
-        let input = Input::Fixes(Batch {
+    fn prepare(&self, partition: usize) {
+        let waiting = self.waiting.get(partition).and_then(|(fixes, _)| self.input(fixes));
+        if let (Some(input), Some(partition)) = (waiting, self.partitions.get(partition)) {
+            partition.prepare(&input, Some(self.simulation.view));
+        }
+    }
+
+    fn input<'f>(&self, fixes: &'f [Fix]) -> Option<Input<'f>> {
+        Some(Input::Fixes(Batch {
             account: self.simulation.account,
             app: self.simulation.app,
             origin: None,
-            received_at: last.fixed_at,
-            records: &fixes,
-        });
+            received_at: fixes.last()?.fixed_at,
+            records: fixes,
+        }))
+    }
+
+    fn step_waiting(&mut self, partition: Option<usize>) {
+        let Some(at) = partition else { return };
+        let (mut fixes, mut places) = std::mem::take(&mut self.waiting[at]);
+        let Some(input) = self.input(&fixes) else { return };
         let partition = &mut self.partitions[at];
         let view = Some(self.simulation.view);
         if let Some(limits) = &mut self.limits {

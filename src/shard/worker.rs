@@ -15,6 +15,7 @@ use crate::domain::input::LimitId;
 use crate::domain::policy::Policy;
 use crate::domain::reasons::{RejectCounts, RejectReason};
 use crate::domain::submission::Lost;
+use crate::engine::prepare::AHEAD;
 use crate::engine::{Outputs, Partition};
 use crate::journal::CommitNo;
 use crate::outbox::{OutboxError, Release, Withheld};
@@ -76,6 +77,9 @@ pub(super) struct Worker {
     pub(super) next_tick_ns: u64,
     pub(super) rota: Rota,
 }
+
+/// What holds for the partition of every step.
+const OWN: &str = "only own partitions are planned";
 
 /// A batch that is stepped and waits for its sync.
 struct Unsynced {
@@ -248,8 +252,7 @@ impl Worker {
             return;
         }
         for step in &self.steps {
-            let place =
-                self.slots[step.partition.index()].expect("only own partitions are planned");
+            let place = self.slots[step.partition.index()].expect(OWN);
             self.appended[place].0 += 1;
             let position = InputPosition { partition: step.partition, seq: self.appended[place] };
             self.parts.log.append(position, &step.input(&self.parcels));
@@ -304,9 +307,12 @@ impl Worker {
     /// Steps the planned inputs and encodes what comes out, for the release after the sync.
     fn evaluate(&mut self, view: Option<SnapshotView<'_>>) -> Release {
         let mut release = Release::default();
-        for step in self.steps.drain(..) {
-            let place =
-                self.slots[step.partition.index()].expect("only own partitions are planned");
+        for (number, step) in self.steps.iter().enumerate() {
+            if let Some(ahead) = self.steps.get(number + AHEAD) {
+                let place = self.slots[ahead.partition.index()].expect(OWN);
+                self.parts.partitions[place].prepare(&ahead.input(&self.parcels), view);
+            }
+            let place = self.slots[step.partition.index()].expect(OWN);
             let partition = &mut self.parts.partitions[place];
             let before = self.out.counts.rejected;
             partition.step(&step.input(&self.parcels), view, &mut self.out);
@@ -315,6 +321,7 @@ impl Worker {
             }
             release.marks.push((step.partition, partition.seq()));
         }
+        self.steps.clear();
         if let Some(view) = view {
             let sealer = &mut self.parts.sealer;
             let decisions = self.out.decisions.drain(..);

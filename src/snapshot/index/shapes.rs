@@ -156,6 +156,20 @@ impl<'s> ShapeView<'s> {
     }
 }
 
+impl ShapeView<'_> {
+    /// Whether it is farther than `limit_m`, 0 or more, from the point: [`distance_m`](Self::distance_m) held against
+    /// it, and cheaper.
+    #[must_use]
+    pub fn is_beyond_m(&self, p: PointE7, limit_m: f64) -> bool {
+        match self {
+            Self::Circle { center, radius_m } => {
+                circle::is_beyond_m(*center, radius_m + limit_m, p)
+            }
+            Self::Polygon(_) | Self::Everywhere => self.distance_m(p) > limit_m,
+        }
+    }
+}
+
 impl<'s> PolygonView<'s> {
     /// Every edge of every ring, the closing ones included.
     pub fn edges(self) -> impl Iterator<Item = Edge> + 's {
