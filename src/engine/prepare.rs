@@ -10,8 +10,12 @@ use crate::snapshot::view::SnapshotView;
 
 use super::partition::Partition;
 
-/// So many inputs ahead: with the few fixes that one has, as many loads as a core keeps in flight.
+/// So many inputs ahead rows and the index are asked for: with the few fixes that one input has, as many loads as a
+/// core keeps in flight.
 pub const AHEAD: usize = 8;
+
+/// So many inputs ahead the lists are, which only the rows tell of.
+pub const LISTS_AHEAD: usize = 4;
 
 /// Fixes looked at together.
 const LANE: usize = 16;
@@ -21,6 +25,17 @@ impl Partition {
     pub fn prepare(&self, input: &Input<'_>, view: Option<SnapshotView<'_>>) {
         if let (Input::Fixes(batch), Some(view)) = (input, view) {
             batch.records.chunks(LANE).for_each(|fixes| self.prepare_lane(batch, fixes, view));
+        }
+    }
+
+    /// The same, [`LISTS_AHEAD`] of the input and after [`prepare`](Self::prepare).
+    pub fn prepare_lists(&self, input: &Input<'_>) {
+        let Input::Fixes(batch) = input else { return };
+        for fix in batch.records {
+            let key = DeviceKey { account: batch.account, device: fix.device };
+            if let Some(id) = self.table.find(key) {
+                self.table.prefetch_lists(id);
+            }
         }
     }
 

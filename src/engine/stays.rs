@@ -129,8 +129,9 @@ impl Turn<'_, '_> {
         }
         let policy = self.rules.policy;
         let accuracy_m = f64::from(self.moment.accuracy_m);
+        let shape = target.shape()?;
         let is_beyond_m =
-            |limit_m| self.moment.point.is_some_and(|point| target.is_beyond_m(point, limit_m));
+            |limit_m| self.moment.point.is_some_and(|point| shape.is_beyond_m(point, limit_m));
         if is_beyond_m(f64::from(policy.exit_settle_m) + accuracy_m) {
             return None;
         }

@@ -126,6 +126,13 @@ impl DeviceTable {
         }
     }
 
+    /// Starts loading the lists that hang on a device's annex, which is loaded.
+    pub(crate) fn prefetch_lists(&self, id: RowId) {
+        let annex = self.annex(id);
+        self.triggers.prefetch(annex.triggers);
+        self.buckets.prefetch(annex.buckets);
+    }
+
     /// Takes note of how many accounts have a share in it.
     pub(crate) fn divide(&mut self, accounts: usize) {
         self.shares.divide(self.capacity, accounts);

@@ -25,7 +25,10 @@ pub fn to_edges_m<I: Iterator<Item = Edge>>(edges: impl Fn() -> I, p: PointE7) -
     }
     let mut nearest = (f64::INFINITY, None);
     for edge in edges() {
-        for shift in TURNS {
+        // Within half a turn of `p` an edge is nearest as it stands.
+        let is_near = |v: Vertex| (v.lon - i64::from(p.lon)).abs() <= FULL_TURN_E7 / 2;
+        let turns = if is_near(edge.0) && is_near(edge.1) { &TURNS[..1] } else { &TURNS };
+        for &shift in turns {
             let square = square_in_plane(edge, p, shift, cos_here);
             if square < nearest.0 {
                 nearest = (square, Some((edge, shift)));

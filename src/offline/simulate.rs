@@ -14,7 +14,7 @@ use crate::domain::ids::{
 use crate::domain::input::{Batch, Grant, Input, LimitId};
 use crate::domain::lots::InstallationKey;
 use crate::domain::policy::{ClockMode, Policy};
-use crate::engine::prepare::AHEAD;
+use crate::engine::prepare::{AHEAD, LISTS_AHEAD};
 use crate::engine::{Counts, Outputs, Partition};
 use crate::snapshot::view::{AccountView, SnapshotView};
 
@@ -141,7 +141,12 @@ impl<'a> Shard<'a> {
             match self.limits {
                 Some(_) => self.step_waiting(last),
                 None => (0..PARTITIONS).for_each(|partition| {
-                    self.prepare(partition + AHEAD);
+                    if let Some((ahead, input)) = self.waiting_at(partition + AHEAD) {
+                        ahead.prepare(&input, Some(self.simulation.view));
+                    }
+                    if let Some((ahead, input)) = self.waiting_at(partition + LISTS_AHEAD) {
+                        ahead.prepare_lists(&input);
+                    }
                     self.step_waiting(Some(partition));
                 }),
             }
@@ -151,11 +156,9 @@ impl<'a> Shard<'a> {
         Simulated { counts: out.counts, evaluate: Duration::ZERO, decisions }
     }
 
-    fn prepare(&self, partition: usize) {
-        let waiting = self.waiting.get(partition).and_then(|(fixes, _)| self.input(fixes));
-        if let (Some(input), Some(partition)) = (waiting, self.partitions.get(partition)) {
-            partition.prepare(&input, Some(self.simulation.view));
-        }
+    fn waiting_at(&self, partition: usize) -> Option<(&Partition, Input<'_>)> {
+        let (fixes, _) = self.waiting.get(partition)?;
+        Some((self.partitions.get(partition)?, self.input(fixes)?))
     }
 
     fn input<'f>(&self, fixes: &'f [Fix]) -> Option<Input<'f>> {

@@ -11,11 +11,11 @@ use std::time::Duration;
 use crossbeam::channel::{self, Receiver};
 
 use crate::domain::ids::{Epoch, InputPosition, InputSeq, PARTITIONS};
-use crate::domain::input::LimitId;
+use crate::domain::input::{Input, LimitId};
 use crate::domain::policy::Policy;
 use crate::domain::reasons::{RejectCounts, RejectReason};
 use crate::domain::submission::Lost;
-use crate::engine::prepare::AHEAD;
+use crate::engine::prepare::{AHEAD, LISTS_AHEAD};
 use crate::engine::{Outputs, Partition};
 use crate::journal::CommitNo;
 use crate::outbox::{OutboxError, Release, Withheld};
@@ -308,9 +308,11 @@ impl Worker {
     fn evaluate(&mut self, view: Option<SnapshotView<'_>>) -> Release {
         let mut release = Release::default();
         for (number, step) in self.steps.iter().enumerate() {
-            if let Some(ahead) = self.steps.get(number + AHEAD) {
-                let place = self.slots[ahead.partition.index()].expect(OWN);
-                self.parts.partitions[place].prepare(&ahead.input(&self.parcels), view);
+            if let Some((partition, input)) = self.planned(number + AHEAD) {
+                partition.prepare(&input, view);
+            }
+            if let Some((partition, input)) = self.planned(number + LISTS_AHEAD) {
+                partition.prepare_lists(&input);
             }
             let place = self.slots[step.partition.index()].expect(OWN);
             let partition = &mut self.parts.partitions[place];
@@ -333,6 +335,13 @@ impl Worker {
         release.marks.reverse();
         release.marks.dedup_by_key(|(partition, _)| *partition);
         release
+    }
+
+    /// A step that is still to come.
+    fn planned(&self, number: usize) -> Option<(&Partition, Input<'_>)> {
+        let step = self.steps.get(number)?;
+        let place = self.slots[step.partition.index()]?;
+        Some((&self.parts.partitions[place], step.input(&self.parcels)))
     }
 
     /// Makes room in the inbox and leaves the tickets to the last batch that is not synced. What a ticket

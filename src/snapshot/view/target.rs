@@ -103,12 +103,6 @@ impl<'s> TargetView<'s> {
         self.account.index().distance_m(self.id, from).unwrap_or(f64::INFINITY)
     }
 
-    /// Whether it is farther than `limit_m`, 0 or more, from the point.
-    #[must_use]
-    pub fn is_beyond_m(self, from: PointE7, limit_m: f64) -> bool {
-        self.shape().is_none_or(|shape| shape.is_beyond_m(from, limit_m))
-    }
-
     fn campaign_rows(self) -> Option<&'s [u32_ule]> {
         let from = self.page.first.get(self.row)?.to_native();
         let to = self.page.first.get(self.row + 1)?.to_native();
