@@ -49,7 +49,7 @@ const SOURCES: &[(&str, &[(&str, &str)])] = &[
         &[
             ("std::sync::atomic::", "crate::sync::atomic::"),
             ("use std::sync::Arc", "use crate::sync::Arc"),
-            ("std::thread::park_timeout(wait)", "crate::sync::park_timeout(wait)"),
+            ("pause: std::thread::park_timeout", "pause: crate::sync::park_timeout"),
             ("blake3::Hasher", "crate::identity::Hasher"),
             ("crossbeam::channel::", "crate::sync::channel::"),
             ("Arc<dyn Disk>", "std::sync::Arc<dyn Disk>"),

@@ -278,9 +278,9 @@ fn ground(config: &Config, data: &Path, store: &Store, shards: usize) -> anyhow:
         config.outbox.clone(),
         outbox_clocks(config.policy.clock, &clock_cell),
     )?;
-    let recovered = recover(config.journal.clone(), &keyring, &outbox, &checkpoints, |epoch| {
-        Publisher::find(store, epoch)
-    })?;
+    let open = |resume| Journal::open(config.journal.clone(), &keyring, resume);
+    let recovered =
+        recover(open, &keyring, &outbox, &checkpoints, |epoch| Publisher::find(store, epoch))?;
     let (restored, inputs) = (recovered.restored, recovered.inputs);
     tracing::info!(restored, inputs, "checkpoints were read and the log after them gone through");
     let clock = Clock::start(recovered.latest_instant);

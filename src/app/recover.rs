@@ -13,9 +13,7 @@ use crate::domain::input::Input;
 use crate::domain::units::UtcMs;
 use crate::engine::Partition;
 use crate::identity::Keyring;
-use crate::journal::{
-    CheckpointMark, Checkpoints, Journal, JournalConfig, JournalError, Latest, Recovery, Resume,
-};
+use crate::journal::{CheckpointMark, Checkpoints, JournalError, Latest, Recovery, Resume};
 use crate::offline::rerun::Rerun;
 use crate::offline::restore::partition_of;
 use crate::outbox::{Outbox, OutboxRecord, Release, Withheld};
@@ -42,21 +40,20 @@ const RELEASE_RECORDS: usize = 1024;
 /// How often an outbox without room is asked again, each time for some milliseconds: half a minute in all.
 const OFFERS: u32 = 6000;
 
-/// Brings every partition to the end of the log.
+/// Brings every partition to the end of the log, which `open` opens for reading back.
 ///
 /// # Errors
 /// Damaged files, files that don't belong together, a log that does not reach back far enough, a snapshot that is
 /// gone, a disk without room: each says what to do.
 pub(super) fn recover(
-    config: JournalConfig,
+    open: impl FnOnce(Resume) -> Result<Recovery, JournalError>,
     keyring: &Keyring,
     outbox: &Outbox,
     checkpoints: &Checkpoints,
     mut find: impl FnMut(Epoch) -> Result<Arc<Loaded>, String>,
 ) -> anyhow::Result<Recovered> {
     let Restored { partitions, resume, behind } = restore(keyring, checkpoints, outbox)?;
-    let mut recovery =
-        Journal::open(config, keyring, resume).map_err(|error| explain(error, behind))?;
+    let mut recovery = open(resume).map_err(|error| explain(error, behind))?;
     report_tail(&recovery);
     let restored = partitions.len();
     let key = keyring.installation_key();

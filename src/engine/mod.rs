@@ -40,7 +40,7 @@ mod slab_tests;
 #[cfg(test)]
 mod table_tests;
 #[cfg(test)]
-mod testkit;
+pub(crate) mod testkit;
 #[cfg(test)]
 mod arrival_tests;
 #[cfg(test)]
@@ -54,7 +54,7 @@ mod hints_tests;
 #[cfg(test)]
 mod limits_tests;
 #[cfg(test)]
-mod model;
+pub(crate) mod model;
 #[cfg(test)]
 mod oracle_tests;
 #[cfg(test)]

@@ -32,9 +32,9 @@ use super::partition::Partition;
 use super::state::{DeviceSeal, SEALED_LEN};
 
 /// 2026-11-24T12:00 in Seoul.
-pub(super) const NOON: i64 = 1_795_489_200_000;
+pub(crate) const NOON: i64 = 1_795_489_200_000;
 /// The only account, unless a test adds another.
-pub(super) const ACCOUNT: AccountId = AccountId(1);
+pub(crate) const ACCOUNT: AccountId = AccountId(1);
 /// The partition of every [`device`].
 pub(super) const PARTITION: PartitionId = PartitionId(0);
 
@@ -42,7 +42,7 @@ pub(super) const PARTITION: PartitionId = PartitionId(0);
 pub(super) const NONE: [u32; 0] = [];
 
 /// Seconds after noon.
-pub(super) fn at(seconds: i64) -> UtcMs {
+pub(crate) fn at(seconds: i64) -> UtcMs {
     UtcMs(NOON + seconds * 1000)
 }
 
@@ -69,12 +69,12 @@ pub(super) fn device_of(account: AccountId, number: u32) -> DeviceId {
 }
 
 /// So many metres north of the origin.
-pub(super) fn north(metres: f64) -> PointE7 {
+pub(crate) fn north(metres: f64) -> PointE7 {
     PointE7::from_degrees(37.5 + metres / 111_195.080, 127.0).unwrap()
 }
 
 /// A circle around a point north of the origin.
-pub(super) fn fence(id: u32, north_m: f64, radius_m: f64) -> TargetSpec {
+pub(crate) fn fence(id: u32, north_m: f64, radius_m: f64) -> TargetSpec {
     TargetSpec {
         id: TargetId(id),
         account: ACCOUNT,
@@ -86,12 +86,12 @@ pub(super) fn fence(id: u32, north_m: f64, radius_m: f64) -> TargetSpec {
 }
 
 /// A store's signal range or inside.
-pub(super) fn store(id: u32, place: u32, area: PlaceArea, north_m: f64, r_m: f64) -> TargetSpec {
+pub(crate) fn store(id: u32, place: u32, area: PlaceArea, north_m: f64, r_m: f64) -> TargetSpec {
     TargetSpec { place: Some((PlaceId(place), area)), ..fence(id, north_m, r_m) }
 }
 
 /// A campaign that pushes on enter, once in its period, at any hour, to everyone.
-pub(super) fn campaign(id: u32, targets: &[u32]) -> CampaignSpec {
+pub(crate) fn campaign(id: u32, targets: &[u32]) -> CampaignSpec {
     CampaignSpec {
         id: CampaignId(id),
         account: ACCOUNT,
@@ -133,7 +133,7 @@ pub(super) fn testing(id: u32, targets: &[u32], devices: &[DeviceId]) -> Campaig
 }
 
 /// An account without any rule of its own.
-pub(super) fn account(id: u32) -> AccountSpec {
+pub(crate) fn account(id: u32) -> AccountSpec {
     AccountSpec {
         night_rule: false,
         daily_cap: None,

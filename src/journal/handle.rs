@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 
-use crossbeam::channel::{Sender, bounded};
+use crossbeam::channel::{Receiver, Sender, bounded};
 
 use super::config::JournalConfig;
 use super::disk::{Disk, RealDisk};
@@ -25,7 +25,7 @@ pub struct Journal {
     config: JournalConfig,
     shared: Arc<Shared>,
     to_writer: Sender<Handover>,
-    /// Taken by whoever shuts it down first.
+    /// Taken by whoever shuts it down first; none where the writer is run by hand.
     writer: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -92,6 +92,20 @@ impl Journal {
         start: Start,
         shards: usize,
     ) -> Result<(Self, Vec<ShardLog>), JournalError> {
+        let (journal, logs, (writer, handed)) = Self::assemble(start, shards)?;
+        let thread = std::thread::Builder::new()
+            .name("journal-writer".to_owned())
+            .spawn(move || writer.run(&handed))
+            .map_err(JournalError::Thread)?;
+        *journal.writer.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
+        Ok((journal, logs))
+    }
+
+    /// All but the thread: whoever takes its place gives the writer its turns.
+    pub(super) fn assemble(
+        start: Start,
+        shards: usize,
+    ) -> Result<(Self, Vec<ShardLog>, (Writer, Receiver<Handover>)), JournalError> {
         let shared = Arc::new(Shared {
             shards: (0..shards).map(|_| ShardShared::default()).collect(),
             synced_end: AtomicU64::new(0),
@@ -116,12 +130,8 @@ impl Journal {
         }
         let (disk, config) = (Arc::clone(&start.disk), start.config.clone());
         let writer = Writer::begin(start, Arc::clone(&shared), returns)?;
-        let writer = std::thread::Builder::new()
-            .name("journal-writer".to_owned())
-            .spawn(move || writer.run(&handed))
-            .map_err(JournalError::Thread)?;
-        let writer = Mutex::new(Some(writer));
-        Ok((Self { disk, config, shared, to_writer, writer }, logs))
+        let journal = Self { disk, config, shared, to_writer, writer: Mutex::default() };
+        Ok((journal, logs, (writer, handed)))
     }
 
     /// Everything before this is on stable storage. A checkpoint of a partition keeps the log from
@@ -192,14 +202,19 @@ impl Journal {
         }
     }
 
+    /// Has the writer write what came before, mark the end as clean, and end.
+    pub(super) fn hand_over_end(&self) {
+        // An error means that the writer is gone, which is what is wanted.
+        let _gone = self.to_writer.send(Handover::Close);
+    }
+
     fn close(&self) {
         let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(writer) = writer else { return };
         self.shared.closing.store(true, Ordering::Relaxed);
         // It may be waiting for room on the disk; then this wakes it, and it gives up.
         writer.thread().unpark();
-        // An error means that the writer is gone, which is what is wanted.
-        let _gone = self.to_writer.send(Handover::Close);
+        self.hand_over_end();
         if writer.join().is_err() {
             tracing::error!("the journal's writer thread panicked");
         }

@@ -61,6 +61,8 @@ pub use segment::LOG_FORMAT;
 pub use shard_log::ShardLog;
 
 #[cfg(test)]
+pub(crate) mod by_hand;
+#[cfg(test)]
 pub(crate) mod sim_disk;
 #[cfg(test)]
 pub(crate) mod test_inputs;

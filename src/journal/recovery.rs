@@ -75,10 +75,14 @@ impl Recovery {
         shards: usize,
         now_ns: fn() -> u64,
     ) -> Result<(Journal, Vec<ShardLog>), JournalError> {
+        Journal::start(self.finish(now_ns)?, shards)
+    }
+
+    /// Proves what is not yet read, and gives what the writer starts from.
+    pub(super) fn finish(self, now_ns: fn() -> u64) -> Result<Start, JournalError> {
         let Self { config, keyring, disk, lock, tail: _, scan } = self;
         let link = scan.finish()?;
-        let start = Start { disk, config, keyring, link, now_ns, lock };
-        Journal::start(start, shards)
+        Ok(Start { disk, config, keyring, link, now_ns, lock })
     }
 }
 

@@ -28,6 +28,15 @@ pub(crate) enum Call {
     Remove,
 }
 
+/// What goes wrong at a call.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Fault {
+    /// The call fails, half done.
+    Error(io::ErrorKind),
+    /// The power fails in the middle of it: nothing works any more.
+    Death,
+}
+
 /// A disk in memory. Clones are the same disk.
 #[derive(Clone, Default)]
 pub(crate) struct SimDisk {
@@ -44,7 +53,12 @@ struct State {
     /// Changes of names since the last sync of folders, in order.
     name_changes: Vec<NameChange>,
     capacity: Option<u64>,
+    /// So many writes find the disk full, then there is room again.
+    refusals: Option<u64>,
     fault: Option<(Call, u64, io::ErrorKind)>,
+    /// Calls that could fail, so far.
+    calls: u64,
+    fault_at: Option<(u64, Fault)>,
     locked: Arc<()>,
     /// Syncs of files, folders and all.
     syncs: u64,
@@ -82,7 +96,30 @@ impl SimDisk {
 
     /// The disk holds no more than this.
     pub(crate) fn set_capacity(&self, bytes: Option<u64>) {
-        self.state().capacity = bytes;
+        let mut state = self.state();
+        (state.capacity, state.refusals) = (bytes, None);
+    }
+
+    /// The disk holds no more than it does, until so many writes were refused.
+    pub(crate) fn fill_up(&self, refusals: u64) {
+        let mut state = self.state();
+        (state.capacity, state.refusals) = (Some(state.used()), Some(refusals));
+    }
+
+    /// The nth call of any kind from now on goes wrong, once; 1 is the next. `None` takes that back.
+    pub(crate) fn fail_at(&self, fault: Option<(u64, Fault)>) {
+        let mut state = self.state();
+        state.fault_at = fault.map(|(nth, fault)| (state.calls + nth, fault));
+    }
+
+    /// Calls that could have gone wrong so far.
+    pub(crate) fn calls(&self) -> u64 {
+        self.state().calls
+    }
+
+    /// Whether it has lost its power.
+    pub(crate) fn is_dead(&self) -> bool {
+        self.state().dead
     }
 
     /// The nth call of this kind from now on fails, once; 1 is the next.
@@ -108,6 +145,14 @@ impl SimDisk {
         let durable_names = names.clone();
         let after = State { files, names, durable_names, ..State::default() };
         Self { state: Arc::new(Mutex::new(after)) }
+    }
+
+    /// The process ends and the system lives: what was written is there, synced or not. Gives the disk as the next
+    /// process finds it; to this one's handles it is dead.
+    pub(crate) fn end_process(&self) -> Self {
+        let after = self.fork();
+        self.state().dead = true;
+        after
     }
 
     /// Changes the bytes of a file behind everyone's back.
@@ -156,6 +201,14 @@ impl State {
         if self.dead {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
+        self.calls += 1;
+        if let Some((_, fault)) = self.fault_at.take_if(|(nth, _)| *nth == self.calls) {
+            self.dead = fault == Fault::Death;
+            return Err(match fault {
+                Fault::Error(kind) => kind.into(),
+                Fault::Death => io::ErrorKind::BrokenPipe.into(),
+            });
+        }
         let Some((failing, nth, kind)) = self.fault else { return Ok(()) };
         if failing != call {
             return Ok(());
@@ -166,6 +219,17 @@ impl State {
         }
         self.fault = None;
         Err(kind.into())
+    }
+
+    /// The disk is full; after so many refusals somebody has made room.
+    fn refuse(&mut self) -> io::Error {
+        if let Some(left) = &mut self.refusals {
+            *left = left.saturating_sub(1);
+            if *left == 0 {
+                (self.capacity, self.refusals) = (None, None);
+            }
+        }
+        io::ErrorKind::StorageFull.into()
     }
 
     fn rename(&mut self, change: NameChange) {
@@ -323,17 +387,27 @@ impl SimHandle {
 
 impl DiskFile for SimHandle {
     fn append(&mut self, parts: &mut [IoSlice<'_>]) -> io::Result<()> {
-        self.with(Call::Append, |state, number| {
-            for part in parts.iter() {
-                let room = state.capacity.map_or(u64::MAX, |all| all.saturating_sub(state.used()));
-                let fits = part.len().min(usize::try_from(room).unwrap_or(usize::MAX));
-                state.files[number].content.extend_from_slice(&part[..fits]);
-                if fits < part.len() {
-                    return Err(io::ErrorKind::StorageFull.into());
-                }
+        let mut state = self.disk.state();
+        let was_dead = state.dead;
+        let checked = state.check(Call::Append);
+        let all = parts.iter().map(|part| part.len()).sum::<usize>() as u64;
+        let room = match (&checked, state.capacity) {
+            (Ok(()), None) => all,
+            (Ok(()), Some(capacity)) => capacity.saturating_sub(state.used()).min(all),
+            // What fails may be half done.
+            (Err(_), _) => u64::from(!was_dead) * all / 2,
+        };
+        let mut room = usize::try_from(room).unwrap();
+        for part in parts.iter() {
+            let fits = part.len().min(room);
+            state.files[self.number].content.extend_from_slice(&part[..fits]);
+            room -= fits;
+            if fits < part.len() {
+                checked?;
+                return Err(state.refuse());
             }
-            Ok(())
-        })
+        }
+        checked
     }
 
     fn sync_data(&mut self) -> io::Result<()> {

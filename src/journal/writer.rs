@@ -61,6 +61,8 @@ pub(super) struct Writer {
     config: JournalConfig,
     keyring: Keyring,
     now_ns: fn() -> u64,
+    /// Waits so long, or until it is woken; `by_hand` puts in what does not wait.
+    pub(super) pause: fn(Duration),
     _lock: Box<dyn Send>,
     shared: Arc<Shared>,
     /// By shard, where its buffers go back to.
@@ -69,6 +71,8 @@ pub(super) struct Writer {
     /// The group at hand; emptied after each, its memory reused.
     group: Vec<Handed>,
     mark: Vec<u8>,
+    /// It has failed: buffers go back unwritten and nothing is published, so nothing is acknowledged.
+    refuses: bool,
 }
 
 /// The segment being written.
@@ -119,32 +123,39 @@ impl Writer {
             config,
             keyring,
             now_ns,
+            pause: std::thread::park_timeout,
             _lock: lock,
             shared,
             returns,
             segment,
             group,
             mark,
+            refuses: false,
         })
     }
 
     /// Runs until it is told to close, or nobody is left who could hand anything over.
     pub(super) fn run(mut self, handed: &Receiver<Handover>) {
         let _last = LastWord { shared: Arc::clone(&self.shared), log_dir: self.config.log_dir() };
-        let mut open = true;
-        while open {
-            open = self.take_group(handed);
-            let written = self.write_group(open);
-            if let Err(failure) = written {
-                tracing::error!(%failure, "nothing is acknowledged any more");
-                // The first failure stands; the writer comes here once.
-                let _first = self.shared.failure.set(failure);
-                self.shared.shards.iter().for_each(super::handle::ShardShared::wake);
-                self.return_buffers();
-                return self.refuse_all(open, handed);
-            }
-        }
+        while self.turn(handed) {}
         self.shared.figures.pulse.rests();
+    }
+
+    /// One group. `false` when no more will come. After a failure shards go on handing over until they are told
+    /// to end; what they hand over is refused.
+    pub(super) fn turn(&mut self, handed: &Receiver<Handover>) -> bool {
+        let open = self.take_group(handed);
+        if self.refuses {
+            self.return_buffers();
+        } else if let Err(failure) = self.write_group(open) {
+            tracing::error!(%failure, "nothing is acknowledged any more");
+            self.refuses = true;
+            // The first failure stands; the writer comes here once.
+            let _first = self.shared.failure.set(failure);
+            self.shared.shards.iter().for_each(super::handle::ShardShared::wake);
+            self.return_buffers();
+        }
+        open
     }
 
     /// Waits for a buffer and takes what else is there, up to the bounds of a group. `false` when
@@ -199,7 +210,7 @@ impl Writer {
             // What was written of it must go before anything else is written behind it.
             let cut = segment.file.truncate(segment.len);
             cut.map_err(|error| segment.failure("cut", &error))?;
-            if !is_full(&error) || !wait.for_room(&self.shared) {
+            if !is_full(&error) || !wait.for_room(&self.shared, self.pause) {
                 return Err(segment.failure("write", &error));
             }
         }
@@ -256,23 +267,12 @@ impl Writer {
                 }
                 // The file may be there in part; making it again replaces it.
                 Err(BeginError { doing: "create" | "write", error, .. })
-                    if is_full(&error) && wait.for_room(&self.shared) => {}
+                    if is_full(&error) && wait.for_room(&self.shared, self.pause) => {}
                 Err(BeginError { doing, path, error }) => {
                     return Err(JournalFailure { doing, path, reason: error.to_string() });
                 }
             }
         }
-    }
-
-    /// After a failure: shards go on handing over until they are told to end. Buffers go back
-    /// unwritten and nothing is published, so nothing is acknowledged.
-    fn refuse_all(mut self, open: bool, handed: &Receiver<Handover>) {
-        let mut open = open;
-        while open {
-            open = self.take_group(handed);
-            self.return_buffers();
-        }
-        self.shared.figures.pulse.rests();
     }
 }
 
@@ -316,7 +316,7 @@ struct FullWait {
 
 impl FullWait {
     /// Waits a while. `false` if the daemon is closing: then there is no more waiting.
-    fn for_room(&mut self, shared: &Shared) -> bool {
+    fn for_room(&mut self, shared: &Shared, pause: fn(Duration)) -> bool {
         if shared.closing.load(Ordering::Relaxed) {
             return false;
         }
@@ -326,7 +326,7 @@ impl FullWait {
         shared.figures.count_full_wait();
         let wait = FULL_WAIT.saturating_mul(1 << self.waits.min(8)).min(FULL_WAIT_MAX);
         self.waits = self.waits.saturating_add(1);
-        shared.figures.pulse.resting(|| std::thread::park_timeout(wait));
+        shared.figures.pulse.resting(|| pause(wait));
         true
     }
 

@@ -25,6 +25,7 @@ mod changes;
 pub mod read;
 mod retention;
 mod tables;
+mod rows;
 mod space;
 
 pub use config::{Clocks, OutboxConfig};
@@ -34,6 +35,10 @@ pub use record::{OutboxRecord, RecordKind};
 pub use store::Outbox;
 pub use tables::StoreError;
 
+#[cfg(test)]
+pub(crate) mod by_hand;
+#[cfg(test)]
+pub(crate) mod sim_rows;
 #[cfg(test)]
 pub(crate) mod samples;
 #[cfg(test)]

@@ -42,7 +42,9 @@ pub struct Outbox {
     pub(super) shared: Arc<Shared>,
     releases: Sender<Release>,
     orders: Sender<Order>,
-    /// Taken by the first [`close`](Self::close).
+    /// How long an offered release waits for room; nothing waits where the writer is run by hand.
+    pub(super) offer_wait: Duration,
+    /// Taken by the first [`close`](Self::close); none where the writer is run by hand.
     thread: Arc<Mutex<Option<JoinHandle<()>>>>,
 }
 
@@ -67,6 +69,22 @@ impl Outbox {
         space: SpaceProbe,
     ) -> Result<Self, StoreError> {
         let tables = Tables::open(dir, config.cache_bytes)?;
+        let (outbox, writer) = Self::assemble(tables, config, clocks, space)?;
+        let thread = std::thread::Builder::new()
+            .name("outbox".to_owned())
+            .spawn(move || writer.run())
+            .map_err(|error| outbox.shared.tables.unstarted(error))?;
+        *outbox.thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
+        Ok(outbox)
+    }
+
+    /// All but the thread: whoever takes its place gives the writer its turns.
+    pub(super) fn assemble(
+        tables: Tables,
+        config: OutboxConfig,
+        clocks: Clocks,
+        space: SpaceProbe,
+    ) -> Result<(Self, Writer), StoreError> {
         let contents = tables.contents()?;
         let seats = seats_of(&contents, &clocks);
         let stretches =
@@ -81,11 +99,8 @@ impl Outbox {
         }
         let queues = (release_queue, order_queue);
         let writer = Writer::new(shared.clone(), queues, space, contents.end, stretches);
-        let thread = std::thread::Builder::new()
-            .name("outbox".to_owned())
-            .spawn(move || writer.run())
-            .map_err(|error| shared.tables.unstarted(error))?;
-        Ok(Self { shared, releases, orders, thread: Arc::new(Mutex::new(Some(thread))) })
+        let (offer_wait, thread) = (OFFER_WAIT, Arc::default());
+        Ok((Self { shared, releases, orders, offer_wait, thread }, writer))
     }
 
     /// Hands over the outputs of synced inputs, and how far their partitions have come. Waits while the hand-off
@@ -106,7 +121,7 @@ impl Outbox {
         if self.shared.failed.get().is_some() {
             return Err(Withheld::Ended);
         }
-        self.releases.send_timeout(release, OFFER_WAIT).map_err(|error| match error {
+        self.releases.send_timeout(release, self.offer_wait).map_err(|error| match error {
             SendTimeoutError::Timeout(release) => Withheld::Full(release),
             SendTimeoutError::Disconnected(_) => Withheld::Ended,
         })

@@ -1,4 +1,4 @@
-//! The three keyspaces of the outbox in fjall, and the one batch that writes to all of them at once.
+//! The three tables of the outbox and what their rows mean; where they are is the matter of [`rows`](super::rows).
 //!
 //! *records*: offset (u64, big-endian) → record bytes. *consumers*: owner and name → their state. *marks*:
 //! what the outbox knows of itself, by a tag: the format, the end (next offset and bytes so far), the latest
@@ -6,12 +6,11 @@
 
 use std::path::{Path, PathBuf};
 
-use fjall::{Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode};
-
 use crate::domain::ids::{InputSeq, PartitionId};
 use crate::domain::units::UtcMs;
 
 use super::consumer::{CONSUMER_VERSION, Consumer, ConsumerKey, NoConsumer};
+use super::rows::{RowBatch, Rows, Table};
 
 /// The format of the keyspaces. Records and consumers have versions of their own.
 const STORE_VERSION: u32 = 1;
@@ -21,9 +20,6 @@ const END: &[u8] = b"end";
 const INSTANT: &[u8] = b"instant";
 const PARTITION: u8 = b'p';
 const STRETCH: u8 = b's';
-
-/// Fjall's own log: at most this much beside the records. It allocates 64 MiB at a time.
-const STORE_LOG_BYTES: u64 = 128 << 20;
 
 /// Why the store of the outbox refused.
 #[derive(Debug, thiserror::Error)]
@@ -125,50 +121,33 @@ pub(super) struct Contents {
 #[derive(Clone)]
 pub(super) struct Tables {
     path: PathBuf,
-    database: Database,
-    records: Keyspace,
-    marks: Keyspace,
-    consumers: Keyspace,
+    rows: Rows,
 }
 
 impl Tables {
     pub(super) fn open(path: &Path, cache_bytes: u64) -> Result<Self, StoreError> {
-        let refused = |source| {
+        let rows = Rows::open(path, cache_bytes).map_err(|source| {
             if matches!(source, fjall::Error::Locked) {
                 return StoreError::Locked { path: path.into() };
             }
             StoreError::Storage { doing: "opened", path: path.into(), source }
-        };
-        let database = Database::builder(path)
-            .cache_size(cache_bytes)
-            .max_journaling_size(STORE_LOG_BYTES)
-            .worker_threads(1)
-            .manual_journal_persist(true)
-            .open()
-            .map_err(refused)?;
-        let keyspace = |name: &str, memtable_bytes: u64| {
-            let options = || KeyspaceCreateOptions::default().max_memtable_size(memtable_bytes);
-            database.keyspace(name, options).map_err(refused)
-        };
-        let tables = Self {
-            path: path.into(),
-            records: keyspace("records", 16 << 20)?,
-            marks: keyspace("marks", 2 << 20)?,
-            consumers: keyspace("consumers", 2 << 20)?,
-            database,
-        };
+        })?;
+        Self::over(rows, path)
+    }
+
+    /// The same over rows that are open already; `path` is for messages.
+    pub(super) fn over(rows: Rows, path: &Path) -> Result<Self, StoreError> {
+        let tables = Self { path: path.into(), rows };
         tables.check_format()?;
-        // What a crash left in the system's buffers counts only once it is on the disk.
-        tables.database.persist(PersistMode::SyncAll).map_err(refused)?;
+        tables.rows.persist().map_err(|error| tables.refused("opened", error))?;
         Ok(tables)
     }
 
     fn check_format(&self) -> Result<(), StoreError> {
-        let Some(found) = self.marks.get(FORMAT).map_err(|error| self.refused("read", error))?
-        else {
+        let Some(found) = self.mark(FORMAT)? else {
             return self
-                .marks
-                .insert(FORMAT, STORE_VERSION.to_be_bytes())
+                .rows
+                .insert(Table::Marks, FORMAT, &STORE_VERSION.to_be_bytes())
                 .map_err(|error| self.refused("written", error));
         };
         let found = found.as_ref().try_into().map(u32::from_be_bytes);
@@ -189,8 +168,12 @@ impl Tables {
         })
     }
 
+    fn mark(&self, key: &[u8]) -> Result<Option<fjall::Slice>, StoreError> {
+        self.rows.get(Table::Marks, key).map_err(|error| self.refused("read", error))
+    }
+
     fn end(&self) -> Result<End, StoreError> {
-        let Some(value) = self.marks.get(END).map_err(|error| self.refused("read", error))? else {
+        let Some(value) = self.mark(END)? else {
             return Ok(End { next_offset: 1, total_bytes: 0 });
         };
         match numbers::<2>(&value) {
@@ -200,7 +183,7 @@ impl Tables {
     }
 
     fn instant(&self) -> Result<UtcMs, StoreError> {
-        let value = self.marks.get(INSTANT).map_err(|error| self.refused("read", error))?;
+        let value = self.mark(INSTANT)?;
         match value.as_deref().map(numbers::<1>) {
             None => Ok(UtcMs::MIN),
             Some(Some([instant])) => Ok(UtcMs(instant.cast_signed())),
@@ -209,8 +192,8 @@ impl Tables {
     }
 
     fn partition_marks(&self) -> Result<Vec<(PartitionId, InputSeq)>, StoreError> {
-        let pairs = self.marks.prefix([PARTITION]).map(|pair| {
-            let (key, value) = pair.into_inner().map_err(|error| self.refused("read", error))?;
+        let pairs = self.rows.prefix(Table::Marks, &[PARTITION]).map(|pair| {
+            let (key, value) = pair.map_err(|error| self.refused("read", error))?;
             match (key.as_ref(), numbers::<1>(&value)) {
                 (&[_, partition], Some([seq])) => Ok((PartitionId(partition), InputSeq(seq))),
                 _ => Err(self.damaged("a partition's mark is malformed")),
@@ -220,8 +203,8 @@ impl Tables {
     }
 
     fn stretches(&self) -> Result<Vec<Stretch>, StoreError> {
-        let pairs = self.marks.prefix([STRETCH]).map(|pair| {
-            let (key, value) = pair.into_inner().map_err(|error| self.refused("read", error))?;
+        let pairs = self.rows.prefix(Table::Marks, &[STRETCH]).map(|pair| {
+            let (key, value) = pair.map_err(|error| self.refused("read", error))?;
             match (numbers::<1>(&key[1..]), numbers::<2>(&value)) {
                 (Some([first]), Some([opened_at, bytes_before])) => {
                     Ok(Stretch { first, opened_at: UtcMs(opened_at.cast_signed()), bytes_before })
@@ -233,8 +216,8 @@ impl Tables {
     }
 
     fn all_consumers(&self) -> Result<Vec<(ConsumerKey, Consumer)>, StoreError> {
-        let pairs = self.consumers.iter().map(|pair| {
-            let (key, value) = pair.into_inner().map_err(|error| self.refused("read", error))?;
+        let pairs = self.rows.prefix(Table::Consumers, &[]).map(|pair| {
+            let (key, value) = pair.map_err(|error| self.refused("read", error))?;
             match (ConsumerKey::from_bytes(&key), Consumer::from_bytes(&value)) {
                 (Some(key), Ok(consumer)) => Ok((key, consumer)),
                 (_, Err(NoConsumer::Newer(found))) => {
@@ -254,8 +237,9 @@ impl Tables {
         from: u64,
         through: u64,
     ) -> impl Iterator<Item = Result<(u64, fjall::Slice), StoreError>> + '_ {
-        self.records.range(from.to_be_bytes()..=through.to_be_bytes()).map(|pair| {
-            let (key, value) = pair.into_inner().map_err(|error| self.refused("read", error))?;
+        let (from, through) = (from.to_be_bytes(), through.to_be_bytes());
+        self.rows.range(Table::Records, &from, &through).map(|pair| {
+            let (key, value) = pair.map_err(|error| self.refused("read", error))?;
             match numbers::<1>(&key) {
                 Some([offset]) => Ok((offset, value)),
                 None => Err(self.damaged("a record's offset is not 8 bytes")),
@@ -264,10 +248,7 @@ impl Tables {
     }
 
     pub(super) fn batch(&self) -> Batch<'_> {
-        Batch {
-            tables: self,
-            writes: self.database.batch().durability(Some(PersistMode::SyncData)),
-        }
+        Batch { tables: self, writes: self.rows.batch() }
     }
 
     pub(super) fn damaged(&self, what: impl Into<String>) -> StoreError {
@@ -283,8 +264,8 @@ impl Tables {
     }
 
     #[cfg(test)]
-    pub(super) fn keyspaces(&self) -> [(&'static str, &Keyspace); 3] {
-        [("records", &self.records), ("marks", &self.marks), ("consumers", &self.consumers)]
+    pub(super) fn keyspaces(&self) -> [(&'static str, &fjall::Keyspace); 3] {
+        self.rows.keyspaces()
     }
 
     fn refused(&self, doing: &'static str, source: fjall::Error) -> StoreError {
@@ -295,47 +276,48 @@ impl Tables {
 /// Writes that happen together or not at all.
 pub(super) struct Batch<'t> {
     tables: &'t Tables,
-    writes: OwnedWriteBatch,
+    writes: RowBatch,
 }
 
 impl Batch<'_> {
     pub(super) fn put_record(&mut self, offset: u64, bytes: &[u8]) {
-        self.writes.insert(&self.tables.records, offset.to_be_bytes(), bytes);
+        self.writes.insert(Table::Records, &offset.to_be_bytes(), bytes);
     }
 
     pub(super) fn remove_record(&mut self, offset: u64) {
-        self.writes.remove(&self.tables.records, offset.to_be_bytes());
+        self.writes.remove(Table::Records, &offset.to_be_bytes());
     }
 
     pub(super) fn put_end(&mut self, end: End) {
         let value = [end.next_offset.to_be_bytes(), end.total_bytes.to_be_bytes()].concat();
-        self.writes.insert(&self.tables.marks, END, value);
+        self.writes.insert(Table::Marks, END, &value);
     }
 
     pub(super) fn put_instant(&mut self, instant: UtcMs) {
-        self.writes.insert(&self.tables.marks, INSTANT, instant.0.cast_unsigned().to_be_bytes());
+        let value = instant.0.cast_unsigned().to_be_bytes();
+        self.writes.insert(Table::Marks, INSTANT, &value);
     }
 
     pub(super) fn put_mark(&mut self, partition: PartitionId, seq: InputSeq) {
-        self.writes.insert(&self.tables.marks, [PARTITION, partition.0], seq.0.to_be_bytes());
+        self.writes.insert(Table::Marks, &[PARTITION, partition.0], &seq.0.to_be_bytes());
     }
 
     pub(super) fn put_stretch(&mut self, stretch: Stretch) {
         let opened_at = stretch.opened_at.0.cast_unsigned().to_be_bytes();
         let value = [opened_at, stretch.bytes_before.to_be_bytes()].concat();
-        self.writes.insert(&self.tables.marks, stretch_key(stretch.first), value);
+        self.writes.insert(Table::Marks, &stretch_key(stretch.first), &value);
     }
 
     pub(super) fn remove_stretch(&mut self, first: u64) {
-        self.writes.remove(&self.tables.marks, stretch_key(first));
+        self.writes.remove(Table::Marks, &stretch_key(first));
     }
 
     pub(super) fn put_consumer(&mut self, key: &ConsumerKey, consumer: &Consumer) {
-        self.writes.insert(&self.tables.consumers, key.to_bytes(), consumer.to_bytes());
+        self.writes.insert(Table::Consumers, &key.to_bytes(), &consumer.to_bytes());
     }
 
     pub(super) fn remove_consumer(&mut self, key: &ConsumerKey) {
-        self.writes.remove(&self.tables.consumers, key.to_bytes());
+        self.writes.remove(Table::Consumers, &key.to_bytes());
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -89,31 +89,38 @@ impl Writer {
     /// Serves until it is closed, all handles are gone, or the store fails.
     pub(super) fn run(mut self) {
         let _last = LastWord(self.shared.clone());
-        if let Err(error) = self.serve() {
-            tracing::error!(%error, "the outbox stopped; restart once the disk is sound");
-            let failed = OutboxError::Failed { reason: error.to_string().into() };
-            self.shared.failed.get_or_init(|| failed);
-            self.shared.is_full.store(true, Ordering::Release);
-        } else {
-            self.shared.failed.get_or_init(|| OutboxError::Closed);
-        }
+        while self.turn(WAKE_EVERY) {}
         self.shared.figures.pulse.rests();
     }
 
-    fn serve(&mut self) -> Result<(), StoreError> {
-        loop {
-            let orders = self.next_group();
-            let wrote = self.write(orders)?;
-            self.keep_house()?;
-            let is_drained = self.releases.is_empty() || !self.waiting.is_empty();
-            if self.is_closing && is_drained && !wrote {
-                return Ok(());
+    /// Waits up to `pause` for something to do, and does it. `false` when it was closed, or the store failed.
+    pub(super) fn turn(&mut self, pause: Duration) -> bool {
+        match self.serve(pause) {
+            Ok(true) => return true,
+            Ok(false) => {
+                self.shared.failed.get_or_init(|| OutboxError::Closed);
+            }
+            Err(error) => {
+                tracing::error!(%error, "the outbox stopped; restart once the disk is sound");
+                let failed = OutboxError::Failed { reason: error.to_string().into() };
+                self.shared.failed.get_or_init(|| failed);
+                self.shared.is_full.store(true, Ordering::Release);
             }
         }
+        false
+    }
+
+    /// One group. Whether there will be more.
+    fn serve(&mut self, pause: Duration) -> Result<bool, StoreError> {
+        let orders = self.next_group(pause);
+        let wrote = self.write(orders)?;
+        self.keep_house()?;
+        let is_drained = self.releases.is_empty() || !self.waiting.is_empty();
+        Ok(!self.is_closing || !is_drained || wrote)
     }
 
     /// Waits for something to do, then takes all that is there.
-    fn next_group(&mut self) -> Vec<Order> {
+    fn next_group(&mut self, pause: Duration) -> Vec<Order> {
         let mut orders = Vec::new();
         let nothing = never();
         // While a group waits for room on the disk, the shards wait too; consumers are still served.
@@ -130,7 +137,7 @@ impl Writer {
                     Ok(order) => orders.push(order),
                     Err(_) => self.is_closing = true,
                 },
-                default(WAKE_EVERY) => {}
+                default(pause) => {}
             }
         }
         self.shared.figures.pulse.works();

@@ -186,9 +186,9 @@ impl CheckpointThread {
     }
 
     /// Writes one, once it counts. One that cannot be written is only a longer recovery.
-    fn stage(&self, order: &CheckpointOrder, shutdown: &Shutdown) -> Option<Staged> {
+    pub(super) fn stage(&self, order: &CheckpointOrder, shutdown: &Shutdown) -> Option<Staged> {
         let mark = order.mark;
-        while self.outbox.durable(mark.partition) < mark.seq {
+        while !self.counts(mark) {
             // A full outbox may stay so; the end does not wait for its consumers.
             let is_stuck = shutdown.is_requested() && self.outbox.is_full();
             if is_stuck || self.outbox.ended().is_some() || self.journal.failed().is_some() {
@@ -201,8 +201,14 @@ impl CheckpointThread {
         staged.inspect_err(warn_unwritten).ok()
     }
 
+    /// Whether a checkpoint counts: what led to it must never be taken for new, so the outbox has to have all
+    /// that it caused.
+    pub(super) fn counts(&self, mark: CheckpointMark) -> bool {
+        self.outbox.durable(mark.partition) >= mark.seq
+    }
+
     /// Makes those that are written durable. Gives how many.
-    fn commit(&self, staged: &mut Vec<Staged>) -> usize {
+    pub(super) fn commit(&self, staged: &mut Vec<Staged>) -> usize {
         let count = staged.len();
         match self.checkpoints.commit(std::mem::take(staged)) {
             Ok(()) => count,
@@ -213,7 +219,7 @@ impl CheckpointThread {
         }
     }
 
-    fn trim(&self) {
+    pub(super) fn trim(&self) {
         let keep_from = self.checkpoints.keep_from(self.owned.iter().copied());
         if let Err(error) = self.journal.trim(keep_from) {
             tracing::warn!(%error, "the log was not trimmed; it will be with the next checkpoints");

@@ -25,6 +25,8 @@ pub mod figures;
 pub use config::ShardConfig;
 
 #[cfg(test)]
+pub(crate) mod by_hand;
+#[cfg(test)]
 mod router_tests;
 #[cfg(test)]
 mod worker_tests;

@@ -93,7 +93,7 @@ struct Unsynced {
 }
 
 impl Worker {
-    fn new(parts: ShardParts) -> Self {
+    pub(super) fn new(parts: ShardParts) -> Self {
         let (nudge, synced) = channel::bounded(1);
         parts.log.on_synced(move || {
             // A nudge that already waits says the same.
@@ -139,23 +139,36 @@ impl Worker {
         self.publish_figures();
         loop {
             let ending = member.is_asked();
-            // It wakes for the next tick, whether or not anything comes.
-            self.parts.figures.pulse.naps();
-            let may_step = self.gather(ending);
-            self.parts.figures.pulse.works();
-            let idle = self.parcels.is_empty();
-            if may_step {
-                self.step_batch();
-            }
-            self.settle_synced();
-            if let Some(why) = self.failure() {
-                self.fail(why);
+            if !self.round(ending, self.pause(ending)) {
                 return self.rest();
             }
-            self.offer_checkpoint();
-            if ending && self.has_ended(idle) {
-                return self.rest();
-            }
+        }
+    }
+
+    /// Waits up to `pause` for something to do, and does it. `false` when the shard has ended or failed.
+    pub(super) fn round(&mut self, ending: bool, pause: Duration) -> bool {
+        // It wakes for the next tick, whether or not anything comes.
+        self.parts.figures.pulse.naps();
+        let may_step = self.gather(pause);
+        self.parts.figures.pulse.works();
+        let idle = self.parcels.is_empty();
+        if may_step {
+            self.step_batch();
+        }
+        self.settle_synced();
+        if let Some(why) = self.failure() {
+            self.fail(why);
+            return false;
+        }
+        self.offer_checkpoint();
+        !(ending && self.has_ended(idle))
+    }
+
+    fn pause(&self, ending: bool) -> Duration {
+        if ending || !self.leases.is_empty() {
+            Duration::from_millis(1)
+        } else {
+            self.parts.config.tick()
         }
     }
 
@@ -184,13 +197,8 @@ impl Worker {
 
     /// Waits for parcels, a sync or the next tick, and takes what there is for one batch. Whether there may be
     /// one: ticks and publications wait for room as pings do.
-    fn gather(&mut self, ending: bool) -> bool {
+    fn gather(&mut self, pause: Duration) -> bool {
         let may_take = self.may_take();
-        let pause = if ending || !self.leases.is_empty() {
-            Duration::from_millis(1)
-        } else {
-            self.parts.config.tick()
-        };
         if !may_take {
             let _quiet = self.synced.recv_timeout(pause);
             return false;

@@ -4,7 +4,7 @@ use super::places::{Brought, Device, GAP, Model, Moment, STALE, Why, known};
 
 impl Model {
     /// A hint on a store, made at `at` and taken in at `now`; `inside` is what it says.
-    pub(in crate::engine) fn hint(
+    pub(crate) fn hint(
         &mut self,
         number: u32,
         (store, inside): (u32, bool),

@@ -9,4 +9,4 @@ mod hints;
 mod conditions;
 mod choice;
 
-pub(super) use places::{Brought, Line, Model, Run, Spot};
+pub(crate) use places::{Brought, Line, Model, Run, Spot};

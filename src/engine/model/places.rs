@@ -6,12 +6,12 @@ use crate::domain::reasons::SuppressReason::{self, State};
 
 /// A fence on the line; the infinite one contains everything.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::engine) struct Line {
-    pub(in crate::engine) id: u32,
-    pub(in crate::engine) center_m: f64,
-    pub(in crate::engine) radius_m: f64,
+pub(crate) struct Line {
+    pub(crate) id: u32,
+    pub(crate) center_m: f64,
+    pub(crate) radius_m: f64,
     /// The store whose signal range it is.
-    pub(in crate::engine) store: Option<u32>,
+    pub(crate) store: Option<u32>,
 }
 
 impl Line {
@@ -22,34 +22,34 @@ impl Line {
 
 /// A campaign that runs, and since which epoch.
 #[derive(Clone, Debug)]
-pub(in crate::engine) struct Run {
-    pub(in crate::engine) spec: CampaignSpec,
-    pub(in crate::engine) since: u64,
+pub(crate) struct Run {
+    pub(crate) spec: CampaignSpec,
+    pub(crate) since: u64,
 }
 
 /// A fix as the model needs it. Times are ms after noon.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(in crate::engine) struct Spot {
-    pub(in crate::engine) at: i64,
-    pub(in crate::engine) north_m: f64,
-    pub(in crate::engine) accuracy_m: u16,
-    pub(in crate::engine) app: u32,
+pub(crate) struct Spot {
+    pub(crate) at: i64,
+    pub(crate) north_m: f64,
+    pub(crate) accuracy_m: u16,
+    pub(crate) app: u32,
 }
 
 /// A job: device, campaign, fence, instant, what of the bucket.
-pub(in crate::engine) type Job = (u32, u32, u32, i64, i64);
+pub(crate) type Job = (u32, u32, u32, i64, i64);
 
 /// What one step of the model came to.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(in crate::engine) struct Brought {
-    pub(in crate::engine) jobs: Vec<Job>,
-    pub(in crate::engine) enters: u64,
-    pub(in crate::engine) exits: u64,
-    pub(in crate::engine) dwells: u64,
-    pub(in crate::engine) triggers: u64,
-    pub(in crate::engine) suppressed: Vec<SuppressReason>,
-    pub(in crate::engine) rejected: u64,
-    pub(in crate::engine) late: u64,
+pub(crate) struct Brought {
+    pub(crate) jobs: Vec<Job>,
+    pub(crate) enters: u64,
+    pub(crate) exits: u64,
+    pub(crate) dwells: u64,
+    pub(crate) triggers: u64,
+    pub(crate) suppressed: Vec<SuppressReason>,
+    pub(crate) rejected: u64,
+    pub(crate) late: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -140,13 +140,13 @@ pub(super) struct Moment {
 
 /// All of it.
 #[derive(Clone, Debug)]
-pub(in crate::engine) struct Model {
-    pub(in crate::engine) fences: Vec<Line>,
-    pub(in crate::engine) runs: Vec<Run>,
-    pub(in crate::engine) epoch: u64,
+pub(crate) struct Model {
+    pub(crate) fences: Vec<Line>,
+    pub(crate) runs: Vec<Run>,
+    pub(crate) epoch: u64,
     /// The epoch in which campaigns last changed.
-    pub(in crate::engine) changed: u64,
-    pub(in crate::engine) daily_cap: Option<u16>,
+    pub(crate) changed: u64,
+    pub(crate) daily_cap: Option<u16>,
     pub(super) devices: Vec<Device>,
 }
 
@@ -154,15 +154,11 @@ pub(super) const GAP: i64 = 1_800_000;
 pub(super) const STALE: i64 = 300_000;
 
 impl Model {
-    pub(in crate::engine) fn new(
-        fences: Vec<Line>,
-        runs: Vec<Run>,
-        daily_cap: Option<u16>,
-    ) -> Self {
+    pub(crate) fn new(fences: Vec<Line>, runs: Vec<Run>, daily_cap: Option<u16>) -> Self {
         Self { fences, runs, epoch: 1, changed: 1, daily_cap, devices: Vec::new() }
     }
 
-    pub(in crate::engine) fn fix(&mut self, number: u32, spot: Spot, now: i64) -> Brought {
+    pub(crate) fn fix(&mut self, number: u32, spot: Spot, now: i64) -> Brought {
         let mut brought = Brought::default();
         let known = self.devices.iter().position(|device| device.number == number);
         let mut device = match known {
@@ -204,7 +200,7 @@ impl Model {
     }
 
     /// Everything due by `now`, the earliest first.
-    pub(in crate::engine) fn tick(&mut self, now: i64) -> Brought {
+    pub(crate) fn tick(&mut self, now: i64) -> Brought {
         let mut brought = Brought::default();
         let mut done = (i64::MIN, 0);
         loop {
@@ -228,7 +224,7 @@ impl Model {
     }
 
     /// How many triggers are open.
-    pub(in crate::engine) fn open_triggers(&self) -> u64 {
+    pub(crate) fn open_triggers(&self) -> u64 {
         let triggers = self.devices.iter().flat_map(|device| &device.triggers);
         triggers.filter(|trigger| trigger.phase == Phase::Open).count() as u64
     }

@@ -1,0 +1,33 @@
+//! The outbox without its thread, over rows in memory: a test gives the writer its turns, one group each.
+
+use super::config::{Clocks, OutboxConfig, SpaceProbe};
+use super::rows::Rows;
+use super::sim_rows::SimRows;
+use super::store::Outbox;
+use super::tables::{StoreError, Tables};
+use super::writer::Writer;
+
+/// The writer.
+pub(crate) struct HandOutboxWriter(Writer);
+
+impl Outbox {
+    /// As [`open_with_space`](Self::open_with_space), with a writer that waits for nobody.
+    pub(crate) fn open_by_hand(
+        rows: &SimRows,
+        config: OutboxConfig,
+        clocks: Clocks,
+        space: SpaceProbe,
+    ) -> Result<(Self, HandOutboxWriter), StoreError> {
+        let tables = Tables::over(Rows::Simulated(rows.clone()), "outbox".as_ref())?;
+        let (mut outbox, writer) = Self::assemble(tables, config, clocks, space)?;
+        outbox.offer_wait = std::time::Duration::ZERO;
+        Ok((outbox, HandOutboxWriter(writer)))
+    }
+}
+
+impl HandOutboxWriter {
+    /// Writes, syncs and shows one group of what waits. `false` when it has ended or failed.
+    pub(crate) fn turn(&mut self) -> bool {
+        self.0.turn(std::time::Duration::ZERO)
+    }
+}
