@@ -24,6 +24,8 @@ mod walkers;
 pub use publish::SnapshotConfig;
 
 #[cfg(test)]
+mod simulation;
+#[cfg(test)]
 mod failure_tests;
 #[cfg(test)]
 mod vitals_tests;

@@ -1,0 +1,160 @@
+//! Campaigns on a line of fences, and the editions in which they change: the small worlds of the engine's
+//! oracle tests. Each edition stops one campaign or starts it again.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::hardware::Hardware;
+use super::lots::Lots;
+use crate::domain::campaign::{
+    AccountSpec, CampaignSpec, Condition, Frequency, MessageSpec, RunMode,
+};
+use crate::domain::ids::{AppId, CampaignId, DeviceId, TargetId};
+use crate::domain::target::{PlaceArea, TargetSpec};
+use crate::engine::model::{Line, Run};
+use crate::engine::testkit;
+use crate::snapshot::build::{BuildOptions, Source, build};
+use crate::snapshot::load::Loaded;
+use crate::snapshot::samples;
+
+/// Fences: id, metres north, radius. The third is the signal range of a store.
+const FENCES: [(u32, f64, f64); 3] = [(1, 0.0, 100.0), (2, 150.0, 100.0), (3, 0.0, 300.0)];
+const STORE_FENCE: u32 = 3;
+
+/// The store that hints are about.
+pub(super) const STORE: u32 = 7;
+
+/// The campaign with a limit, where there is one.
+pub(super) const LIMITED: CampaignId = CampaignId(10);
+
+/// Editions of a catalog.
+pub(super) const EDITIONS: usize = 5;
+
+/// Different catalogs; seeds share them.
+const CATALOGS: usize = 48;
+
+/// Every one of so many has a campaign with a limit across partitions.
+const LIMITED_EVERY: usize = 4;
+
+/// What marketers do in the course of a run.
+pub(super) struct Catalog {
+    pub(super) editions: Vec<Edition>,
+    pub(super) cap: Option<u16>,
+    /// How many jobs of [`LIMITED`] there may be. Which partition gets them is beyond the model.
+    pub(super) limit: Option<u64>,
+}
+
+/// One snapshot; its epoch is its place, from 1.
+pub(super) struct Edition {
+    pub(super) loaded: Arc<Loaded>,
+    /// What runs in it, as the model wants to know it.
+    pub(super) runs: Vec<Run>,
+}
+
+/// A device; the model knows it by its number.
+pub(super) fn device(number: u32) -> DeviceId {
+    let mut id = [0x11; 16];
+    id[..4].copy_from_slice(&number.to_be_bytes());
+    DeviceId(id)
+}
+
+/// The number of a [`device`].
+pub(super) fn number_of(device: DeviceId) -> u32 {
+    let [a, b, c, d, ..] = device.0;
+    u32::from_be_bytes([a, b, c, d])
+}
+
+/// The fences, as the model wants to know them.
+pub(super) fn lines() -> Vec<Line> {
+    let line = |(id, center_m, radius_m)| {
+        let store = (id == STORE_FENCE).then_some(STORE);
+        Line { id, center_m, radius_m, store }
+    };
+    let everywhere = (TargetId::NATIONWIDE.0, 0.0, f64::INFINITY);
+    FENCES.into_iter().chain([everywhere]).map(line).collect()
+}
+
+/// The catalog of a seed. Compiled once, whoever asks.
+pub(super) fn of(lots: &mut Lots) -> Arc<Catalog> {
+    static KNOWN: Mutex<[Option<Arc<Catalog>>; CATALOGS]> = Mutex::new([const { None }; CATALOGS]);
+    let number = lots.index(CATALOGS);
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    Arc::clone(known[number].get_or_insert_with(|| Arc::new(compiled(number))))
+}
+
+fn compiled(number: usize) -> Catalog {
+    let mut lots = Lots::of(number as u64);
+    let cap = lots.pick(&[None, None, Some(1), Some(3)]);
+    let limit = number.is_multiple_of(LIMITED_EVERY).then(|| 1 + lots.below(4));
+    let specs: Vec<CampaignSpec> =
+        (0..1 + lots.below(5)).map(|place| campaign(place, limit, &mut lots)).collect();
+    let account = AccountSpec { daily_cap: cap, ..testkit::account(1) };
+    let mut runs: Vec<Run> =
+        specs.iter().map(|spec| Run { spec: spec.clone(), since: 1 }).collect();
+    let mut editions: Vec<Edition> = Vec::new();
+    for epoch in 1..=EDITIONS as u64 {
+        if epoch > 1 {
+            toggle(&mut runs, &specs[lots.index(specs.len())], epoch);
+        }
+        let campaigns = runs.iter().map(|run| run.spec.clone()).collect();
+        let source = Source { accounts: vec![account.clone()], targets: targets(), campaigns };
+        let previous = editions.last().map(|edition| edition.loaded.view());
+        let key = Hardware::keyring().installation_key();
+        let options = BuildOptions { key: &key, ..samples::options(epoch, previous) };
+        let built = build(&source, options).expect("the source is sound");
+        let loaded = Arc::new(built.load_in_memory().expect("what was built loads"));
+        editions.push(Edition { loaded, runs: runs.clone() });
+    }
+    Catalog { editions, cap, limit }
+}
+
+fn targets() -> Vec<TargetSpec> {
+    let target = |(id, center_m, radius_m)| match id == STORE_FENCE {
+        true => testkit::store(id, STORE, PlaceArea::Signal, center_m, radius_m),
+        false => testkit::fence(id, center_m, radius_m),
+    };
+    FENCES.into_iter().map(target).collect()
+}
+
+fn toggle(runs: &mut Vec<Run>, spec: &CampaignSpec, epoch: u64) {
+    match runs.iter().position(|run| run.spec.id == spec.id) {
+        Some(at) => drop(runs.remove(at)),
+        None => runs.push(Run { spec: spec.clone(), since: epoch }),
+    }
+    runs.sort_by_key(|run| run.spec.id);
+}
+
+fn campaign(place: u64, limit: Option<u64>, lots: &mut Lots) -> CampaignSpec {
+    let id = 10 + u32::try_from(place).expect("a few");
+    let mask = 1 + lots.below(15);
+    let all = [1, 2, 3, TargetId::NATIONWIDE.0].into_iter().enumerate();
+    let watched: Vec<u32> = all.filter(|(bit, _)| mask >> bit & 1 == 1).map(|(_, id)| id).collect();
+    let condition = match lots.below(3) {
+        0 => Condition::Enter,
+        1 => Condition::Dwell { dwell_s: lots.pick(&[60, 180, 400]) },
+        _ => Condition::Exit,
+    };
+    let frequency = lots.pick(&[
+        Frequency::OncePerPeriod,
+        Frequency::OncePerDay,
+        Frequency::Resend { after_s: 600 },
+    ]);
+    let mut spec = testkit::campaign(id, &watched);
+    spec.windows[0].start_min = lots.pick(&[0, 0, 0, 12 * 60 + 10, 13 * 60]);
+    let message = MessageSpec {
+        title: "Hello".to_owned(),
+        body: "${geofence}".to_owned(),
+        image_url: None,
+        landing_url: None,
+    };
+    CampaignSpec {
+        condition,
+        frequency,
+        priority: lots.pick(&[-1, 0, 1]),
+        mode: if lots.one_in(5) { RunMode::Testing } else { RunMode::Running },
+        test_devices: vec![device(1)],
+        apps: vec![AppId(1)],
+        total_limit: limit.filter(|_| CampaignId(id) == LIMITED),
+        messages: vec![message],
+        ..spec
+    }
+}

@@ -1,0 +1,208 @@
+//! Gateways: each sends frames on a stream of its own, in order, keeps what is not acknowledged, and sends it
+//! again after a connection ends.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use super::catalog::{STORE, device};
+use super::lots::Lots;
+use crate::domain::fix::Fix;
+use crate::domain::ids::{AppId, FrameSeq, InstanceId, Origin, PlaceId, StreamNo};
+use crate::domain::ping::{Ping, PingFlags};
+use crate::domain::reasons::RejectReason;
+use crate::domain::report::{HintVerdict, PlaceHint};
+use crate::domain::submission::{Applied, Records, Submission, SubmitError};
+use crate::domain::units::UtcMs;
+use crate::engine::testkit::{ACCOUNT, north};
+use crate::shard::router::Router;
+use crate::shard::ticket::AckTicket;
+
+/// Devices that gateways speak for.
+pub(super) const DEVICES: u64 = 5;
+
+/// Frames that a gateway has unacknowledged at most.
+const UNACKED: usize = 6;
+
+/// What a frame carries.
+#[derive(Clone, Debug)]
+pub(super) enum Payload {
+    Pings(Vec<Ping>),
+    Hints(Vec<PlaceHint>),
+}
+
+/// A frame, as its gateway keeps it.
+#[derive(Clone, Debug)]
+pub(super) struct Frame {
+    pub(super) origin: Origin,
+    pub(super) app: AppId,
+    pub(super) payload: Payload,
+    /// Some of its records were refused at intake when it was sent, once at least.
+    pub(super) was_refused_in_part: bool,
+}
+
+/// A gateway, of one stream.
+pub(super) struct Client {
+    instance: InstanceId,
+    next_seq: u64,
+    /// Unacknowledged, oldest first.
+    unacked: VecDeque<Frame>,
+    /// Of them, those that are handed over on this connection.
+    open: VecDeque<Open>,
+    /// The end of what was acknowledged.
+    pub(super) acked: Vec<Frame>,
+    /// What acks said was refused as resent, records.
+    pub(super) resent: u64,
+}
+
+/// A frame on its way.
+enum Open {
+    Submitting(Pin<Box<dyn Future<Output = Result<AckTicket, SubmitError>>>>),
+    Waiting(AckTicket),
+}
+
+impl Client {
+    pub(super) fn new(number: u8) -> Self {
+        Self {
+            instance: InstanceId([number; 16]),
+            next_seq: 1,
+            unacked: VecDeque::new(),
+            open: VecDeque::new(),
+            acked: Vec::new(),
+            resent: 0,
+        }
+    }
+
+    /// Has a frame of reports made by now, if not too many wait.
+    pub(super) fn report(&mut self, now: UtcMs, lots: &mut Lots) {
+        if self.unacked.len() >= UNACKED {
+            return;
+        }
+        let origin = Origin {
+            account: ACCOUNT,
+            instance: self.instance,
+            stream: StreamNo(1),
+            seq: FrameSeq(self.next_seq),
+        };
+        // Sequences may have gaps.
+        self.next_seq += 1 + u64::from(lots.one_in(10));
+        // The model knows hints of the first app alone.
+        let (app, payload) = if lots.one_in(6) {
+            (AppId(1), Payload::Hints(vec![hint(now, lots)]))
+        } else {
+            let pings = (0..1 + lots.below(4)).map(|_| ping(now, lots)).collect();
+            (AppId(if lots.one_in(11) { 2 } else { 1 }), Payload::Pings(pings))
+        };
+        self.unacked.push_back(Frame { origin, app, payload, was_refused_in_part: false });
+    }
+
+    /// Whether everything is acknowledged.
+    pub(super) fn is_done(&self) -> bool {
+        self.unacked.is_empty()
+    }
+
+    /// The connection ends: what is unacknowledged is sent again on the next one.
+    pub(super) fn reconnect(&mut self) {
+        self.open.clear();
+    }
+
+    /// Hands over what the daemon takes, one frame after the other, and hears its acks.
+    pub(super) fn talk(&mut self, router: &Router) {
+        while self.push_on(router) {}
+        while let Some(Open::Waiting(ticket)) = self.open.front_mut() {
+            match poll(Pin::new(ticket)) {
+                Poll::Pending => return,
+                Poll::Ready(Ok(applied)) => self.acknowledge(&applied),
+                Poll::Ready(Err(_lost)) => return self.reconnect(),
+            }
+        }
+    }
+
+    /// Gets the next frame on its way; `false` when there is none, or it has to wait.
+    fn push_on(&mut self, router: &Router) -> bool {
+        if let Some(Open::Submitting(submitting)) = self.open.back_mut() {
+            match poll(submitting.as_mut()) {
+                Poll::Pending => return false,
+                Poll::Ready(Ok(ticket)) => {
+                    self.open.pop_back();
+                    self.open.push_back(Open::Waiting(ticket));
+                }
+                Poll::Ready(Err(_closed)) => {
+                    self.reconnect();
+                    return false;
+                }
+            }
+        }
+        let Some(frame) = self.unacked.get_mut(self.open.len()) else { return false };
+        let submission = believed(frame, router);
+        let router = router.clone();
+        let submitting = Box::pin(async move { router.submit(submission).await });
+        self.open.push_back(Open::Submitting(submitting));
+        true
+    }
+
+    fn acknowledge(&mut self, applied: &Applied) {
+        self.open.pop_front();
+        let frame = self.unacked.pop_front().expect("what is open is unacknowledged");
+        let unavailable = applied.rejects[usize::from(RejectReason::Unavailable.number())];
+        assert_eq!(unavailable, 0, "a snapshot is in force from the start: {frame:?}");
+        self.resent += applied.resent();
+        self.acked.push(frame);
+    }
+}
+
+/// What intake makes of a frame.
+fn believed(frame: &mut Frame, router: &Router) -> Submission {
+    let received_at = router.received_at();
+    let rule = router.future_rule(received_at);
+    let records = match &frame.payload {
+        Payload::Pings(pings) => {
+            let fixes: Vec<Fix> =
+                pings.iter().filter_map(|ping| Fix::from_ping(ping, rule).ok()).collect();
+            frame.was_refused_in_part |= fixes.len() < pings.len();
+            Records::Fixes(fixes)
+        }
+        Payload::Hints(hints) => Records::Hints(hints.clone()),
+    };
+    Submission {
+        account: ACCOUNT,
+        app: frame.app,
+        origin: Some(frame.origin),
+        received_at,
+        records,
+    }
+}
+
+fn poll<F: Future + ?Sized>(future: Pin<&mut F>) -> Poll<F::Output> {
+    future.poll(&mut Context::from_waker(Waker::noop()))
+}
+
+/// Edges of fences lie on full tens, positions beside them: no rounding can tell the two apart.
+fn ping(now: UtcMs, lots: &mut Lots) -> Ping {
+    let tens = f64::from(i32::try_from(lots.below(80)).expect("small") - 40);
+    let far = lots.pick(&[1403.0, -1503.0, 300_003.0]);
+    let point = north(if lots.one_in(12) { far } else { tens * 10.0 + 3.0 });
+    let delay_s = lots.pick(&[0, 0, 0, 0, 0, 30, 200, 299, 301]);
+    Ping {
+        device: device(one_of(DEVICES, lots)),
+        lat_e7: point.lat,
+        lon_e7: point.lon,
+        fixed_at: now - delay_s * 1000,
+        accuracy_m: lots.pick(&[5, 5, 5, 40, 100, 101, 150, 500]),
+        flags: PingFlags(0),
+    }
+}
+
+fn hint(now: UtcMs, lots: &mut Lots) -> PlaceHint {
+    PlaceHint {
+        device: device(one_of(DEVICES, lots)),
+        place: PlaceId(STORE),
+        fixed_at: now - lots.pick(&[0, 0, 0, 30, 200, 299, 301]) * 1000,
+        verdict: if lots.one_in(3) { HintVerdict::Leave } else { HintVerdict::Nearby },
+    }
+}
+
+fn one_of(devices: u64, lots: &mut Lots) -> u32 {
+    1 + u32::try_from(lots.below(devices)).expect("a few")
+}

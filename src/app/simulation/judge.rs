@@ -1,0 +1,137 @@
+//! Whether the promises were kept, once a run is over.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::catalog::{Catalog, LIMITED};
+use super::clients::{Client, Frame, Payload};
+use super::course::Seen;
+use super::oracle::{Expected, expected};
+use super::witness::Witness;
+use crate::domain::campaign::RunMode;
+use crate::domain::ids::{DeviceKey, Origin, PARTITIONS, PartitionId};
+use crate::domain::input::Input;
+use crate::domain::ping::Ping;
+use crate::domain::report::PlaceHint;
+use crate::engine::testkit::ACCOUNT;
+use crate::outbox::codec;
+
+/// Where a frame was evaluated: by frame and partition, its records there.
+type Evaluated = BTreeMap<(Origin, PartitionId), Records>;
+
+#[derive(Clone, PartialEq, Debug)]
+enum Records {
+    Pings(Vec<Ping>),
+    Hints(Vec<PlaceHint>),
+}
+
+/// Holds a run against its inputs, and gives what each partition must have brought.
+pub(super) fn judge(
+    witness: &Witness,
+    catalog: &Catalog,
+    clients: &[Client],
+    seen: &Seen,
+) -> Vec<Expected> {
+    let evaluated = evaluated(witness);
+    for client in clients {
+        client.acked.iter().for_each(|frame| was_evaluated(frame, &evaluated));
+    }
+    let all: Vec<Expected> =
+        PartitionId::all().map(|id| expected(id, &witness.history[id.index()], catalog)).collect();
+    came_out(seen, &all);
+    no_second_job(&all, catalog);
+    all
+}
+
+/// P1 and P2: which frames the log has, and that it has none twice.
+fn evaluated(witness: &Witness) -> Evaluated {
+    let mut evaluated = Evaluated::new();
+    for (id, inputs) in PartitionId::all().zip(&witness.history) {
+        for input in inputs {
+            let (origin, records) = match input.as_input() {
+                Input::Fixes(batch) => {
+                    (batch.origin, Records::Pings(batch.records.iter().map(Ping::from).collect()))
+                }
+                Input::Hints(batch) => (batch.origin, Records::Hints(batch.records.to_vec())),
+                Input::Outcomes(_)
+                | Input::Profiles(_)
+                | Input::Tick { .. }
+                | Input::Publication { .. }
+                | Input::Grant(_)
+                | Input::Policy(_) => continue,
+            };
+            let origin = origin.expect("every frame of a run has one");
+            let before = evaluated.insert((origin, id), records);
+            assert_eq!(before, None, "P2: a frame was evaluated twice: {origin:?} in {id:?}");
+        }
+    }
+    evaluated
+}
+
+/// P1: what was acknowledged is in the log, whole and unchanged.
+fn was_evaluated(frame: &Frame, evaluated: &Evaluated) {
+    for id in PartitionId::all() {
+        let found = evaluated.get(&(frame.origin, id));
+        let kept = match &frame.payload {
+            Payload::Pings(pings) => {
+                let mine = |ping: &&Ping| of(ping.device) == id && !ping.device.is_nil();
+                Records::Pings(pings.iter().filter(mine).copied().collect())
+            }
+            Payload::Hints(hints) => {
+                Records::Hints(hints.iter().filter(|hint| of(hint.device) == id).copied().collect())
+            }
+        };
+        let found = found.cloned().unwrap_or(match &kept {
+            Records::Pings(_) => Records::Pings(Vec::new()),
+            Records::Hints(_) => Records::Hints(Vec::new()),
+        });
+        let is_whole = match (&found, &kept) {
+            // Some were refused with a reason, at one of its sendings at least.
+            (Records::Pings(found), Records::Pings(kept)) if frame.was_refused_in_part => {
+                found.iter().all(|ping| kept.contains(ping))
+            }
+            _ => found == kept,
+        };
+        assert!(
+            is_whole,
+            "P1: an acknowledged frame is lost in {id:?}: {frame:?}, found {found:?}"
+        );
+    }
+}
+
+fn of(device: crate::domain::ids::DeviceId) -> PartitionId {
+    DeviceKey { account: ACCOUNT, device }.partition()
+}
+
+/// P1 and P5: consumers got what the inputs bring, byte for byte, in order, all of it and nothing else.
+fn came_out(seen: &Seen, all: &[Expected]) {
+    let mut found: Vec<Vec<&[u8]>> = vec![Vec::new(); PARTITIONS];
+    for bytes in &seen.records {
+        let record = codec::decode(bytes).expect("what was written is a record");
+        found[record.position.partition.index()].push(bytes);
+    }
+    for (id, (expected, found)) in PartitionId::all().zip(all.iter().zip(&found)) {
+        let same = expected.records.iter().zip(found).take_while(|(a, b)| a == b).count();
+        let (wanted, got) = (expected.records.len(), found.len());
+        let next = |all: Option<&[u8]>| all.map(codec::decode);
+        assert!(
+            same == wanted && same == got,
+            "P5: {id:?} has {got} records of {wanted}; they differ at {same}: {:?} in place of {:?}",
+            next(found.get(same).copied()),
+            next(expected.records.get(same).map(Vec::as_slice)),
+        );
+    }
+}
+
+/// P2: one job a device, campaign and bucket, each id once; and no limit is passed.
+fn no_second_job(all: &[Expected], catalog: &Catalog) {
+    let (mut ids, mut buckets, mut limited) = (BTreeSet::new(), BTreeSet::new(), 0);
+    for job in all.iter().flat_map(|expected| &expected.jobs) {
+        assert!(ids.insert(job.id.0), "P2: an id comes twice: {job:?}");
+        let bucket = (job.device, job.campaign, job.bucket.mode, job.bucket.span);
+        assert!(buckets.insert(bucket), "P2: a second job of a bucket: {job:?}");
+        limited += u64::from(job.campaign == LIMITED && job.bucket.mode == RunMode::Running);
+    }
+    if let Some(limit) = catalog.limit {
+        assert!(limited <= limit, "P2: {limited} jobs of a campaign that may have {limit}");
+    }
+}
