@@ -164,3 +164,18 @@ fn a_jobless_bucket_is_not_used() {
     world.walk(&[(0, 0.0), (60, 900.0)]);
     assert_eq!(world.walk(&[(local(24, 13, 0), 0.0)]).pushed(), [10]);
 }
+
+#[test]
+fn what_waited_while_the_clock_went_on_is_judged_by_the_clock() {
+    let mut world = world_of(Frequency::Resend { after_s: 600 });
+    assert_eq!(visits(&mut world, &[0]), [true]);
+    world.publish(|source| source.campaigns.push(leaving(11, &[1])));
+    // Another gateway's fix took long to come; its turn after a publication lets go of buckets that are over by now.
+    world.see(seen(1, 470, 900.0).late_by(8530));
+    // Taken in 480 s after the job, and stepped after that: a full outbox stops what waits for a shard, not the
+    // time. By its own instant it would be fresh, and the job's bucket is no longer kept.
+    let got = world.see(seen(1, 480, 0.0));
+    assert_eq!(got.pushed(), NONE);
+    assert_eq!(world.open(), 1, "too old to push for now");
+    assert_eq!(world.see(seen(1, 9010, 0.0)).pushed(), [10], "9,010 s later it may");
+}

@@ -19,7 +19,7 @@ const MAX_HINTS: usize = 32;
 impl Partition {
     /// Takes a hint, unless it is older than what is known of its place, or too old to speak of now.
     pub(super) fn hint(&mut self, common: &Common<'_>, hint: &PlaceHint, out: &mut Outputs) {
-        let now = self.now(common.received_at, hint.fixed_at);
+        let now = self.now(hint.fixed_at);
         if common.account.targets_of_place(hint.place).next().is_none() {
             out.counts.evaluated += 1;
             return;

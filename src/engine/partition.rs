@@ -57,7 +57,6 @@ pub(super) struct Common<'s> {
     view: SnapshotView<'s>,
     pub(super) account: AccountView<'s>,
     pub(super) app: AppId,
-    pub(super) received_at: UtcMs,
 }
 
 impl Partition {
@@ -226,7 +225,7 @@ impl Partition {
             batch.records.iter().for_each(|_| out.reject(RejectReason::UnknownAccount));
             return;
         };
-        let common = Common { view, account, app: batch.app, received_at: batch.received_at };
+        let common = Common { view, account, app: batch.app };
         for record in batch.records {
             act(self, &common, record, out);
             out.next_record();
@@ -243,7 +242,7 @@ impl Partition {
     }
 
     fn fix(&mut self, common: &Common<'_>, fix: &Fix, out: &mut Outputs) {
-        let now = self.now(common.received_at, fix.fixed_at);
+        let now = self.now(fix.fixed_at);
         let Some(id) = self.row_for(common, fix.device, out) else { return };
         let annex = self.table.annex(id);
         match judge(self.table.row(id), annex.anchor.as_ref(), fix, &self.policy) {
@@ -348,10 +347,12 @@ impl Partition {
         self.table.evict(for_one, &rule, out)
     }
 
-    /// The clock of the policy: ours, or the device's own newest fix.
-    pub(super) fn now(&mut self, received_at: UtcMs, fixed_at: UtcMs) -> UtcMs {
+    /// The clock of the policy: ours, or the device's own newest fix. Ours is that of the partition, and not that of
+    /// the batch: one that waited for a shard while ticks went on is as old as it is, and the buckets of its time
+    /// are no longer kept.
+    pub(super) fn now(&mut self, fixed_at: UtcMs) -> UtcMs {
         match self.policy.clock {
-            ClockMode::System => received_at,
+            ClockMode::System => self.clock,
             ClockMode::Fixes => {
                 self.clock = self.clock.max(fixed_at);
                 fixed_at
