@@ -179,7 +179,7 @@ fn report_tail(recovery: &Recovery) {
 }
 
 /// What our clock said when an input was taken in.
-fn instant_of(input: &Input<'_>) -> UtcMs {
+pub(super) fn instant_of(input: &Input<'_>) -> UtcMs {
     match input {
         Input::Fixes(batch) => batch.received_at,
         Input::Outcomes(batch) => batch.received_at,

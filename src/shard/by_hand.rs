@@ -8,7 +8,6 @@ use super::checkpoints::{CheckpointOrder, CheckpointThread};
 use super::figures::ShardSample;
 use super::parts::ShardParts;
 use super::worker::Worker;
-use crate::domain::ids::InputSeq;
 use crate::shutdown::Shutdown;
 
 /// A shard whose rounds are counted out.
@@ -37,11 +36,6 @@ impl HandShard {
     /// Triggers open in its partitions, counted one by one.
     pub(crate) fn open_triggers(&self) -> u64 {
         self.0.parts.partitions.iter().map(crate::engine::Partition::open_triggers).sum()
-    }
-
-    /// The last inputs of its partitions, summed: it grows with each.
-    pub(crate) fn inputs(&self) -> u64 {
-        self.0.parts.partitions.iter().map(|one| one.seq()).map(|InputSeq(seq)| seq).sum()
     }
 }
 

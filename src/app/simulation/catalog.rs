@@ -88,8 +88,18 @@ fn compiled(number: usize) -> Catalog {
     let specs: Vec<CampaignSpec> =
         (0..1 + lots.below(5)).map(|place| campaign(place, limit, &mut lots)).collect();
     let account = AccountSpec { daily_cap: cap, ..testkit::account(1) };
-    let mut runs: Vec<Run> =
-        specs.iter().map(|spec| Run { spec: spec.clone(), since: 1 }).collect();
+    Catalog { editions: editions(&account, &specs, &mut lots), cap, limit }
+}
+
+/// A catalog in which these campaigns run, and nothing else is special.
+pub(super) fn plain(specs: &[CampaignSpec]) -> Catalog {
+    let editions = editions(&testkit::account(1), specs, &mut Lots::of(0));
+    Catalog { editions, cap: None, limit: None }
+}
+
+fn editions(account: &AccountSpec, specs: &[CampaignSpec], lots: &mut Lots) -> Vec<Edition> {
+    let run = |spec: &CampaignSpec| Run { spec: spec.clone(), since: 1 };
+    let mut runs: Vec<Run> = specs.iter().map(run).collect();
     let mut editions: Vec<Edition> = Vec::new();
     for epoch in 1..=EDITIONS as u64 {
         if epoch > 1 {
@@ -104,7 +114,7 @@ fn compiled(number: usize) -> Catalog {
         let loaded = Arc::new(built.load_in_memory().expect("what was built loads"));
         editions.push(Edition { loaded, runs: runs.clone() });
     }
-    Catalog { editions, cap, limit }
+    editions
 }
 
 fn targets() -> Vec<TargetSpec> {

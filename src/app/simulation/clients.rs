@@ -79,14 +79,6 @@ impl Client {
         if self.unacked.len() >= UNACKED {
             return;
         }
-        let origin = Origin {
-            account: ACCOUNT,
-            instance: self.instance,
-            stream: StreamNo(1),
-            seq: FrameSeq(self.next_seq),
-        };
-        // Sequences may have gaps.
-        self.next_seq += 1 + u64::from(lots.one_in(10));
         // The model knows hints of the first app alone.
         let (app, payload) = if lots.one_in(6) {
             (AppId(1), Payload::Hints(vec![hint(now, lots)]))
@@ -94,6 +86,20 @@ impl Client {
             let pings = (0..1 + lots.below(4)).map(|_| ping(now, lots)).collect();
             (AppId(if lots.one_in(11) { 2 } else { 1 }), Payload::Pings(pings))
         };
+        // Sequences may have gaps.
+        self.next_seq += u64::from(lots.one_in(10));
+        self.enqueue(app, payload);
+    }
+
+    /// Keeps a frame to be sent.
+    pub(super) fn enqueue(&mut self, app: AppId, payload: Payload) {
+        let origin = Origin {
+            account: ACCOUNT,
+            instance: self.instance,
+            stream: StreamNo(1),
+            seq: FrameSeq(self.next_seq),
+        };
+        self.next_seq += 1;
         self.unacked.push_back(Frame { origin, app, payload, was_refused_in_part: false });
     }
 

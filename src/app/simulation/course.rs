@@ -8,8 +8,9 @@ use super::judge::judge;
 use super::lots::Lots;
 use super::oracle::reports_in;
 use super::process::Process;
-use super::witness::Witness;
+use super::witness::{Witness, beginning};
 use crate::journal::sim_disk::Fault;
+use crate::outbox::codec;
 
 /// Turns of a run, besides those of its end.
 const TURNS: u64 = 150;
@@ -37,8 +38,9 @@ pub(super) struct Tally {
     pub(super) publications: u64,
     pub(super) clock_steps: u64,
     pub(super) damaged_checkpoints: u64,
-    pub(super) trims: u64,
+    pub(super) trimmed_bytes: u64,
     pub(super) calls: u64,
+    pub(super) commits: u64,
 }
 
 /// A run.
@@ -54,6 +56,8 @@ pub(super) struct Course {
     pub(super) tally: Tally,
     /// Whether something was told to go wrong in this process.
     pub(super) is_armed: bool,
+    /// Whether things go wrong that nobody told.
+    is_rough: bool,
     /// Everything that happened.
     digest: blake3::Hasher,
 }
@@ -73,29 +77,38 @@ impl Course {
             seen: Seen::default(),
             tally: Tally::default(),
             is_armed: false,
+            is_rough: false,
             digest: blake3::Hasher::new(),
         }
     }
 
     /// Runs with every kind of failure, and judges. Gives what happened, and a digest of all of it.
     pub(super) fn run(mut self) -> (Tally, [u8; 32]) {
+        self.is_rough = true;
         let turns = TURNS / 2 + self.lots.below(TURNS);
         for _ in 0..turns {
-            self.turn(true);
+            self.turn();
         }
         self.come_to_an_end()
     }
 
-    /// The same without a failure but those that were told before.
-    pub(super) fn run_quietly(mut self, turns: u64) -> (Tally, [u8; 32]) {
+    /// The life of one process, up to its end by SIGTERM. Nothing goes wrong but what was told before.
+    pub(super) fn live(&mut self, turns: u64) {
         for _ in 0..turns {
-            self.turn(false);
+            self.turn();
         }
-        self.come_to_an_end()
+        self.checkpoint_all();
+        self.drain();
+    }
+
+    /// Something goes wrong in this process, as told.
+    pub(super) fn tell(&mut self, goes_wrong: impl FnOnce(&Hardware)) {
+        goes_wrong(&self.hardware);
+        self.is_armed = true;
     }
 
     /// Somebody has a turn.
-    fn turn(&mut self, may_fail: bool) {
+    fn turn(&mut self) {
         if self.process.is_none() {
             self.start();
         }
@@ -114,7 +127,7 @@ impl Course {
                 let client = self.lots.index(self.clients.len());
                 self.clients[client].reconnect();
             }
-            _ if may_fail => self.go_wrong(lot),
+            _ if self.is_rough => self.go_wrong(lot),
             _ => {}
         }
         self.talk();
@@ -215,8 +228,8 @@ impl Course {
 
     fn trim(&mut self) {
         self.witness.look(&self.hardware);
-        self.tally.trims += 1;
         self.with(|process| process.checkpoints.trim());
+        self.note_trimmed();
     }
 
     fn publish(&mut self) {
@@ -279,14 +292,15 @@ impl Course {
             End::Power => self.tally.power_losses += 1,
         }
         self.tally.calls += self.hardware.disk.calls();
+        self.tally.commits += self.hardware.rows.commits();
         self.clients.iter_mut().for_each(Client::reconnect);
         self.process = None;
         self.hardware.end_process(how, &mut self.lots);
         self.is_armed = false;
-        if self.lots.one_in(4) {
+        if self.is_rough && self.lots.one_in(4) {
             self.arm(12);
         }
-        if self.lots.one_in(6) {
+        if self.is_rough && self.lots.one_in(6) {
             self.tally.damaged_checkpoints +=
                 u64::from(self.hardware.damage_checkpoint(&mut self.lots));
         }
@@ -309,11 +323,17 @@ impl Course {
         let counted = process.counted();
         let is_sound = !process.has_failed() && !hardware.disk.is_dead();
         process.close(|| witness.look(hardware));
+        self.note_trimmed();
         if is_sound {
             self.check_counts(counted);
         }
         let how = self.lots.pick(&[End::Kill, End::Power]);
         self.end(how);
+    }
+
+    fn note_trimmed(&mut self) {
+        let begins_at = beginning(&self.hardware).0;
+        self.tally.trimmed_bytes = self.tally.trimmed_bytes.max(begins_at);
     }
 
     /// P6: of the reports that this process took in, each was evaluated or refused, and counted once.
@@ -325,7 +345,7 @@ impl Course {
     }
 
     /// Nothing goes wrong any more: everything that was sent is acknowledged, and everything comes out.
-    fn come_to_an_end(mut self) -> (Tally, [u8; 32]) {
+    pub(super) fn come_to_an_end(mut self) -> (Tally, [u8; 32]) {
         self.hardware.set_outbox_full(false);
         self.hardware.disk.set_capacity(None);
         self.hardware.disk.fail_at(None);
@@ -368,7 +388,7 @@ impl Course {
 }
 
 impl Seen {
-    fn take(&mut self, hardware: &Hardware, newest: u64) {
+    pub(super) fn take(&mut self, hardware: &Hardware, newest: u64) {
         for (offset, bytes) in hardware.rows.records() {
             let place = usize::try_from(offset).expect("a few") - 1;
             match self.records.get(place) {
@@ -376,6 +396,10 @@ impl Seen {
                 None if offset > newest => {}
                 None => {
                     assert_eq!(place, self.records.len(), "offsets have no gap");
+                    let record = codec::decode(&bytes).expect("what was written is a record");
+                    // By the devices' time, which no step of the system's clock moves.
+                    let now = hardware.true_time();
+                    assert!(record.at <= now, "it is {now:?}, and comes too early: {record:?}");
                     self.records.push(bytes);
                 }
             }
@@ -397,8 +421,9 @@ impl std::iter::Sum for Tally {
             publications: sum.publications + one.publications,
             clock_steps: sum.clock_steps + one.clock_steps,
             damaged_checkpoints: sum.damaged_checkpoints + one.damaged_checkpoints,
-            trims: sum.trims + one.trims,
+            trimmed_bytes: sum.trimmed_bytes + one.trimmed_bytes,
             calls: sum.calls + one.calls,
+            commits: sum.commits + one.commits,
         })
     }
 }

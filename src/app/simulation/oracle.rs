@@ -3,6 +3,7 @@
 //! Twice: by the engine, from nothing, one input after the other, without batches, checkpoints or crashes (P5);
 //! and by the plain model of the engine's own tests, which shares no code with it (P2 to P4).
 
+use super::super::recover::instant_of;
 use super::catalog::{Catalog, Edition, lines, number_of};
 use super::hardware::Hardware;
 use crate::domain::campaign::RunMode;
@@ -12,7 +13,7 @@ use crate::domain::input::Input;
 use crate::domain::policy::Policy;
 use crate::domain::reasons::SuppressReason;
 use crate::domain::report::HintVerdict;
-use crate::domain::units::PointE7;
+use crate::domain::units::{PointE7, UtcMs};
 use crate::engine::model::{Brought, Model, Spot};
 use crate::engine::testkit::{NOON, north};
 use crate::engine::{Counts, Outputs, Partition};
@@ -37,6 +38,7 @@ pub(super) fn expected(id: PartitionId, inputs: &[OwnedInput], catalog: &Catalog
     let mut expected = Expected { records: Vec::new(), jobs: Vec::new(), counts: Vec::new() };
     let mut edition: Option<&Edition> = None;
     let mut model = Model::new(lines(), Vec::new(), catalog.cap);
+    let mut clock = UtcMs(NOON);
     for input in inputs {
         let input = input.as_input();
         if let Input::Publication { epoch: Epoch(epoch), hash } = input {
@@ -52,7 +54,7 @@ pub(super) fn expected(id: PartitionId, inputs: &[OwnedInput], catalog: &Catalog
         partition.step(&input, view, &mut out);
         let decisions = std::mem::take(&mut out.decisions);
         if catalog.limit.is_none() {
-            let brought = model_of(&mut model, &input);
+            let brought = model_of(&mut model, &input, &mut clock);
             assert_eq!(told(&decisions, &before, &out.counts), brought, "{id:?} {input:?}");
             assert_eq!(out.counts.open, model.open_triggers(), "{id:?} {input:?}");
         }
@@ -76,9 +78,11 @@ fn job_of(decision: &Decision) -> Option<PushJob> {
     }
 }
 
-/// The model takes an input.
-fn model_of(model: &mut Model, input: &Input<'_>) -> Brought {
+/// The model takes an input. What waited for its turn is no younger than what had one before it.
+fn model_of(model: &mut Model, input: &Input<'_>, clock: &mut UtcMs) -> Brought {
     let mut all = Brought::default();
+    *clock = (*clock).max(instant_of(input));
+    let now = clock.0 - NOON;
     match input {
         Input::Fixes(batch) => {
             for fix in batch.records {
@@ -88,7 +92,6 @@ fn model_of(model: &mut Model, input: &Input<'_>) -> Brought {
                     accuracy_m: fix.accuracy_m,
                     app: batch.app.0,
                 };
-                let now = batch.received_at.0 - NOON;
                 add(&mut all, model.fix(number_of(fix.device), spot, now));
             }
         }
@@ -96,11 +99,11 @@ fn model_of(model: &mut Model, input: &Input<'_>) -> Brought {
             for hint in batch.records {
                 let inside = hint.verdict != HintVerdict::Leave;
                 let says = (hint.place.0, inside);
-                let (made_at, now) = (hint.fixed_at.0 - NOON, batch.received_at.0 - NOON);
+                let made_at = hint.fixed_at.0 - NOON;
                 add(&mut all, model.hint(number_of(hint.device), says, made_at, now));
             }
         }
-        Input::Tick { now } => add(&mut all, model.tick(now.0 - NOON)),
+        Input::Tick { .. } => add(&mut all, model.tick(now)),
         Input::Publication { .. }
         | Input::Grant(_)
         | Input::Policy(_)

@@ -51,7 +51,7 @@ impl Witness {
 }
 
 /// Where the log begins, by the names of its files.
-fn beginning(hardware: &Hardware) -> LogPosition {
+pub(super) fn beginning(hardware: &Hardware) -> LogPosition {
     let paths = hardware.disk.paths();
     let segments = paths.iter().filter(|path| path.extension().is_some_and(|end| end == "seg"));
     let first = segments.filter_map(|path| path.file_stem()?.to_str()?.parse().ok()).min();
