@@ -5,8 +5,11 @@ SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 
-# Rounds of the crash tests, and cases of each property test, in the long runs.
+# Rounds of the crash tests, seeds of the simulation and of power losses, and cases of each property test, in the
+# long runs.
 ROUNDS ?= 200
+SEEDS ?= 5000
+POWER_SEEDS ?= 10000
 CASES ?= 20000
 # Seconds per fuzz target.
 FUZZ_S ?= 60
@@ -56,7 +59,10 @@ exactness: sets ## Hits, enters and exits of all reference sets, at every count 
 bench: ## Benchmarks, each beside its baseline
 	cargo bench --locked
 
-torture: ## Crash and power-loss tests for many rounds
+# The simulation is built with the checks of arithmetic and the assertions that a release leaves out.
+torture: ## Crashes, power losses, failing disks and the simulation, for many rounds and seeds
+	GEOFENCED_SEEDS=$(SEEDS) GEOFENCED_POWER_SEEDS=$(POWER_SEEDS) GEOFENCED_FAULT_STRIDE=1 \
+		cargo test --locked --lib -- simulation:: power_tests:: damage_tests:: checkpoint_tests::
 	PROPTEST_CASES=$(CASES) cargo test --release --locked --lib -- journal:: outbox::
 	$(if $(CRASH_TESTS),,$(error there are no tests/crash*.rs to run))
 	GEOFENCED_CRASH_ROUNDS=$(ROUNDS) cargo test --release --locked $(CRASH_TESTS)

@@ -61,6 +61,9 @@ impl ShardShared {
     }
 }
 
+/// A writer and where it is handed things, without a thread.
+pub(super) type Unstarted = (Writer, Receiver<Handover>);
+
 impl Journal {
     /// Opens the log for reading back; the journal is had from the [`Recovery`] once that is done.
     ///
@@ -105,7 +108,7 @@ impl Journal {
     pub(super) fn assemble(
         start: Start,
         shards: usize,
-    ) -> Result<(Self, Vec<ShardLog>, (Writer, Receiver<Handover>)), JournalError> {
+    ) -> Result<(Self, Vec<ShardLog>, Unstarted), JournalError> {
         let shared = Arc::new(Shared {
             shards: (0..shards).map(|_| ShardShared::default()).collect(),
             synced_end: AtomicU64::new(0),

@@ -132,7 +132,8 @@ impl SimDisk {
     pub(crate) fn lose_power(&self, seed: u64) -> Self {
         let mut state = self.state();
         state.dead = true;
-        let mut random = Random(seed | 1);
+        // Small seeds differ in few bits.
+        let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
         let survive = random.below(state.name_changes.len() as u64 + 1);
         let mut names = state.durable_names.clone();
         for change in state.name_changes.iter().take(usize::try_from(survive).unwrap()) {
