@@ -170,7 +170,8 @@ fn settle(
         disk.remove(&removed).map_err(JournalError::io("remove", &removed))?;
     }
     match segments.last() {
-        Some(last) if tail.clean => sync_whole(disk, last)?,
+        // A sync that fails may have failed before, unheard, when the last run was killed within it.
+        Some(last) if tail.clean && sync_whole(disk, last).is_ok() => {}
         Some(last) => write_again(disk, last)?,
         None => {}
     }

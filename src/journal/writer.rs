@@ -218,7 +218,14 @@ impl Writer {
         let began_ns = (self.now_ns)();
         // A disk may take its time: that is no hang.
         let synced = self.shared.figures.pulse.resting(|| segment.file.sync_data());
-        synced.map_err(|error| segment.failure("sync", &error))?;
+        if let Err(error) = synced {
+            if kind == RecordKind::End {
+                // From now on the system takes the mark for written, and so would the next start. Where it can't
+                // be cut either, nothing more can be done.
+                let _cut = segment.file.truncate(segment.len);
+            }
+            return Err(segment.failure("sync", &error));
+        }
         self.shared.figures.count_sync((self.now_ns)().saturating_sub(began_ns));
         let before = segment.len;
         for part in std::iter::once(&*mark).chain(group.iter().map(|handed| &handed.buffer)) {

@@ -115,6 +115,26 @@ fn what_a_failed_sync_left_behind_is_written_again_before_it_takes_effect() {
 }
 
 #[test]
+fn a_mark_of_the_end_whose_sync_failed_is_written_again_too() {
+    let disk = SimDisk::new();
+    let (journal, mut logs) = begin(&disk, 1);
+    let good = append(&mut logs[0], 0, 1);
+    eventually("synced", || logs[0].synced() == good);
+    disk.fail(Call::Sync, 1, io::ErrorKind::Other);
+    drop(logs);
+    assert!(journal.shutdown().is_err());
+    // The next run sees the mark, and the segment it begins holds the digest of all before it.
+    let (journal, mut logs) = begin(&disk, 1);
+    let next = append(&mut logs[0], 0, 2);
+    eventually("synced", || logs[0].synced() == next);
+    for seed in 1..20 {
+        let after = disk.fork().lose_power(seed);
+        assert_eq!(count(&after, Resume::from_start()).unwrap(), 2, "seed {seed}");
+    }
+    drop((logs, journal));
+}
+
+#[test]
 fn an_error_from_writing_is_final_and_its_bytes_are_cut() {
     let disk = SimDisk::new();
     let (journal, mut logs) = begin(&disk, 1);
