@@ -346,13 +346,12 @@ impl Course {
 
     /// Nothing goes wrong any more: everything that was sent is acknowledged, and everything comes out.
     pub(super) fn come_to_an_end(mut self) -> (Tally, [u8; 32]) {
+        self.is_rough = false;
         self.hardware.set_outbox_full(false);
         self.hardware.disk.set_capacity(None);
-        self.hardware.disk.fail_at(None);
         if self.is_armed {
             self.end(End::Kill);
         }
-        self.hardware.disk.fail_at(None);
         for _ in 0..PATIENCE {
             if self.process.as_ref().is_some_and(Process::has_failed) {
                 self.end(End::Power);
@@ -372,9 +371,10 @@ impl Course {
             "P1: what was sent is never acknowledged"
         );
         self.drain();
-        self.hardware.disk.fail_at(None);
-        self.is_armed = true;
+        // Once more, to see that what a clean end leaves is whole.
         self.start();
+        (0..20).for_each(|_| self.with(|process| process.turn_all(false)));
+        self.look_at_outbox();
         let all = judge(&self.witness, &self.hardware.catalog, &self.clients, &self.seen);
         self.tally.jobs = all.iter().map(|expected| expected.jobs.len() as u64).sum();
         self.tally.acked = self.clients.iter().map(|client| client.acked.len() as u64).sum();
