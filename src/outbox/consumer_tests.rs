@@ -1,7 +1,9 @@
 //! Consumers: ack and resume, two of them, tenancy, filters, late jobs, retention, idleness, limits.
 
+use std::future::Future as _;
 use std::path::Path;
 use std::sync::atomic::Ordering;
+use std::task::{Context, Waker};
 
 use tempfile::tempdir;
 
@@ -132,6 +134,27 @@ async fn a_late_job_leaves_as_expired_and_each_consumer_gets_it_one_way() {
         [RecordKind::PushJob, RecordKind::Expired],
         "the decision outlives a restart"
     );
+    outbox.close().expect("closed");
+}
+
+#[tokio::test]
+async fn what_is_acknowledged_while_it_is_read_does_not_come_again() {
+    let dir = tempdir().expect("a folder");
+    let world = World::new();
+    let outbox = with_jobs(&world, dir.path(), OutboxConfig::default(), 3).await;
+    let key = consumer_of(1, "a");
+    create(&outbox, &key).await;
+    let first = outbox.read(&key, ReadAsk { after: None, limit: 2 }).await.expect("a reading");
+    assert_eq!(offsets(&first), [1, 2]);
+    let mut reading = std::pin::pin!(read(&outbox, &key));
+    // It has seen how far the consumer is, and goes no further before it is polled again.
+    let looked = reading.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    assert!(looked.is_pending());
+    outbox.ack(key.clone(), 2).await.expect("seen");
+    world.pass_s(TTL_S + 1);
+    let reading = reading.await;
+    assert_eq!(offsets(&reading), [3], "1 and 2 have left as jobs, and would now be too late");
+    assert_eq!(reading.records[0].kind, RecordKind::Expired);
     outbox.close().expect("closed");
 }
 

@@ -187,10 +187,12 @@ fn may_want(consumer: &Consumer, kind: RecordKind) -> bool {
     }
 }
 
-/// Turns late jobs into events, by the instants decided, and leaves out what the consumer then doesn't want.
+/// Turns late jobs into events, by the instants decided, and leaves out what the consumer then doesn't want. What
+/// was acknowledged meanwhile is left out too: its instant is forgotten, and that of a later hand-out might
+/// decide otherwise.
 fn hand_over(scan: &Scan, decided: &Consumer) -> Result<Reading, ConsumerError> {
     let mut records = Vec::with_capacity(scan.found.len());
-    for (offset, head, bytes) in &scan.found {
+    for (offset, head, bytes) in scan.found.iter().filter(|(offset, ..)| *offset > decided.acked) {
         let kind = leaves_as(*head, decided.decided_at(*offset));
         if decided.filter.has(kind) {
             let record = codec::decode(bytes).map_err(|error| damaged(*offset, &error))?;
@@ -200,8 +202,7 @@ fn hand_over(scan: &Scan, decided: &Consumer) -> Result<Reading, ConsumerError> 
     Ok(Reading { records, through: scan.through, has_more: scan.has_more })
 }
 
-/// `decided_at` is missing for events, and for a job acknowledged while it was being read: nobody waits for
-/// its verdict then.
+/// `decided_at` is missing for events alone: a job that is handed over has been decided.
 fn leaves_as(head: Head, decided_at: Option<UtcMs>) -> RecordKind {
     let is_late = decided_at.is_some_and(|decided_at| head.expires_at <= decided_at);
     if head.kind == RecordKind::PushJob && is_late { RecordKind::Expired } else { head.kind }
