@@ -1,6 +1,9 @@
 //! The outbox without its thread, over rows in memory: a test gives the writer its turns, one group each.
 
 use super::config::{Clocks, OutboxConfig, SpaceProbe};
+use super::consumer::ConsumerKey;
+use super::orders::ConsumerError;
+use super::read::{ReadAsk, Reading, scan};
 use super::rows::Rows;
 use super::sim_rows::SimRows;
 use super::store::Outbox;
@@ -22,6 +25,17 @@ impl Outbox {
         let (mut outbox, writer) = Self::assemble(tables, config, clocks, space)?;
         outbox.offer_wait = std::time::Duration::ZERO;
         Ok((outbox, HandOutboxWriter(writer)))
+    }
+
+    /// As [`read`](Self::read), but looks through the rows where it is, and not on a thread that may block.
+    pub(crate) async fn read_by_hand(
+        &self,
+        key: &ConsumerKey,
+        ask: ReadAsk,
+    ) -> Result<Reading, ConsumerError> {
+        let (consumer, from) = self.sit_down(key, ask)?;
+        let scan = scan(&self.shared, key, &consumer, from, ask.limit)?;
+        self.hand_out(key, consumer, from, &scan).await
     }
 }
 

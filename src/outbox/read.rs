@@ -86,6 +86,17 @@ impl Outbox {
             tokio::task::spawn_blocking(move || scan(&shared, &key, &consumer, from, ask.limit))
         };
         let scan = scanned.await.map_err(|ended| unreadable(&ended))??;
+        self.hand_out(key, consumer, from, &scan).await
+    }
+
+    /// Has it decided, durably, which of the jobs found are too late, and hands over what the consumer wants.
+    pub(super) async fn hand_out(
+        &self,
+        key: &ConsumerKey,
+        consumer: Consumer,
+        from: u64,
+        scan: &Scan,
+    ) -> Result<Reading, ConsumerError> {
         let decided_before = consumer.decided_through();
         let decided = if scan.last_job > decided_before {
             let decided_at = (self.shared.clocks.expiry)();
@@ -95,7 +106,7 @@ impl Outbox {
         } else {
             consumer
         };
-        let reading = hand_over(&scan, &decided)?;
+        let reading = hand_over(scan, &decided)?;
         let newly_expired = reading
             .records
             .iter()
@@ -106,7 +117,11 @@ impl Outbox {
     }
 
     /// The consumer as it is now, and the first offset to look at.
-    fn sit_down(&self, key: &ConsumerKey, ask: ReadAsk) -> Result<(Consumer, u64), ConsumerError> {
+    pub(super) fn sit_down(
+        &self,
+        key: &ConsumerKey,
+        ask: ReadAsk,
+    ) -> Result<(Consumer, u64), ConsumerError> {
         let clocks = &self.shared.clocks;
         let (now, up_ms) = ((clocks.now)(), (clocks.up_ms)());
         let oldest = self.shared.oldest();
@@ -136,7 +151,7 @@ impl Outbox {
 }
 
 /// What a look through the records found.
-struct Scan {
+pub(super) struct Scan {
     found: Vec<(u64, Head, Slice)>,
     /// The last offset looked at.
     through: u64,
@@ -146,7 +161,7 @@ struct Scan {
 }
 
 /// Looks for records that the consumer may see and wants. Blocks on the disk.
-fn scan(
+pub(super) fn scan(
     shared: &Shared,
     key: &ConsumerKey,
     consumer: &Consumer,

@@ -150,21 +150,34 @@ fn campaign(place: u64, limit: Option<u64>, lots: &mut Lots) -> CampaignSpec {
     ]);
     let mut spec = testkit::campaign(id, &watched);
     spec.windows[0].start_min = lots.pick(&[0, 0, 0, 12 * 60 + 10, 13 * 60]);
+    let limit = limit.filter(|_| CampaignId(id) == LIMITED);
     let message = MessageSpec {
         title: "Hello".to_owned(),
         body: "${geofence}".to_owned(),
         image_url: None,
         landing_url: None,
     };
-    CampaignSpec {
+    let spec = CampaignSpec {
         condition,
         frequency,
         priority: lots.pick(&[-1, 0, 1]),
         mode: if lots.one_in(5) { RunMode::Testing } else { RunMode::Running },
         test_devices: vec![device(1)],
         apps: vec![AppId(1)],
-        total_limit: limit.filter(|_| CampaignId(id) == LIMITED),
         messages: vec![message],
+        ..spec
+    };
+    if limit.is_some() { eager(CampaignSpec { total_limit: limit, ..spec }) } else { spec }
+}
+
+/// One that pushes as often as its limit lets it. A first push waits for its lease, which an exit does not.
+fn eager(spec: CampaignSpec) -> CampaignSpec {
+    CampaignSpec {
+        condition: Condition::Enter,
+        frequency: Frequency::Resend { after_s: 600 },
+        priority: 2,
+        mode: RunMode::Running,
+        windows: testkit::campaign(spec.id.0, &[1]).windows,
         ..spec
     }
 }

@@ -46,6 +46,8 @@ pub(super) struct Frame {
 pub(super) struct Client {
     instance: InstanceId,
     next_seq: u64,
+    /// What it reported last; some gateways repeat themselves.
+    last: Option<(AppId, Payload)>,
     /// Unacknowledged, oldest first.
     unacked: VecDeque<Frame>,
     /// Of them, those that are handed over on this connection.
@@ -67,6 +69,7 @@ impl Client {
         Self {
             instance: InstanceId([number; 16]),
             next_seq: 1,
+            last: None,
             unacked: VecDeque::new(),
             open: VecDeque::new(),
             acked: Vec::new(),
@@ -80,7 +83,9 @@ impl Client {
             return;
         }
         // The model knows hints of the first app alone.
-        let (app, payload) = if lots.one_in(6) {
+        let (app, payload) = if let Some(last) = self.last.take_if(|_| lots.one_in(12)) {
+            last
+        } else if lots.one_in(6) {
             (AppId(1), Payload::Hints(vec![hint(now, lots)]))
         } else {
             let pings = (0..1 + lots.below(4)).map(|_| ping(now, lots)).collect();
@@ -88,6 +93,7 @@ impl Client {
         };
         // Sequences may have gaps.
         self.next_seq += u64::from(lots.one_in(10));
+        self.last = Some((app, payload.clone()));
         self.enqueue(app, payload);
     }
 
@@ -180,7 +186,7 @@ fn believed(frame: &mut Frame, router: &Router) -> Submission {
     }
 }
 
-fn poll<F: Future + ?Sized>(future: Pin<&mut F>) -> Poll<F::Output> {
+pub(super) fn poll<F: Future + ?Sized>(future: Pin<&mut F>) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(Waker::noop()))
 }
 

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use super::catalog::{device, plain};
 use super::clients::{Client, Payload};
-use super::course::Seen;
 use super::hardware::{End, Hardware};
 use super::lots::Lots;
 use super::process::Process;
+use super::seen::Seen;
 use crate::domain::campaign::{CampaignSpec, Condition, Frequency};
 use crate::domain::decision::Transition;
 use crate::domain::ids::{AppId, CampaignId};

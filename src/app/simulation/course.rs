@@ -3,14 +3,16 @@
 use std::io::ErrorKind;
 
 use super::clients::Client;
+use super::consumer::Consumer;
 use super::hardware::{End, Hardware};
-use super::judge::judge;
+use super::judge::{judge, limited_jobs};
 use super::lots::Lots;
 use super::oracle::reports_in;
 use super::process::Process;
+use super::seen::Seen;
+use super::tally::Tally;
 use super::witness::{Witness, beginning};
 use crate::journal::sim_disk::Fault;
-use crate::outbox::codec;
 
 /// Turns of a run, besides those of its end.
 const TURNS: u64 = 150;
@@ -18,36 +20,12 @@ const TURNS: u64 = 150;
 /// Turns within which everything must have come to its end once nothing fails any more.
 const PATIENCE: usize = 4000;
 
-/// What consumers were shown, by offset from 1. What was shown once can't be taken back.
-#[derive(Default)]
-pub(super) struct Seen {
-    pub(super) records: Vec<Vec<u8>>,
-}
-
-/// What happened in a run: so that a test can tell that everything was met.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
-pub(super) struct Tally {
-    pub(super) acked: u64,
-    pub(super) resent: u64,
-    pub(super) jobs: u64,
-    pub(super) kills: u64,
-    pub(super) power_losses: u64,
-    pub(super) drains: u64,
-    pub(super) failed_starts: u64,
-    pub(super) failures: u64,
-    pub(super) publications: u64,
-    pub(super) clock_steps: u64,
-    pub(super) damaged_checkpoints: u64,
-    pub(super) trimmed_bytes: u64,
-    pub(super) calls: u64,
-    pub(super) commits: u64,
-}
-
 /// A run.
 pub(super) struct Course {
     pub(super) hardware: Hardware,
     pub(super) lots: Lots,
     clients: Vec<Client>,
+    consumer: Consumer,
     process: Option<Process>,
     witness: Witness,
     /// By partition, how many inputs the process at hand found.
@@ -71,6 +49,7 @@ impl Course {
             hardware,
             lots,
             clients,
+            consumer: Consumer::new(),
             process: None,
             witness: Witness::new(),
             found: Vec::new(),
@@ -126,6 +105,7 @@ impl Course {
             93..95 => {
                 let client = self.lots.index(self.clients.len());
                 self.clients[client].reconnect();
+                self.consumer.break_off();
             }
             _ if self.is_rough => self.go_wrong(lot),
             _ => {}
@@ -255,6 +235,8 @@ impl Course {
         }
         self.clients.iter_mut().for_each(|client| client.talk(&process.router));
         self.look_at_outbox();
+        let Some(process) = &self.process else { return };
+        self.consumer.talk(&process.outbox, &mut self.lots);
     }
 
     /// What consumers can see is taken note of; what they have seen stays.
@@ -294,6 +276,7 @@ impl Course {
         self.tally.calls += self.hardware.disk.calls();
         self.tally.commits += self.hardware.rows.commits();
         self.clients.iter_mut().for_each(Client::reconnect);
+        self.consumer.break_off();
         self.process = None;
         self.hardware.end_process(how, &mut self.lots);
         self.is_armed = false;
@@ -373,10 +356,13 @@ impl Course {
         self.drain();
         // Once more, to see that what a clean end leaves is whole.
         self.start();
-        (0..20).for_each(|_| self.with(|process| process.turn_all(false)));
-        self.look_at_outbox();
+        self.hand_out_all();
+        self.consumer.judge(&self.seen, &mut self.tally);
         let all = judge(&self.witness, &self.hardware.catalog, &self.clients, &self.seen);
         self.tally.jobs = all.iter().map(|expected| expected.jobs.len() as u64).sum();
+        if self.hardware.catalog.limit.is_some() {
+            self.tally.limited_jobs = limited_jobs(&all);
+        }
         self.tally.acked = self.clients.iter().map(|client| client.acked.len() as u64).sum();
         self.tally.resent = self.clients.iter().map(|client| client.resent).sum();
         for bytes in &self.seen.records {
@@ -385,45 +371,17 @@ impl Course {
         self.digest.update(format!("{:?}", self.witness.history).as_bytes());
         (self.tally, *self.digest.finalize().as_bytes())
     }
-}
 
-impl Seen {
-    pub(super) fn take(&mut self, hardware: &Hardware, newest: u64) {
-        for (offset, bytes) in hardware.rows.records() {
-            let place = usize::try_from(offset).expect("a few") - 1;
-            match self.records.get(place) {
-                Some(before) => assert_eq!(before, &bytes, "a record that was shown has changed"),
-                None if offset > newest => {}
-                None => {
-                    assert_eq!(place, self.records.len(), "offsets have no gap");
-                    let record = codec::decode(&bytes).expect("what was written is a record");
-                    // By the devices' time, which no step of the system's clock moves.
-                    let now = hardware.true_time();
-                    assert!(record.at <= now, "it is {now:?}, and comes too early: {record:?}");
-                    self.records.push(bytes);
-                }
+    /// What the last recovery brings comes out, and the consumer is handed all that there is.
+    fn hand_out_all(&mut self) {
+        (0..20).for_each(|_| self.with(|process| process.turn_all(false)));
+        for _ in 0..PATIENCE {
+            self.with(Process::write_outbox);
+            self.talk();
+            if self.consumer.has_all(self.seen.records.len() as u64) {
+                return;
             }
         }
-    }
-}
-
-impl std::iter::Sum for Tally {
-    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
-        all.fold(Self::default(), |sum, one| Self {
-            acked: sum.acked + one.acked,
-            resent: sum.resent + one.resent,
-            jobs: sum.jobs + one.jobs,
-            kills: sum.kills + one.kills,
-            power_losses: sum.power_losses + one.power_losses,
-            drains: sum.drains + one.drains,
-            failed_starts: sum.failed_starts + one.failed_starts,
-            failures: sum.failures + one.failures,
-            publications: sum.publications + one.publications,
-            clock_steps: sum.clock_steps + one.clock_steps,
-            damaged_checkpoints: sum.damaged_checkpoints + one.damaged_checkpoints,
-            trimmed_bytes: sum.trimmed_bytes + one.trimmed_bytes,
-            calls: sum.calls + one.calls,
-            commits: sum.commits + one.commits,
-        })
+        unreachable!("P1: a consumer is never handed what is there for it");
     }
 }

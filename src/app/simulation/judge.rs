@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::catalog::{Catalog, LIMITED};
 use super::clients::{Client, Frame, Payload};
-use super::course::Seen;
 use super::oracle::{Expected, expected};
+use super::seen::Seen;
 use super::witness::Witness;
 use crate::domain::campaign::RunMode;
+use crate::domain::decision::PushJob;
 use crate::domain::ids::{DeviceKey, Origin, PARTITIONS, PartitionId};
 use crate::domain::input::Input;
 use crate::domain::ping::Ping;
@@ -124,14 +125,22 @@ fn came_out(seen: &Seen, all: &[Expected]) {
 
 /// P2: one job a device, campaign and bucket, each id once; and no limit is passed.
 fn no_second_job(all: &[Expected], catalog: &Catalog) {
-    let (mut ids, mut buckets, mut limited) = (BTreeSet::new(), BTreeSet::new(), 0);
+    let (mut ids, mut buckets) = (BTreeSet::new(), BTreeSet::new());
     for job in all.iter().flat_map(|expected| &expected.jobs) {
         assert!(ids.insert(job.id.0), "P2: an id comes twice: {job:?}");
         let bucket = (job.device, job.campaign, job.bucket.mode, job.bucket.span);
         assert!(buckets.insert(bucket), "P2: a second job of a bucket: {job:?}");
-        limited += u64::from(job.campaign == LIMITED && job.bucket.mode == RunMode::Running);
     }
     if let Some(limit) = catalog.limit {
+        let limited = limited_jobs(all);
         assert!(limited <= limit, "P2: {limited} jobs of a campaign that may have {limit}");
     }
+}
+
+/// Jobs of the campaign that may have a limit.
+pub(super) fn limited_jobs(all: &[Expected]) -> u64 {
+    let jobs = all.iter().flat_map(|expected| &expected.jobs);
+    let is_limited =
+        |job: &&PushJob| job.campaign == LIMITED && job.bucket.mode == RunMode::Running;
+    jobs.filter(is_limited).count() as u64
 }

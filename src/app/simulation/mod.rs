@@ -2,7 +2,7 @@
 //! drawn by lot; what runs in between is the daemon's own code.
 //!
 //! [`lots`] draws. [`catalog`] has campaigns and how they change, [`clients`] the gateways that send, resend and
-//! reconnect, [`hardware`] what outlives a process: disk, rows, clock. [`process`] joins the parts as
+//! reconnect, [`consumer`] who reads the queue, [`hardware`] what outlives a process: disk, rows, clock. [`process`] joins the parts as
 //! [`daemon`](super::daemon) does, over simulated disks and with every thread replaced by turns; [`course`] deals
 //! the turns and the failures.
 //!
@@ -15,6 +15,9 @@ mod catalog;
 mod hardware;
 mod process;
 mod clients;
+mod seen;
+mod tally;
+mod consumer;
 mod course;
 mod witness;
 mod oracle;
