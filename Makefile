@@ -59,10 +59,12 @@ exactness: sets ## Hits, enters and exits of all reference sets, at every count 
 bench: ## Benchmarks, each beside its baseline
 	cargo bench --locked
 
-# The simulation is built with the checks of arithmetic and the assertions that a release leaves out.
+# First with the checks of arithmetic and the assertions that a release leaves out, then other seeds as a release.
 torture: ## Crashes, power losses, failing disks and the simulation, for many rounds and seeds
 	GEOFENCED_SEEDS=$(SEEDS) GEOFENCED_POWER_SEEDS=$(POWER_SEEDS) GEOFENCED_FAULT_STRIDE=1 \
 		cargo test --locked --lib -- simulation:: power_tests:: damage_tests:: checkpoint_tests::
+	GEOFENCED_FIRST_SEED=$$(($(SEEDS) + 1)) GEOFENCED_SEEDS=$(SEEDS) \
+		cargo test --release --locked --lib -- simulation::
 	PROPTEST_CASES=$(CASES) cargo test --release --locked --lib -- journal:: outbox::
 	$(if $(CRASH_TESTS),,$(error there are no tests/crash*.rs to run))
 	GEOFENCED_CRASH_ROUNDS=$(ROUNDS) cargo test --release --locked $(CRASH_TESTS)
