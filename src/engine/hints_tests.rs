@@ -219,6 +219,18 @@ fn a_hinted_dwell_pushes_by_timer_whatever_the_accuracy_of_the_last_fix() {
 }
 
 #[test]
+fn a_dwell_that_came_true_by_a_hint_ahead_of_us_does_not_again_after_a_publication() {
+    let mut world = shop(vec![dwelling(10, &[2], 120), dwelling(11, &[3], 60)]);
+    world.hint(0, 7, Enter);
+    assert_eq!(world.hint_ahead(50, 130, 7, Enter).moves(), (0, 0, 1));
+    // The fix is behind that hint, and so is the publication, after which dwell times are looked up anew.
+    world.walk(&[(80, 0.0)]);
+    world.publish(|source| source.campaigns.push(leaving(12, &[3])));
+    let got = world.tick(200);
+    assert_eq!((got.pushed(), got.moves()), (vec![11], (0, 0, 1)), "that of the plain fence alone");
+}
+
+#[test]
 fn the_first_fix_behind_a_hint_is_taken_and_later_ones_are_late() {
     let mut world = watched();
     world.hint(100, 7, Leave);

@@ -216,11 +216,13 @@ impl Turn<'_, '_> {
     }
 
     /// Dwell times may have been edited: what could come true before the publication has had its chance, by a
-    /// fix or by timer; the others are looked up anew.
+    /// fix, a hint or by timer; the others are looked up anew.
     pub(crate) fn renew_dwells(&mut self) {
         for number in 0..self.row.stays.len() {
             let stay = self.stays()[number];
-            let known_at = self.row.fixed_at.max(self.rules.published_at);
+            // A hint may be ahead of both the last fix and the publication.
+            let heard_at = self.row.fixed_at.max(stay.last_heard(&self.row).0);
+            let known_at = heard_at.max(self.rules.published_at);
             let elapsed_s = whole_seconds(known_at.since(stay.entered_at));
             let passed_s = elapsed_s.min(stay.next_dwell_s.saturating_sub(1));
             let next_dwell_s = self.next_dwell_s(stay.target, stay.began, passed_s);

@@ -326,9 +326,20 @@ impl World {
     }
 
     pub(super) fn hint(&mut self, time_s: i64, place: u32, verdict: HintVerdict) -> Got {
+        self.hint_ahead(0, time_s, place, verdict)
+    }
+
+    /// A hint of a device whose clock is ahead by so much.
+    pub(super) fn hint_ahead(
+        &mut self,
+        ahead_s: i64,
+        time_s: i64,
+        place: u32,
+        verdict: HintVerdict,
+    ) -> Got {
         let hint =
             PlaceHint { device: device(1), place: PlaceId(place), fixed_at: at(time_s), verdict };
-        self.step(&Input::Hints(batch(at(time_s), &[hint])))
+        self.step(&Input::Hints(batch(at(time_s - ahead_s), &[hint])))
     }
 
     pub(super) fn profile(&mut self, change: impl FnOnce(&mut Profile)) -> Got {
