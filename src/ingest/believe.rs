@@ -13,9 +13,9 @@ use crate::domain::units::UtcMs;
 use crate::wire::frame::Body;
 
 /// What is left of a frame or an HTTP body, and what was refused.
-pub(super) struct Believed {
-    pub(super) records: Records,
-    pub(super) rejects: RejectCounts,
+pub(crate) struct Believed {
+    pub(crate) records: Records,
+    pub(crate) rejects: RejectCounts,
 }
 
 /// Believes the records of an intake frame; `None` for any other frame.
@@ -29,7 +29,7 @@ pub(super) fn body(body: &Body<'_>, rule: FutureRule) -> Option<Believed> {
     }
 }
 
-pub(super) fn pings(pings: impl ExactSizeIterator<Item = Ping>, rule: FutureRule) -> Believed {
+pub(crate) fn pings(pings: impl ExactSizeIterator<Item = Ping>, rule: FutureRule) -> Believed {
     sift(pings, |ping| Fix::from_ping(&ping, rule), Records::Fixes)
 }
 
@@ -57,7 +57,7 @@ pub(super) fn profiles(
     sift(profiles, check, Records::Profiles)
 }
 
-pub(super) fn hints(
+pub(crate) fn hints(
     hints: impl ExactSizeIterator<Item = Result<PlaceHint, RejectReason>>,
     rule: FutureRule,
 ) -> Believed {

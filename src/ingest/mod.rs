@@ -21,7 +21,7 @@ mod admission;
 mod connection;
 mod stream;
 mod acker;
-mod believe;
+pub(crate) mod believe;
 pub mod http;
 mod turns;
 mod json;

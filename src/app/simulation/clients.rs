@@ -8,14 +8,14 @@ use std::task::{Context, Poll, Waker};
 
 use super::catalog::{STORE, device};
 use super::lots::Lots;
-use crate::domain::fix::Fix;
 use crate::domain::ids::{AppId, FrameSeq, InstanceId, Origin, PlaceId, StreamNo};
 use crate::domain::ping::{Ping, PingFlags};
 use crate::domain::reasons::RejectReason;
 use crate::domain::report::{HintVerdict, PlaceHint};
-use crate::domain::submission::{Applied, Records, Submission, SubmitError};
+use crate::domain::submission::{Applied, Submission, SubmitError};
 use crate::domain::units::UtcMs;
 use crate::engine::testkit::{ACCOUNT, north};
+use crate::ingest::believe::{self, Believed};
 use crate::shard::router::Router;
 use crate::shard::ticket::AckTicket;
 
@@ -168,15 +168,11 @@ impl Client {
 fn believed(frame: &mut Frame, router: &Router) -> Submission {
     let received_at = router.received_at();
     let rule = router.future_rule(received_at);
-    let records = match &frame.payload {
-        Payload::Pings(pings) => {
-            let fixes: Vec<Fix> =
-                pings.iter().filter_map(|ping| Fix::from_ping(ping, rule).ok()).collect();
-            frame.was_refused_in_part |= fixes.len() < pings.len();
-            Records::Fixes(fixes)
-        }
-        Payload::Hints(hints) => Records::Hints(hints.clone()),
+    let Believed { records, rejects } = match &frame.payload {
+        Payload::Pings(pings) => believe::pings(pings.iter().copied(), rule),
+        Payload::Hints(hints) => believe::hints(hints.iter().copied().map(Ok), rule),
     };
+    frame.was_refused_in_part |= rejects.iter().any(|count| *count > 0);
     Submission {
         account: ACCOUNT,
         app: frame.app,
