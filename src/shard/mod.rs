@@ -16,6 +16,7 @@ mod batch;
 mod plan;
 pub mod parts;
 pub mod worker;
+mod evaluate;
 pub mod checkpoints;
 pub mod ledger;
 mod limits;

@@ -11,11 +11,9 @@ use std::time::Duration;
 use crossbeam::channel::{self, Receiver};
 
 use crate::domain::ids::{Epoch, InputPosition, InputSeq, PARTITIONS};
-use crate::domain::input::{Input, LimitId};
+use crate::domain::input::LimitId;
 use crate::domain::policy::Policy;
-use crate::domain::reasons::{RejectCounts, RejectReason};
 use crate::domain::submission::Lost;
-use crate::engine::prepare::{AHEAD, LISTS_AHEAD};
 use crate::engine::{Outputs, Partition};
 use crate::journal::CommitNo;
 use crate::outbox::{OutboxError, Release, Withheld};
@@ -79,7 +77,7 @@ pub(super) struct Worker {
 }
 
 /// What holds for the partition of every step.
-const OWN: &str = "only own partitions are planned";
+pub(super) const OWN: &str = "only own partitions are planned";
 
 /// A batch that is stepped and waits for its sync.
 struct Unsynced {
@@ -312,46 +310,6 @@ impl Worker {
         }
     }
 
-    /// Steps the planned inputs and encodes what comes out, for the release after the sync.
-    fn evaluate(&mut self, view: Option<SnapshotView<'_>>) -> Release {
-        let mut release = Release::default();
-        for (number, step) in self.steps.iter().enumerate() {
-            if let Some((partition, input)) = self.planned(number + AHEAD) {
-                partition.prepare(&input, view);
-            }
-            if let Some((partition, input)) = self.planned(number + LISTS_AHEAD) {
-                partition.prepare_lists(&input);
-            }
-            let place = self.slots[step.partition.index()].expect(OWN);
-            let partition = &mut self.parts.partitions[place];
-            let before = self.out.counts.rejected;
-            partition.step(&step.input(&self.parcels), view, &mut self.out);
-            if let What::Part { parcel, .. } = step.what {
-                count_rejects(&self.tickets[parcel], &before, &self.out.counts.rejected);
-            }
-            release.marks.push((step.partition, partition.seq()));
-        }
-        self.steps.clear();
-        if let Some(view) = view {
-            let sealer = &mut self.parts.sealer;
-            let decisions = self.out.decisions.drain(..);
-            release.records.extend(
-                decisions.map(|decision| crate::outbox::encode::record(&decision, view, sealer)),
-            );
-        }
-        release.marks.sort_unstable();
-        release.marks.reverse();
-        release.marks.dedup_by_key(|(partition, _)| *partition);
-        release
-    }
-
-    /// A step that is still to come.
-    fn planned(&self, number: usize) -> Option<(&Partition, Input<'_>)> {
-        let step = self.steps.get(number)?;
-        let place = self.slots[step.partition.index()]?;
-        Some((&self.parts.partitions[place], step.input(&self.parcels)))
-    }
-
     /// Makes room in the inbox and leaves the tickets to the last batch that is not synced. What a ticket
     /// without a new record repeats was appended before, so that batch covers it; without one, it is synced.
     fn release_parcels(&mut self) {
@@ -443,13 +401,3 @@ const SYNC_FAILED: &str =
     "the journal could not be synced; restart the daemon once its disk is sound";
 const OUTBOX_FAILED: &str =
     "the outbox could not be written; restart the daemon once its disk is sound";
-
-fn count_rejects(ticket: &TicketPart, before: &RejectCounts, after: &RejectCounts) {
-    for reason in RejectReason::ALL {
-        let slot = usize::from(reason.number());
-        let refused = after[slot] - before[slot];
-        if refused > 0 {
-            ticket.count(*reason, u32::try_from(refused).unwrap_or(u32::MAX));
-        }
-    }
-}
