@@ -100,8 +100,9 @@ impl Expected {
         self.rejected += rejected.iter().sum::<u64>();
     }
 
-    /// Holds the jobs of the queue against these.
-    pub(crate) fn compare(&self, seen: &[(JobKey, JobFacts)]) -> Verdict {
+    /// Holds the jobs of the queue against these. Where snapshots were swapped meanwhile, which of them decided hangs
+    /// on when a ping arrived: the replayed journal tells whether each job is what its own says.
+    pub(crate) fn compare(&self, seen: &[(JobKey, JobFacts)], swapped: bool) -> Verdict {
         let mut verdict = Verdict { jobs: seen.len() as u64, ..Verdict::default() };
         let mut times: BTreeMap<&JobKey, u64> = BTreeMap::new();
         for (key, facts) in seen {
@@ -109,12 +110,21 @@ impl Expected {
             *times += 1;
             if *times > 1 {
                 verdict.repeated += 1;
-            } else if self.jobs.get(key) != Some(facts) {
+            } else if !self.jobs.get(key).is_some_and(|job| job.is(facts, swapped)) {
                 verdict.unexpected += 1;
             }
         }
         verdict.missing = self.jobs.keys().filter(|key| !times.contains_key(key)).count() as u64;
         verdict
+    }
+}
+
+impl JobFacts {
+    /// Whether the two say the same, but for the snapshot that decided where those were `swapped`.
+    fn is(&self, seen: &Self, swapped: bool) -> bool {
+        let snapshot = if swapped { &seen.snapshot } else { &self.snapshot };
+        let epoch = if swapped { seen.epoch } else { self.epoch };
+        *seen == Self { epoch, snapshot: snapshot.clone(), ..self.clone() }
     }
 }
 
@@ -258,5 +268,10 @@ impl JobFacts {
             epoch: 1,
             snapshot: String::new(),
         }
+    }
+
+    /// The same from another snapshot.
+    pub(crate) fn decided_by(self, epoch: u64) -> Self {
+        Self { epoch, snapshot: epoch.to_string(), ..self }
     }
 }

@@ -15,7 +15,7 @@ use geofenced::domain::ids::{AccountId, Epoch};
 use geofenced::identity::{KeyError, Keyring};
 use geofenced::sink::http_client::{HttpClient, HttpError};
 use geofenced::snapshot::build::{BuildError, BuildOptions, build};
-use geofenced::snapshot::load::Loaded;
+use geofenced::snapshot::load::{LoadError, Loaded};
 use geofenced::snapshot::source::{
     CampaignFile, FenceSpec, FileNames, SourceErrors, TargetDirectory, compose,
 };
@@ -81,6 +81,8 @@ pub(crate) enum DaemonError {
     Store(#[from] StoreError),
     #[error("the snapshot: {0}")]
     Build(#[from] BuildError),
+    #[error("the snapshot that was just built: {0}")]
+    Load(#[from] LoadError),
     #[error(transparent)]
     Source(#[from] SourceErrors),
     #[error(transparent)]
@@ -156,6 +158,24 @@ impl Daemon {
         let mut http = self.connect().await?;
         http.send(Method::POST, "/v1/snapshots/reload", Vec::new().into()).await?.success()?;
         Ok(store.load(epoch, None)?)
+    }
+
+    /// Builds the next snapshot after `previous` and writes it to the store; the daemon takes it up when asked to.
+    pub(crate) fn write_after(
+        &self,
+        names: FileNames<'_>,
+        (fences, file): (Vec<FenceSpec>, CampaignFile),
+        valid_from: Date,
+        previous: &Loaded,
+    ) -> Result<Loaded, DaemonError> {
+        let key = self.keyring()?.installation_key();
+        let view = previous.view();
+        let source = compose(names, fences, file, TargetDirectory::of(Some(view)))?;
+        let epoch = Epoch(view.epoch().0 + 1);
+        let options = BuildOptions { epoch, valid_from, key: &key, previous: Some(view) };
+        let built = build(&source, options)?;
+        Store::open(&self.data_dir.join("snapshots"))?.publish(&built)?;
+        Ok(built.load_in_memory()?)
     }
 
     /// An HTTP connection.

@@ -8,11 +8,13 @@ mod scenario;
 mod paths;
 mod daemon;
 mod drive;
+mod swaps;
 mod check;
 mod report;
 #[cfg(test)]
 mod loadtest_tests;
 
+use std::cell::Cell;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -34,12 +36,15 @@ use geofenced::snapshot::source::{
     CampaignFile, FenceSpec, FileNames, parse_campaigns, parse_fences,
 };
 use geofenced::snapshot::store::read_input;
+use indicatif::ProgressBar;
+use jiff::civil::Date;
 
 use check::Expected;
 use daemon::{Daemon, Found};
-use drive::Sender;
+use drive::{Measured, Sender};
 use report::Report;
 use scenario::Scenario;
+use swaps::{Swapped, Swapper};
 
 /// What the daemon has too: it may be this very program.
 #[global_allocator]
@@ -55,6 +60,12 @@ struct Cli {
     /// What to drive, TOML; loadtest/scenarios has some
     #[arg(required = true)]
     scenario: Option<PathBuf>,
+    /// Swaps a second instead of the scenario's
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=100))]
+    swaps_per_s: Option<u32>,
+    /// Pings a second instead of the scenario's; 0 is as fast as acks allow
+    #[arg(long, value_name = "N")]
+    pings_per_s: Option<u32>,
     /// Print the figures as one line of JSON
     #[arg(long)]
     json: bool,
@@ -108,7 +119,10 @@ struct Input {
 }
 
 fn run(cli: Cli) -> anyhow::Result<bool> {
-    let input = Input::read(&cli.scenario.context("name a scenario")?)?;
+    let mut scenario = Scenario::read(&cli.scenario.context("name a scenario")?)?;
+    scenario.drive.swaps_per_s = cli.swaps_per_s.unwrap_or(scenario.drive.swaps_per_s);
+    scenario.drive.pings_per_s = cli.pings_per_s.unwrap_or(scenario.drive.pings_per_s);
+    let input = Input::read(scenario)?;
     let variables = input.scenario.variables();
     let wall = jiff::Timestamp::from_millisecond(Clock::start(UtcMs::MIN).now().0)?;
     let program = cli.daemon.as_deref();
@@ -143,8 +157,7 @@ fn run(cli: Cli) -> anyhow::Result<bool> {
 }
 
 impl Input {
-    fn read(path: &std::path::Path) -> anyhow::Result<Self> {
-        let scenario = Scenario::read(path)?;
+    fn read(scenario: Scenario) -> anyhow::Result<Self> {
         let file = parse_campaigns(&name(&scenario.campaigns), &read_input(&scenario.campaigns)?)?;
         let [account] = &file.accounts[..] else {
             anyhow::bail!("{}: give it exactly one account", scenario.campaigns.display());
@@ -157,6 +170,10 @@ impl Input {
             (None, Some(town)) => parse_fences("town", &paths::fences(town), Some(account))?,
             (None, None) => Vec::new(),
         };
+        let mut fences = fences;
+        if scenario.drive.swaps_per_s > 0 {
+            fences.extend(swaps::spares(account, fences.len()));
+        }
         let fixes = match (&scenario.pings, &scenario.paths, &scenario.town) {
             (Some(pings), ..) => read_fixes(pings)?.pings,
             (None, Some(paths), Some(town)) => {
@@ -181,10 +198,9 @@ impl Input {
             expected.add(&self.simulated(daemon, &loaded, &share)?);
             let before = daemon.usage();
             let bar = bar(share.len(), "driving");
-            let drive = self.scenario.drive;
-            let sender = Sender { daemon, account: self.account, app: self.app, drive };
-            report.add(drive::drive(sender, &share, &bar).await?);
+            let driven = self.drive(daemon, (&share, *first_day), loaded, &bar).await?;
             bar.finish_and_clear();
+            report.add(driven);
             report.usage = daemon.usage();
             report.cpu_s +=
                 report.usage.unwrap_or_default().cpu_s() - before.unwrap_or_default().cpu_s();
@@ -192,7 +208,7 @@ impl Input {
         let bar = bar(expected.jobs.len(), "reading jobs");
         let jobs = check::read_jobs(daemon, expected.jobs.len(), &bar).await?;
         bar.finish_and_clear();
-        report.verdict = expected.compare(&jobs);
+        report.verdict = expected.compare(&jobs, self.scenario.drive.swaps_per_s > 0);
         let rejected = report.rejected();
         if rejected != expected.rejected {
             // A ping refused by one engine and not by the other shows in no job.
@@ -200,6 +216,37 @@ impl Input {
             report.verdict.unexpected += rejected.abs_diff(expected.rejected);
         }
         Ok(report)
+    }
+
+    /// Sends the pings, with swaps beside them where the scenario wants some.
+    async fn drive(
+        &self,
+        daemon: &Daemon,
+        (share, valid_from): (&[Fix], Date),
+        loaded: Loaded,
+        bar: &ProgressBar,
+    ) -> anyhow::Result<(Measured, Swapped)> {
+        let drive = self.scenario.drive;
+        let sender = Sender { daemon, account: self.account, app: self.app, drive };
+        let is_over = Cell::new(false);
+        let driven = async {
+            let measured = drive::drive(sender, share, bar).await;
+            is_over.set(true);
+            measured
+        };
+        if drive.swaps_per_s == 0 {
+            return Ok((driven.await?, Swapped::default()));
+        }
+        let swapper = Swapper {
+            daemon,
+            names: self.names(),
+            fences: self.fences.clone(),
+            file: self.file.clone(),
+            valid_from,
+            per_s: drive.swaps_per_s,
+        };
+        let (measured, swapped) = tokio::join!(driven, swapper.run(loaded, || is_over.get()));
+        Ok((measured?, swapped?))
     }
 
     /// The pings of the snapshot at `at`, in their order. A device with pings in two would take its state

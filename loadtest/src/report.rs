@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::check::Verdict;
 use crate::drive::Measured;
+use crate::swaps::Swapped;
 
 /// All that a run has measured.
 #[derive(Clone, Debug, Default)]
@@ -15,6 +16,8 @@ pub(crate) struct Report {
     rejected: u64,
     elapsed_s: f64,
     latency_us: Option<Histogram<u64>>,
+    /// Snapshots put in force while pings flowed, and how many the daemon held at once.
+    swapped: Swapped,
     /// Processor time and memory of the daemon, where its process is known.
     pub(crate) usage: Option<Usage>,
     /// Its processor time while it was driven, s.
@@ -27,7 +30,9 @@ pub(crate) struct Report {
 
 impl Report {
     /// Adds a drive.
-    pub(crate) fn add(&mut self, measured: Measured) {
+    pub(crate) fn add(&mut self, (measured, swapped): (Measured, Swapped)) {
+        self.swapped.swaps += swapped.swaps;
+        self.swapped.most_live = self.swapped.most_live.max(swapped.most_live);
         self.sent += measured.sent;
         self.acked += measured.acked;
         self.rejected += measured.rejected;
@@ -60,6 +65,7 @@ impl Report {
             "pings_per_s": self.rate().round(),
             "ack_p50_ms": self.ack_ms(50.0),
             "ack_p99_ms": self.ack_ms(99.0),
+            "ack_p999_ms": self.ack_ms(99.9),
             "ack_p9999_ms": self.ack_ms(99.99),
             "jobs": self.verdict.jobs,
             "missing": self.verdict.missing,
@@ -68,6 +74,8 @@ impl Report {
             "daemon_cpu_s": self.usage.map(|_known| (self.cpu_s * 100.0).round() / 100.0),
             "daemon_rss_mb": self.usage.map(Usage::peak_rss_mb),
             "journal_checked": self.journal_checked,
+            "swaps": self.swapped.swaps,
+            "most_live_snapshots": self.swapped.most_live,
         })
     }
 
@@ -82,6 +90,10 @@ impl Report {
         let quantiles = [50.0, 90.0, 99.0, 99.9, 99.99];
         let latencies = quantiles.map(|at| format!("p{at} {:.2} ms", self.ack_ms(at)));
         println!("acks     {}", latencies.join(", "));
+        let Swapped { swaps, most_live } = self.swapped;
+        if swaps > 0 {
+            println!("swaps    {swaps}, at most {most_live} snapshots in memory");
+        }
         if let Some(usage) = self.usage {
             let (cpu_s, peak_mb) = (self.cpu_s, usage.peak_rss_mb());
             println!("daemon   {cpu_s:.2} s of processor time, {peak_mb:.0} MB at most");

@@ -120,6 +120,9 @@ pub(crate) struct Drive {
     pub(crate) frame_pings: u32,
     /// Pings a second over all, at fixed instants, whatever the acks do. Default 0: as fast as acks allow.
     pub(crate) pings_per_s: u32,
+    /// Snapshots put in force a second meanwhile, 0 to 100; each edits a campaign's message, every second one moves
+    /// three fences besides. Default 0.
+    pub(crate) swaps_per_s: u32,
     /// Frames of a stream that may wait for their ack, 1 to 100,000. Default 256.
     pub(crate) unacked_frames: u32,
 }
@@ -132,6 +135,7 @@ impl Default for Drive {
             streams: 4,
             frame_pings: 50,
             pings_per_s: 0,
+            swaps_per_s: 0,
             unacked_frames: 256,
         }
     }
@@ -228,6 +232,7 @@ impl Scenario {
             ("drive.connections", drive.connections.into(), 1.0, 64.0, "1 to 64"),
             ("drive.streams", drive.streams.into(), 1.0, 8.0, "1 to 8"),
             ("drive.frame_pings", drive.frame_pings.into(), 1.0, 4096.0, "1 to 4,096"),
+            ("drive.swaps_per_s", drive.swaps_per_s.into(), 0.0, 100.0, "0 to 100"),
             ("drive.unacked_frames", drive.unacked_frames.into(), 1.0, 1e5, "1 to 100,000"),
         ];
         if let Some(town) = &self.town {
