@@ -63,6 +63,26 @@ async fn a_client_gets_credit_for_its_data_streams_and_no_more() {
 }
 
 #[tokio::test]
+async fn all_streams_that_a_client_may_have_are_served_at_once() {
+    for most in [7, 8, 9, 17] {
+        let daemon = Daemon::start(|config| config.max_streams = most);
+        let rude = Rude::greeted(&daemon).await;
+        let read = || daemon.shards.submissions.load(Ordering::SeqCst);
+        let mut open = Vec::new();
+        for number in 1..=most {
+            open.push(timeout(SOON, rude.say(&frame(number, 1), false)).await.expect("credit"));
+        }
+        until("they are read", || read() == open.len()).await;
+        // One ends and another comes, over and over: the credit comes back for each.
+        for number in most + 1..=most + 4 {
+            open.remove(0).finish().unwrap();
+            open.push(timeout(SOON, rude.say(&frame(number, 1), false)).await.expect("credit"));
+            until("it is read", || read() == usize::try_from(number).unwrap()).await;
+        }
+    }
+}
+
+#[tokio::test]
 async fn streams_that_are_let_go_count_until_their_records_do() {
     let daemon = Daemon::start(|config| config.max_streams = 2);
     let rude = Rude::greeted(&daemon).await;
