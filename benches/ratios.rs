@@ -3,7 +3,7 @@
 //! `cargo bench --bench ratios -- [w1 w2 w3 real]`. Prints a row per set: build time, index bytes, pings a second
 //! of both and their ratio, and the counts, which must be equal. Both make the same runs, three each, of which the
 //! median counts: *cold*, every pass from an empty table of devices, and *warm*, with the table kept. A small set
-//! such as `real` is passed over up to twenty times a run, so that its 28,356 pings can be timed. Then the same pings
+//! such as `real` is passed over up to a hundred times a run, so that its 28,356 pings can be timed. Then the same pings
 //! go through all rules with 200 campaigns. `NO_RULES=1` and `NO_BASELINE=1` leave that, or the baseline, out.
 #![expect(clippy::cast_precision_loss, reason = "rates for people")]
 
@@ -97,7 +97,7 @@ fn ruled(set: &Set, passes: usize, rates: &Rates, raw: Duration) {
 const PINGS_A_RUN: usize = 5_000_000;
 
 /// But not so often that the baseline takes minutes.
-const MAX_PASSES: usize = 20;
+const MAX_PASSES: usize = 100;
 
 /// Pings a second.
 struct Rates {

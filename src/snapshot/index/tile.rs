@@ -29,7 +29,7 @@ pub(super) fn build(share: Share, cell: Cell) -> Result<TileBlock, Full> {
     Err(Full)
 }
 
-const FINE: Fineness = Fineness { leaf_cost: 5.0, least_shift: 9, crowded_shift: 9 };
+const FINE: Fineness = Fineness { leaf_cost: 8.0, least_shift: 9, crowded_shift: 9 };
 const MEDIUM: Fineness = Fineness { leaf_cost: 12.0, least_shift: 13, crowded_shift: 13 };
 const COARSE: Fineness = Fineness { leaf_cost: 32.0, least_shift: 17, crowded_shift: 19 };
 
@@ -328,7 +328,7 @@ impl Root {
 
 /// Root cells and (root cell, target) pairs allowed per part and beyond; the pairs are what building holds in
 /// memory, the cells what the root costs.
-const PAIRS_PER_PART: i64 = 8;
+const PAIRS_PER_PART: i64 = 4;
 const PAIRS_SPARE: i64 = 1 << 12;
 
 /// Root cells are at least 11 m wide: below that, nodes do as well.
