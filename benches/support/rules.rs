@@ -13,8 +13,9 @@ use geofenced::engine::Counts;
 use geofenced::offline::pings::read_fixes;
 use geofenced::offline::simulate::{Simulation, simulate};
 use geofenced::snapshot::build::{BuildOptions, Source, build};
+use geofenced::snapshot::calendar::every_day;
 use geofenced::snapshot::load::Loaded;
-use jiff::civil::{Date, Weekday};
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::sets::{Set, paths};
@@ -81,15 +82,6 @@ fn source(targets: &[(TargetId, Shape)], start: Date) -> Source {
 }
 
 fn campaign(nth: u32, targets: &[(TargetId, Shape)], start: Date) -> CampaignSpec {
-    let weekdays = vec![
-        Weekday::Monday,
-        Weekday::Tuesday,
-        Weekday::Wednesday,
-        Weekday::Thursday,
-        Weekday::Friday,
-        Weekday::Saturday,
-        Weekday::Sunday,
-    ];
     let own = targets.iter().filter(|(id, _)| id.0 % CAMPAIGNS == nth);
     let message =
         MessageSpec { title: "t".to_owned(), body: "b".to_owned(), ..MessageSpec::default() };
@@ -107,7 +99,7 @@ fn campaign(nth: u32, targets: &[(TargetId, Shape)], start: Date) -> CampaignSpe
         condition: Condition::Enter,
         start,
         end: start.checked_add(jiff::Span::new().days(300)).expect("a day"),
-        windows: vec![WindowSpec { weekdays, start_min: 0, end_min: 24 * 60 }],
+        windows: vec![WindowSpec { weekdays: every_day(), start_min: 0, end_min: 24 * 60 }],
         frequency: Frequency::OncePerDay,
         priority: 0,
         holdout_pct: 0,

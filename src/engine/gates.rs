@@ -165,9 +165,9 @@ pub(crate) fn limits(
     [month, total]
 }
 
-/// The bucket that a push at `at`, on that local day, would use. A period is named by its first day, so that one that starts anew is
-/// another and one that ends later is the same; a test's stay by its target and by when it began as the campaign
-/// sees it.
+/// The bucket that a push at `at`, on that local day, would use. A period is named by its first day, so that one
+/// that starts anew is another and one that ends later is the same; a test's stay by its target and by when it began
+/// as the campaign sees it.
 pub(crate) fn bucket(
     day: Option<i64>,
     campaign: &CampaignView<'_>,
