@@ -13,11 +13,13 @@ use std::thread;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use geofenced::domain::ids::{AccountId, Epoch, TargetId};
 use geofenced::domain::lots::InstallationKey;
-use geofenced::domain::target::Shape;
-use geofenced::snapshot::build::{BuildOptions, Source, build};
+use geofenced::domain::target::{Ring, Shape, TargetSpec, Vertex};
+use geofenced::domain::units::PointE7;
+use geofenced::snapshot::build::{After, BuildOptions, Dealt, Edit, Source, build, edit};
 use geofenced::snapshot::load::Loaded;
 use geofenced::snapshot::slot::Slot;
 use geofenced::snapshot::source::{TargetDirectory, fences_alone, parse_fences};
+use geofenced::snapshot::store::Store;
 use geofenced::snapshot::view::SnapshotView;
 
 use support::baseline::Baseline;
@@ -122,6 +124,67 @@ fn building(c: &mut Criterion) {
     group.finish();
 }
 
+/// One fence is moved: built upon the snapshot before, written to the store, loaded and put in force. Beside it what a
+/// program with an R-tree does: build another one, to swap.
+fn editing(c: &mut Criterion) {
+    let json = fences();
+    let source = source(&json);
+    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
+    let store = Store::open(dir.path()).expect("a store").with_max_bytes(u64::MAX);
+    let built = build(&source, options(1, None)).expect("sound specs");
+    store.publish(&built).expect("room");
+    let slot = Slot::new();
+    slot.publish(Arc::new(built.load_in_memory().expect("sound blocks"))).expect("the first");
+    let targets: Vec<(TargetId, Shape)> =
+        source.targets.iter().map(|target| (target.id, target.shape.clone())).collect();
+    let mut moves = source.targets.iter().cycle().skip(source.targets.len() / 2).step_by(4_999);
+    let mut next = || {
+        let target = moves.next().expect("they go round");
+        TargetSpec { shape: shifted(&target.shape), ..target.clone() }
+    };
+    let edited = |slot: &Slot, target: TargetSpec| {
+        let pin = slot.pin().expect("the first is there");
+        let (view, put) = (pin.view(), [target]);
+        let (epoch, dealt) = (Epoch(view.epoch().0 + 1), Dealt::new());
+        let after = After { epoch, previous: Some(view), dealt: &dealt };
+        let of = Edit { account: AccountId(1), put: &put, remove: &[] };
+        edit(view, &of, after).expect("sound specs")
+    };
+    let mut group = c.benchmark_group("edit one fence");
+    group.sample_size(10);
+    group.bench_function("build", |b| b.iter(|| edited(&slot, next()).hash()));
+    group.bench_function("build, store, load, publish", |b| {
+        b.iter(|| {
+            let built = edited(&slot, next());
+            store.publish(&built).expect("room");
+            let loaded = built.load_in_memory().expect("sound blocks");
+            slot.publish(Arc::new(loaded)).expect("the next")
+        });
+    });
+    group.bench_function("baseline: another R-tree of boxes", |b| {
+        b.iter(|| Baseline::new(black_box(&targets)));
+    });
+    group.finish();
+}
+
+/// Some hundred metres to the east.
+fn shifted(shape: &Shape) -> Shape {
+    const STEP_E7: i32 = 30_000;
+    match shape {
+        Shape::Circle { center, radius_m } => {
+            let center = PointE7::new(center.lat, center.lon + STEP_E7).unwrap_or(*center);
+            Shape::Circle { center, radius_m: *radius_m }
+        }
+        Shape::Polygon { rings } => {
+            let moved =
+                |vertex: &Vertex| Vertex { lon: vertex.lon + i64::from(STEP_E7), ..*vertex };
+            let moved = |ring: &Ring| Ring(ring.0.iter().map(moved).collect());
+            Shape::Polygon { rings: rings.iter().map(moved).collect() }
+        }
+        Shape::Everywhere => Shape::Everywhere,
+    }
+}
+
 fn swapping(c: &mut Criterion) {
     let source = source(br#"{"type":"FeatureCollection","features":[]}"#);
     let slot = Slot::new();
@@ -182,5 +245,5 @@ fn publishing(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, reading, building, swapping, publishing);
+criterion_group!(benches, reading, building, editing, swapping, publishing);
 criterion_main!(benches);

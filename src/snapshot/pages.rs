@@ -83,6 +83,11 @@ where
         self.blocks.iter().map(|block| block.get())
     }
 
+    /// All of them with their numbers, ascending.
+    pub fn numbered(&self) -> impl Iterator<Item = (u32, &Arc<Verified<T>>)> {
+        self.numbers.iter().copied().zip(&self.blocks)
+    }
+
     /// All of them, to be shared.
     #[must_use]
     pub fn blocks(&self) -> &[Arc<Verified<T>>] {

@@ -1,12 +1,14 @@
 //! Specs in, blocks out.
 
+use std::borrow::Cow;
+
 use jiff::civil::Date;
 
 use super::built::{Built, Encoded};
 use super::campaigns::campaigns;
 use super::geometry::{Geometry, pages};
 use super::group::{Group, group};
-use super::indexing::{Indexed, indexed};
+use super::indexing::{Indexed, changed, indexable, indexed};
 use super::members::Members;
 use super::rules::{self, BrokenRule};
 use super::standing::{Dealt, Outline, RunOf, standing};
@@ -168,6 +170,14 @@ pub enum BuildError {
         /// Why.
         reason: IndexError,
     },
+    /// An edit removes a target that the account does not have.
+    #[error("account {account} has no target {target} to remove")]
+    NothingToRemove {
+        /// The account.
+        account: AccountId,
+        /// The number.
+        target: TargetId,
+    },
     /// A block is too large.
     #[error(transparent)]
     TooLarge(#[from] TooLarge),
@@ -229,8 +239,13 @@ fn account(
     let too_wide = |reason: TooWide| BuildError::Index { account: id, reason: reason.into() };
     let row = |target: &Watched<'_>| Ok((target.id, geometry.row(target.id, target.shape())?));
     let rows: Vec<_> = targets.iter().map(row).collect::<Result<_, _>>().map_err(too_wide)?;
-    let before = options.previous.and_then(|view| view.account(id));
-    let Indexed { atlas, tiles } = indexed(id, &targets, &rows, before, made)?;
+    let before = indexable(options.previous.and_then(|view| view.account(id)));
+    let shape = |target: TargetId| {
+        let at = targets.binary_search_by_key(&target, |one| one.id).ok()?;
+        targets.get(at).map(|one| Cow::Borrowed(one.shape()))
+    };
+    let changed = changed(&targets, &rows, before);
+    let Indexed { atlas, tiles } = indexed(id, &changed, &shape, before, made)?;
     let entry = ManifestAccount {
         id: id.0,
         atlas,
@@ -251,7 +266,8 @@ fn account(
     Ok(Outline { entry, campaigns, next_target_id })
 }
 
-fn keep_all<T: Written>(
+/// Archives contents and gives their names.
+pub(super) fn keep_all<T: Written>(
     contents: impl IntoIterator<Item = T>,
     made: &mut Vec<Encoded>,
 ) -> Result<Vec<[u8; 32]>, BuildError> {
@@ -259,25 +275,38 @@ fn keep_all<T: Written>(
 }
 
 /// Archives a content and gives its name.
-fn keep<T: Written>(content: &T, made: &mut Vec<Encoded>) -> Result<[u8; 32], BuildError> {
+pub(super) fn keep<T: Written>(
+    content: &T,
+    made: &mut Vec<Encoded>,
+) -> Result<[u8; 32], BuildError> {
     let block = Encoded::of(content)?;
     let hash = block.hash.0;
     made.push(block);
     Ok(hash)
 }
 
-fn check(group: &Group<'_>) -> Result<(), BuildError> {
-    let account = group.account.id;
-    let broken = |what: String, rules: Vec<BrokenRule>| match rules.into_iter().next() {
+/// Holds a target against the rules.
+///
+/// # Errors
+/// The first that it breaks.
+pub(super) fn check_target(account: AccountId, target: &TargetSpec) -> Result<(), BuildError> {
+    broken(account, format!("target {:?}", target.key), rules::of_shape(&target.shape))
+}
+
+fn broken(account: AccountId, what: String, rules: Vec<BrokenRule>) -> Result<(), BuildError> {
+    match rules.into_iter().next() {
         Some(rule) => Err(BuildError::Rule { account, what, rule }),
         None => Ok(()),
-    };
-    broken("the settings".to_owned(), rules::of_account(group.account))?;
-    for target in &group.targets {
-        broken(format!("target {:?}", target.key), rules::of_shape(&target.shape))?;
     }
+}
+
+fn check(group: &Group<'_>) -> Result<(), BuildError> {
+    let account = group.account.id;
+    broken(account, "the settings".to_owned(), rules::of_account(group.account))?;
+    group.targets.iter().try_for_each(|target| check_target(account, target))?;
     for campaign in &group.campaigns {
-        broken(format!("campaign {}", campaign.id), rules::of_campaign(campaign, group.account))?;
+        let rules = rules::of_campaign(campaign, group.account);
+        broken(account, format!("campaign {}", campaign.id), rules)?;
         if let Some(target) = campaign.targets.iter().find(|target| !group.knows(**target)) {
             return Err(BuildError::NoSuchTarget {
                 account,

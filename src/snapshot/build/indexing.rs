@@ -1,5 +1,6 @@
 //! An account's index: built upon the one before where there is one, so that only what an edit touches is built.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::built::Encoded;
@@ -19,25 +20,26 @@ pub(super) struct Indexed {
     pub(super) tiles: Vec<[u8; 32]>,
 }
 
-/// Builds the index of the watched targets, whose rows these are.
+/// What a target is now; `None` for one that is not watched.
+pub(super) type ShapeOf<'a> = dyn Fn(TargetId) -> Option<Cow<'a, Shape>> + 'a;
+
+/// Builds the index of the watched targets, of which these differ from the ones before.
 ///
 /// # Errors
 /// When they can't be indexed, or a block is too large.
-pub(super) fn indexed(
+pub(super) fn indexed<'t>(
     account: AccountId,
-    targets: &[Watched<'_>],
-    rows: &[(TargetId, ShapeRow)],
+    changed: &[Changed<'_>],
+    shape: &ShapeOf<'t>,
     before: Option<AccountView<'_>>,
     made: &mut Vec<Encoded>,
 ) -> Result<Indexed, BuildError> {
-    let before = before.filter(|one| one.parts().atlas.get().version.to_native() == VERSION);
-    let changed = changed(targets, rows, before);
-    let mut tiles = Tiles { targets, before, made, names: Vec::new(), numbers: HashMap::new() };
+    let mut tiles = Tiles { shape, before, made, names: Vec::new(), numbers: HashMap::new() };
     let upon = before.map(|account| {
         let parts = account.parts();
         Before { atlas: parts.atlas.get(), index: &parts.index }
     });
-    let atlas = match index::build(&changed, upon, &mut tiles) {
+    let atlas = match index::build(changed, upon, &mut tiles) {
         Ok(atlas) => atlas,
         Err(Failed::Index(reason)) => return Err(BuildError::Index { account, reason }),
         Err(Failed::Build(reason)) => return Err(reason),
@@ -49,8 +51,13 @@ pub(super) fn indexed(
     Ok(indexed)
 }
 
+/// An account whose index can be built upon.
+pub(super) fn indexable(before: Option<AccountView<'_>>) -> Option<AccountView<'_>> {
+    before.filter(|one| one.parts().atlas.get().version.to_native() == VERSION)
+}
+
 /// What differs from the snapshot before, in ascending order of id.
-fn changed<'a>(
+pub(super) fn changed<'a>(
     targets: &[Watched<'a>],
     rows: &[(TargetId, ShapeRow)],
     before: Option<AccountView<'_>>,
@@ -67,7 +74,7 @@ fn changed<'a>(
         let known = old.next_if_eq(id).and_then(|id| book?.shape_row(id));
         if known.as_ref() != Some(row) {
             let before = known.and_then(|_| was(*id));
-            changed.push(Changed { target: *id, before, now: Some(target.shape()) });
+            changed.push(Changed { target: *id, before, now: Some(Cow::Borrowed(target.shape())) });
         }
     }
     changed.extend(old.map(gone));
@@ -75,8 +82,8 @@ fn changed<'a>(
 }
 
 /// The tiles as they are kept.
-struct Tiles<'a, 's> {
-    targets: &'a [Watched<'a>],
+struct Tiles<'a, 's, 't> {
+    shape: &'a ShapeOf<'t>,
     before: Option<AccountView<'s>>,
     made: &'a mut Vec<Encoded>,
     /// The names of the tiles by number.
@@ -96,7 +103,7 @@ impl From<IndexError> for Failed {
     }
 }
 
-impl Tiles<'_, '_> {
+impl Tiles<'_, '_, '_> {
     fn number(&mut self, name: [u8; 32]) -> u32 {
         let next = u32::try_from(self.names.len()).unwrap_or(u32::MAX);
         *self.numbers.entry(name).or_insert_with(|| {
@@ -106,12 +113,11 @@ impl Tiles<'_, '_> {
     }
 }
 
-impl Ground for Tiles<'_, '_> {
+impl Ground for Tiles<'_, '_, '_> {
     type Error = Failed;
 
-    fn shape(&self, target: TargetId) -> Option<&Shape> {
-        let at = self.targets.binary_search_by_key(&target, |one| one.id).ok()?;
-        self.targets.get(at).map(Watched::shape)
+    fn shape(&self, target: TargetId) -> Option<Cow<'_, Shape>> {
+        (self.shape)(target)
     }
 
     fn keep(&mut self, tile: TileBlock) -> Result<u32, Failed> {

@@ -84,7 +84,8 @@ fn renewed(
     finish(content, manifest, &outlines, made, (rollback_of, after))
 }
 
-fn finish(
+/// The new epoch: its manifest and what stands beside it, and `content`'s blocks for those that were not made.
+pub(super) fn finish(
     content: SnapshotView<'_>,
     manifest: Encoded,
     outlines: &[Outline],
@@ -123,7 +124,8 @@ fn window(row: &ArchivedWindowRow) -> WindowSpec {
     }
 }
 
-fn outline(account: AccountView<'_>) -> Outline {
+/// An account as it was.
+pub(super) fn outline(account: AccountView<'_>) -> Outline {
     let parts = account.parts();
     let campaigns = account.campaigns().map(run_of).collect();
     let entry = parts.entry();

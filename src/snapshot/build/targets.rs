@@ -4,6 +4,7 @@ use crate::domain::ids::{AccountId, TargetId};
 use crate::domain::target::{Shape, TargetSpec};
 use crate::snapshot::blocks::{IdTable, PlacesBlock, TargetRow, TargetsBlock, WatchBlock};
 use crate::snapshot::pages::{PAGE_BITS, page_of, paged};
+use crate::snapshot::view::ListedTarget;
 
 use super::compile::BuildError;
 use super::group::Group;
@@ -18,21 +19,36 @@ const DIRECT_UP_TO: usize = 4;
 /// When the texts of a page exceed 4 GiB.
 pub(super) fn directory(group: &Group<'_>) -> Result<Vec<TargetsBlock>, BuildError> {
     let pages = paged(&group.targets, |target| target.id.0);
-    pages.map(|targets| directory_page(group.account.id, targets)).collect()
+    pages
+        .map(|targets| directory_page(group.account.id, targets.iter().copied().map(listed)))
+        .collect()
 }
 
-fn directory_page(account: AccountId, targets: &[&TargetSpec]) -> Result<TargetsBlock, BuildError> {
+/// What the directory knows of a target.
+pub(super) fn listed(target: &TargetSpec) -> ListedTarget<'_> {
+    let TargetSpec { id, key, name, place, .. } = target;
+    ListedTarget { id: *id, key, name, place: *place }
+}
+
+/// A page of the directory.
+///
+/// # Errors
+/// As [`directory`].
+pub(super) fn directory_page<'a>(
+    account: AccountId,
+    targets: impl Iterator<Item = ListedTarget<'a>> + Clone,
+) -> Result<TargetsBlock, BuildError> {
     let mut block = TargetsBlock::default();
-    block.rows.reserve_exact(targets.len());
-    let bytes = targets.iter().map(|target| target.key.len() + target.name.len()).sum();
+    block.rows.reserve_exact(targets.clone().count());
+    let bytes = targets.clone().map(|target| target.key.len() + target.name.len()).sum();
     block.text.reserve_exact(bytes);
     let too_long = BuildError::TextsTooLong { account, bytes };
     let _fits = u32::try_from(bytes).map_err(|_too_large| too_long)?;
     for target in targets {
         let key_start = offset(&block.text);
-        block.text.push_str(&target.key);
+        block.text.push_str(target.key);
         let name_start = offset(&block.text);
-        block.text.push_str(&target.name);
+        block.text.push_str(target.name);
         block.rows.push(TargetRow {
             id: target.id.0,
             key_start,
@@ -90,28 +106,37 @@ pub(super) fn watch(
     targets: &[Watched<'_>],
     watchers: &Watchers,
 ) -> Vec<WatchBlock> {
-    let pages = paged(targets, |target| target.id.0);
-    pages.map(|targets| watch_page(group, targets, watchers)).collect()
+    let campaigns = |target: TargetId| {
+        let from = watchers.partition_point(|pair| pair.0 < target);
+        let pairs = watchers.iter().skip(from).take_while(move |pair| pair.0 == target);
+        pairs.map(|(_, row)| *row)
+    };
+    let page = |targets: &[Watched<'_>]| {
+        let base = targets.first().map_or(0, |target| page_of(target.id.0) << PAGE_BITS);
+        let first_row = group.targets.partition_point(|target| target.id.0 < base);
+        let row = |id| group.row(id).map(|row| row - first_row);
+        watch_page(targets.iter().map(|target| target.id), row, campaigns)
+    };
+    paged(targets, |target| target.id.0).map(page).collect()
 }
 
-fn watch_page(group: &Group<'_>, targets: &[Watched<'_>], watchers: &Watchers) -> WatchBlock {
-    let ids: Vec<u32> = targets.iter().map(|target| target.id.0).collect();
+/// A page of who watches them: `row` is a target's place in its page of the directory, `campaigns` are the rows of
+/// those that watch it.
+pub(super) fn watch_page<C: Iterator<Item = u32>>(
+    targets: impl Iterator<Item = TargetId> + Clone,
+    row: impl Fn(TargetId) -> Option<usize>,
+    campaigns: impl Fn(TargetId) -> C,
+) -> WatchBlock {
+    let ids: Vec<u32> = targets.clone().map(|target| target.0).collect();
     let base = ids.first().map_or(0, |id| page_of(*id) << PAGE_BITS);
-    let first_row = group.targets.partition_point(|target| target.id.0 < base);
-    let row = |target: &Watched<'_>| match group.row(target.id) {
-        Some(row) => count(row - first_row),
-        None => u32::MAX,
-    };
     let mut block = WatchBlock {
-        target_rows: targets.iter().map(row).collect(),
+        target_rows: targets.clone().map(|id| row(id).map_or(u32::MAX, count)).collect(),
         targets: id_table(ids, base),
         first: vec![0],
         campaigns: Vec::new(),
     };
     for target in targets {
-        let from = watchers.partition_point(|pair| pair.0 < target.id);
-        let pairs = watchers.iter().skip(from).take_while(|pair| pair.0 == target.id);
-        block.campaigns.extend(pairs.map(|(_, row)| *row));
+        block.campaigns.extend(campaigns(target));
         block.first.push(count(block.campaigns.len()));
     }
     block

@@ -5,6 +5,8 @@
 //! each weighs now follows from what it weighed and what came and went. Whatever the way, the same targets give the
 //! same index.
 
+use std::borrow::Cow;
+
 use super::atlas::{ArchivedAtlasBlock, AtlasBlock, LEAST_SHIFT, QUARTERED, WHOLE};
 use super::block::TileBlock;
 use super::grid::Cell;
@@ -48,7 +50,7 @@ pub struct Changed<'t> {
     /// What it was; `None` for a new one.
     pub before: Option<Shape>,
     /// What it is; `None` for one that is gone.
-    pub now: Option<&'t Shape>,
+    pub now: Option<Cow<'t, Shape>>,
 }
 
 /// The index before, and the block of its tree.
@@ -71,7 +73,7 @@ pub trait Ground {
     }
 
     /// The shape of a target as it is now; `None` for one that is not watched.
-    fn shape(&self, target: TargetId) -> Option<&Shape>;
+    fn shape(&self, target: TargetId) -> Option<Cow<'_, Shape>>;
 
     /// Keeps a new tile and gives its number; an equal one keeps its number.
     ///
@@ -94,7 +96,7 @@ pub fn build<G: Ground>(
 ) -> Result<AtlasBlock, G::Error> {
     let old = before.map(OldTree::of).transpose()?;
     let gone = changed.iter().filter_map(|one| Some((one.target.0, one.before.as_ref()?)));
-    let come = changed.iter().filter_map(|one| Some((one.target.0, one.now?)));
+    let come = changed.iter().filter_map(|one| Some((one.target.0, one.now.as_deref()?)));
     let delta = Delta { gone: Share::of(gone), come: Share::of(come) };
     let mut builder =
         Builder { old, ground, atlas: AtlasBlock { version: VERSION, ..AtlasBlock::default() } };

@@ -1,5 +1,6 @@
 //! Building upon the index before against building anew: the same tree, the same tiles, the right answers.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -57,8 +58,8 @@ impl Ground for InMemory<'_> {
         self.tile_weight
     }
 
-    fn shape(&self, target: TargetId) -> Option<&Shape> {
-        self.shapes.get(&target)
+    fn shape(&self, target: TargetId) -> Option<Cow<'_, Shape>> {
+        self.shapes.get(&target).map(Cow::Borrowed)
     }
 
     fn keep(&mut self, tile: TileBlock) -> Result<u32, IndexError> {
@@ -102,7 +103,9 @@ pub(super) fn grown(
 
 pub(super) fn all_new(shapes: &BTreeMap<TargetId, Shape>) -> Vec<Changed<'_>> {
     let targets = shapes.iter();
-    targets.map(|(id, shape)| Changed { target: *id, before: None, now: Some(shape) }).collect()
+    targets
+        .map(|(id, shape)| Changed { target: *id, before: None, now: Some(Cow::Borrowed(shape)) })
+        .collect()
 }
 
 /// Edits shapes step by step; after each, the index built upon the last one is the one built anew, and right.
@@ -112,8 +115,11 @@ fn follow_edits(steps: &[BTreeMap<TargetId, Shape>]) {
     for (last, now) in std::iter::once(&nothing).chain(steps).zip(steps) {
         let ids: BTreeSet<TargetId> = last.keys().chain(now.keys()).copied().collect();
         let differs = |id: &TargetId| last.get(id) != now.get(id);
-        let changed =
-            |target| Changed { target, before: last.get(&target).cloned(), now: now.get(&target) };
+        let changed = |target| Changed {
+            target,
+            before: last.get(&target).cloned(),
+            now: now.get(&target).map(Cow::Borrowed),
+        };
         let edits: Vec<_> = ids.into_iter().filter(differs).map(changed).collect();
         let (edited, anew) =
             (grown(now, &edits, before.as_ref(), FEW), grown(now, &all_new(now), None, FEW));

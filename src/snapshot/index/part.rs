@@ -3,6 +3,8 @@
 //! Every way down to a region asks the same questions of the same cells, so what is found there does not depend on
 //! which targets were on the way together.
 
+use std::borrow::Borrow;
+
 use super::atlas::WHOLE;
 use super::clip::{self, Bounds, Frame, Piece};
 use super::grid::{Cell, WIDTH};
@@ -39,10 +41,11 @@ pub(super) struct Share {
 
 impl Share {
     /// What the whole grid has of these targets.
-    pub(super) fn of<'t>(targets: impl Iterator<Item = (u32, &'t Shape)>) -> Self {
+    pub(super) fn of<S: Borrow<Shape>>(targets: impl Iterator<Item = (u32, S)>) -> Self {
         let mut share = Self::default();
         let cosines = WHOLE.cosines();
         for (target, shape) in targets {
+            let shape = shape.borrow();
             for part in parts(target, shape) {
                 share.take(&part, WHOLE, cosines, &mut Borders::of(Frame::ALL));
             }

@@ -35,7 +35,10 @@ pub struct ListedTarget<'s> {
 }
 
 impl<'s> ListedTarget<'s> {
-    pub(super) fn of(block: &'s ArchivedTargetsBlock, row: &ArchivedTargetRow) -> Self {
+    pub(in crate::snapshot) fn of(
+        block: &'s ArchivedTargetsBlock,
+        row: &ArchivedTargetRow,
+    ) -> Self {
         Self {
             id: TargetId(row.id.to_native()),
             key: key_of(block, row),
@@ -103,7 +106,8 @@ impl<'s> TargetView<'s> {
         self.account.index().distance_m(self.id, from).unwrap_or(f64::INFINITY)
     }
 
-    fn campaign_rows(self) -> Option<&'s [u32_ule]> {
+    /// The rows of the campaigns that watch it.
+    pub(in crate::snapshot) fn campaign_rows(self) -> Option<&'s [u32_ule]> {
         let from = self.page.first.get(self.row)?.to_native();
         let to = self.page.first.get(self.row + 1)?.to_native();
         self.page.campaigns.get(as_index(from)..as_index(to))

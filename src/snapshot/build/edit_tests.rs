@@ -1,0 +1,203 @@
+//! An edit against a build of everything: the same blocks, the same epochs; and what no edit may do.
+
+use proptest::prelude::*;
+
+use super::{After, BuildError, Dealt, Edit, Source, build, edit};
+use crate::domain::ids::{AccountId, CampaignId, Epoch, PlaceId, TargetId};
+use crate::domain::target::{PlaceArea, Ring, Shape, TargetSpec, Vertex};
+use crate::snapshot::load::Loaded;
+use crate::snapshot::samples::{account, campaign, circle, loaded, options, source, square};
+use crate::snapshot::view::SnapshotView;
+
+/// One account that measures visits, and one with campaigns; their targets lie in three pages.
+fn two_accounts() -> Source {
+    let mut measuring = account(2);
+    measuring.measure_visits = true;
+    let ids = [1, 2, 3, 8_190, 8_191, 8_192, 20_000];
+    let of = |account: u32| {
+        ids.map(|id| if id % 3 == 0 { square(account, id) } else { circle(account, id) })
+    };
+    let last = TargetId::NATIONWIDE.0;
+    Source {
+        accounts: vec![account(1), measuring],
+        targets: of(1).into_iter().chain(of(2)).collect(),
+        campaigns: vec![campaign(1, 10, &[1, 3, 8_191]), campaign(1, 20, &[3, 20_000, last])],
+    }
+}
+
+fn after<'a>(previous: SnapshotView<'a>, dealt: &'a Dealt) -> After<'a> {
+    After { epoch: Epoch(previous.epoch().0 + 1), previous: Some(previous), dealt }
+}
+
+/// Edits source and snapshot; both must come to the same.
+fn step(
+    source: &mut Source,
+    before: &Loaded,
+    id: AccountId,
+    (put, remove): (&[TargetSpec], &[TargetId]),
+) -> Loaded {
+    let view = before.view();
+    let edited =
+        edit(view, &Edit { account: id, put, remove }, after(view, &Dealt::new())).expect("fits");
+    let goes = |target: &TargetSpec| {
+        let replaced = put.iter().any(|one| one.id == target.id);
+        target.account == id && (replaced || remove.contains(&target.id))
+    };
+    source.targets.retain(|target| !goes(target));
+    source.targets.extend(put.iter().cloned());
+    let anew = build(source, options(view.epoch().0 + 1, Some(view))).expect("fits");
+    assert_eq!(edited.manifest().bytes[..], anew.manifest().bytes[..], "the manifests");
+    assert_eq!(edited.standing().bytes[..], anew.standing().bytes[..], "what stands beside");
+    let names = |built: &super::Built| {
+        let mut names: Vec<_> =
+            built.fresh().iter().map(|block| (block.kind, block.hash)).collect();
+        names.sort_unstable();
+        names
+    };
+    assert_eq!(names(&edited), names(&anew), "the new blocks");
+    edited.load_in_memory().expect("sound")
+}
+
+/// A polygon of so many corners: of many, a few fill a bucket.
+fn comb(account: u32, id: u32, corners: i64) -> TargetSpec {
+    let south = 370_000_000 + i64::from(id % 50) * 20_000;
+    let tooth = |n: i64| Vertex { lat: south + n % 2 * 9_000, lon: 1_280_000_000 + n * 50 };
+    let mut ring: Vec<Vertex> = (0..corners).map(tooth).collect();
+    ring.push(Vertex { lat: south - 9_000, lon: 1_280_000_000 });
+    TargetSpec { shape: Shape::Polygon { rings: vec![Ring(ring)] }, ..circle(account, id) }
+}
+
+/// What an edit of one target does to it.
+#[derive(Debug, Clone)]
+enum Fate {
+    Gone,
+    Moved(Shape),
+    Renamed,
+    Placed(u32),
+}
+
+fn fates() -> impl Strategy<Value = (u32, u32, Fate)> {
+    let shape = prop_oneof![
+        (0u32..40).prop_map(|id| circle(1, id).shape),
+        (0u32..40).prop_map(|id| square(1, id).shape),
+        (0u32..3).prop_map(|id| comb(1, id, 4_000).shape),
+    ];
+    let fate = prop_oneof![
+        Just(Fate::Gone),
+        shape.prop_map(Fate::Moved),
+        Just(Fate::Renamed),
+        (0u32..4).prop_map(Fate::Placed),
+    ];
+    let id = prop_oneof![1u32..6, 8_189u32..8_194, 19_999u32..20_002, Just(30_000)];
+    (1u32..3, id, fate)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+    #[test]
+    fn an_edit_gives_what_a_build_gives(fates in prop::collection::vec(fates(), 1..10)) {
+        let mut source = two_accounts();
+        let mut before = loaded(&source, 1, None);
+        for (number, (account, id, fate)) in fates.into_iter().enumerate() {
+            let known = source.targets.iter().find(|one| one.account.0 == account && one.id.0 == id);
+            let mut spec = known.cloned().unwrap_or_else(|| circle(account, id));
+            let (account, target) = (AccountId(account), TargetId(id));
+            let watched = source
+                .campaigns
+                .iter()
+                .any(|one| one.account == account && one.targets.contains(&target));
+            match fate {
+                Fate::Gone if known.is_none() || watched => continue,
+                Fate::Gone => {
+                    before = step(&mut source, &before, account, (&[], &[target]));
+                    continue;
+                }
+                Fate::Moved(shape) => spec.shape = shape,
+                Fate::Renamed => spec.key = format!("renamed {number}"),
+                Fate::Placed(place) => {
+                    spec.place = (place > 0).then_some((PlaceId(place), PlaceArea::Inside));
+                }
+            }
+            before = step(&mut source, &before, account, (&[spec], &[]));
+        }
+    }
+}
+
+#[test]
+fn many_at_once_make_pages_and_buckets_and_take_them_away() {
+    let mut source = two_accounts();
+    let first = loaded(&source, 1, None);
+    let many: Vec<TargetSpec> = (24_000..24_030).map(|id| comb(2, id, 3_000)).collect();
+    let ids: Vec<TargetId> = many.iter().map(|target| target.id).collect();
+    let second = step(&mut source, &first, AccountId(2), (&many, &[]));
+    let buckets = |loaded: &Loaded| loaded.view().parts().geometry.len();
+    assert!(buckets(&second) > buckets(&first), "{} buckets", buckets(&second));
+    let third = step(&mut source, &second, AccountId(2), (&[], &ids));
+    assert_eq!(buckets(&third), buckets(&first));
+    let next =
+        |loaded: &Loaded| loaded.view().account(AccountId(2)).map(|it| it.parts().next_target_id);
+    assert_eq!(next(&third), Some(24_030), "ids are never dealt again");
+    let shared = third.view().account(AccountId(1)).expect("is there");
+    assert_eq!(shared.changed_in(), Epoch(1), "another account's edit is no change of this one");
+}
+
+#[test]
+fn an_edit_makes_only_what_it_touches() {
+    let source = two_accounts();
+    let before = loaded(&source, 1, None);
+    let view = before.view();
+    let put = [TargetSpec { shape: circle(1, 30).shape, ..circle(1, 1) }];
+    let of_one = Edit { account: AccountId(1), put: &put, remove: &[] };
+    let built = edit(view, &of_one, after(view, &Dealt::new())).expect("fits");
+    let mut kinds: Vec<String> = built.fresh().iter().map(|one| one.kind.to_string()).collect();
+    kinds.sort_unstable();
+    assert_eq!(kinds, ["shapes", "tile"], "a moved circle");
+}
+
+#[test]
+fn what_an_edit_may_not_do_is_refused() {
+    let base = source();
+    let before = loaded(&base, 1, None);
+    let view = before.view();
+    let refused = |account: u32, put: &[TargetSpec], remove: &[TargetId]| {
+        let account = AccountId(account);
+        edit(view, &Edit { account, put, remove }, after(view, &Dealt::new())).expect_err("refused")
+    };
+    let one = AccountId(1);
+    assert!(matches!(refused(7, &[], &[]), BuildError::NoSuchAccount { .. }));
+    assert!(matches!(refused(1, &[circle(2, 5)], &[]), BuildError::NoSuchAccount { .. }));
+    let [gone, watched] = [TargetId(9), TargetId(3)];
+    assert!(matches!(
+        refused(1, &[], &[gone]),
+        BuildError::NothingToRemove { account, target } if (account, target) == (one, gone)
+    ));
+    assert!(matches!(
+        refused(1, &[], &[watched]),
+        BuildError::NoSuchTarget { campaign: CampaignId(10), target, .. } if target == watched
+    ));
+    assert!(matches!(
+        refused(1, &[circle(1, 2)], &[TargetId(2)]),
+        BuildError::TargetTwice { target: TargetId(2), .. }
+    ));
+    let everywhere = TargetSpec { id: TargetId::NATIONWIDE, ..circle(1, 2) };
+    assert!(matches!(refused(1, &[everywhere], &[]), BuildError::ReservedTarget { .. }));
+    let taken = |id: u32, key: u32| TargetSpec { key: format!("key-{key}"), ..circle(1, id) };
+    let twice = |put: &[TargetSpec]| {
+        assert!(matches!(refused(1, put, &[]), BuildError::KeyTwice { .. }), "{put:?}");
+    };
+    twice(&[taken(2, 3)]);
+    twice(&[taken(8, 9), taken(9, 9)]);
+    let broken = Shape::Polygon { rings: Vec::new() };
+    let put = [TargetSpec { shape: broken, ..circle(1, 2) }];
+    assert!(matches!(refused(1, &put, &[]), BuildError::Rule { .. }));
+}
+
+#[test]
+fn two_targets_may_swap_their_keys() {
+    let mut source = source();
+    let before = loaded(&source, 1, None);
+    let keyed = |id: u32, key: u32| TargetSpec { key: format!("key-{key}"), ..circle(1, id) };
+    let after = step(&mut source, &before, AccountId(1), (&[keyed(1, 2), keyed(2, 1)], &[]));
+    let account = after.view().account(AccountId(1)).expect("is there");
+    assert_eq!(account.target(TargetId(1)).map(|target| target.key()), Some("key-2"));
+}
