@@ -66,6 +66,39 @@ fn from_files_to_a_rollback() {
 }
 
 #[test]
+fn fences_are_put_in_and_taken_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = dir.path().join("snapshots").display().to_string();
+    build(&store, &example("campaigns.json")).unwrap();
+    let put = dir.path().join("put.geojson").display().to_string();
+    let write = |id: &str, more: &str| {
+        let text = format!(
+            r#"{{"type":"FeatureCollection","features":[{{"type":"Feature","id":"{id}",
+            "properties":{{"radius_m":80{more}}},"geometry":{{"type":"Point","coordinates":[127.0,37.5]}}}}]}}"#
+        );
+        std::fs::write(&put, text).unwrap();
+    };
+    let edit = |arguments: &[&str]| run(&[&["edit", &store, "--account", "1"], arguments].concat());
+    write("new gate", "");
+    let told = edit(&["--put", &put]).unwrap();
+    assert!(told.starts_with("epoch 2 ") && told.contains("2 of them new"), "{told}");
+    let told = edit(&["--put", &put]).unwrap();
+    assert_eq!(told, "nothing changed; epoch 2 stays the newest\n");
+    edit(&["--remove", "new gate"]).unwrap();
+    assert_eq!(run(&["diff", &store, "1", "3"]).unwrap(), "no difference\n");
+
+    let refused = edit(&["--remove", "new gate"]).unwrap_err();
+    assert!(refused.starts_with("account 1 has no fence \"new gate\""), "{refused}");
+    write("new gate", r#","campaigns":[1]"#);
+    let refused = edit(&["--put", &put]).unwrap_err();
+    assert!(refused.contains("leave the property out"), "{refused}");
+    assert!(edit(&[]).unwrap_err().contains("--put"));
+    let empty = dir.path().display().to_string();
+    let refused = run(&["edit", &empty, "--account", "1", "--remove", "a"]).unwrap_err();
+    assert!(refused.contains(&empty), "{refused}");
+}
+
+#[test]
 fn inspect_shows_accounts_and_campaigns() {
     let dir = tempfile::tempdir().unwrap();
     let store = dir.path().display().to_string();

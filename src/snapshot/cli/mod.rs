@@ -1,6 +1,6 @@
 //! `geofenced snapshot …`: build from files, look at what is there, go back.
 //!
-//! Commands write to the `out` that they are given and read no clock; the binary's `main` lends both.
+//! [`edit`] changes what is there. Commands write to the `out` that they are given and read no clock; the binary's `main` lends both.
 
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -23,12 +23,19 @@ use crate::domain::ids::Epoch;
 use crate::domain::lots::InstallationKey;
 use crate::domain::units::UtcMs;
 
+mod edit;
+
+pub use edit::EditArgs;
+
 /// Work on a snapshot store: a directory of numbered epochs whose blocks are shared.
 #[derive(Debug, Subcommand)]
 pub enum SnapshotCommand {
     /// Build the next epoch from a GeoJSON file of fences and a JSON file of campaigns
     #[command(after_help = BUILD_EXAMPLE)]
     Build(BuildArgs),
+    /// Put fences into the newest epoch, or take them out, as the next one
+    #[command(after_help = edit::EXAMPLE)]
+    Edit(EditArgs),
     /// Show what an epoch holds
     Inspect(EpochArgs),
     /// Check every byte of an epoch: headers, digests, archives, and what blocks say of each other
@@ -191,6 +198,27 @@ pub enum CommandError {
         /// The store.
         dir: PathBuf,
     },
+    /// An edit says which campaigns watch a fence.
+    #[error(
+        "{file} gives fence {fence:?} campaigns, which an edit leaves as they are; leave the property out, or use \
+         `geofenced snapshot build`"
+    )]
+    Campaigns {
+        /// The file.
+        file: PathBuf,
+        /// The fence's key.
+        fence: String,
+    },
+    /// An edit takes out what is not there.
+    #[error(
+        "account {account} has no fence {fence:?}; `geofenced snapshot inspect` shows the accounts"
+    )]
+    NoSuchFence {
+        /// The account.
+        account: u32,
+        /// The key that was given.
+        fence: String,
+    },
     /// There are lists of devices and no key.
     #[error(
         "{file} lists devices, which are stored as keyed hashes; name the daemon's key directory with --keys"
@@ -217,6 +245,7 @@ impl SnapshotCommand {
     pub fn run(self, host: Host<'_>) -> Result<(), CommandError> {
         match self {
             Self::Build(args) => args.run(host),
+            Self::Edit(args) => args.run(host),
             Self::Inspect(args) => inspect(&args, host.out),
             Self::Verify(args) => verify(&args, host.out),
             Self::Diff(args) => differences(&args, host.out),
@@ -233,21 +262,7 @@ impl BuildArgs {
         let before = store.newest_sound(Epoch(0), None)?;
         tell_refused(&before, host.out)?;
         let built = self.build(&host, &before, store.next_epoch()?)?;
-        let same = before.view().filter(|view| view.hash() == built.hash());
-        if let Some(newest) = same.filter(|_| before.refused.is_empty()) {
-            let epoch = newest.epoch();
-            return Ok(writeln!(host.out, "nothing changed; epoch {epoch} stays the newest")?);
-        }
-        store.publish(&built)?;
-        let fresh: usize = built.fresh().iter().map(|block| block.bytes.len()).sum();
-        let (epoch, hash) = (built.epoch(), built.hash());
-        let blocks = store.listing(epoch)?.blocks.len();
-        writeln!(host.out, "epoch {epoch} {hash}")?;
-        Ok(writeln!(
-            host.out,
-            "{blocks} blocks, {} of them new with {fresh} bytes",
-            built.fresh().len() + 1
-        )?)
+        publish(&store, &before, &built, host.out)
     }
 
     fn build(
@@ -277,6 +292,26 @@ impl BuildArgs {
         let options = BuildOptions { epoch, valid_from, key: &key, previous };
         Ok(build_after(&source, options, &before.dealt)?)
     }
+}
+
+/// Adds what was built, unless it is what was there before.
+fn publish(
+    store: &Store,
+    before: &NewestSound,
+    built: &Built,
+    out: &mut dyn Write,
+) -> Result<(), CommandError> {
+    let same = before.view().filter(|view| view.hash() == built.hash());
+    if let Some(newest) = same.filter(|_| before.refused.is_empty()) {
+        let epoch = newest.epoch();
+        return Ok(writeln!(out, "nothing changed; epoch {epoch} stays the newest")?);
+    }
+    store.publish(built)?;
+    let bytes: usize = built.fresh().iter().map(|block| block.bytes.len()).sum();
+    let (epoch, hash) = (built.epoch(), built.hash());
+    let (blocks, fresh) = (store.listing(epoch)?.blocks.len(), built.fresh().len() + 1);
+    writeln!(out, "epoch {epoch} {hash}")?;
+    Ok(writeln!(out, "{blocks} blocks, {fresh} of them new with {bytes} bytes")?)
 }
 
 fn inspect(args: &EpochArgs, out: &mut dyn Write) -> Result<(), CommandError> {

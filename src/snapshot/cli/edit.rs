@@ -1,0 +1,79 @@
+//! `geofenced snapshot edit`: some fences put in or taken out of what a store holds.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{CommandError, Host, RoomArgs, publish, tell_refused};
+use crate::domain::ids::{AccountId, Epoch, TargetId};
+use crate::domain::target::TargetSpec;
+use crate::snapshot::build::{After, Edit, edit};
+use crate::snapshot::source::{TargetDirectory, fences_alone, parse_fences};
+use crate::snapshot::store::{NewestSound, Store, read_input};
+use crate::snapshot::view::SnapshotView;
+
+pub(super) const EXAMPLE: &str = "\
+Campaigns stay as they are: a fence that is there already stays with those that watch it, and a new one counts where \
+the account measures visits. Only what the edit touches is built.
+
+Example:
+  geofenced snapshot edit snapshots --account 1 --put moved.geojson --remove \"old gate\"";
+
+/// Arguments of `snapshot edit`.
+#[derive(Debug, Args)]
+pub struct EditArgs {
+    /// The snapshot store
+    #[arg(value_name = "DIR")]
+    dir: PathBuf,
+    /// The account whose fences are edited
+    #[arg(long, value_name = "ID")]
+    account: u32,
+    /// GeoJSON FeatureCollection of the fences to put in, in place of those with the same id; may be gzipped
+    #[arg(long, value_name = "F.geojson", required_unless_present = "remove")]
+    put: Option<PathBuf>,
+    /// The id of a fence to take out; may be given again
+    #[arg(long, value_name = "FENCE")]
+    remove: Vec<String>,
+    #[command(flatten)]
+    room: RoomArgs,
+}
+
+impl EditArgs {
+    pub(super) fn run(&self, host: Host<'_>) -> Result<(), CommandError> {
+        let store = Store::existing(&self.dir)?.with_max_bytes(self.room.max_bytes);
+        let before = store.newest_sound(Epoch(0), None)?;
+        tell_refused(&before, host.out)?;
+        let empty = || CommandError::Empty { dir: self.dir.clone() };
+        let current = before.view().ok_or_else(empty)?;
+        let (put, remove) = (self.put(&before)?, self.remove(current)?);
+        let account = AccountId(self.account);
+        let epoch = store.next_epoch()?;
+        let after = After { epoch, previous: Some(current), dealt: &before.dealt };
+        let built = edit(current, &Edit { account, put: &put, remove: &remove }, after)?;
+        publish(&store, &before, &built, host.out)
+    }
+
+    fn put(&self, before: &NewestSound) -> Result<Vec<TargetSpec>, CommandError> {
+        let Some(path) = &self.put else { return Ok(Vec::new()) };
+        let name = path.display().to_string();
+        let fences = parse_fences(&name, &read_input(path)?, Some(AccountId(self.account)))?;
+        if let Some(fence) = fences.iter().find(|fence| !fence.campaigns.is_empty()) {
+            return Err(CommandError::Campaigns { file: path.clone(), fence: fence.key.clone() });
+        }
+        let directory = TargetDirectory::of(before.view()).beyond(&before.dealt);
+        Ok(fences_alone(&name, fences, directory)?.targets)
+    }
+
+    fn remove(&self, current: SnapshotView<'_>) -> Result<Vec<TargetId>, CommandError> {
+        let account = current.account(AccountId(self.account));
+        let ids: HashMap<&str, TargetId> =
+            account.into_iter().flat_map(|account| account.all_keys()).collect();
+        let id = |fence: &String| {
+            let unknown =
+                || CommandError::NoSuchFence { account: self.account, fence: fence.clone() };
+            ids.get(fence.as_str()).copied().ok_or_else(unknown)
+        };
+        self.remove.iter().map(id).collect()
+    }
+}
