@@ -20,8 +20,8 @@ use crate::domain::target::TargetSpec;
 use crate::snapshot::block::{TooLarge, Written};
 use crate::snapshot::blocks::{Manifest, ManifestAccount};
 use crate::snapshot::calendar::{Zone, ZoneError, day_number};
-use crate::snapshot::index::IndexError;
 use crate::snapshot::index::shapes::TooWide;
+use crate::snapshot::index::{Grain, IndexError};
 use crate::snapshot::load::Shelf;
 use crate::snapshot::view::SnapshotView;
 
@@ -239,13 +239,14 @@ fn account(
     let too_wide = |reason: TooWide| BuildError::Index { account: id, reason: reason.into() };
     let row = |target: &Watched<'_>| Ok((target.id, geometry.row(target.id, target.shape())?));
     let rows: Vec<_> = targets.iter().map(row).collect::<Result<_, _>>().map_err(too_wide)?;
-    let before = indexable(options.previous.and_then(|view| view.account(id)));
+    let grain = Grain::of(targets.len());
+    let before = indexable(options.previous.and_then(|view| view.account(id)), grain);
     let shape = |target: TargetId| {
         let at = targets.binary_search_by_key(&target, |one| one.id).ok()?;
         targets.get(at).map(|one| Cow::Borrowed(one.shape()))
     };
     let changed = changed(&targets, &rows, before);
-    let Indexed { atlas, tiles } = indexed(id, &changed, &shape, before, made)?;
+    let Indexed { atlas, tiles } = indexed(id, grain, &changed, &shape, before, made)?;
     let entry = ManifestAccount {
         id: id.0,
         atlas,

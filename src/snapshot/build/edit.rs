@@ -19,7 +19,7 @@ use crate::domain::target::TargetSpec;
 use crate::snapshot::block::Written;
 use crate::snapshot::blocks::{Manifest, ManifestAccount, PlacesBlock, TargetsBlock, WatchBlock};
 use crate::snapshot::index::book::{ShapeRow, ShapesBlock};
-use crate::snapshot::index::build::Changed;
+use crate::snapshot::index::build::{Changed, Grain};
 use crate::snapshot::index::shapes::TooWide;
 use crate::snapshot::pages::{PAGE_BITS, Page, Pages, page_of};
 use crate::snapshot::view::{AccountView, ListedTarget, SnapshotView, TargetView};
@@ -190,7 +190,8 @@ impl<'a> Editing<'a> {
             Some(_) => self.watched(target).map(|spec| Cow::Borrowed(&spec.shape)),
             None => old(target).map(Cow::Owned),
         };
-        let before = indexable(Some(self.account));
+        let grain = self.grain(rows);
+        let before = indexable(Some(self.account), grain);
         let targets: BTreeSet<TargetId> = match before {
             Some(_) => {
                 let differs =
@@ -205,7 +206,15 @@ impl<'a> Editing<'a> {
             now: shape(target),
         };
         let changed: Vec<Changed<'_>> = targets.into_iter().map(changed).collect();
-        indexed(self.account.id(), &changed, &shape, before, made)
+        indexed(self.account.id(), grain, &changed, &shape, before, made)
+    }
+
+    /// By the number of watched targets afterwards.
+    fn grain(&self, rows: &Rows) -> Grain {
+        let parts = self.account.parts();
+        let before: usize = parts.shapes.iter().map(|page| page.ids.len()).sum();
+        let had = |target: &&TargetId| self.account.target(**target).is_some();
+        Grain::of(before - self.now.keys().filter(had).count() + rows.len())
     }
 
     /// The names of an account's pages; those that the edit touches are made anew, and go when nothing is left.

@@ -9,7 +9,7 @@ use super::targets::Watched;
 use crate::domain::ids::{AccountId, TargetId};
 use crate::domain::target::Shape;
 use crate::snapshot::index::book::ShapeRow;
-use crate::snapshot::index::build::{Before, Changed, Ground, VERSION};
+use crate::snapshot::index::build::{Before, Changed, Grain, Ground};
 use crate::snapshot::index::{self, IndexError, TileBlock};
 use crate::snapshot::view::AccountView;
 
@@ -29,12 +29,14 @@ pub(super) type ShapeOf<'a> = dyn Fn(TargetId) -> Option<Cow<'a, Shape>> + 'a;
 /// When they can't be indexed, or a block is too large.
 pub(super) fn indexed<'t>(
     account: AccountId,
+    grain: Grain,
     changed: &[Changed<'_>],
     shape: &ShapeOf<'t>,
     before: Option<AccountView<'_>>,
     made: &mut Vec<Encoded>,
 ) -> Result<Indexed, BuildError> {
-    let mut tiles = Tiles { shape, before, made, names: Vec::new(), numbers: HashMap::new() };
+    let mut tiles =
+        Tiles { grain, shape, before, made, names: Vec::new(), numbers: HashMap::new() };
     let upon = before.map(|account| {
         let parts = account.parts();
         Before { atlas: parts.atlas.get(), index: &parts.index }
@@ -51,9 +53,9 @@ pub(super) fn indexed<'t>(
     Ok(indexed)
 }
 
-/// An account whose index can be built upon.
-pub(super) fn indexable(before: Option<AccountView<'_>>) -> Option<AccountView<'_>> {
-    before.filter(|one| one.parts().atlas.get().version.to_native() == VERSION)
+/// An account whose index one of this grain can be built upon.
+pub(super) fn indexable(before: Option<AccountView<'_>>, grain: Grain) -> Option<AccountView<'_>> {
+    before.filter(|one| one.parts().atlas.get().version.to_native() == grain.version())
 }
 
 /// What differs from the snapshot before, in ascending order of id.
@@ -83,6 +85,7 @@ pub(super) fn changed<'a>(
 
 /// The tiles as they are kept.
 struct Tiles<'a, 's, 't> {
+    grain: Grain,
     shape: &'a ShapeOf<'t>,
     before: Option<AccountView<'s>>,
     made: &'a mut Vec<Encoded>,
@@ -115,6 +118,10 @@ impl Tiles<'_, '_, '_> {
 
 impl Ground for Tiles<'_, '_, '_> {
     type Error = Failed;
+
+    fn grain(&self) -> Grain {
+        self.grain
+    }
 
     fn shape(&self, target: TargetId) -> Option<Cow<'_, Shape>> {
         (self.shape)(target)

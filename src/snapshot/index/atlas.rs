@@ -12,7 +12,7 @@ use crate::snapshot::block::ContentError;
 #[derive(Clone, PartialEq, Eq, Debug, Default, rkyv::Archive, rkyv::Serialize)]
 #[rkyv(derive(Debug))]
 pub struct AtlasBlock {
-    /// The [`VERSION`](super::build::VERSION) of the way it was built: an index is not built upon another's.
+    /// The [`version`](super::build::Grain::version) of the way it was built: an index is not built upon another's.
     pub version: u32,
     /// What is undecided in each region, as the build weighs it.
     pub weights: Vec<u32>,

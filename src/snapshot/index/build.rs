@@ -19,8 +19,35 @@ use crate::domain::ids::TargetId;
 use crate::domain::target::Shape;
 use crate::snapshot::block::ContentError;
 
-/// Changed whenever the same targets would give another index: then none is built upon an older one.
-pub const VERSION: u32 = 1;
+/// How finely an index is cut: a finer one is faster and takes more memory.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Grain {
+    /// What an account has as a rule.
+    Fine,
+    /// Where there are very many targets: two thirds of the memory at two thirds of the speed.
+    Coarse,
+}
+
+/// An account may watch so many targets before its index is cut coarser.
+pub const FINE_UP_TO: usize = 1 << 19;
+
+impl Grain {
+    /// For an account that watches so many targets.
+    #[must_use]
+    pub const fn of(watched: usize) -> Self {
+        if watched > FINE_UP_TO { Self::Coarse } else { Self::Fine }
+    }
+
+    /// A number for this way of building, which changes whenever the same targets would give another index: none is
+    /// built upon one of another number.
+    #[must_use]
+    pub const fn version(self) -> u32 {
+        match self {
+            Self::Fine => 1,
+            Self::Coarse => 2,
+        }
+    }
+}
 
 /// Why targets cannot be indexed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -72,6 +99,9 @@ pub trait Ground {
         TILE_WEIGHT
     }
 
+    /// How finely it is to be cut.
+    fn grain(&self) -> Grain;
+
     /// The shape of a target as it is now; `None` for one that is not watched.
     fn shape(&self, target: TargetId) -> Option<Cow<'_, Shape>>;
 
@@ -85,7 +115,7 @@ pub trait Ground {
     fn keep_old(&mut self, tile: u32) -> u32;
 }
 
-/// Builds the tree, and the tiles that `ground` is given. `before` is of this [`VERSION`].
+/// Builds the tree, and the tiles that `ground` is given. `before` is of the same [`Grain::version`].
 ///
 /// # Errors
 /// [`IndexError`], or what the ground says.
@@ -98,8 +128,8 @@ pub fn build<G: Ground>(
     let gone = changed.iter().filter_map(|one| Some((one.target.0, one.before.as_ref()?)));
     let come = changed.iter().filter_map(|one| Some((one.target.0, one.now.as_deref()?)));
     let delta = Delta { gone: Share::of(gone), come: Share::of(come) };
-    let mut builder =
-        Builder { old, ground, atlas: AtlasBlock { version: VERSION, ..AtlasBlock::default() } };
+    let atlas = AtlasBlock { version: ground.grain().version(), ..AtlasBlock::default() };
+    let mut builder = Builder { old, ground, atlas };
     let root = builder.old.as_ref().map(|_| 0);
     builder.region(&mut vec![WHOLE], root, delta)?;
     Ok(builder.atlas)
@@ -186,7 +216,7 @@ impl<G: Ground> Builder<'_, G> {
         }
         let targets = share.parts.len();
         let too_large = |Full| IndexError::TooLarge { targets };
-        let tile = tile::build(share, cell).map_err(too_large)?;
+        let tile = tile::build(share, cell, self.ground.grain()).map_err(too_large)?;
         let number = self.ground.keep(tile)?;
         self.push(weight, number);
         Ok(())

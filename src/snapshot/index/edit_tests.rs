@@ -10,7 +10,7 @@ use rkyv::api::high::HighValidator;
 use rkyv::bytecheck::CheckBytes;
 use rkyv::rancor::Error as ArchiveError;
 
-use super::build::{Before, Changed, Ground};
+use super::build::{Before, Changed, FINE_UP_TO, Grain, Ground};
 use super::index_tests::{circle, compare, numbered, rings, star, telling_points};
 use super::*;
 use crate::domain::ids::TargetId;
@@ -35,6 +35,7 @@ pub(super) fn exact(
 /// Tiles in memory.
 struct InMemory<'a> {
     tile_weight: u32,
+    grain: Grain,
     shapes: &'a BTreeMap<TargetId, Shape>,
     old: Option<&'a Index>,
     tiles: Vec<Arc<Verified<TileBlock>>>,
@@ -53,6 +54,10 @@ impl InMemory<'_> {
 
 impl Ground for InMemory<'_> {
     type Error = IndexError;
+
+    fn grain(&self) -> Grain {
+        self.grain
+    }
 
     fn tile_weight(&self) -> u32 {
         self.tile_weight
@@ -89,10 +94,15 @@ pub(super) fn grown(
     shapes: &BTreeMap<TargetId, Shape>,
     changed: &[Changed<'_>],
     before: Option<&(Arc<Verified<AtlasBlock>>, Index)>,
-    tile_weight: u32,
+    (tile_weight, grain): (u32, Grain),
 ) -> (Arc<Verified<AtlasBlock>>, Index) {
-    let mut ground =
-        InMemory { tile_weight, shapes, old: before.map(|(_, index)| index), tiles: Vec::new() };
+    let mut ground = InMemory {
+        tile_weight,
+        grain,
+        shapes,
+        old: before.map(|(_, index)| index),
+        tiles: Vec::new(),
+    };
     let upon = before.map(|(atlas, index)| Before { atlas: atlas.get(), index });
     let atlas = verified(&build(changed, upon, &mut ground).expect("builds"));
     let tiles = ground.tiles;
@@ -109,7 +119,7 @@ pub(super) fn all_new(shapes: &BTreeMap<TargetId, Shape>) -> Vec<Changed<'_>> {
 }
 
 /// Edits shapes step by step; after each, the index built upon the last one is the one built anew, and right.
-fn follow_edits(steps: &[BTreeMap<TargetId, Shape>]) {
+fn follow_edits(grain: Grain, steps: &[BTreeMap<TargetId, Shape>]) {
     let nothing = BTreeMap::new();
     let mut before: Option<(Arc<Verified<AtlasBlock>>, Index)> = None;
     for (last, now) in std::iter::once(&nothing).chain(steps).zip(steps) {
@@ -121,8 +131,10 @@ fn follow_edits(steps: &[BTreeMap<TargetId, Shape>]) {
             now: now.get(&target).map(Cow::Borrowed),
         };
         let edits: Vec<_> = ids.into_iter().filter(differs).map(changed).collect();
-        let (edited, anew) =
-            (grown(now, &edits, before.as_ref(), FEW), grown(now, &all_new(now), None, FEW));
+        let (edited, anew) = (
+            grown(now, &edits, before.as_ref(), (FEW, grain)),
+            grown(now, &all_new(now), None, (FEW, grain)),
+        );
         assert_eq!(edited.0.hash(), anew.0.hash(), "the trees");
         let names =
             |index: &Index| index.tiles.blocks().iter().map(|tile| tile.hash()).collect::<Vec<_>>();
@@ -140,6 +152,7 @@ proptest! {
     #[test]
     fn an_edit_gives_the_index_that_a_build_gives(
         shapes in small_shapes(),
+        coarse: bool,
         edits in prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>(), 0u8..3), 1..6),
     ) {
         let mut now: BTreeMap<TargetId, Shape> = shapes.iter().cloned().collect();
@@ -154,7 +167,7 @@ proptest! {
             }
             steps.push(now.clone());
         }
-        follow_edits(&steps);
+        follow_edits(if coarse { Grain::Coarse } else { Grain::Fine }, &steps);
     }
 }
 
@@ -185,9 +198,15 @@ fn a_crowd_quarters_the_grid_and_its_leaving_joins_it_again() {
     };
     let (few, many) = (spread(9), spread(200));
     let tiles = |shapes: &BTreeMap<TargetId, Shape>| {
-        grown(shapes, &all_new(shapes), None, FEW).1.tiles.blocks().len()
+        grown(shapes, &all_new(shapes), None, (FEW, Grain::Fine)).1.tiles.blocks().len()
     };
     assert_eq!(tiles(&few), 1);
     assert!(tiles(&many) > 5, "{} tiles", tiles(&many));
-    follow_edits(&[few.clone(), many, few]);
+    follow_edits(Grain::Fine, &[few.clone(), many, few]);
+}
+
+#[test]
+fn more_targets_than_a_fine_index_may_have_make_a_coarse_one() {
+    assert_eq!([Grain::of(0), Grain::of(FINE_UP_TO)], [Grain::Fine; 2]);
+    assert_eq!(Grain::of(FINE_UP_TO + 1), Grain::Coarse);
 }

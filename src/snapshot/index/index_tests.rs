@@ -27,8 +27,8 @@ fn naive(shapes: &[(TargetId, Shape)], p: PointE7) -> Vec<TargetId> {
 fn check(shapes: &[(TargetId, Shape)], points: &[PointE7]) {
     let by_id: BTreeMap<TargetId, Shape> = shapes.iter().cloned().collect();
     let (pages, geometry) = exact(&by_id);
-    for tile_weight in [u32::MAX, FEW] {
-        let (_, index) = grown(&by_id, &all_new(&by_id), None, tile_weight);
+    for way in [(u32::MAX, Grain::Fine), (FEW, Grain::Fine), (FEW, Grain::Coarse)] {
+        let (_, index) = grown(&by_id, &all_new(&by_id), None, way);
         compare(IndexView::new(&index, ShapeBook::new(&pages, &geometry)), shapes, points);
     }
 }

@@ -36,7 +36,7 @@ mod prefetch;
 pub use atlas::{AtlasBlock, AtlasGrid};
 pub use block::{ArchivedTileBlock, TileBlock};
 pub use book::{GeometryBlock, ShapeBook, ShapesBlock};
-pub use build::{IndexError, build};
+pub use build::{Grain, IndexError, build};
 pub use changes::Change;
 pub use contained::Contained;
 pub(crate) use prefetch::prefetch;

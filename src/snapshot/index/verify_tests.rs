@@ -24,7 +24,7 @@ fn block() -> TileBlock {
     let crowd = (0..80).map(|_| circle(0));
     let shapes: Vec<Shape> = (1..16).map(circle).chain((1..16).map(square)).chain(crowd).collect();
     let share = Share::of((0..).zip(&shapes));
-    tile::build(share, WHOLE).expect("builds")
+    tile::build(share, WHOLE, Grain::Fine).expect("builds")
 }
 
 fn arrays(block: &mut TileBlock) -> [&mut Vec<u32>; 7] {
