@@ -31,10 +31,10 @@ FUZZ_TARGETS := $(patsubst fuzz/fuzz_targets/%.rs,%,$(wildcard fuzz/fuzz_targets
 SETS := target/sets
 SETS_FROM := $(wildcard ../shared/data/gen/gen.rs)
 
-.PHONY: help demo test lint exactness bench torture fuzz hostile asan valgrind deny man deb tools promtool python sets
+.PHONY: help demo test lint exactness bench bench-report torture fuzz hostile asan valgrind deny man deb tools promtool python sets
 
 help: ## This list
-	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
 
 demo: ## A daemon with simulated devices; prints jobs as they fire
 	cargo run --release --locked -- demo
@@ -58,6 +58,10 @@ exactness: sets ## Hits, enters and exits of all reference sets, at every count 
 
 bench: ## Benchmarks, each beside its baseline
 	cargo bench --locked
+
+bench-report: sets ## The section Growth of docs/benchmarks.md and its plot, from about 15 minutes of load tests
+	cargo build --release --locked -p loadtest
+	python3 loadtest/growth.py
 
 # First with the checks of arithmetic and the assertions that a release leaves out, then other seeds as a release.
 torture: ## Crashes, power losses, failing disks and the simulation, for many rounds and seeds

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::check::{Expected, JobFacts, JobKey, Verdict};
 use crate::paths::{fences, fixes};
 use crate::report::Report;
-use crate::scenario::{Paths, Scenario, Town};
+use crate::scenario::{Mode, Paths, Scenario, Setting, Town};
 
 fn shipped(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios").join(name)
@@ -14,8 +14,8 @@ fn shipped(name: &str) -> PathBuf {
 
 #[test]
 fn every_shipped_scenario_can_be_read() {
-    for name in ["smoke.toml", "real.toml", "seoul.toml"] {
-        let scenario = Scenario::read(&shipped(name)).unwrap();
+    for name in ["smoke", "real", "seoul", "swap", "device", "devices", "sets"] {
+        let scenario = Scenario::read(&shipped(&format!("{name}.toml")), &[]).unwrap();
         assert!(scenario.campaigns.exists(), "{name}");
     }
 }
@@ -28,7 +28,7 @@ fn a_mistake_names_the_key_and_what_is_allowed() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("wrong.toml");
         std::fs::write(&path, smoke.replace(from, to)).unwrap();
-        Scenario::read(&path).unwrap_err().to_string()
+        Scenario::read(&path, &[]).unwrap_err().to_string()
     };
     let said = wrong("streams = 4", "streams = 9");
     assert!(said.contains("drive.streams is 9; allowed: 1 to 8"), "{said}");
@@ -36,6 +36,29 @@ fn a_mistake_names_the_key_and_what_is_allowed() {
     assert!(said.contains("unknown field `steams`") && said.contains("`frame_pings`"), "{said}");
     let said = wrong("shards = 2", "shards = 300");
     assert!(said.contains("shard.shards") && said.contains("256"), "{said}");
+}
+
+#[test]
+fn a_setting_goes_over_the_file_and_is_checked_like_it() {
+    let read = |settings: &[&str]| {
+        let settings: Vec<Setting> = settings.iter().map(|text| text.parse().unwrap()).collect();
+        Scenario::read(&shipped("smoke.toml"), &settings)
+    };
+    let set = read(&["drive.mode=device", "config.shard.shards=1"]);
+    let scenario = set.unwrap();
+    assert_eq!((scenario.drive.mode, scenario.drive.frame_pings), (Mode::Device, 50));
+    let variable = |name: &str| {
+        scenario.variables().into_iter().find(|(key, _)| key == name).map(|(_, value)| value)
+    };
+    assert_eq!(variable("GEOFENCED__SHARD__SHARDS").as_deref(), Some("1"));
+    for (wrong, says) in [
+        ("drive.streams=9", "drive.streams is 9; allowed: 1 to 8"),
+        ("drive.steams=4", "unknown field `steams`"),
+        ("valid_from.drive=1", "valid_from"),
+    ] {
+        let said = read(&[wrong]).unwrap_err().to_string();
+        assert!(said.contains(says), "{said}");
+    }
 }
 
 #[test]

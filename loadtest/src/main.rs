@@ -1,7 +1,7 @@
 //! Drives geofenced over QUIC, measures it, and checks every job that comes out.
 //!
-//! [`scenario`] says what, [`paths`] makes the pings, [`daemon`] runs, [`drive`] sends and times, [`check`] holds
-//! the queue against the offline engine and the replayed journal, [`report`] tells. Exit code 1: a ping without
+//! [`scenario`] says what, [`paths`] makes the pings, [`daemon`] runs, [`drive`] sends and times, [`bare`] times
+//! the disk alone, [`check`] holds the queue against the offline engine and the replayed journal, [`report`] tells. Exit code 1: a ping without
 //! its ack, or a job missing, repeated or unexpected.
 
 mod scenario;
@@ -9,6 +9,7 @@ mod paths;
 mod daemon;
 mod drive;
 mod swaps;
+mod bare;
 mod check;
 mod report;
 #[cfg(test)]
@@ -43,7 +44,7 @@ use check::Expected;
 use daemon::{Daemon, Found};
 use drive::{Measured, Sender};
 use report::Report;
-use scenario::Scenario;
+use scenario::{Scenario, Setting};
 use swaps::{Swapped, Swapper};
 
 /// What the daemon has too: it may be this very program.
@@ -66,6 +67,9 @@ struct Cli {
     /// Pings a second instead of the scenario's; 0 is as fast as acks allow
     #[arg(long, value_name = "N")]
     pings_per_s: Option<u32>,
+    /// Another value for a key of the scenario, such as config.shard.shards=2; may be given often
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<Setting>,
     /// Print the figures as one line of JSON
     #[arg(long)]
     json: bool,
@@ -119,7 +123,7 @@ struct Input {
 }
 
 fn run(cli: Cli) -> anyhow::Result<bool> {
-    let mut scenario = Scenario::read(&cli.scenario.context("name a scenario")?)?;
+    let mut scenario = Scenario::read(&cli.scenario.context("name a scenario")?, &cli.set)?;
     scenario.drive.swaps_per_s = cli.swaps_per_s.unwrap_or(scenario.drive.swaps_per_s);
     scenario.drive.pings_per_s = cli.pings_per_s.unwrap_or(scenario.drive.pings_per_s);
     let input = Input::read(scenario)?;
@@ -131,7 +135,9 @@ fn run(cli: Cli) -> anyhow::Result<bool> {
         None => Daemon::start(program, &variables, input.account, wall)?,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let bare_sync_us = bare::syncs(&daemon.data_dir)?;
     let mut report = runtime.block_on(input.drive_and_check(&daemon))?;
+    report.bare_sync_us = Some(bare_sync_us);
     if daemon.is_ours() {
         daemon.stop()?;
         let replayed = check::replay(program, &daemon)?;

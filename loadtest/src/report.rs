@@ -16,6 +16,8 @@ pub(crate) struct Report {
     rejected: u64,
     elapsed_s: f64,
     latency_us: Option<Histogram<u64>>,
+    /// What a sync takes on the daemon's disk while nothing else asks for one, µs.
+    pub(crate) bare_sync_us: Option<Histogram<u64>>,
     /// Snapshots put in force while pings flowed, and how many the daemon held at once.
     swapped: Swapped,
     /// Processor time and memory of the daemon, where its process is known.
@@ -67,6 +69,7 @@ impl Report {
             "ack_p99_ms": self.ack_ms(99.0),
             "ack_p999_ms": self.ack_ms(99.9),
             "ack_p9999_ms": self.ack_ms(99.99),
+            "bare_sync_p99_ms": ms(self.bare_sync_us.as_ref(), 99.0),
             "jobs": self.verdict.jobs,
             "missing": self.verdict.missing,
             "repeated": self.verdict.repeated,
@@ -90,6 +93,8 @@ impl Report {
         let quantiles = [50.0, 90.0, 99.0, 99.9, 99.99];
         let latencies = quantiles.map(|at| format!("p{at} {:.2} ms", self.ack_ms(at)));
         println!("acks     {}", latencies.join(", "));
+        let [p50, p99] = [50.0, 99.0].map(|at| ms(self.bare_sync_us.as_ref(), at));
+        println!("disk     a sync alone: p50 {p50:.2} ms, p99 {p99:.2} ms");
         let Swapped { swaps, most_live } = self.swapped;
         if swaps > 0 {
             println!("swaps    {swaps}, at most {most_live} snapshots in memory");
@@ -113,9 +118,13 @@ impl Report {
     }
 
     fn ack_ms(&self, percentile: f64) -> f64 {
-        let us = self.latency_us.as_ref().map_or(0, |all| all.value_at_percentile(percentile));
-        f64::from(u32::try_from(us).unwrap_or(u32::MAX)) / 1000.0
+        ms(self.latency_us.as_ref(), percentile)
     }
+}
+
+fn ms(all_us: Option<&Histogram<u64>>, percentile: f64) -> f64 {
+    let us = all_us.map_or(0, |all| all.value_at_percentile(percentile));
+    f64::from(u32::try_from(us).unwrap_or(u32::MAX)) / 1000.0
 }
 
 fn seconds(ns: u64) -> f64 {

@@ -60,6 +60,48 @@ impl fmt::Display for Knob {
     }
 }
 
+/// A key of the scenario and a value to put over the file's, as `--set` names them.
+#[derive(Clone, Debug)]
+pub(crate) struct Setting {
+    key: Vec<String>,
+    value: toml::Value,
+}
+
+impl std::str::FromStr for Setting {
+    type Err = String;
+
+    /// `section.key=value`; a value that is no number, switch or quoted text is a text as it stands.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (key, value) = text.split_once('=').ok_or("write it as section.key=value")?;
+        let parsed = format!("value = {value}").parse::<toml::Table>();
+        let parsed = parsed.ok().and_then(|mut table| table.remove("value"));
+        let value = parsed.unwrap_or_else(|| toml::Value::String(value.to_owned()));
+        Ok(Self { key: key.split('.').map(str::to_owned).collect(), value })
+    }
+}
+
+impl Setting {
+    /// A section that is missing, or is none, is made; what has no such section is then refused as unknown.
+    fn put_into(&self, table: &mut toml::Table) {
+        let value = self.key.iter().skip(1).rev().fold(self.value.clone(), |value, key| {
+            toml::Value::Table(toml::Table::from_iter([(key.clone(), value)]))
+        });
+        put(table, &self.key[0], value);
+    }
+}
+
+/// Puts a value over what is there; of two tables the keys are put one by one.
+fn put(table: &mut toml::Table, key: &str, value: toml::Value) {
+    match (table.get_mut(key), value) {
+        (Some(toml::Value::Table(below)), toml::Value::Table(above)) => {
+            above.into_iter().for_each(|(key, value)| put(below, &key, value));
+        }
+        (_, value) => {
+            table.insert(key.to_owned(), value);
+        }
+    }
+}
+
 /// Hubs: where people are.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -88,7 +130,7 @@ pub(crate) struct Paths {
     /// Draws the paths. Default 1.
     #[serde(default = "one")]
     pub(crate) seed: u64,
-    /// How many, 1 to 1,000,000.
+    /// How many, 1 to 20,000,000.
     pub(crate) devices: u32,
     /// How long each is followed, minutes of its own clock, 1 to 10,000; three pings a minute on average.
     pub(crate) minutes: u32,
@@ -159,12 +201,19 @@ pub(crate) enum ScenarioError {
 }
 
 impl Scenario {
-    /// Reads a scenario and resolves its paths.
-    pub(crate) fn read(path: &Path) -> Result<Self, ScenarioError> {
+    /// Reads a scenario, puts `settings` over it, and resolves its paths.
+    pub(crate) fn read(path: &Path, settings: &[Setting]) -> Result<Self, ScenarioError> {
         let text = std::fs::read_to_string(path)
             .map_err(|reason| ScenarioError::Unreadable { path: path.to_owned(), reason })?;
-        let mut scenario: Self = toml::from_str(&text)
-            .map_err(|reason| ScenarioError::Shape { path: path.to_owned(), reason })?;
+        let shape = |reason| ScenarioError::Shape { path: path.to_owned(), reason };
+        // From the text where nothing is set: only then a mistake is told with its line.
+        let mut scenario: Self = if settings.is_empty() {
+            toml::from_str(&text).map_err(shape)?
+        } else {
+            let mut table: toml::Table = text.parse().map_err(shape)?;
+            settings.iter().for_each(|setting| setting.put_into(&mut table));
+            table.try_into().map_err(shape)?
+        };
         scenario.check(path)?;
         let folder = path.parent().unwrap_or(Path::new("."));
         scenario.campaigns = folder.join(&scenario.campaigns);
@@ -246,7 +295,7 @@ impl Scenario {
         }
         if let Some(paths) = &self.paths {
             all.extend([
-                ("paths.devices", paths.devices.into(), 1.0, 1e6, "1 to 1,000,000"),
+                ("paths.devices", paths.devices.into(), 1.0, 2e7, "1 to 20,000,000"),
                 ("paths.minutes", paths.minutes.into(), 1.0, 1e4, "1 to 10,000"),
             ]);
         }

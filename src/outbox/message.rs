@@ -40,7 +40,9 @@ impl<'a> Codes<'a> {
 #[must_use]
 pub fn render(template: &str, codes: Codes<'_>) -> String {
     let mut rendered = fill(template, codes);
-    let end = (0..=MAX_TEXT_BYTES).rev().find(|&at| rendered.is_char_boundary(at));
+    // From the text's own end where that comes first: most texts are short, and each job has two.
+    let limit = rendered.len().min(MAX_TEXT_BYTES);
+    let end = (0..=limit).rev().find(|&at| rendered.is_char_boundary(at));
     rendered.truncate(end.unwrap_or_default());
     rendered
 }
