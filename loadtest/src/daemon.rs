@@ -7,6 +7,7 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use geofenced::auth::book::{Book, BookError};
 use geofenced::auth::command::NewToken;
@@ -38,8 +39,27 @@ pub(crate) struct Daemon {
     pid: Option<u32>,
     /// The process, where we started it.
     child: Option<Child>,
+    /// What it was started with.
+    line: Option<Line>,
     /// Removed at the end.
     _home: Option<tempfile::TempDir>,
+}
+
+/// How a daemon of ours is started.
+struct Line {
+    program: PathBuf,
+    variables: Vec<(String, String)>,
+}
+
+/// What a restart had to go through, and how long that took.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Restart {
+    /// From the start of the process until it took pings, s.
+    pub(crate) s: f64,
+    /// What the journal's segments had, bytes.
+    pub(crate) journal_bytes: u64,
+    /// What the checkpoints had, bytes.
+    pub(crate) checkpoint_bytes: u64,
 }
 
 /// Where a daemon runs that is to be used as it is.
@@ -108,31 +128,38 @@ impl Daemon {
             Some(program) => program.to_owned(),
             None => std::env::current_exe()?,
         };
-        let mut child = Command::new(program)
-            .arg("serve")
-            .env("GEOFENCED__DAEMON__DATA_DIR", &data_dir)
-            .env("GEOFENCED__INGEST__LISTEN", "127.0.0.1:0")
-            .env("GEOFENCED__ADMIN__LISTEN", "127.0.0.1:0")
-            .envs(variables.iter().map(|(name, value)| (name, value)))
-            .stdout(Stdio::piped())
-            .stderr(fs::File::create(data_dir.join("stderr.log"))?)
-            .spawn()?;
+        let line = Line { program, variables: variables.to_vec() };
+        let (child, quic, http) = line.start(&data_dir)?;
         let pid = Some(child.id());
-        let said = child.stdout.take().map(BufReader::new);
-        let mut lines = said.into_iter().flat_map(BufRead::lines).map_while(Result::ok);
-        let Some((quic, http)) = lines.find_map(|line| ready(&line)) else {
-            let _reaped = child.wait();
-            return Err(DaemonError::NotStarted { log: log_of(&data_dir) });
+        let (child, line) = (Some(child), Some(line));
+        Ok(Self { quic, http, token, data_dir, pid, child, line, _home: Some(home) })
+    }
+
+    /// Kills it and starts it again on its files; `None` for one that is not ours.
+    pub(crate) fn restart(
+        &mut self,
+        now: impl Fn() -> Duration,
+    ) -> Result<Option<Restart>, DaemonError> {
+        let (Some(mut child), Some(line)) = (self.child.take(), &self.line) else {
+            return Ok(None);
         };
-        let child = Some(child);
-        Ok(Self { quic, http, token, data_dir, pid, child, _home: Some(home) })
+        child.kill()?;
+        child.wait()?;
+        let journal_bytes = bytes_in(&self.data_dir.join("log"))?;
+        let checkpoint_bytes = bytes_in(&self.data_dir.join("checkpoints"))?;
+        let started = now();
+        let (child, quic, http) = line.start(&self.data_dir)?;
+        let s = now().saturating_sub(started).as_secs_f64();
+        (self.pid, self.child) = (Some(child.id()), Some(child));
+        (self.quic, self.http) = (quic, http);
+        Ok(Some(Restart { s, journal_bytes, checkpoint_bytes }))
     }
 
     /// Takes one that runs; `None` where none is named.
     pub(crate) fn find(found: Found) -> Option<Self> {
         let Found { addr, http, token, data_dir, pid } = found;
         let (quic, http, token, data_dir) = (addr?, http?, token?, data_dir?);
-        Some(Self { quic, http, token, data_dir, pid, child: None, _home: None })
+        Some(Self { quic, http, token, data_dir, pid, child: None, line: None, _home: None })
     }
 
     /// Its keys.
@@ -204,6 +231,40 @@ impl Daemon {
         }
         Err(DaemonError::EndedBadly { status: status.to_string(), log: log_of(&self.data_dir) })
     }
+}
+
+impl Line {
+    /// The process on free ports, once it takes pings.
+    fn start(&self, data_dir: &Path) -> Result<(Child, SocketAddr, String), DaemonError> {
+        let mut child = Command::new(&self.program)
+            .arg("serve")
+            .env("GEOFENCED__DAEMON__DATA_DIR", data_dir)
+            .env("GEOFENCED__INGEST__LISTEN", "127.0.0.1:0")
+            .env("GEOFENCED__ADMIN__LISTEN", "127.0.0.1:0")
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
+            .stdout(Stdio::piped())
+            .stderr(fs::File::create(data_dir.join("stderr.log"))?)
+            .spawn()?;
+        let said = child.stdout.take().map(BufReader::new);
+        let mut lines = said.into_iter().flat_map(BufRead::lines).map_while(Result::ok);
+        let Some((quic, http)) = lines.find_map(|line| ready(&line)) else {
+            let _reaped = child.wait();
+            return Err(DaemonError::NotStarted { log: log_of(data_dir) });
+        };
+        Ok((child, quic, http))
+    }
+}
+
+/// The bytes of all files of a directory and those within; none where there is none.
+fn bytes_in(dir: &Path) -> std::io::Result<u64> {
+    if !dir.is_dir() {
+        return Ok(0);
+    }
+    fs::read_dir(dir)?.try_fold(0, |sum, entry| {
+        let entry = entry?;
+        let data = entry.metadata()?;
+        Ok(sum + if data.is_dir() { bytes_in(&entry.path())? } else { data.len() })
+    })
 }
 
 impl Drop for Daemon {

@@ -70,6 +70,9 @@ struct Cli {
     /// Another value for a key of the scenario, such as config.shard.shards=2; may be given often
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<Setting>,
+    /// After the drive, kill the daemon and tell how long it takes to take pings again
+    #[arg(long, conflicts_with = "addr")]
+    restart: bool,
     /// Print the figures as one line of JSON
     #[arg(long)]
     json: bool,
@@ -138,6 +141,9 @@ fn run(cli: Cli) -> anyhow::Result<bool> {
     let bare_sync_us = bare::syncs(&daemon.data_dir)?;
     let mut report = runtime.block_on(input.drive_and_check(&daemon))?;
     report.bare_sync_us = Some(bare_sync_us);
+    if cli.restart {
+        report.restart = daemon.restart(now)?;
+    }
     if daemon.is_ours() {
         daemon.stop()?;
         let replayed = check::replay(program, &daemon)?;

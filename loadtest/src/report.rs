@@ -5,6 +5,7 @@ use hdrhistogram::Histogram;
 use serde_json::{Value, json};
 
 use crate::check::Verdict;
+use crate::daemon::Restart;
 use crate::drive::Measured;
 use crate::swaps::Swapped;
 
@@ -24,6 +25,8 @@ pub(crate) struct Report {
     pub(crate) usage: Option<Usage>,
     /// Its processor time while it was driven, s.
     pub(crate) cpu_s: f64,
+    /// Its restart after it was killed, where that was asked for.
+    pub(crate) restart: Option<Restart>,
     /// Whether the daemon's journal was replayed and held against its outbox.
     pub(crate) journal_checked: bool,
     /// What the checks found.
@@ -76,6 +79,9 @@ impl Report {
             "unexpected": self.verdict.unexpected,
             "daemon_cpu_s": self.usage.map(|_known| (self.cpu_s * 100.0).round() / 100.0),
             "daemon_rss_mb": self.usage.map(Usage::peak_rss_mb),
+            "restart_s": self.restart.map(|restart| (restart.s * 100.0).round() / 100.0),
+            "restart_journal_mb": self.restart.map(|restart| restart.journal_bytes / 1_000_000),
+            "restart_checkpoints_mb": self.restart.map(|restart| restart.checkpoint_bytes / 1_000_000),
             "journal_checked": self.journal_checked,
             "swaps": self.swapped.swaps,
             "most_live_snapshots": self.swapped.most_live,
@@ -107,6 +113,13 @@ impl Report {
         println!(
             "jobs     {jobs}: {missing} missing, {repeated} repeated, {unexpected} unexpected"
         );
+        if let Some(Restart { s, journal_bytes, checkpoint_bytes }) = self.restart {
+            let [journal_mb, checkpoints_mb] =
+                [journal_bytes, checkpoint_bytes].map(|bytes| bytes / 1_000_000);
+            println!(
+                "restart  {s:.2} s, through {checkpoints_mb} MB of checkpoints and {journal_mb} MB of journal"
+            );
+        }
         let checked = if self.journal_checked { "replayed and checked" } else { "not checked" };
         println!("journal  {checked}");
     }
