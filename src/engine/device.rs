@@ -10,6 +10,7 @@ use crate::domain::reasons::SuppressReason;
 use crate::domain::report::{HintVerdict, Platform};
 use crate::domain::units::{PointE7, UtcMs};
 
+use super::marks::UsedMarks;
 use super::slab::Run;
 
 /// One device, one cache line.
@@ -221,6 +222,8 @@ pub(crate) struct Annex {
     pub(crate) triggers: Run<Trigger>,
     /// Buckets that had their job.
     pub(crate) buckets: Run<UsedBucket>,
+    /// What those come to.
+    pub(crate) used: UsedMarks,
     /// Place hints in force, at most one a place.
     pub(crate) hints: Run<Hint>,
     /// The last rejected jump.

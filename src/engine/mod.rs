@@ -18,6 +18,7 @@ pub mod decide;
 mod reported;
 pub mod outputs;
 mod device;
+mod marks;
 mod table;
 mod shares;
 mod slab;

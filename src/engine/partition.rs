@@ -21,6 +21,7 @@ use crate::snapshot::view::{AccountView, SnapshotView};
 use super::arrival::{Arrival, judge};
 use super::decide::is_prolonged;
 use super::device::{Anchor, Annex, Row};
+use super::gates::Known;
 use super::grants::{GrantState, Grants};
 use super::origins::Origins;
 use super::outputs::Outputs;
@@ -387,6 +388,7 @@ impl Partition {
             out,
             scratch: &mut self.scratch,
             day: OnceCell::new(),
+            known: Known::default(),
         }
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use rkyv::primitive::ArchivedU32;
 
+use super::prefetch::prefetch;
 use super::shapes::{self, CIRCLE, EVERYWHERE, POLYGON, ShapeView, TooWide};
 use crate::domain::ids::TargetId;
 use crate::domain::target::Shape;
@@ -155,6 +156,15 @@ impl<'s> ShapeBook<'s> {
         })
     }
 
+    /// Starts loading what [`shape`](Self::shape) reads of the target's row.
+    #[inline]
+    pub(crate) fn prefetch(self, target: TargetId) {
+        if let Some((page, row)) = self.row(target) {
+            prefetch(&page.shapes, row);
+            prefetch(&page.kinds, row);
+        }
+    }
+
     /// The record of a polygon.
     #[must_use]
     pub fn polygon(self, key: GeometryKey) -> Option<&'s [ArchivedU32]> {
@@ -162,16 +172,9 @@ impl<'s> ShapeBook<'s> {
         bucket.record(bucket.row(key)?)
     }
 
+    #[inline]
     fn row(self, target: TargetId) -> Option<(&'s ArchivedShapesBlock, usize)> {
-        let page = self.pages.page(target.0)?;
-        let first = page.ids.first()?.to_native();
-        // Ids are dealt in a row, so that most often none is missing before this one.
-        let guess = target.0.wrapping_sub(first) as usize;
-        if page.ids.get(guess).is_some_and(|id| id.to_native() == target.0) {
-            return Some((page, guess));
-        }
-        let row = page.ids.binary_search_by_key(&target.0, |id| id.to_native()).ok()?;
-        Some((page, row))
+        self.pages.row(target.0)
     }
 }
 

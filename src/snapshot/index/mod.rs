@@ -39,7 +39,7 @@ pub use book::{GeometryBlock, ShapeBook, ShapesBlock};
 pub use build::{IndexError, build};
 pub use changes::Change;
 pub use contained::Contained;
-pub(crate) use prefetch::prefetch;
+pub(crate) use prefetch::{prefetch, prefetch_lines};
 pub use tiles::Tiles;
 pub use verify::{BadIndex, verify};
 pub use view::{Index, IndexView, Spot, Start};
