@@ -255,7 +255,8 @@ impl<'s> Turn<'_, 's> {
         };
         let keep_until = outlived(span_ends, self.rules.policy);
         self.forget_old_buckets();
-        let used = UsedBucket { campaign: campaign.id(), bucket, keep_until };
+        let Bucket { mode, span } = bucket;
+        let used = UsedBucket { campaign: campaign.id(), mode, span, keep_until };
         if self.table.buckets.push(&mut self.annex.buckets, used) {
             self.annex.used.add(&used);
         }
@@ -288,7 +289,7 @@ pub(super) fn is_prolonged(
     policy: &Policy,
     now: UtcMs,
 ) -> bool {
-    let Bucket { mode, span } = used.bucket;
+    let Bucket { mode, span } = used.bucket();
     let Some(campaign) = campaign.filter(|_| mode == RunMode::Running) else { return false };
     let ends_at = match campaign.frequency() {
         Frequency::OncePerPeriod if span == campaign.start_day() => campaign.period().1,

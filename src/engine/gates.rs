@@ -154,10 +154,10 @@ impl Case<'_, '_> {
             Frequency::Resend { .. } | Frequency::OncePerDay | Frequency::OncePerPeriod => 0,
         };
         self.used.iter().filter(|used| used.campaign == self.campaign.id()).any(|used| {
-            used.bucket == self.bucket
+            used.bucket() == self.bucket
                 || (pause_ms > 0
-                    && used.bucket.mode == self.bucket.mode
-                    && UtcMs(self.bucket.span).since(UtcMs(used.bucket.span)).abs() < pause_ms)
+                    && used.mode == self.bucket.mode
+                    && UtcMs(self.bucket.span).since(UtcMs(used.span)).abs() < pause_ms)
         })
     }
 

@@ -57,6 +57,8 @@ mod limits_tests;
 #[cfg(test)]
 pub(crate) mod model;
 #[cfg(test)]
+mod marks_tests;
+#[cfg(test)]
 mod oracle_tests;
 #[cfg(test)]
 mod origins_tests;

@@ -87,11 +87,6 @@ impl<T: Copy> Slab<T> {
         }
     }
 
-    /// Starts loading where the next record of a run will be put.
-    pub(crate) fn prefetch_end(&self, run: Run<T>) {
-        prefetch(&self.records, run.start as usize + run.len());
-    }
-
     /// Puts these records in place of those of the run, where they are if the block suits; `false` when there are
     /// more than a run can hold.
     pub(crate) fn replace(&mut self, run: &mut Run<T>, records: &[T]) -> bool {

@@ -164,7 +164,8 @@ impl Turn<'_, '_> {
     }
 
     /// Exit: outside by more than the margin and the accuracy, or outside often enough in a row, by fixes fine
-    /// enough to count; or so far out that no accuracy can explain it. `None` is an exit.
+    /// enough to count; or so far out that no accuracy can explain it. `None` is an exit. The target does not contain
+    /// the fix, or a hint says so.
     fn still_staying(&self, stay: Stay) -> Option<Stay> {
         let target = self.account.target(stay.target)?;
         if self.hint_for(&target, self.moment.at) == Some(false) {
@@ -173,8 +174,8 @@ impl Turn<'_, '_> {
         let policy = self.rules.policy;
         let accuracy_m = f64::from(self.moment.accuracy_m);
         let shape = target.shape()?;
-        let is_beyond_m =
-            |limit_m| self.moment.point.is_some_and(|point| shape.is_beyond_m(point, limit_m));
+        let point = self.moment.point?;
+        let is_beyond_m = shape.is_beyond_m(point);
         if is_beyond_m(f64::from(policy.exit_settle_m) + accuracy_m) {
             return None;
         }

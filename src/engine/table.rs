@@ -13,7 +13,7 @@ use crate::domain::ids::{AccountId, DeviceKey};
 use crate::domain::reasons::SuppressReason;
 use crate::domain::units::UtcMs;
 
-use super::device::{Annex, AnnexId, Hint, Phase, Row, Stay, Trigger, UsedBucket};
+use super::device::{Anchor, Annex, AnnexId, Hint, Phase, Row, Stay, Trigger, UsedBucket};
 use super::outputs::Outputs;
 use super::shares::Shares;
 use super::slab::Slab;
@@ -132,7 +132,7 @@ impl DeviceTable {
         let Some(annex) = self.row(id).annex else { return };
         let annex = &self.annexes[annex.0.get() as usize - 1];
         self.triggers.prefetch(annex.triggers);
-        self.buckets.prefetch_end(annex.buckets);
+        self.buckets.prefetch(annex.buckets);
     }
 
     /// Takes note of how many accounts have a share in it.
@@ -206,6 +206,12 @@ impl DeviceTable {
                 || triggers.iter().any(|one| one.target == stay.target && is_due(one));
             comes_true && is_fresh(stay)
         })
+    }
+
+    /// The last rejected jump of a row's device.
+    pub(crate) fn anchor(&self, id: RowId) -> Option<&Anchor> {
+        let annex = self.row(id).annex?;
+        self.annexes[annex.0.get() as usize - 1].anchor.as_ref()
     }
 
     /// The annex of a row, blank if it has none.

@@ -45,6 +45,8 @@ pub use verify::{BadIndex, verify};
 pub use view::{Index, IndexView, Spot, Start};
 
 #[cfg(test)]
+mod book_tests;
+#[cfg(test)]
 mod index_tests;
 #[cfg(test)]
 mod edit_tests;
