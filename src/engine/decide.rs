@@ -1,7 +1,5 @@
 //! From open triggers to jobs: every gate, then arbitration, then the holdout; only the winner is charged.
 
-use std::cell::OnceCell;
-
 use h3o::{LatLng, Resolution};
 
 use crate::domain::campaign::{Frequency, RunMode, Variant};
@@ -16,6 +14,7 @@ use crate::snapshot::view::CampaignView;
 
 use super::device::{DAY_MS, Phase, Trigger, UsedBucket};
 use super::gates::{Case, bucket, limits};
+use super::marks::UsedMarks;
 use super::turn::{Basis, Turn};
 
 impl<'s> Turn<'_, 's> {
@@ -72,7 +71,7 @@ impl<'s> Turn<'_, 's> {
             grants: self.grants,
             policy: self.rules.policy,
             key: self.rules.key,
-            member: OnceCell::new(),
+            known: &self.known,
         };
         let stopped = case.stopped_by();
         if stopped == Some(SuppressReason::Quota) {
@@ -256,18 +255,25 @@ impl<'s> Turn<'_, 's> {
         };
         let keep_until = outlived(span_ends, self.rules.policy);
         self.forget_old_buckets();
-        let used = UsedBucket { campaign: campaign.id(), bucket, keep_until };
-        self.table.buckets.push(&mut self.annex.buckets, used);
+        let Bucket { mode, span } = bucket;
+        let used = UsedBucket { campaign: campaign.id(), mode, span, keep_until };
+        if self.table.buckets.push(&mut self.annex.buckets, used) {
+            self.annex.used.add(&used);
+        }
     }
 
     /// Drops the buckets that no fix or timer can be of any more.
     pub(crate) fn forget_old_buckets(&mut self) {
         let (account, policy) = (self.account, self.rules.policy);
         let now = self.moment.now.max(self.moment.at);
+        if self.annex.used.all_last(now) {
+            return;
+        }
         self.table.buckets.retain(&mut self.annex.buckets, |used| {
             used.keep_until >= now
                 || is_prolonged(account.campaign(used.campaign), used, policy, now)
         });
+        self.annex.used = UsedMarks::of(self.table.buckets.get(self.annex.buckets));
     }
 }
 
@@ -283,7 +289,7 @@ pub(super) fn is_prolonged(
     policy: &Policy,
     now: UtcMs,
 ) -> bool {
-    let Bucket { mode, span } = used.bucket;
+    let Bucket { mode, span } = used.bucket();
     let Some(campaign) = campaign.filter(|_| mode == RunMode::Running) else { return false };
     let ends_at = match campaign.frequency() {
         Frequency::OncePerPeriod if span == campaign.start_day() => campaign.period().1,

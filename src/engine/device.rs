@@ -3,6 +3,7 @@
 //! Rows live in the [`table`](super::table); the lists of stays hang directly on the row, the rarer ones
 //! (triggers, used buckets, place hints) on an [`Annex`], which most devices never get.
 
+use crate::domain::campaign::RunMode;
 use crate::domain::decision::{Bucket, Transition};
 use crate::domain::ids::{AppId, CampaignId, DeviceKey, PlaceId, TargetId};
 use crate::domain::ping::PingFlags;
@@ -10,6 +11,7 @@ use crate::domain::reasons::SuppressReason;
 use crate::domain::report::{HintVerdict, Platform};
 use crate::domain::units::{PointE7, UtcMs};
 
+use super::marks::UsedMarks;
 use super::slab::Run;
 
 /// One device, one cache line.
@@ -186,10 +188,19 @@ impl Trigger {
 pub(crate) struct UsedBucket {
     /// Whose.
     pub(crate) campaign: CampaignId,
-    /// Which.
-    pub(crate) bucket: Bucket,
+    /// Which: its mode and span stand here side by side, so that no byte is padding for want of company.
+    pub(crate) mode: RunMode,
+    /// See [`Bucket::span`].
+    pub(crate) span: i64,
     /// Kept at least until then.
     pub(crate) keep_until: UtcMs,
+}
+
+impl UsedBucket {
+    /// Which.
+    pub(crate) fn bucket(&self) -> Bucket {
+        Bucket { mode: self.mode, span: self.span }
+    }
 }
 
 /// The last word of a device on a place.
@@ -221,6 +232,8 @@ pub(crate) struct Annex {
     pub(crate) triggers: Run<Trigger>,
     /// Buckets that had their job.
     pub(crate) buckets: Run<UsedBucket>,
+    /// What those come to.
+    pub(crate) used: UsedMarks,
     /// Place hints in force, at most one a place.
     pub(crate) hints: Run<Hint>,
     /// The last rejected jump.

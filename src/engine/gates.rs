@@ -2,7 +2,7 @@
 //!
 //! `explain` prints this table; [`decide`](super::decide) walks it for every open trigger.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 
 use crate::domain::campaign::{Frequency, RunMode};
 use crate::domain::decision::Bucket;
@@ -38,8 +38,16 @@ pub(crate) struct Case<'a, 's> {
     pub(crate) grants: &'a Grants,
     pub(crate) policy: &'a Policy,
     pub(crate) key: &'a InstallationKey,
+    pub(crate) known: &'a Known,
+}
+
+/// What the gates have found out that holds for all campaigns of a turn.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
     /// The device's hash in audiences, made when first asked for.
-    pub(crate) member: OnceCell<u64>,
+    member: OnceCell<u64>,
+    /// The last set of windows that was asked, and whether the moment lies in it: most campaigns share a few.
+    window: Cell<Option<(u32, bool)>>,
 }
 
 /// One reason not to push, and how to tell whether the way is free.
@@ -49,7 +57,7 @@ pub(crate) type Gate = (SuppressReason, fn(&Case<'_, '_>) -> bool);
 pub(crate) const GATES: &[Gate] = &[
     (SuppressReason::App, |case| case.campaign.apps_has(case.moment.app)),
     (SuppressReason::Period, |case| case.is_in_period()),
-    (SuppressReason::Window, |case| case.campaign.in_window(case.moment.at)),
+    (SuppressReason::Window, |case| case.is_in_window()),
     (SuppressReason::Audience, |case| {
         case.is_test()
             || case.campaign.audience_len().is_none()
@@ -86,16 +94,29 @@ impl Case<'_, '_> {
         self.campaign.in_period(at) || (self.is_test() && at < self.campaign.period().1)
     }
 
+    fn is_in_window(&self) -> bool {
+        let set = self.campaign.window_set();
+        match self.known.window.get() {
+            Some((known, is_in)) if known == set => is_in,
+            Some(_) | None => {
+                let is_in = self.campaign.in_window(self.moment.at);
+                self.known.window.set(Some((set, is_in)));
+                is_in
+            }
+        }
+    }
+
     fn is_young(&self) -> bool {
         self.moment.now.since(self.seen_at) <= i64::from(self.policy.max_push_age_s) * 1000
     }
 
     fn member(&self) -> u64 {
-        *self.member.get_or_init(|| self.key.member(self.device.device))
+        *self.known.member.get_or_init(|| self.key.member(self.device.device))
     }
 
     fn is_blacklisted(&self) -> bool {
         self.campaign.honours_blacklist()
+            && self.account.has_blacklist()
             && (self.account.blacklist_has(self.member())
                 || self
                     .annex
@@ -125,15 +146,18 @@ impl Case<'_, '_> {
     }
 
     fn is_bucket_used(&self) -> bool {
+        if !self.annex.used.may_have(self.campaign.id()) {
+            return false;
+        }
         let pause_ms = match self.campaign.frequency() {
             Frequency::Resend { after_s } if !self.is_test() => i64::from(after_s) * 1000,
             Frequency::Resend { .. } | Frequency::OncePerDay | Frequency::OncePerPeriod => 0,
         };
         self.used.iter().filter(|used| used.campaign == self.campaign.id()).any(|used| {
-            used.bucket == self.bucket
+            used.bucket() == self.bucket
                 || (pause_ms > 0
-                    && used.bucket.mode == self.bucket.mode
-                    && UtcMs(self.bucket.span).since(UtcMs(used.bucket.span)).abs() < pause_ms)
+                    && used.mode == self.bucket.mode
+                    && UtcMs(self.bucket.span).since(UtcMs(used.span)).abs() < pause_ms)
         })
     }
 

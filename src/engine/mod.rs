@@ -18,6 +18,7 @@ pub mod decide;
 mod reported;
 pub mod outputs;
 mod device;
+mod marks;
 mod table;
 mod shares;
 mod slab;
@@ -55,6 +56,8 @@ mod hints_tests;
 mod limits_tests;
 #[cfg(test)]
 pub(crate) mod model;
+#[cfg(test)]
+mod marks_tests;
 #[cfg(test)]
 mod oracle_tests;
 #[cfg(test)]

@@ -21,6 +21,7 @@ use crate::snapshot::view::{AccountView, SnapshotView};
 use super::arrival::{Arrival, judge};
 use super::decide::is_prolonged;
 use super::device::{Anchor, Annex, Row};
+use super::gates::Known;
 use super::grants::{GrantState, Grants};
 use super::origins::Origins;
 use super::outputs::Outputs;
@@ -244,13 +245,13 @@ impl Partition {
     fn fix(&mut self, common: &Common<'_>, fix: &Fix, out: &mut Outputs) {
         let now = self.now(fix.fixed_at);
         let Some(id) = self.row_for(common, fix.device, out) else { return };
-        let annex = self.table.annex(id);
-        match judge(self.table.row(id), annex.anchor.as_ref(), fix, &self.policy) {
+        match judge(self.table.row(id), self.table.anchor(id), fix, &self.policy) {
             Arrival::Refused(reason) => out.reject(reason),
             Arrival::Jumped => {
                 out.reject(RejectReason::Jump);
                 let anchor =
                     Anchor { at: fix.at, fixed_at: fix.fixed_at, accuracy_m: fix.accuracy_m };
+                let annex = self.table.annex(id);
                 self.table.set_annex(id, Annex { anchor: Some(anchor), ..annex });
             }
             Arrival::Late => {
@@ -387,6 +388,7 @@ impl Partition {
             out,
             scratch: &mut self.scratch,
             day: OnceCell::new(),
+            known: Known::default(),
         }
     }
 }

@@ -14,8 +14,11 @@ use super::partition::Partition;
 /// core keeps in flight.
 pub const AHEAD: usize = 8;
 
-/// So many inputs ahead the lists are, which only the rows tell of.
+/// So many inputs ahead the lists are, which only the rows tell of, and which group of targets a fix is in.
 pub const LISTS_AHEAD: usize = 4;
+
+/// So many inputs ahead the targets of that group are.
+pub const GROUPS_AHEAD: usize = 2;
 
 /// Fixes looked at together.
 const LANE: usize = 16;
@@ -29,13 +32,27 @@ impl Partition {
     }
 
     /// The same, [`LISTS_AHEAD`] of the input and after [`prepare`](Self::prepare).
-    pub fn prepare_lists(&self, input: &Input<'_>) {
-        let Input::Fixes(batch) = input else { return };
+    pub fn prepare_lists(&self, input: &Input<'_>, view: Option<SnapshotView<'_>>) {
+        let (Input::Fixes(batch), Some(view)) = (input, view) else { return };
+        let Some(account) = view.account(batch.account) else { return };
+        let index = account.index();
         for fix in batch.records {
+            index.prefetch_group(index.locate(fix.at));
             let key = DeviceKey { account: batch.account, device: fix.device };
             if let Some(id) = self.table.find(key) {
                 self.table.prefetch_lists(id);
             }
+        }
+    }
+
+    /// The same, [`GROUPS_AHEAD`] of the input and after [`prepare_lists`](Self::prepare_lists). To look a fix up
+    /// once more costs less than to wait for the list.
+    pub fn prepare_groups(&self, input: &Input<'_>, view: Option<SnapshotView<'_>>) {
+        let (Input::Fixes(batch), Some(view)) = (input, view) else { return };
+        let Some(account) = view.account(batch.account) else { return };
+        let index = account.index();
+        for fix in batch.records {
+            index.prefetch_base(index.locate(fix.at));
         }
     }
 

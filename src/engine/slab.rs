@@ -42,6 +42,15 @@ impl<T> Run<T> {
 /// The largest block holds 32,768 records: more than any device has of one kind.
 const TOP_CLASS: u8 = 15;
 
+/// The smallest block for so many records, 1 or more and no more than a run can hold.
+fn class_of(records: usize) -> u8 {
+    let class = records.next_power_of_two().ilog2();
+    u8::try_from(class).unwrap_or(TOP_CLASS).min(TOP_CLASS)
+}
+
+/// As many cache lines of a list as most devices' lists have: more at once would push each other out.
+const LINES_AHEAD: usize = 8;
+
 /// An arena of runs.
 #[derive(Clone, Debug)]
 pub(crate) struct Slab<T> {
@@ -69,12 +78,33 @@ impl<T: Copy> Slab<T> {
         &mut self.records[start..start + run.len()]
     }
 
-    /// Starts loading the first records of a run, two lines of them.
+    /// Starts loading the records of a run, of a long one the first [`LINES_AHEAD`].
     pub(crate) fn prefetch(&self, run: Run<T>) {
-        if run.len > 0 {
-            prefetch(&self.records, run.start as usize);
-            prefetch(&self.records, run.start as usize + 64 / size_of::<T>().max(1));
+        let a_line = (64 / size_of::<T>().max(1)).max(1);
+        let start = run.start as usize;
+        for at in (start..start + run.len()).step_by(a_line).take(LINES_AHEAD) {
+            prefetch(&self.records, at);
         }
+    }
+
+    /// Puts these records in place of those of the run, where they are if the block suits; `false` when there are
+    /// more than a run can hold.
+    pub(crate) fn replace(&mut self, run: &mut Run<T>, records: &[T]) -> bool {
+        let Ok(len) = u16::try_from(records.len()) else { return false };
+        let (Some(first), true) = (records.first(), records.len() <= Run::<T>::MAX_LEN) else {
+            self.clear(run);
+            return records.is_empty();
+        };
+        let room = if run.is_empty() { 0 } else { 1 << run.class };
+        // A list that shrinks and grows by a few keeps its block; one a quarter full gives it back.
+        if records.len() > room || records.len() * 4 < room {
+            self.clear(run);
+            run.class = class_of(records.len());
+            run.start = self.block(run.class, *first);
+        }
+        run.len = len;
+        self.get_mut(*run).copy_from_slice(records);
+        true
     }
 
     /// Inserts before position `at`; `false` when the run is as long as a run can be.
@@ -110,13 +140,18 @@ impl<T: Copy> Slab<T> {
 
     /// Keeps the records for which `keep` holds, in order.
     pub(crate) fn retain(&mut self, run: &mut Run<T>, mut keep: impl FnMut(&T) -> bool) {
-        let mut at = 0;
-        while at < run.len() {
-            if keep(&self.get(*run)[at]) {
-                at += 1;
-            } else {
-                self.remove(run, at);
+        let records = self.get_mut(*run);
+        let mut kept: u16 = 0;
+        for at in 0..records.len() {
+            if keep(&records[at]) {
+                records[usize::from(kept)] = records[at];
+                kept += 1;
             }
+        }
+        if kept == 0 {
+            self.clear(run);
+        } else {
+            run.len = kept;
         }
     }
 

@@ -12,6 +12,7 @@ enum Step {
     Remove { run: usize, at: usize },
     Retain { run: usize, modulus: u32 },
     Clear { run: usize },
+    Replace { run: usize, values: Vec<u32> },
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -21,7 +22,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
             6 => (run.clone(), 0..40usize, any::<u32>()).prop_map(|(run, at, value)| Step::Insert { run, at, value }),
             3 => (run.clone(), 0..40usize).prop_map(|(run, at)| Step::Remove { run, at }),
             1 => (run.clone(), 2..5u32).prop_map(|(run, modulus)| Step::Retain { run, modulus }),
-            1 => run.prop_map(|run| Step::Clear { run }),
+            1 => run.clone().prop_map(|run| Step::Clear { run }),
+            2 => (run, prop::collection::vec(any::<u32>(), 0..40)).prop_map(|(run, values)| Step::Replace { run, values }),
         ],
         0..300,
     )
@@ -55,6 +57,10 @@ proptest! {
                     oracle.entry(run).or_default().clear();
                     slab.clear(&mut runs[run]);
                 }
+                Step::Replace { run, values } => {
+                    prop_assert!(slab.replace(&mut runs[run], &values));
+                    oracle.insert(run, values);
+                }
             }
             for (run, list) in &oracle {
                 prop_assert_eq!(slab.get(runs[*run]), &list[..]);
@@ -82,6 +88,18 @@ fn freed_blocks_are_used_again() {
 }
 
 #[test]
+fn a_list_that_comes_and_goes_by_one_keeps_its_block() {
+    let mut slab = Slab::<u64>::default();
+    let mut run = Run::default();
+    slab.replace(&mut run, &[1; 8]);
+    let warm = slab.bytes();
+    for len in [7, 8, 6, 8, 3, 8, 2, 8] {
+        assert!(slab.replace(&mut run, &vec![2; len]));
+        assert_eq!((slab.get(run).len(), slab.bytes()), (len, warm));
+    }
+}
+
+#[test]
 fn the_longest_run_refuses_one_more() {
     let mut slab = Slab::<u8>::default();
     let mut run = Run::default();
@@ -89,4 +107,5 @@ fn the_longest_run_refuses_one_more() {
         assert!(slab.push(&mut run, 1));
     }
     assert!(!slab.push(&mut run, 1));
+    assert!(!slab.replace(&mut run, &[1; Run::<u8>::MAX_LEN + 1]));
 }

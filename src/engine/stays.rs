@@ -50,11 +50,55 @@ impl Turn<'_, '_> {
         index.targets(index.locate(point), &mut contained);
         self.out.counts.hits += contained.len() as u64;
         self.overrule_by_hints(&mut contained);
-        self.merge(&contained);
+        if self.are_all_inside(&contained) {
+            self.see_all_inside();
+        } else {
+            self.prefetch_changes(&contained);
+            self.merge(&contained);
+            self.replace_stays();
+            self.report_ended();
+            self.report_entered();
+        }
         self.scratch.contained = contained;
-        self.replace_stays();
-        self.report_ended();
-        self.report_entered();
+    }
+
+    /// Whether the targets are those that the device stays at, no more and no less: the usual case.
+    fn are_all_inside(&self, contained: &[TargetId]) -> bool {
+        let stays = self.stays();
+        let pairs = stays.iter().zip(contained);
+        stays.len() == contained.len() && pairs.into_iter().all(|(stay, id)| stay.target == *id)
+    }
+
+    fn see_all_inside(&mut self) {
+        let epoch = self.rules.epoch;
+        for stay in self.table.stays.get_mut(self.row.stays) {
+            *stay = seen_inside(*stay, epoch);
+        }
+    }
+
+    /// Starts loading what is read of the targets that the device comes to or may have left: one after the other
+    /// each would be waited for.
+    fn prefetch_changes(&self, contained: &[TargetId]) {
+        let shapes = self.account.shapes();
+        let mut stays = self.stays().iter().map(|stay| stay.target).peekable();
+        let mut inside = contained.iter().copied().peekable();
+        loop {
+            match (stays.peek(), inside.peek()) {
+                (Some(left), Some(entered)) if left == entered => {
+                    stays.next();
+                    inside.next();
+                }
+                (Some(&left), entered) if entered.is_none_or(|entered| left < *entered) => {
+                    shapes.prefetch(left);
+                    stays.next();
+                }
+                (_, Some(&entered)) => {
+                    self.account.prefetch_campaigns(entered);
+                    inside.next();
+                }
+                (_, None) => return,
+            }
+        }
     }
 
     /// Lets dwell times come true that have passed by now, at every stay the device is inside that the turn
@@ -62,10 +106,9 @@ impl Turn<'_, '_> {
     pub(crate) fn run_dwells(&mut self) {
         for number in 0..self.row.stays.len() {
             let stay = self.stays()[number];
+            let Some(deadline) = stay.deadline() else { continue };
+            self.renew_timer(deadline);
             let elapsed_s = whole_seconds(self.moment.at.since(stay.entered_at));
-            if let Some(deadline) = stay.deadline() {
-                self.renew_timer(deadline);
-            }
             let is_due = stay.inside && stay.next_dwell_s <= elapsed_s;
             if !is_due || !self.concerns(stay.target) {
                 continue;
@@ -107,7 +150,7 @@ impl Turn<'_, '_> {
     }
 
     pub(super) fn seen_inside(&self, stay: Stay) -> Stay {
-        Stay { outside: 0, inside: true, seen_in: self.rules.epoch, ..stay }
+        seen_inside(stay, self.rules.epoch)
     }
 
     /// Enter: contained, and the fix is fine enough for somebody there.
@@ -121,7 +164,8 @@ impl Turn<'_, '_> {
     }
 
     /// Exit: outside by more than the margin and the accuracy, or outside often enough in a row, by fixes fine
-    /// enough to count; or so far out that no accuracy can explain it. `None` is an exit.
+    /// enough to count; or so far out that no accuracy can explain it. `None` is an exit. The target does not contain
+    /// the fix, or a hint says so.
     fn still_staying(&self, stay: Stay) -> Option<Stay> {
         let target = self.account.target(stay.target)?;
         if self.hint_for(&target, self.moment.at) == Some(false) {
@@ -130,8 +174,8 @@ impl Turn<'_, '_> {
         let policy = self.rules.policy;
         let accuracy_m = f64::from(self.moment.accuracy_m);
         let shape = target.shape()?;
-        let is_beyond_m =
-            |limit_m| self.moment.point.is_some_and(|point| shape.is_beyond_m(point, limit_m));
+        let point = self.moment.point?;
+        let is_beyond_m = shape.is_beyond_m(point);
         if is_beyond_m(f64::from(policy.exit_settle_m) + accuracy_m) {
             return None;
         }
@@ -176,16 +220,8 @@ impl Turn<'_, '_> {
 
     /// Writes `scratch.stays` over the device's stays, in place where the number is the same.
     pub(super) fn replace_stays(&mut self) {
-        let stays = &self.scratch.stays;
-        if stays.len() == self.row.stays.len() {
-            self.table.stays.get_mut(self.row.stays).copy_from_slice(stays);
-            return;
-        }
-        self.table.stays.clear(&mut self.row.stays);
-        for stay in stays {
-            let kept = self.table.stays.push(&mut self.row.stays, *stay);
-            debug_assert!(kept, "has_room_for_stay has seen to it");
-        }
+        let kept = self.table.stays.replace(&mut self.row.stays, &self.scratch.stays);
+        debug_assert!(kept, "has_room_for_stay has seen to it");
     }
 
     pub(super) fn report_ended(&mut self) {
@@ -200,6 +236,9 @@ impl Turn<'_, '_> {
     pub(super) fn report_entered(&mut self) {
         let entered = std::mem::take(&mut self.scratch.entered);
         self.out.counts.enters += entered.len() as u64;
+        for target in &entered {
+            self.account.prefetch_campaign_list(*target);
+        }
         for target in &entered {
             if let Some(stay) = self.stay_at(*target) {
                 self.set_dwell_timer(&stay);
@@ -233,6 +272,10 @@ impl Turn<'_, '_> {
             }
         }
     }
+}
+
+fn seen_inside(stay: Stay, epoch: u32) -> Stay {
+    Stay { outside: 0, inside: true, seen_in: epoch, ..stay }
 }
 
 /// Whole seconds of a span; 0 for a negative one, `u32::MAX − 1` for more than fits.

@@ -13,11 +13,11 @@ use crate::domain::ids::{AccountId, DeviceKey};
 use crate::domain::reasons::SuppressReason;
 use crate::domain::units::UtcMs;
 
-use super::device::{Annex, AnnexId, Hint, Phase, Row, Stay, Trigger, UsedBucket};
+use super::device::{Anchor, Annex, AnnexId, Hint, Phase, Row, Stay, Trigger, UsedBucket};
 use super::outputs::Outputs;
 use super::shares::Shares;
 use super::slab::Slab;
-use crate::snapshot::index::prefetch;
+use crate::snapshot::index::prefetch_lines;
 
 /// A row's place in the table, valid until the next insertion.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -122,13 +122,15 @@ impl DeviceTable {
         let row = self.row(id);
         self.stays.prefetch(row.stays);
         if let Some(annex) = row.annex {
-            prefetch(&self.annexes, annex.0.get() as usize - 1);
+            let first = annex.0.get() as usize - 1;
+            prefetch_lines(&self.annexes, first);
         }
     }
 
     /// Starts loading the lists that hang on a device's annex, which is loaded.
     pub(crate) fn prefetch_lists(&self, id: RowId) {
-        let annex = self.annex(id);
+        let Some(annex) = self.row(id).annex else { return };
+        let annex = &self.annexes[annex.0.get() as usize - 1];
         self.triggers.prefetch(annex.triggers);
         self.buckets.prefetch(annex.buckets);
     }
@@ -204,6 +206,12 @@ impl DeviceTable {
                 || triggers.iter().any(|one| one.target == stay.target && is_due(one));
             comes_true && is_fresh(stay)
         })
+    }
+
+    /// The last rejected jump of a row's device.
+    pub(crate) fn anchor(&self, id: RowId) -> Option<&Anchor> {
+        let annex = self.row(id).annex?;
+        self.annexes[annex.0.get() as usize - 1].anchor.as_ref()
     }
 
     /// The annex of a row, blank if it has none.

@@ -1,7 +1,6 @@
 //! Finding, replacing and evicting devices.
 
 use crate::domain::campaign::RunMode;
-use crate::domain::decision::Bucket;
 use crate::domain::ids::{AccountId, CampaignId, DeviceId, DeviceKey, TargetId};
 use crate::domain::units::UtcMs;
 
@@ -78,7 +77,8 @@ fn open_stays_and_live_buckets_hold_a_device() {
     let mut annex = table.annex(pushed);
     let used = UsedBucket {
         campaign: CampaignId(1),
-        bucket: Bucket { mode: RunMode::Running, span: 0 },
+        mode: RunMode::Running,
+        span: 0,
         keep_until: UtcMs(5000),
     };
     table.buckets.push(&mut annex.buckets, used);

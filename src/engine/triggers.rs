@@ -6,7 +6,7 @@
 
 use crate::domain::campaign::{Condition, Frequency, RunMode};
 use crate::domain::decision::Transition;
-use crate::domain::ids::{CampaignId, TargetId};
+use crate::domain::ids::TargetId;
 use crate::domain::reasons::SuppressReason;
 use crate::domain::units::UtcMs;
 use crate::snapshot::view::CampaignView;
@@ -33,6 +33,9 @@ impl<'s> Turn<'_, 's> {
 
     /// A stay began: enter triggers open.
     pub(crate) fn stay_began(&mut self, stay: &Stay) {
+        if !self.account.awaits(Transition::Enter) {
+            return;
+        }
         self.for_each_campaign(stay.target, |turn, campaign| {
             if campaign.condition() == Condition::Enter {
                 turn.open(campaign, stay.target, Transition::Enter, stay.entered_at);
@@ -67,6 +70,9 @@ impl<'s> Turn<'_, 's> {
                 self.close(at, None);
             }
         }
+        if !self.account.awaits(Transition::Exit) {
+            return;
+        }
         self.for_each_campaign(stay.target, |turn, campaign| {
             let is_taken = low_32(campaign.run_since().0) <= stay.seen_in;
             if campaign.condition() == Condition::Exit && is_taken {
@@ -80,11 +86,12 @@ impl<'s> Turn<'_, 's> {
     pub(crate) fn run_due_triggers(&mut self) {
         let is_timer = self.moment.basis == Basis::Timer;
         for number in 0..self.annex.triggers.len() {
-            let trigger = self.brought_inside(number);
+            let (trigger, is_inside) = self.brought_inside(number);
             if let Some(deadline) = trigger.deadline() {
                 self.renew_timer(deadline);
             }
-            if !self.is_inside(trigger.target) || !self.concerns(trigger.target) {
+            // One that is open already has only been moved.
+            if trigger.phase == Phase::Open || !is_inside || !self.concerns(trigger.target) {
                 continue;
             }
             let next = match trigger.phase {
@@ -106,17 +113,20 @@ impl<'s> Turn<'_, 's> {
         self.stay_at(target).is_some_and(|stay| stay.inside)
     }
 
-    /// The trigger, moved to where the device is: a condition holds at any of the campaign's targets. A dwell
-    /// under way is counted in its stay and waits for that.
-    fn brought_inside(&mut self, number: usize) -> Trigger {
+    /// The trigger, moved to where the device is, and whether it is inside there: a condition holds at any of the
+    /// campaign's targets. A dwell under way is counted in its stay and waits for that.
+    fn brought_inside(&mut self, number: usize) -> (Trigger, bool) {
         let trigger = self.table.triggers.get(self.annex.triggers)[number];
         let is_bound = trigger.transition == Transition::Exit || trigger.phase == Phase::Dwelling;
-        if is_bound || self.is_inside(trigger.target) {
-            return trigger;
+        let is_inside = self.is_inside(trigger.target);
+        if is_bound || is_inside {
+            return (trigger, is_inside);
         }
-        let Some(moved) = self.moved(&trigger, |stay| stay.inside) else { return trigger };
+        let Some(moved) = self.moved(&trigger, |stay| stay.inside) else {
+            return (trigger, false);
+        };
         self.table.triggers.get_mut(self.annex.triggers)[number] = moved;
-        moved
+        (moved, true)
     }
 
     /// A stay that is older than its campaign, as if it were entered now: an enter has come true, a dwell
@@ -221,17 +231,15 @@ impl<'s> Turn<'_, 's> {
                 (false, Condition::Enter | Condition::Exit) => true,
             };
             let is_other = stay.target != trigger.target && suits(stay);
-            fits && is_other && self.watches(trigger.campaign, stay.target)
+            fits && is_other && self.watches(campaign, stay.target)
         };
         let target = self.stays().iter().find(goes_on)?.target;
         let phase = if trigger.is_pending() { Phase::AwaitsInside } else { trigger.phase };
         Some(Trigger { target, phase, ..*trigger })
     }
 
-    fn watches(&self, campaign: CampaignId, target: TargetId) -> bool {
-        self.account
-            .target(target)
-            .is_some_and(|target| target.campaigns().any(|other| other.id() == campaign))
+    fn watches(&self, campaign: CampaignView<'s>, target: TargetId) -> bool {
+        self.account.target(target).is_some_and(|target| target.is_watched_by(campaign))
     }
 
     /// Closes triggers of campaigns that are gone or have been started anew, and of targets that their
@@ -240,11 +248,11 @@ impl<'s> Turn<'_, 's> {
         let mut at = 0;
         while at < self.annex.triggers.len() {
             let trigger = self.table.triggers.get(self.annex.triggers)[at];
-            let same_run = self
-                .account
-                .campaign(trigger.campaign)
-                .is_some_and(|campaign| low_32(campaign.run_since().0) <= trigger.made_in);
-            if same_run && self.watches(trigger.campaign, trigger.target) {
+            let goes_on = self.account.campaign(trigger.campaign).is_some_and(|campaign| {
+                low_32(campaign.run_since().0) <= trigger.made_in
+                    && self.watches(campaign, trigger.target)
+            });
+            if goes_on {
                 at += 1;
             } else {
                 self.close(at, Some(SuppressReason::State));

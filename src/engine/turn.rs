@@ -7,6 +7,7 @@
 use std::cell::OnceCell;
 
 use crate::domain::campaign::Condition;
+use crate::domain::decision::Transition;
 use crate::domain::ids::{AppId, PlaceId, TargetId};
 use crate::domain::lots::InstallationKey;
 use crate::domain::ping::PingFlags;
@@ -15,6 +16,7 @@ use crate::domain::units::{PointE7, UtcMs};
 use crate::snapshot::view::AccountView;
 
 use super::device::{Annex, HeardBy, Row, Stay};
+use super::gates::Known;
 use super::grants::Grants;
 use super::outputs::Outputs;
 use super::table::{DeviceTable, RowId};
@@ -99,6 +101,8 @@ pub(crate) struct Turn<'a, 's> {
     pub(crate) scratch: &'a mut Scratch,
     /// The local day of the moment, looked up when first asked for.
     pub(crate) day: OnceCell<Option<i64>>,
+    /// What the gates have found out so far.
+    pub(crate) known: Known,
 }
 
 impl Turn<'_, '_> {
@@ -161,6 +165,9 @@ impl Turn<'_, '_> {
     /// The least dwell time above `than_s` that a campaign of `target` asks for in stays that began in epoch
     /// `began`; `u32::MAX` if none does. Campaigns that started later count for themselves.
     pub(crate) fn next_dwell_s(&self, target: TargetId, began: u32, than_s: u32) -> u32 {
+        if !self.account.awaits(Transition::Dwell) {
+            return u32::MAX;
+        }
         let Some(target) = self.account.target(target) else { return u32::MAX };
         target
             .campaigns()

@@ -14,7 +14,7 @@ use crate::domain::ids::{
 use crate::domain::input::{Batch, Grant, Input, LimitId};
 use crate::domain::lots::InstallationKey;
 use crate::domain::policy::{ClockMode, Policy};
-use crate::engine::prepare::{AHEAD, LISTS_AHEAD};
+use crate::engine::prepare::{AHEAD, GROUPS_AHEAD, LISTS_AHEAD};
 use crate::engine::{Counts, Outputs, Partition};
 use crate::snapshot::view::{AccountView, SnapshotView};
 
@@ -145,7 +145,10 @@ impl<'a> Shard<'a> {
                         ahead.prepare(&input, Some(self.simulation.view));
                     }
                     if let Some((ahead, input)) = self.waiting_at(partition + LISTS_AHEAD) {
-                        ahead.prepare_lists(&input);
+                        ahead.prepare_lists(&input, Some(self.simulation.view));
+                    }
+                    if let Some((ahead, input)) = self.waiting_at(partition + GROUPS_AHEAD) {
+                        ahead.prepare_groups(&input, Some(self.simulation.view));
                     }
                     self.step_waiting(Some(partition));
                 }),

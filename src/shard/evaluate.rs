@@ -5,7 +5,7 @@
 use crate::domain::input::Input;
 use crate::domain::reasons::{RejectCounts, RejectReason};
 use crate::engine::Partition;
-use crate::engine::prepare::{AHEAD, LISTS_AHEAD};
+use crate::engine::prepare::{AHEAD, GROUPS_AHEAD, LISTS_AHEAD};
 use crate::outbox::Release;
 use crate::snapshot::view::SnapshotView;
 
@@ -22,7 +22,10 @@ impl Worker {
                 partition.prepare(&input, view);
             }
             if let Some((partition, input)) = self.planned(number + LISTS_AHEAD) {
-                partition.prepare_lists(&input);
+                partition.prepare_lists(&input, view);
+            }
+            if let Some((partition, input)) = self.planned(number + GROUPS_AHEAD) {
+                partition.prepare_groups(&input, view);
             }
             let place = self.slots[step.partition.index()].expect(OWN);
             let partition = &mut self.parts.partitions[place];

@@ -21,7 +21,7 @@ use super::build::direct_table;
 use super::index::{AtlasBlock, AtlasGrid, GeometryBlock, Index, ShapesBlock, TileBlock, Tiles};
 use super::memory::{PACK_BYTES, PrivateBytes};
 use super::pages::{Page, Pages};
-use super::parts::{AccountParts, Parts};
+use super::parts::{AccountParts, Awaited, Parts};
 use super::verify::joins;
 use super::view::SnapshotView;
 use crate::domain::ids::{AccountId, Epoch, SnapshotHash};
@@ -328,6 +328,7 @@ impl Fetch<'_> {
             places: get(*blocks, &mut shelf.places, entry.places)?,
             calendar: get(*blocks, &mut shelf.calendars, entry.calendar)?,
             schedule: get(*blocks, &mut shelf.schedules, entry.schedule)?,
+            awaited: Awaited::by(campaigns.get()),
             campaigns,
             audiences: get_all(*blocks, &mut shelf.audiences, &entry.audiences)?,
             run_since,

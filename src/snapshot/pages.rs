@@ -24,6 +24,9 @@ pub fn paged<R>(rows: &[R], id: impl Fn(&R) -> u32) -> impl Iterator<Item = &[R]
 pub trait Page: Content {
     /// Its first id and its last.
     fn ends(archived: &Self::Archived) -> Option<(u32, u32)>;
+
+    /// The row of an id, searched for among those of the page.
+    fn find(archived: &Self::Archived, id: u32) -> Option<usize>;
 }
 
 /// All pages of one kind, in ascending order of id.
@@ -32,6 +35,16 @@ pub struct Pages<T> {
     blocks: Vec<Arc<Verified<T>>>,
     /// Which page each of `blocks` is.
     numbers: Vec<u32>,
+    /// The ids of each.
+    spans: Vec<Span>,
+}
+
+/// The ids of a page. Most often none is missing, and then a row is known without a look at the page.
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    first: u32,
+    /// How many there are; 0 where some between the ends are missing.
+    dense: u32,
 }
 
 impl<T: Page> Pages<T>
@@ -44,6 +57,7 @@ where
     /// When one holds ids of two pages or none, or they do not ascend.
     pub fn of(blocks: Vec<Arc<Verified<T>>>) -> Result<Self, ContentError> {
         let mut numbers: Vec<u32> = Vec::with_capacity(blocks.len());
+        let mut spans = Vec::with_capacity(blocks.len());
         for (position, block) in blocks.iter().enumerate() {
             let number = T::ends(block.get())
                 .filter(|(first, last)| page_of(*first) == page_of(*last))
@@ -51,8 +65,9 @@ where
                 .filter(|number| numbers.last().is_none_or(|last| last < number));
             let rule = "it must hold ids of one page, after those of the page before";
             numbers.push(number.ok_or(ContentError { array: "page", position, rule })?);
+            spans.extend(T::ends(block.get()).map(|ends| Span::of(ends, T::count(block.get()))));
         }
-        Ok(Self { blocks, numbers })
+        Ok(Self { blocks, numbers, spans })
     }
 
     /// The place among the pages of the one that an id lies in. Where ids are dense it is the page's number.
@@ -78,6 +93,21 @@ where
         self.at(self.place(id)?)
     }
 
+    /// The page that an id lies in, and its row there; `None` for an id that has none.
+    #[inline]
+    #[must_use]
+    pub fn row(&self, id: u32) -> Option<(&T::Archived, usize)> {
+        let place = self.place(id)?;
+        let (page, span) = (self.at(place)?, self.spans.get(place)?);
+        let row = if span.dense > 0 {
+            let row = id.wrapping_sub(span.first);
+            (row < span.dense).then_some(row as usize)?
+        } else {
+            T::find(page, id)?
+        };
+        Some((page, row))
+    }
+
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = &T::Archived> {
         self.blocks.iter().map(|block| block.get())
@@ -98,5 +128,13 @@ where
     #[must_use]
     pub fn hashes(&self) -> Vec<[u8; 32]> {
         self.blocks.iter().map(|block| block.hash().0).collect()
+    }
+}
+
+impl Span {
+    /// Of a page with these ends and so many ids, which ascend without repeats.
+    fn of((first, last): (u32, u32), count: usize) -> Self {
+        let reach = last.wrapping_sub(first).wrapping_add(1);
+        Self { first, dense: if reach as usize == count { reach } else { 0 } }
     }
 }

@@ -9,11 +9,13 @@ use rkyv::Portable;
 
 use super::block::{BlockHash, Content, Verified};
 use super::blocks::{
-    AudienceBlock, BlockKind, CalendarBlock, CampaignsBlock, Manifest, ManifestAccount,
-    PlacesBlock, ScheduleBlock, Standing, TargetsBlock, WatchBlock,
+    ArchivedCampaignsBlock, ArchivedConditionRow, AudienceBlock, BlockKind, CalendarBlock,
+    CampaignsBlock, Manifest, ManifestAccount, PlacesBlock, ScheduleBlock, Standing, TargetsBlock,
+    WatchBlock,
 };
 use super::index::{AtlasBlock, GeometryBlock, Index, ShapesBlock};
 use super::pages::Pages;
+use crate::domain::decision::Transition;
 use crate::domain::ids::{AccountId, Epoch, SnapshotHash};
 
 /// All of a snapshot.
@@ -68,6 +70,43 @@ pub struct AccountParts {
     pub audiences: Vec<Arc<Verified<AudienceBlock>>>,
     /// Per row of the campaigns block, since when the campaign has been in its mode.
     pub run_since: Vec<Epoch>,
+    /// What the campaigns wait for.
+    pub awaited: Awaited,
+}
+
+/// Which transitions the campaigns of an account wait for: where none waits for exits, nobody need look which
+/// campaigns watch a target that was left.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Awaited {
+    enter: bool,
+    dwell: bool,
+    exit: bool,
+}
+
+impl Awaited {
+    /// By these campaigns.
+    #[must_use]
+    pub fn by(campaigns: &ArchivedCampaignsBlock) -> Self {
+        let mut awaited = Self { enter: false, dwell: false, exit: false };
+        for row in campaigns.rows.iter() {
+            match row.condition {
+                ArchivedConditionRow::Enter => awaited.enter = true,
+                ArchivedConditionRow::Dwell(_) => awaited.dwell = true,
+                ArchivedConditionRow::Exit => awaited.exit = true,
+            }
+        }
+        awaited
+    }
+
+    /// Whether one waits for this.
+    #[must_use]
+    pub fn has(self, transition: Transition) -> bool {
+        match transition {
+            Transition::Enter => self.enter,
+            Transition::Dwell => self.dwell,
+            Transition::Exit => self.exit,
+        }
+    }
 }
 
 impl AccountParts {

@@ -108,12 +108,20 @@ impl Page for TargetsBlock {
     fn ends(block: &ArchivedTargetsBlock) -> Option<(u32, u32)> {
         Some((block.rows.first()?.id.to_native(), block.rows.last()?.id.to_native()))
     }
+
+    fn find(block: &ArchivedTargetsBlock, id: u32) -> Option<usize> {
+        block.rows.binary_search_by_key(&id, |row| row.id.to_native()).ok()
+    }
 }
 
 impl Page for WatchBlock {
     fn ends(block: &ArchivedWatchBlock) -> Option<(u32, u32)> {
         let ids = &block.targets.ids;
         Some((ids.first()?.to_native(), ids.last()?.to_native()))
+    }
+
+    fn find(block: &ArchivedWatchBlock, id: u32) -> Option<usize> {
+        block.targets.row(id)
     }
 }
 

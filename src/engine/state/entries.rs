@@ -5,6 +5,7 @@ use crate::domain::units::{PointE7, UtcMs};
 use crate::engine::device::{
     Anchor, Annex, DayPushes, Hint, ProfileNote, Row, Stay, Trigger, UsedBucket,
 };
+use crate::engine::marks::UsedMarks;
 use crate::engine::slab::{Run, Slab};
 use crate::engine::table::DeviceTable;
 
@@ -56,6 +57,7 @@ impl DeviceEntry {
         let annex = Annex {
             triggers: spread(&mut table.triggers, &self.triggers),
             buckets: spread(&mut table.buckets, &self.buckets),
+            used: UsedMarks::of(&self.buckets),
             hints: spread(&mut table.hints, &self.hints),
             anchor: self.anchor,
             profile: self.profile,

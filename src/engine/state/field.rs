@@ -1,7 +1,7 @@
 //! How each type of the state is written and read: one rule per type, composed.
 
 use crate::domain::campaign::RunMode;
-use crate::domain::decision::{Bucket, Transition};
+use crate::domain::decision::Transition;
 use crate::domain::ids::{
     AccountId, AppId, CampaignId, Epoch, FrameSeq, InputSeq, InstanceId, PlaceId, SnapshotHash,
     StreamNo, TargetId,
@@ -132,10 +132,9 @@ macro_rules! record {
 }
 record! {
     PointE7 { lat, lon }
-    Bucket { mode, span }
     Stay { target, began, entered_at, next_dwell_s, outside, inside, seen_in, hinted_s }
     Trigger { campaign, target, made_in, phase, transition, stopped_by, due_at, since }
-    UsedBucket { campaign, bucket, keep_until }
+    UsedBucket { campaign, mode, span, keep_until }
     Hint { place, verdict, fixed_at }
     Anchor { at, fixed_at, accuracy_m }
     ProfileNote { echo, platform, ads_consent, night_consent, heard_at }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use rkyv::primitive::ArchivedU32;
 
+use super::prefetch::prefetch;
 use super::shapes::{self, CIRCLE, EVERYWHERE, POLYGON, ShapeView, TooWide};
 use crate::domain::ids::TargetId;
 use crate::domain::target::Shape;
@@ -155,6 +156,15 @@ impl<'s> ShapeBook<'s> {
         })
     }
 
+    /// Starts loading what [`shape`](Self::shape) reads of the target's row.
+    #[inline]
+    pub(crate) fn prefetch(self, target: TargetId) {
+        if let Some((page, row)) = self.row(target) {
+            prefetch(&page.shapes, row);
+            prefetch(&page.kinds, row);
+        }
+    }
+
     /// The record of a polygon.
     #[must_use]
     pub fn polygon(self, key: GeometryKey) -> Option<&'s [ArchivedU32]> {
@@ -162,16 +172,9 @@ impl<'s> ShapeBook<'s> {
         bucket.record(bucket.row(key)?)
     }
 
+    #[inline]
     fn row(self, target: TargetId) -> Option<(&'s ArchivedShapesBlock, usize)> {
-        let page = self.pages.page(target.0)?;
-        let first = page.ids.first()?.to_native();
-        // Ids are dealt in a row, so that most often none is missing before this one.
-        let guess = target.0.wrapping_sub(first) as usize;
-        if page.ids.get(guess).is_some_and(|id| id.to_native() == target.0) {
-            return Some((page, guess));
-        }
-        let row = page.ids.binary_search_by_key(&target.0, |id| id.to_native()).ok()?;
-        Some((page, row))
+        self.pages.row(target.0)
     }
 }
 
@@ -179,7 +182,43 @@ impl ArchivedGeometryBlock {
     /// Where a polygon is.
     #[must_use]
     pub fn row(&self, key: GeometryKey) -> Option<usize> {
-        self.keys.binary_search_by_key(&key, |key| key.map(|word| word.to_native())).ok()
+        let keys = &self.keys;
+        let key_at = |at: usize| keys[at].map(|word| word.to_native());
+        let mut at = self.guess(key[0])?;
+        let mut reach = 2;
+        // Farther and farther from the guess until the name lies between.
+        let (from, to) = if key_at(at) <= key {
+            let mut to = at + reach;
+            while to < keys.len() && key_at(to) <= key {
+                reach *= 2;
+                (at, to) = (to, to + reach);
+            }
+            (at, to.min(keys.len()))
+        } else {
+            let mut from = at.saturating_sub(reach);
+            while from > 0 && key_at(from) > key {
+                reach *= 2;
+                (at, from) = (from, from.saturating_sub(reach));
+            }
+            (from, at)
+        };
+        let found =
+            keys[from..to].binary_search_by_key(&key, |key| key.map(|word| word.to_native()));
+        found.ok().map(|at| from + at)
+    }
+
+    /// About where a name that starts so is. Names are digests, so they are spread evenly: by proportion among all,
+    /// then by what is amiss there; halving would touch a line of memory for every bit of their number.
+    fn guess(&self, start: u32) -> Option<usize> {
+        let start_at = |at: usize| self.keys.get(at).map(|key| i64::from(key[0].to_native()));
+        let most = self.keys.len().checked_sub(1)?;
+        let (first, last) = (start_at(0)?, start_at(most)?);
+        let most_of = i64::try_from(most).unwrap_or(i64::MAX);
+        let share = |part: i64| part.saturating_mul(most_of) / (last - first).max(1);
+        let within = |at: i64| usize::try_from(at.clamp(0, most_of)).unwrap_or(0);
+        let near = share(i64::from(start) - first).clamp(0, most_of);
+        let amiss = share(i64::from(start) - start_at(within(near))?);
+        Some(within(near + amiss))
     }
 
     /// The record in a row.

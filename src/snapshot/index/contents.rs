@@ -76,6 +76,10 @@ impl Page for ShapesBlock {
     fn ends(block: &ArchivedShapesBlock) -> Option<(u32, u32)> {
         Some((block.ids.first()?.to_native(), block.ids.last()?.to_native()))
     }
+
+    fn find(block: &ArchivedShapesBlock, id: u32) -> Option<usize> {
+        block.ids.binary_search_by_key(&id, |id| id.to_native()).ok()
+    }
 }
 
 impl Content for GeometryBlock {

@@ -39,11 +39,13 @@ pub use book::{GeometryBlock, ShapeBook, ShapesBlock};
 pub use build::{Grain, IndexError, build};
 pub use changes::Change;
 pub use contained::Contained;
-pub(crate) use prefetch::prefetch;
+pub(crate) use prefetch::{prefetch, prefetch_lines};
 pub use tiles::Tiles;
 pub use verify::{BadIndex, verify};
 pub use view::{Index, IndexView, Spot, Start};
 
+#[cfg(test)]
+mod book_tests;
 #[cfg(test)]
 mod index_tests;
 #[cfg(test)]

@@ -4,6 +4,8 @@
 //! A polygon's record is the longitude all others are counted from (an `i64`, low word first), the number of rings,
 //! where each ring ends in vertices, and the vertices as (longitude east of the anchor, latitude).
 
+use std::cell::OnceCell;
+
 use rkyv::primitive::ArchivedU32;
 
 use crate::domain::ids::TargetId;
@@ -145,9 +147,12 @@ impl<'s> ShapeView<'s> {
     /// 0 inside, else the distance to the shape, m; infinite for a polygon without edges.
     #[must_use]
     pub fn distance_m(&self, p: PointE7) -> f64 {
-        if self.contains(p) {
-            return 0.0;
-        }
+        if self.contains(p) { 0.0 } else { self.distance_from_outside_m(p) }
+    }
+
+    /// The same for a point that it is known not to contain.
+    #[must_use]
+    pub fn distance_from_outside_m(&self, p: PointE7) -> f64 {
         match self {
             Self::Circle { center, radius_m } => boundary::to_circle_m(*center, *radius_m, p),
             Self::Polygon(rings) => boundary::to_edges_m(|| rings.edges(), p),
@@ -157,15 +162,17 @@ impl<'s> ShapeView<'s> {
 }
 
 impl ShapeView<'_> {
-    /// Whether it is farther than `limit_m`, 0 or more, from the point: [`distance_m`](Self::distance_m) held against
-    /// it, and cheaper.
-    #[must_use]
-    pub fn is_beyond_m(&self, p: PointE7, limit_m: f64) -> bool {
-        match self {
+    /// Tells of limits, each 0 or more, whether the shape is farther than that from a point that it is known not to
+    /// contain: [`distance_m`](Self::distance_m) held against them, and cheaper.
+    pub fn is_beyond_m(&self, p: PointE7) -> impl Fn(f64) -> bool {
+        let distance_m = OnceCell::new();
+        move |limit_m| match self {
             Self::Circle { center, radius_m } => {
                 circle::is_beyond_m(*center, radius_m + limit_m, p)
             }
-            Self::Polygon(_) | Self::Everywhere => self.distance_m(p) > limit_m,
+            Self::Polygon(_) | Self::Everywhere => {
+                *distance_m.get_or_init(|| self.distance_from_outside_m(p)) > limit_m
+            }
         }
     }
 }

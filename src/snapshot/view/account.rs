@@ -6,13 +6,14 @@ use super::campaign::CampaignView;
 use super::members;
 use super::table::as_index;
 use super::target::{self, ListedTarget, TargetView};
+use crate::domain::decision::Transition;
 use crate::domain::ids::{AccountId, AppId, CampaignId, Epoch, PlaceId, TargetId};
 use crate::domain::units::UtcMs;
 use crate::snapshot::blocks::{
     ArchivedAppRow, ArchivedCalendarBlock, ArchivedCampaignsBlock, ArchivedMemberSet,
     ArchivedScheduleBlock, ArchivedWatchBlock,
 };
-use crate::snapshot::index::{IndexView, ShapeBook};
+use crate::snapshot::index::{IndexView, ShapeBook, prefetch};
 use crate::snapshot::parts::AccountParts;
 
 /// An account of a snapshot.
@@ -79,8 +80,44 @@ impl<'s> AccountView<'s> {
     /// A watched target.
     #[must_use]
     pub fn target(self, id: TargetId) -> Option<TargetView<'s>> {
-        let page = self.parts.watch.page(id.0)?;
-        TargetView::at(self, page, page.targets.row(id.0)?)
+        let (page, row) = self.parts.watch.row(id.0)?;
+        Some(TargetView::of(self, id, page, row))
+    }
+
+    /// Starts loading where the campaigns of a target are listed.
+    #[inline]
+    pub(crate) fn prefetch_campaigns(self, id: TargetId) {
+        if let Some((page, row)) = self.parts.watch.row(id.0) {
+            prefetch(&page.first, row);
+        }
+    }
+
+    /// Starts loading that list, once it is known where it is.
+    #[inline]
+    pub(crate) fn prefetch_campaign_list(self, id: TargetId) {
+        if let Some((page, row)) = self.parts.watch.row(id.0) {
+            let from = page.first.get(row).map_or(u32::MAX, |from| from.to_native());
+            prefetch(&page.campaigns, as_index(from));
+        }
+    }
+
+    /// Whether a campaign waits for a transition of this kind, at any target.
+    #[inline]
+    #[must_use]
+    pub fn awaits(self, transition: Transition) -> bool {
+        self.parts.awaited.has(transition)
+    }
+
+    /// Whether anybody is on the blacklist.
+    #[must_use]
+    pub fn has_blacklist(self) -> bool {
+        self.blacklists().iter().any(|list| !list.is_empty())
+    }
+
+    /// Whether a watched target belongs to a store.
+    #[must_use]
+    pub fn has_places(self) -> bool {
+        !self.parts.places.get().targets.is_empty()
     }
 
     /// All watched targets, in ascending order of id.

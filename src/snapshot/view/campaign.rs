@@ -18,6 +18,8 @@ use crate::snapshot::calendar::day_of;
 pub struct CampaignView<'s> {
     account: AccountView<'s>,
     row: &'s ArchivedCampaignRow,
+    /// The position of its row.
+    place: usize,
     run_since: Epoch,
 }
 
@@ -37,7 +39,12 @@ pub struct MessageView<'s> {
 impl<'s> CampaignView<'s> {
     pub(super) fn at(account: AccountView<'s>, row: usize) -> Option<Self> {
         let run_since = *account.parts().run_since.get(row)?;
-        Some(Self { account, row: account.asks().rows.get(row)?, run_since })
+        Some(Self { account, row: account.asks().rows.get(row)?, place: row, run_since })
+    }
+
+    /// Its place among the account's campaigns.
+    pub(super) fn place(self) -> usize {
+        self.place
     }
 
     /// Its number.
@@ -122,6 +129,12 @@ impl<'s> CampaignView<'s> {
     #[must_use]
     pub fn in_window(self, at: UtcMs) -> bool {
         self.account.schedule().contains(self.row.window_set.to_native(), at)
+    }
+
+    /// Which set of windows it has: campaigns with equal windows share one.
+    #[must_use]
+    pub fn window_set(self) -> u32 {
+        self.row.window_set.to_native()
     }
 
     /// When its windows next open: the start of the first that begins after `at`.

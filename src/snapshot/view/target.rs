@@ -55,7 +55,17 @@ impl<'s> TargetView<'s> {
         row: usize,
     ) -> Option<Self> {
         let id = TargetId(page.targets.ids.get(row)?.to_native());
-        Some(Self { account, id, page, row })
+        Some(Self::of(account, id, page, row))
+    }
+
+    #[inline]
+    pub(super) fn of(
+        account: AccountView<'s>,
+        id: TargetId,
+        page: &'s ArchivedWatchBlock,
+        row: usize,
+    ) -> Self {
+        Self { account, id, page, row }
     }
 
     /// Its stable number.
@@ -73,6 +83,10 @@ impl<'s> TargetView<'s> {
     /// The store it belongs to, and which of the store's areas it is.
     #[must_use]
     pub fn place(self) -> Option<(PlaceId, PlaceArea)> {
+        // Where nothing belongs to a store, the directory need not be loaded to say so.
+        if !self.account.has_places() {
+            return None;
+        }
         self.listed().and_then(|(_, row)| place_of(row))
     }
 
@@ -98,6 +112,13 @@ impl<'s> TargetView<'s> {
     pub fn campaigns(self) -> impl Iterator<Item = CampaignView<'s>> {
         let rows = self.campaign_rows().unwrap_or_default();
         rows.iter().filter_map(move |row| CampaignView::at(self.account, as_index(row.to_native())))
+    }
+
+    /// Whether a campaign of its account watches it.
+    #[must_use]
+    pub fn is_watched_by(self, campaign: CampaignView<'s>) -> bool {
+        let rows = self.campaign_rows().unwrap_or_default();
+        rows.iter().any(|row| as_index(row.to_native()) == campaign.place())
     }
 
     /// 0 inside, else metres to the shape; the same on every processor.
