@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Measures how rate, latency and memory change with shards, fences and devices, and writes both into
 docs/benchmarks.md, between its markers, and docs/benchmarks-growth.svg. Run by `make bench-report`; needs `make sets`.
-Fails at the first run that fails or whose jobs are not what they have to be, and writes nothing then.
+Fails at the first run that fails or whose jobs are not what they have to be, and writes nothing then; so does a
+build meanwhile, since a load test starts its own program again to replay the journal.
 """
 
 import datetime
@@ -46,6 +47,7 @@ def run(command):
     done = subprocess.run(command.split(), cwd=ROOT, stdout=subprocess.PIPE, text=True)
     if done.returncode != 0:
         sys.exit(f"exit code {done.returncode} from: {command}")
+    print(done.stdout, file=sys.stderr, flush=True)
     figures = json.loads(done.stdout)
     wrong = [key for key in ("missing", "repeated", "unexpected") if figures[key] != 0]
     if wrong or figures["pings_acked"] != figures["pings_sent"] or not figures["journal_checked"]:
