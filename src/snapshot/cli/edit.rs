@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{CommandError, Host, RoomArgs, publish, tell_refused};
+use super::command::{CommandError, Host, RoomArgs, publish, tell_refused};
 use crate::domain::ids::{AccountId, Epoch, TargetId};
 use crate::domain::target::TargetSpec;
 use crate::snapshot::build::{After, Edit, edit};
