@@ -49,6 +49,7 @@ use crate::snapshot::store::Store;
 use crate::telemetry::sampler::{Metrics, keep_up};
 use crate::telemetry::{process, systemd};
 
+use super::catch_up::Surroundings;
 use super::passed::{Passed, or_bound};
 use super::publish::Publisher;
 use super::recover::recover;
@@ -279,8 +280,8 @@ fn ground(config: &Config, data: &Path, store: &Store, shards: usize) -> anyhow:
         outbox_clocks(config.policy.clock, &clock_cell),
     )?;
     let open = |resume| Journal::open(config.journal.clone(), &keyring, resume);
-    let recovered =
-        recover(open, &keyring, &outbox, &checkpoints, |epoch| Publisher::find(store, epoch))?;
+    let around = Surroundings { keyring: &keyring, outbox: &outbox, lanes: processors() };
+    let recovered = recover(open, around, &checkpoints, |epoch| Publisher::find(store, epoch))?;
     let (restored, inputs) = (recovered.restored, recovered.inputs);
     tracing::info!(restored, inputs, "checkpoints were read and the log after them gone through");
     let clock = Clock::start(recovered.latest_instant);

@@ -1,7 +1,7 @@
 //! The parts, built and joined by bounded hand-offs.
 //!
 //! [`daemon`] is the order in which they start and end, on its own sockets or on those that were [`passed`]; [`recover`] brings the partitions to where the last run
-//! left them; [`publish`] puts snapshots in force, [`watch`] looks after them and removes those that are no
+//! left them ([`catch_up`]); [`publish`] puts snapshots in force, [`watch`] looks after them and removes those that are no
 //! longer needed ([`retention`]); [`samplers`] shows the parts' counters to telemetry, and [`vitals`] to
 //! `/readyz` and systemd how they are; [`serve`] waits for signals; [`failure`] says why a command ended badly;
 //! [`papers`] are what packages ship beside the program.
@@ -10,6 +10,7 @@
 pub mod daemon;
 pub mod passed;
 mod recover;
+mod catch_up;
 mod publish;
 mod retention;
 mod watch;

@@ -8,15 +8,15 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 
+use super::catch_up::{CaughtUp, Surroundings, catch_up, result_of};
 use crate::domain::ids::{Epoch, InputSeq, PartitionId};
-use crate::domain::input::Input;
 use crate::domain::units::UtcMs;
 use crate::engine::Partition;
-use crate::identity::Keyring;
-use crate::journal::{CheckpointMark, Checkpoints, JournalError, Latest, Recovery, Resume};
-use crate::offline::rerun::Rerun;
+use crate::journal::{
+    Checkpoint, CheckpointMark, Checkpoints, JournalError, Latest, Recovery, Resume,
+};
 use crate::offline::restore::partition_of;
-use crate::outbox::{Outbox, OutboxRecord, Release, Withheld};
+use crate::outbox::Outbox;
 use crate::snapshot::load::Loaded;
 
 /// Where a run goes on.
@@ -34,12 +34,6 @@ pub(super) struct Recovered {
     pub(super) latest_instant: UtcMs,
 }
 
-/// Outputs handed to the outbox at once while the log is gone through.
-const RELEASE_RECORDS: usize = 1024;
-
-/// How often an outbox without room is asked again, each time for some milliseconds: half a minute in all.
-const OFFERS: u32 = 6000;
-
 /// Brings every partition to the end of the log, which `open` opens for reading back.
 ///
 /// # Errors
@@ -47,34 +41,19 @@ const OFFERS: u32 = 6000;
 /// gone, a disk without room: each says what to do.
 pub(super) fn recover(
     open: impl FnOnce(Resume) -> Result<Recovery, JournalError>,
-    keyring: &Keyring,
-    outbox: &Outbox,
+    around: Surroundings<'_>,
     checkpoints: &Checkpoints,
-    mut find: impl FnMut(Epoch) -> Result<Arc<Loaded>, String>,
+    find: impl FnMut(Epoch) -> Result<Arc<Loaded>, String> + Send,
 ) -> anyhow::Result<Recovered> {
-    let Restored { partitions, resume, behind } = restore(keyring, checkpoints, outbox)?;
+    let outbox = around.outbox;
+    let known_instant = outbox.instant_before();
+    let Restored { partitions, resume, behind } = restore(around, checkpoints)?;
     let mut recovery = open(resume).map_err(|error| explain(error, behind))?;
     report_tail(&recovery);
     let restored = partitions.len();
-    let key = keyring.installation_key();
-    let mut rerun = Rerun::new(partitions, key, keyring.sealer(), &mut find)?;
-    let mut inputs = 0;
-    let mut latest_instant = outbox.instant_before();
-    let mut release = Release::default();
-    while let Some((position, input)) = recovery.next_input().context("the journal")? {
-        inputs += 1;
-        let input = input.as_input();
-        latest_instant = latest_instant.max(instant_of(&input));
-        rerun.take(position, &input, |record: OutboxRecord| {
-            release.records.push(record);
-        })?;
-        release.marks.push((position.partition, position.seq));
-        if release.records.len() + release.marks.len() >= RELEASE_RECORDS {
-            hand_over(outbox, std::mem::take(&mut release))?;
-        }
-    }
-    hand_over(outbox, release)?;
-    let partitions = rerun.into_partitions();
+    let CaughtUp { partitions, inputs, latest_instant } =
+        catch_up(&mut recovery, partitions, around, find)?;
+    let latest_instant = latest_instant.max(known_instant);
     check_end(&partitions, outbox)?;
     Ok(Recovered { partitions, recovery, restored, inputs, latest_instant })
 }
@@ -87,25 +66,46 @@ struct Restored {
     behind: Option<CheckpointMark>,
 }
 
-fn restore(
-    keyring: &Keyring,
+fn restore(around: Surroundings<'_>, checkpoints: &Checkpoints) -> anyhow::Result<Restored> {
+    let ids: Vec<PartitionId> = PartitionId::all().collect();
+    let shares = ids.chunks(ids.len().div_ceil(around.lanes));
+    let restored: Vec<Vec<One>> = std::thread::scope(|scope| {
+        let work = |ids| scope.spawn(move || restore_these(ids, around, checkpoints));
+        let threads: Vec<_> = shares.map(work).collect();
+        threads.into_iter().map(result_of).collect::<anyhow::Result<_>>()
+    })?;
+    let restored: Vec<One> = restored.into_iter().flatten().collect();
+    let marks = restored.iter().map(|one| (one.id, one.restored.as_ref().map(|(mark, _)| *mark)));
+    let resume = Resume::of(marks.collect::<Vec<_>>());
+    let behind = restored.iter().find_map(|one| one.behind);
+    let partitions = restored.into_iter().filter_map(|one| Some(one.restored?.1)).collect();
+    Ok(Restored { partitions, resume, behind })
+}
+
+/// What the checkpoints of one partition give.
+struct One {
+    id: PartitionId,
+    restored: Option<(CheckpointMark, Partition)>,
+    behind: Option<CheckpointMark>,
+}
+
+fn restore_these(
+    ids: &[PartitionId],
+    around: Surroundings<'_>,
     checkpoints: &Checkpoints,
-    outbox: &Outbox,
-) -> anyhow::Result<Restored> {
-    let (mut partitions, mut marks, mut behind) = (Vec::new(), Vec::new(), None);
-    for id in PartitionId::all() {
+) -> anyhow::Result<Vec<One>> {
+    let Surroundings { keyring, outbox, .. } = around;
+    let restore = |&id: &PartitionId| {
         let latest =
             checkpoints.latest_within(id, outbox.durable(id)).context("the checkpoints")?;
         report_checkpoints(&latest);
-        behind = behind.or(latest.passed_over);
-        let Some(checkpoint) = latest.checkpoint else {
-            marks.push((id, None));
-            continue;
+        let whole = |checkpoint: Checkpoint| {
+            anyhow::Ok((checkpoint.mark, partition_of(&checkpoint, keyring)?))
         };
-        partitions.push(partition_of(&checkpoint, keyring)?);
-        marks.push((id, Some(checkpoint.mark)));
-    }
-    Ok(Restored { partitions, resume: Resume::of(marks), behind })
+        let restored = latest.checkpoint.map(whole).transpose()?;
+        Ok(One { id, restored, behind: latest.passed_over })
+    };
+    ids.iter().map(restore).collect()
 }
 
 fn report_checkpoints(latest: &Latest) {
@@ -152,40 +152,9 @@ fn check_end(partitions: &[Partition], outbox: &Outbox) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Hands outputs over. A disk without room is waited for a while, not for ever: until recovery is through, nobody
-/// could see what the daemon waits for.
-fn hand_over(outbox: &Outbox, mut release: Release) -> anyhow::Result<()> {
-    for _ in 0..OFFERS {
-        match outbox.offer(release) {
-            Ok(()) => return Ok(()),
-            Err(Withheld::Full(back)) => release = back,
-            Err(Withheld::Ended) => break,
-        }
-    }
-    if let Some(ended) = outbox.ended() {
-        return Err(ended.into());
-    }
-    bail!(
-        "the outbox has no room for what the log caused: less than outbox.disk_reserve_bytes is free on its disk; \
-         make room and start again"
-    )
-}
-
 fn report_tail(recovery: &Recovery) {
     let tail = recovery.tail();
     if !tail.clean {
         tracing::warn!(?tail, "the last run did not end cleanly; its tail was cut and synced");
-    }
-}
-
-/// What our clock said when an input was taken in.
-pub(super) fn instant_of(input: &Input<'_>) -> UtcMs {
-    match input {
-        Input::Fixes(batch) => batch.received_at,
-        Input::Outcomes(batch) => batch.received_at,
-        Input::Profiles(batch) => batch.received_at,
-        Input::Hints(batch) => batch.received_at,
-        Input::Tick { now } => *now,
-        Input::Publication { .. } | Input::Grant(_) | Input::Policy(_) => UtcMs::MIN,
     }
 }

@@ -3,7 +3,7 @@
 //! Twice: by the engine, from nothing, one input after the other, without batches, checkpoints or crashes (P5);
 //! and by the plain model of the engine's own tests, which shares no code with it (P2 to P4).
 
-use super::super::recover::instant_of;
+use super::super::catch_up::instant_of;
 use super::catalog::{Catalog, Edition, lines, number_of};
 use super::hardware::Hardware;
 use crate::domain::campaign::RunMode;

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use crossbeam::channel::bounded;
 
+use super::super::catch_up::Surroundings;
 use super::super::recover::recover;
 use super::catalog::EDITIONS;
 use super::hardware::Hardware;
@@ -63,7 +64,9 @@ impl Process {
             let edition = hardware.catalog.editions[..hardware.published].get(place);
             edition.map(|edition| Arc::clone(&edition.loaded)).ok_or("no such epoch".to_owned())
         };
-        let recovered = recover(open, &keyring, &outbox, &checkpoints, find)?;
+        // More lanes would come to the same by another order of events every time.
+        let around = Surroundings { keyring: &keyring, outbox: &outbox, lanes: 1 };
+        let recovered = recover(open, around, &checkpoints, find)?;
         let clock = Clock::start_on(recovered.latest_instant, hardware.hands.clone());
         let _started_once = clock_cell.set(clock.clone());
         let shards = usize::try_from(1 + lots.below(knobs.shards))?;

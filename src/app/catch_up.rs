@@ -1,0 +1,289 @@
+//! The log after the checkpoints, gone through again: one thread reads and proves it, others step its inputs, each
+//! those of its own partitions, in their order.
+//!
+//! With one lane all is done on the caller's thread, and always in the same order.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::thread::{Builder, ScopedJoinHandle, scope};
+
+use anyhow::{Context, anyhow, bail};
+use crossbeam::channel::{Receiver, Sender, bounded, unbounded};
+
+use crate::domain::ids::{Epoch, InputPosition};
+use crate::domain::input::Input;
+use crate::domain::units::UtcMs;
+use crate::engine::Partition;
+use crate::identity::Keyring;
+use crate::journal::{OwnedInput, Recovery};
+use crate::offline::rerun::Rerun;
+use crate::outbox::{Outbox, Release, Withheld};
+use crate::snapshot::load::Loaded;
+
+/// What lanes need beside their inputs.
+#[derive(Clone, Copy)]
+pub(super) struct Surroundings<'a> {
+    pub(super) keyring: &'a Keyring,
+    pub(super) outbox: &'a Outbox,
+    /// How many lanes there are: 1 or more.
+    pub(super) lanes: usize,
+}
+
+/// Where the log ended.
+pub(super) struct CaughtUp {
+    /// All partitions, ascending.
+    pub(super) partitions: Vec<Partition>,
+    /// Inputs gone through.
+    pub(super) inputs: u64,
+    /// The latest instant of our own clock among them.
+    pub(super) latest_instant: UtcMs,
+}
+
+/// Brings the restored partitions, and those that start from nothing, to the end of the log.
+///
+/// # Errors
+/// A damaged log, a snapshot that is gone, an outbox without room.
+pub(super) fn catch_up<F>(
+    recovery: &mut Recovery,
+    restored: Vec<Partition>,
+    around: Surroundings<'_>,
+    find: F,
+) -> anyhow::Result<CaughtUp>
+where
+    F: FnMut(Epoch) -> Result<Arc<Loaded>, String> + Send,
+{
+    let library = Mutex::new(Library { find, known: BTreeMap::new() });
+    let mut shares: Vec<Vec<Partition>> = (0..around.lanes).map(|_| Vec::new()).collect();
+    for partition in restored {
+        shares[partition.id().index() % around.lanes].push(partition);
+    }
+    let mut caught_up = if let [only] = &mut shares[..] {
+        let mut find = |epoch| look_up(&library, epoch);
+        let mut lane = Lane::new(std::mem::take(only), around, &mut find)?;
+        let (inputs, latest_instant) = read(recovery, 1, |_, mut chunk| {
+            lane.take(chunk.inputs())?;
+            chunk.len = 0;
+            Ok(chunk)
+        })?;
+        CaughtUp { partitions: lane.finish()?, inputs, latest_instant }
+    } else {
+        in_lanes(recovery, shares, around, &library)?
+    };
+    caught_up.partitions.sort_unstable_by_key(Partition::id);
+    Ok(caught_up)
+}
+
+fn in_lanes<F>(
+    recovery: &mut Recovery,
+    shares: Vec<Vec<Partition>>,
+    around: Surroundings<'_>,
+    library: &Mutex<Library<F>>,
+) -> anyhow::Result<CaughtUp>
+where
+    F: FnMut(Epoch) -> Result<Arc<Loaded>, String> + Send,
+{
+    scope(|scope| {
+        let (back, done) = unbounded();
+        let (mut queues, mut threads) = (Vec::new(), Vec::new());
+        for (number, share) in shares.into_iter().enumerate() {
+            let (queue, chunks) = bounded(CHUNKS_AHEAD);
+            let back = back.clone();
+            let work = move || run(number, share, around, library, (&chunks, &back));
+            let thread = Builder::new().name(format!("recovery-{number}"));
+            threads.push(thread.spawn_scoped(scope, work).context("a thread for the recovery")?);
+            queues.push(queue);
+        }
+        let outcome = read(recovery, around.lanes, |lane, chunk| {
+            let gone = || anyhow!("a thread of the recovery has ended");
+            queues[lane].send(chunk).map_err(|_ended| gone())?;
+            Ok(done.try_recv().unwrap_or_default())
+        });
+        drop(queues);
+        let partitions: Vec<Vec<Partition>> =
+            threads.into_iter().map(result_of).collect::<Result<_, _>>()?;
+        // A lane that failed says more than the reader, which could not go on without it.
+        let (inputs, latest_instant) = outcome?;
+        Ok(CaughtUp {
+            partitions: partitions.into_iter().flatten().collect(),
+            inputs,
+            latest_instant,
+        })
+    })
+}
+
+/// Chunks that may wait for a lane.
+const CHUNKS_AHEAD: usize = 8;
+
+/// What a thread came to; a panic of its goes on in this one.
+pub(super) fn result_of<T>(thread: ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+/// One lane's thread.
+fn run<F>(
+    number: usize,
+    share: Vec<Partition>,
+    around: Surroundings<'_>,
+    library: &Mutex<Library<F>>,
+    (chunks, back): (&Receiver<Chunk>, &Sender<Chunk>),
+) -> anyhow::Result<Vec<Partition>>
+where
+    F: FnMut(Epoch) -> Result<Arc<Loaded>, String> + Send,
+{
+    let mut find = |epoch| look_up(library, epoch);
+    let mut lane = Lane::new(share, around, &mut find)?;
+    for mut chunk in chunks {
+        lane.take(chunk.inputs())?;
+        chunk.len = 0;
+        // The reader may be through already.
+        let _through = back.send(chunk);
+    }
+    let mut partitions = lane.finish()?;
+    partitions.retain(|partition| partition.id().index() % around.lanes == number);
+    Ok(partitions)
+}
+
+/// Reads the log to its end and deals its inputs out in chunks; `send` gives an empty chunk for each. How many there
+/// were, and the latest instant of our own clock among them.
+fn read(
+    recovery: &mut Recovery,
+    lanes: usize,
+    mut send: impl FnMut(usize, Chunk) -> anyhow::Result<Chunk>,
+) -> anyhow::Result<(u64, UtcMs)> {
+    let mut filling: Vec<Chunk> = (0..lanes).map(|_| Chunk::default()).collect();
+    let (mut inputs, mut latest_instant) = (0, UtcMs::MIN);
+    while let Some((position, input)) = recovery.next_input().context("the journal")? {
+        let input = input.as_input();
+        inputs += 1;
+        latest_instant = latest_instant.max(instant_of(&input));
+        let lane = position.partition.index() % lanes;
+        filling[lane].push(position, &input);
+        if filling[lane].len == CHUNK {
+            filling[lane] = send(lane, std::mem::take(&mut filling[lane]))?;
+        }
+    }
+    for (lane, chunk) in filling.into_iter().enumerate() {
+        send(lane, chunk)?;
+    }
+    Ok((inputs, latest_instant))
+}
+
+/// What our clock said when an input was taken in.
+pub(super) fn instant_of(input: &Input<'_>) -> UtcMs {
+    match input {
+        Input::Fixes(batch) => batch.received_at,
+        Input::Outcomes(batch) => batch.received_at,
+        Input::Profiles(batch) => batch.received_at,
+        Input::Hints(batch) => batch.received_at,
+        Input::Tick { now } => *now,
+        Input::Publication { .. } | Input::Grant(_) | Input::Policy(_) => UtcMs::MIN,
+    }
+}
+
+/// Inputs on their way to a lane, with memory that is used again.
+#[derive(Default)]
+struct Chunk {
+    kept: Vec<(InputPosition, OwnedInput)>,
+    /// How many of them count.
+    len: usize,
+}
+
+/// Inputs of a chunk: enough that handing it over costs nothing beside them.
+const CHUNK: usize = 512;
+
+impl Chunk {
+    fn push(&mut self, position: InputPosition, input: &Input<'_>) {
+        if self.len == self.kept.len() {
+            self.kept.push((position, OwnedInput::default()));
+        }
+        self.kept[self.len].0 = position;
+        self.kept[self.len].1.copy_from(input);
+        self.len += 1;
+    }
+
+    fn inputs(&self) -> &[(InputPosition, OwnedInput)] {
+        &self.kept[..self.len]
+    }
+}
+
+/// Some of the partitions, on their way through the log.
+struct Lane<'a> {
+    rerun: Rerun<'a>,
+    outbox: &'a Outbox,
+    release: Release,
+}
+
+/// Outputs handed to the outbox at once.
+const RELEASE_RECORDS: usize = 1024;
+
+impl<'a> Lane<'a> {
+    fn new(
+        share: Vec<Partition>,
+        around: Surroundings<'a>,
+        find: &'a mut (dyn FnMut(Epoch) -> Result<Arc<Loaded>, String> + 'a),
+    ) -> anyhow::Result<Self> {
+        let Surroundings { keyring, outbox, .. } = around;
+        let rerun = Rerun::new(share, keyring.installation_key(), keyring.sealer(), find)?;
+        Ok(Self { rerun, outbox, release: Release::default() })
+    }
+
+    fn take(&mut self, inputs: &[(InputPosition, OwnedInput)]) -> anyhow::Result<()> {
+        let Self { rerun, release, .. } = self;
+        for (number, (position, input)) in inputs.iter().enumerate() {
+            rerun.prepare(&inputs[number..]);
+            rerun.take(*position, &input.as_input(), |record| release.records.push(record))?;
+            release.marks.push((position.partition, position.seq));
+            if release.records.len() + release.marks.len() >= RELEASE_RECORDS {
+                hand_over(self.outbox, std::mem::take(release))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> anyhow::Result<Vec<Partition>> {
+        hand_over(self.outbox, self.release)?;
+        Ok(self.rerun.into_partitions())
+    }
+}
+
+/// Snapshots as lanes ask for them: one that another lane still has is not loaded again.
+struct Library<F> {
+    find: F,
+    known: BTreeMap<Epoch, Weak<Loaded>>,
+}
+
+fn look_up<F>(library: &Mutex<Library<F>>, epoch: Epoch) -> Result<Arc<Loaded>, String>
+where
+    F: FnMut(Epoch) -> Result<Arc<Loaded>, String>,
+{
+    // A lane that panicked takes the whole recovery with it.
+    let mut library = library.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(loaded) = library.known.get(&epoch).and_then(Weak::upgrade) {
+        return Ok(loaded);
+    }
+    let loaded = (library.find)(epoch)?;
+    library.known.insert(epoch, Arc::downgrade(&loaded));
+    Ok(loaded)
+}
+
+/// How often an outbox without room is asked again, each time for some milliseconds: half a minute in all.
+const OFFERS: u32 = 6000;
+
+/// Hands outputs over. A disk without room is waited for a while, not for ever: until recovery is through, nobody
+/// could see what the daemon waits for.
+fn hand_over(outbox: &Outbox, mut release: Release) -> anyhow::Result<()> {
+    for _ in 0..OFFERS {
+        match outbox.offer(release) {
+            Ok(()) => return Ok(()),
+            Err(Withheld::Full(back)) => release = back,
+            Err(Withheld::Ended) => break,
+        }
+    }
+    if let Some(ended) = outbox.ended() {
+        return Err(ended.into());
+    }
+    bail!(
+        "the outbox has no room for what the log caused: less than outbox.disk_reserve_bytes is free on its disk; \
+         make room and start again"
+    )
+}
