@@ -116,7 +116,7 @@ def section(panels, commit):
         yield ""
         yield from table(name, rows)
     added = ", ".join(f"{each:,.0f} at {value:,}" for value, each in bytes_a_device(panels[-1][1]))
-    yield from ("", f"Memory a device, over that of the smallest run: {added} bytes, its open stays and indexes included.")
+    yield from ("", f"Peak memory a device, over that of the smallest run: {added} bytes, with what waited in queues then.")
 
 
 def main():
