@@ -100,6 +100,7 @@ fn ruled(set: &Set, passes: usize, rates: &Rates, raw: Duration) {
     });
     let (warm, jobs) = (rates.of(both.saturating_sub(time)), again.jobs - counts.jobs);
     println!("  all rules, the second time: {warm:.0} pings/s; {jobs} jobs");
+    println!("  a million devices, one fix each: {} bytes a device", rules.bytes_a_device());
 }
 
 /// Small sets are run over and over.

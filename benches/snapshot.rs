@@ -125,7 +125,8 @@ fn building(c: &mut Criterion) {
 }
 
 /// One fence is moved: built upon the snapshot before, written to the store, loaded and put in force. Beside it what a
-/// program with an R-tree does: build another one, to swap.
+/// program with an R-tree does: build another one to swap, or change the one it has behind a lock (here there and back:
+/// two changes).
 fn editing(c: &mut Criterion) {
     let json = fences();
     let source = source(&json);
@@ -163,6 +164,17 @@ fn editing(c: &mut Criterion) {
     });
     group.bench_function("baseline: another R-tree of boxes", |b| {
         b.iter(|| Baseline::new(black_box(&targets)));
+    });
+    let mut tree = Baseline::new(&targets);
+    let mut places = (0..targets.len()).cycle().step_by(4_999);
+    group.bench_function("baseline: the same R-tree, changed in place", |b| {
+        b.iter(|| {
+            let place = places.next().expect("they go round");
+            let before = &targets[place].1;
+            let now = shifted(before);
+            tree.reshape(place, before, &now);
+            tree.reshape(place, &now, before);
+        });
     });
     group.finish();
 }

@@ -43,6 +43,14 @@ impl Baseline {
         Self { tree: RTree::bulk_load(boxes), shapes, inside: HashMap::new() }
     }
 
+    /// Gives a target another shape, in the tree that is there.
+    pub(crate) fn reshape(&mut self, nth: usize, before: &Shape, now: &Shape) {
+        self.tree.remove(&GeomWithData::new(exact(before).1, nth));
+        let (exact, bounds) = exact(now);
+        self.tree.insert(GeomWithData::new(bounds, nth));
+        self.shapes[nth].1 = exact;
+    }
+
     /// From now on no device is known, and the table begins small again.
     pub(crate) fn forget(&mut self) {
         self.inside = HashMap::new();

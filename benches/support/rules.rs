@@ -5,13 +5,13 @@ use geofenced::domain::campaign::{
     WindowSpec,
 };
 use geofenced::domain::fix::Fix;
-use geofenced::domain::ids::{AccountId, AppId, CampaignId, Epoch, TargetId};
+use geofenced::domain::ids::{AccountId, AppId, CampaignId, DeviceId, Epoch, TargetId};
 use geofenced::domain::lots::InstallationKey;
 use geofenced::domain::policy::Policy;
 use geofenced::domain::target::{Shape, TargetSpec};
 use geofenced::engine::Counts;
 use geofenced::offline::pings::read_fixes;
-use geofenced::offline::simulate::{Simulation, simulate};
+use geofenced::offline::simulate::{Simulated, Simulation, simulate};
 use geofenced::snapshot::build::{BuildOptions, Source, build};
 use geofenced::snapshot::calendar::every_day;
 use geofenced::snapshot::load::Loaded;
@@ -51,15 +51,24 @@ impl Rules {
 
     /// One pass over all fixes, from an empty table of devices.
     pub(crate) fn pass(&self) -> Counts {
-        self.run(&self.fixes)
+        self.run(&self.fixes).counts
     }
 
     /// The same and a second pass, where the devices are known and most of their buckets used.
     pub(crate) fn pass_twice(&self) -> Counts {
-        self.run(&self.twice)
+        self.run(&self.twice).counts
     }
 
-    fn run(&self, fixes: &[Fix]) -> Counts {
+    /// Bytes a device, all in, where a million devices send one fix each.
+    pub(crate) fn bytes_a_device(&self) -> usize {
+        let of = |nth: u128, fix: &Fix| Fix { device: DeviceId((nth + 1).to_le_bytes()), ..*fix };
+        let crowd: Vec<Fix> =
+            (0..).zip(&self.fixes).take(1_000_000).map(|(n, fix)| of(n, fix)).collect();
+        let simulated = self.run(&crowd);
+        simulated.device_bytes / simulated.devices.max(1)
+    }
+
+    fn run(&self, fixes: &[Fix]) -> Simulated {
         let simulation = Simulation {
             view: self.loaded.view(),
             key: KEY,
@@ -70,7 +79,7 @@ impl Rules {
             batch: 1024,
             keep: false,
         };
-        simulate(simulation, fixes, std::time::Duration::default, |_| ()).counts
+        simulate(simulation, fixes, std::time::Duration::default, |_| ())
     }
 }
 

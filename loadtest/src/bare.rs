@@ -1,7 +1,6 @@
-//! The disk by itself: what a sync takes on the daemon's disk while nothing else asks for one. No ack can be faster,
-//! so the report puts it beside the latencies.
+//! The disk by itself: what a sync takes on the daemon's disk before the run, while nothing else asks for one: a
+//! yardstick for the latencies.
 
-use std::fs::{File, remove_file};
 use std::io::{Error, Write};
 use std::path::Path;
 
@@ -20,8 +19,7 @@ const MAX_US: u64 = 10_000_000;
 
 /// Appends and syncs in a file of its own below `dir`; the time of each pair, µs.
 pub(crate) fn syncs(dir: &Path) -> Result<Histogram<u64>, Error> {
-    let path = dir.join("bare-syncs");
-    let mut file = File::create(&path)?;
+    let mut file = tempfile::tempfile_in(dir)?;
     // Not zeros, which a disk may leave unwritten.
     let bytes: Vec<u8> = std::iter::repeat_with(|| fastrand::u8(..)).take(WRITE_BYTES).collect();
     let mut took_us = Histogram::new_with_bounds(1, MAX_US, 3).map_err(Error::other)?;
@@ -35,6 +33,5 @@ pub(crate) fn syncs(dir: &Path) -> Result<Histogram<u64>, Error> {
         file.sync_data()?;
         took_us.saturating_record((process_ns() - began_ns) / 1000);
     }
-    remove_file(&path)?;
     Ok(took_us)
 }

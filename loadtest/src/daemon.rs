@@ -243,7 +243,9 @@ impl Line {
             .env("GEOFENCED__ADMIN__LISTEN", "127.0.0.1:0")
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .stdout(Stdio::piped())
-            .stderr(fs::File::create(data_dir.join("stderr.log"))?)
+            .stderr(
+                fs::File::options().create(true).append(true).open(data_dir.join("stderr.log"))?,
+            )
             .spawn()?;
         let said = child.stdout.take().map(BufReader::new);
         let mut lines = said.into_iter().flat_map(BufRead::lines).map_while(Result::ok);

@@ -138,9 +138,10 @@ fn run(cli: Cli) -> anyhow::Result<bool> {
         None => Daemon::start(program, &variables, input.account, wall)?,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let bare_sync_us = bare::syncs(&daemon.data_dir)?;
+    // Another's disk is not ours to keep busy.
+    let bare_sync_us = daemon.is_ours().then(|| bare::syncs(&daemon.data_dir)).transpose()?;
     let mut report = runtime.block_on(input.drive_and_check(&daemon))?;
-    report.bare_sync_us = Some(bare_sync_us);
+    report.bare_sync_us = bare_sync_us;
     if cli.restart {
         report.restart = daemon.restart(now)?;
     }

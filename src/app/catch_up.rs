@@ -5,17 +5,17 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::thread::{Builder, ScopedJoinHandle, scope};
+use std::thread::{Builder, Scope, ScopedJoinHandle, scope};
 
 use anyhow::{Context, anyhow, bail};
-use crossbeam::channel::{Receiver, Sender, bounded, unbounded};
+use crossbeam::channel::{Receiver, Sender, bounded};
 
 use crate::domain::ids::{Epoch, InputPosition};
 use crate::domain::input::Input;
 use crate::domain::units::UtcMs;
 use crate::engine::Partition;
 use crate::identity::Keyring;
-use crate::journal::{OwnedInput, Recovery};
+use crate::journal::{JournalError, OwnedInput, Recovery};
 use crate::offline::rerun::Rerun;
 use crate::outbox::{Outbox, Release, Withheld};
 use crate::snapshot::load::Loaded;
@@ -27,6 +27,18 @@ pub(super) struct Surroundings<'a> {
     pub(super) outbox: &'a Outbox,
     /// How many lanes there are: 1 or more.
     pub(super) lanes: usize,
+}
+
+/// The log as it is read.
+pub(super) trait Log {
+    /// The next input, until the next call; `None` at the end.
+    fn next_input(&mut self) -> Result<Option<(InputPosition, &OwnedInput)>, JournalError>;
+}
+
+impl Log for Recovery {
+    fn next_input(&mut self) -> Result<Option<(InputPosition, &OwnedInput)>, JournalError> {
+        Self::next_input(self)
+    }
 }
 
 /// Where the log ended.
@@ -44,7 +56,7 @@ pub(super) struct CaughtUp {
 /// # Errors
 /// A damaged log, a snapshot that is gone, an outbox without room.
 pub(super) fn catch_up<F>(
-    recovery: &mut Recovery,
+    log: &mut impl Log,
     restored: Vec<Partition>,
     around: Surroundings<'_>,
     find: F,
@@ -60,21 +72,20 @@ where
     let mut caught_up = if let [only] = &mut shares[..] {
         let mut find = |epoch| look_up(&library, epoch);
         let mut lane = Lane::new(std::mem::take(only), around, &mut find)?;
-        let (inputs, latest_instant) = read(recovery, 1, |_, mut chunk| {
-            lane.take(chunk.inputs())?;
-            chunk.len = 0;
-            Ok(chunk)
+        let (inputs, latest_instant) = read(log, 1, |_, chunk| {
+            lane.take(chunk.inputs()).map_err(Stopped::Lane)?;
+            Ok(chunk.emptied())
         })?;
         CaughtUp { partitions: lane.finish()?, inputs, latest_instant }
     } else {
-        in_lanes(recovery, shares, around, &library)?
+        in_lanes(log, shares, around, &library)?
     };
     caught_up.partitions.sort_unstable_by_key(Partition::id);
     Ok(caught_up)
 }
 
 fn in_lanes<F>(
-    recovery: &mut Recovery,
+    log: &mut impl Log,
     shares: Vec<Vec<Partition>>,
     around: Surroundings<'_>,
     library: &Mutex<Library<F>>,
@@ -83,25 +94,28 @@ where
     F: FnMut(Epoch) -> Result<Arc<Loaded>, String> + Send,
 {
     scope(|scope| {
-        let (back, done) = unbounded();
+        let (back, done) = bounded(around.lanes * (CHUNKS_AHEAD + 2));
         let (mut queues, mut threads) = (Vec::new(), Vec::new());
         for (number, share) in shares.into_iter().enumerate() {
             let (queue, chunks) = bounded(CHUNKS_AHEAD);
             let back = back.clone();
             let work = move || run(number, share, around, library, (&chunks, &back));
-            let thread = Builder::new().name(format!("recovery-{number}"));
-            threads.push(thread.spawn_scoped(scope, work).context("a thread for the recovery")?);
+            threads.push(spawn(scope, number, work)?);
             queues.push(queue);
         }
-        let outcome = read(recovery, around.lanes, |lane, chunk| {
-            let gone = || anyhow!("a thread of the recovery has ended");
-            queues[lane].send(chunk).map_err(|_ended| gone())?;
+        let outcome = read(log, around.lanes, |lane, chunk| {
+            let ended = || anyhow!("thread recovery-{lane} has ended");
+            queues[lane].send(chunk).map_err(|_ended| Stopped::Lane(ended()))?;
             Ok(done.try_recv().unwrap_or_default())
         });
         drop(queues);
-        let partitions: Vec<Vec<Partition>> =
-            threads.into_iter().map(result_of).collect::<Result<_, _>>()?;
+        let lanes: Vec<anyhow::Result<Vec<Partition>>> =
+            threads.into_iter().map(result_of).collect();
+        if let Err(Stopped::Log(reason)) = outcome {
+            return Err(reason);
+        }
         // A lane that failed says more than the reader, which could not go on without it.
+        let partitions: Vec<Vec<Partition>> = lanes.into_iter().collect::<Result<_, _>>()?;
         let (inputs, latest_instant) = outcome?;
         Ok(CaughtUp {
             partitions: partitions.into_iter().flatten().collect(),
@@ -113,6 +127,32 @@ where
 
 /// Chunks that may wait for a lane.
 const CHUNKS_AHEAD: usize = 8;
+
+/// Why the log was not read to its end.
+enum Stopped {
+    /// It can't be.
+    Log(anyhow::Error),
+    /// A lane could not take it.
+    Lane(anyhow::Error),
+}
+
+impl From<Stopped> for anyhow::Error {
+    fn from(stopped: Stopped) -> Self {
+        match stopped {
+            Stopped::Log(reason) | Stopped::Lane(reason) => reason,
+        }
+    }
+}
+
+/// A thread of the recovery.
+pub(super) fn spawn<'scope, T: Send + 'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    number: usize,
+    work: impl FnOnce() -> T + Send + 'scope,
+) -> anyhow::Result<ScopedJoinHandle<'scope, T>> {
+    let thread = Builder::new().name(format!("recovery-{number}"));
+    thread.spawn_scoped(scope, work).context("a thread for the recovery")
+}
 
 /// What a thread came to; a panic of its goes on in this one.
 pub(super) fn result_of<T>(thread: ScopedJoinHandle<'_, T>) -> T {
@@ -132,11 +172,10 @@ where
 {
     let mut find = |epoch| look_up(library, epoch);
     let mut lane = Lane::new(share, around, &mut find)?;
-    for mut chunk in chunks {
+    for chunk in chunks {
         lane.take(chunk.inputs())?;
-        chunk.len = 0;
-        // The reader may be through already.
-        let _through = back.send(chunk);
+        // The reader may be through already, or have enough of them.
+        let _not_needed = back.try_send(chunk.emptied());
     }
     let mut partitions = lane.finish()?;
     partitions.retain(|partition| partition.id().index() % around.lanes == number);
@@ -146,19 +185,20 @@ where
 /// Reads the log to its end and deals its inputs out in chunks; `send` gives an empty chunk for each. How many there
 /// were, and the latest instant of our own clock among them.
 fn read(
-    recovery: &mut Recovery,
+    log: &mut impl Log,
     lanes: usize,
-    mut send: impl FnMut(usize, Chunk) -> anyhow::Result<Chunk>,
-) -> anyhow::Result<(u64, UtcMs)> {
+    mut send: impl FnMut(usize, Chunk) -> Result<Chunk, Stopped>,
+) -> Result<(u64, UtcMs), Stopped> {
     let mut filling: Vec<Chunk> = (0..lanes).map(|_| Chunk::default()).collect();
     let (mut inputs, mut latest_instant) = (0, UtcMs::MIN);
-    while let Some((position, input)) = recovery.next_input().context("the journal")? {
+    let damaged = |error| Stopped::Log(anyhow::Error::new(error).context("the journal"));
+    while let Some((position, input)) = log.next_input().map_err(damaged)? {
         let input = input.as_input();
         inputs += 1;
         latest_instant = latest_instant.max(instant_of(&input));
         let lane = position.partition.index() % lanes;
         filling[lane].push(position, &input);
-        if filling[lane].len == CHUNK {
+        if filling[lane].is_full() {
             filling[lane] = send(lane, std::mem::take(&mut filling[lane]))?;
         }
     }
@@ -180,16 +220,35 @@ pub(super) fn instant_of(input: &Input<'_>) -> UtcMs {
     }
 }
 
+fn records_of(input: &Input<'_>) -> usize {
+    match input {
+        Input::Fixes(batch) => batch.records.len(),
+        Input::Outcomes(batch) => batch.records.len(),
+        Input::Profiles(batch) => batch.records.len(),
+        Input::Hints(batch) => batch.records.len(),
+        Input::Tick { .. } | Input::Publication { .. } | Input::Grant(_) | Input::Policy(_) => 0,
+    }
+}
+
 /// Inputs on their way to a lane, with memory that is used again.
 #[derive(Default)]
 struct Chunk {
     kept: Vec<(InputPosition, OwnedInput)>,
     /// How many of them count.
     len: usize,
+    /// Their records, and the most that one of them has.
+    records: usize,
+    most: usize,
 }
 
 /// Inputs of a chunk: enough that handing it over costs nothing beside them.
 const CHUNK: usize = 512;
+
+/// With so many records a chunk is full as well: at most twice as many come into one, some 400 KiB.
+const CHUNK_RECORDS: usize = 4096;
+
+/// Memory for inputs of more records than this is not kept.
+const SMALL: usize = 64;
 
 impl Chunk {
     fn push(&mut self, position: InputPosition, input: &Input<'_>) {
@@ -199,6 +258,20 @@ impl Chunk {
         self.kept[self.len].0 = position;
         self.kept[self.len].1.copy_from(input);
         self.len += 1;
+        self.records += records_of(input);
+        self.most = self.most.max(records_of(input));
+    }
+
+    fn is_full(&self) -> bool {
+        self.len == CHUNK || self.records >= CHUNK_RECORDS
+    }
+
+    /// To be filled again.
+    fn emptied(self) -> Self {
+        if self.most > SMALL {
+            return Self::default();
+        }
+        Self { kept: self.kept, ..Self::default() }
     }
 
     fn inputs(&self) -> &[(InputPosition, OwnedInput)] {

@@ -27,6 +27,8 @@ pub use publish::SnapshotConfig;
 #[cfg(test)]
 mod simulation;
 #[cfg(test)]
+mod catch_up_tests;
+#[cfg(test)]
 mod failure_tests;
 #[cfg(test)]
 mod vitals_tests;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 
-use super::catch_up::{CaughtUp, Surroundings, catch_up, result_of};
+use super::catch_up::{CaughtUp, Surroundings, catch_up, result_of, spawn};
 use crate::domain::ids::{Epoch, InputSeq, PartitionId};
 use crate::domain::units::UtcMs;
 use crate::engine::Partition;
@@ -69,11 +69,16 @@ struct Restored {
 fn restore(around: Surroundings<'_>, checkpoints: &Checkpoints) -> anyhow::Result<Restored> {
     let ids: Vec<PartitionId> = PartitionId::all().collect();
     let shares = ids.chunks(ids.len().div_ceil(around.lanes));
-    let restored: Vec<Vec<One>> = std::thread::scope(|scope| {
-        let work = |ids| scope.spawn(move || restore_these(ids, around, checkpoints));
-        let threads: Vec<_> = shares.map(work).collect();
-        threads.into_iter().map(result_of).collect::<anyhow::Result<_>>()
-    })?;
+    let restored: Vec<Vec<One>> = if around.lanes == 1 {
+        vec![restore_these(&ids, around, checkpoints)?]
+    } else {
+        std::thread::scope(|scope| {
+            let work = |ids| move || restore_these(ids, around, checkpoints);
+            let threads = shares.enumerate().map(|(number, ids)| spawn(scope, number, work(ids)));
+            let threads: Vec<_> = threads.collect::<Result<_, _>>()?;
+            threads.into_iter().map(result_of).collect::<anyhow::Result<_>>()
+        })?
+    };
     let restored: Vec<One> = restored.into_iter().flatten().collect();
     let marks = restored.iter().map(|one| (one.id, one.restored.as_ref().map(|(mark, _)| *mark)));
     let resume = Resume::of(marks.collect::<Vec<_>>());

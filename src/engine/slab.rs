@@ -88,12 +88,14 @@ impl<T: Copy> Slab<T> {
     }
 
     /// Puts these records in place of those of the run, where they are if the block suits; `false` when there are
-    /// more than a run can hold.
+    /// more than a run can hold: then it stays as it is.
     pub(crate) fn replace(&mut self, run: &mut Run<T>, records: &[T]) -> bool {
-        let Ok(len) = u16::try_from(records.len()) else { return false };
-        let (Some(first), true) = (records.first(), records.len() <= Run::<T>::MAX_LEN) else {
+        if records.len() > Run::<T>::MAX_LEN {
+            return false;
+        }
+        let Some(first) = records.first() else {
             self.clear(run);
-            return records.is_empty();
+            return true;
         };
         let room = if run.is_empty() { 0 } else { 1 << run.class };
         // A list that shrinks and grows by a few keeps its block; one a quarter full gives it back.
@@ -102,7 +104,7 @@ impl<T: Copy> Slab<T> {
             run.class = class_of(records.len());
             run.start = self.block(run.class, *first);
         }
-        run.len = len;
+        run.len = u16::try_from(records.len()).unwrap_or(u16::MAX);
         self.get_mut(*run).copy_from_slice(records);
         true
     }

@@ -218,7 +218,7 @@ impl Turn<'_, '_> {
         })
     }
 
-    /// Writes `scratch.stays` over the device's stays, in place where the number is the same.
+    /// Puts `scratch.stays` in place of the device's stays.
     pub(super) fn replace_stays(&mut self) {
         let kept = self.table.stays.replace(&mut self.row.stays, &self.scratch.stays);
         debug_assert!(kept, "has_room_for_stay has seen to it");

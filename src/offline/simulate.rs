@@ -46,6 +46,10 @@ pub struct Simulated {
     pub counts: Counts,
     /// Time of the evaluation alone.
     pub evaluate: Duration,
+    /// Devices known at the end, and the bytes they take, all in.
+    pub devices: usize,
+    /// See [`devices`](Self::devices).
+    pub device_bytes: usize,
     /// Jobs and events, where kept, in the order of the fixes that caused them.
     pub decisions: Vec<(u64, Decision)>,
 }
@@ -78,6 +82,8 @@ pub fn simulate(
     let mut all = Simulated { evaluate: now().saturating_sub(started), ..Simulated::default() };
     for part in parts {
         all.counts.add(&part.counts);
+        all.devices += part.devices;
+        all.device_bytes += part.device_bytes;
         all.decisions.extend(part.decisions);
     }
     all.decisions.sort_by_key(|(fix, decision)| (*fix, decision.ordinal));
@@ -155,8 +161,14 @@ impl<'a> Shard<'a> {
             }
             progress(batch.len() as u64);
         }
-        let Self { out, decisions, .. } = self;
-        Simulated { counts: out.counts, evaluate: Duration::ZERO, decisions }
+        let Self { out, decisions, partitions, .. } = self;
+        Simulated {
+            counts: out.counts,
+            evaluate: Duration::ZERO,
+            devices: partitions.iter().map(Partition::devices).sum(),
+            device_bytes: partitions.iter().map(Partition::bytes).sum(),
+            decisions,
+        }
     }
 
     fn waiting_at(&self, partition: usize) -> Option<(&Partition, Input<'_>)> {

@@ -16,6 +16,9 @@ pub struct ShardConfig {
     pub mailbox_records: u32,
     /// Records stepped as one batch at most, all in one commit. Default 8,192. Larger: fewer syncs, later acks.
     pub batch_records: u32,
+    /// How long a shard waits for more after the first record of a batch, µs. Default 500. Longer: larger batches, later
+    /// acks.
+    pub gather_us: u32,
     /// Batches that may wait for their sync. Default 32. Worst case in memory: this times the outputs of a batch.
     pub unsynced_batches: u16,
     /// How often timers are looked at, ms. Default 100: a dwell comes true up to this late.
@@ -30,6 +33,7 @@ impl Default for ShardConfig {
             shards: 0,
             mailbox_records: 65_536,
             batch_records: 8192,
+            gather_us: 500,
             unsynced_batches: 32,
             tick_ms: 100,
             checkpoint_every_s: 300,
@@ -45,6 +49,7 @@ impl ShardConfig {
         bad.within("shards", self.shards, (0, 256), "shards; 0 goes by processors");
         bad.within("mailbox_records", self.mailbox_records, (1024, 1 << 24), "records");
         bad.within("batch_records", self.batch_records, (1, 1_000_000), "records");
+        bad.within("gather_us", self.gather_us, (0, 100_000), "µs");
         bad.within("unsynced_batches", self.unsynced_batches, (1, 1024), "batches");
         bad.within("tick_ms", self.tick_ms, (1, 10_000), "ms");
         bad.within("checkpoint_every_s", self.checkpoint_every_s, (1, 86_400), "s");

@@ -205,6 +205,7 @@ impl Worker {
             recv(self.parts.inbox.receiver) -> delivery => {
                 if let Ok(delivery) = delivery {
                     self.take(delivery);
+                    self.wait_for_more();
                 } else {
                     // Every sender is gone: nothing will come, but syncs still do.
                     let _quiet = self.synced.recv_timeout(pause);
@@ -220,6 +221,14 @@ impl Worker {
             self.take(delivery);
         }
         true
+    }
+
+    /// Records come one frame at a time; each batch costs a commit and the wakes of those who wait for it.
+    fn wait_for_more(&self) {
+        let gather = Duration::from_micros(self.parts.config.gather_us.into());
+        if !gather.is_zero() {
+            std::thread::sleep(gather);
+        }
     }
 
     fn take(&mut self, delivery: Delivery) {

@@ -139,6 +139,7 @@ impl Knobs {
             batch_records: lots.pick(&[1, 3, 8192]),
             unsynced_batches: lots.pick(&[1, 2, 32]),
             tick_ms: 1000,
+            gather_us: 0,
             checkpoint_every_s: lots.pick(&[1, 60, 3600]),
             ..ShardConfig::default()
         };

@@ -170,6 +170,30 @@ pub enum BuildError {
         /// Why.
         reason: IndexError,
     },
+    /// An edit removes a target that a campaign watches.
+    #[error(
+        "account {account} can't do without target {key:?}: campaign {campaign} watches it; change the campaign first"
+    )]
+    StillWatched {
+        /// The account.
+        account: AccountId,
+        /// The campaign.
+        campaign: CampaignId,
+        /// The target's key.
+        key: String,
+    },
+    /// An edit of one account holds a target of another.
+    #[error(
+        "target {key:?} belongs to account {of}, and the edit is of account {account}; edit each on its own"
+    )]
+    OtherAccount {
+        /// The edit's.
+        account: AccountId,
+        /// The target's.
+        of: AccountId,
+        /// The target's key.
+        key: String,
+    },
     /// An edit removes a target that the account does not have.
     #[error("account {account} has no target {target} to remove")]
     NothingToRemove {

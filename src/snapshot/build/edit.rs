@@ -101,8 +101,8 @@ impl<'a> Editing<'a> {
                     return Err(BuildError::ReservedTarget { account, key: spec.key.clone() });
                 }
                 Some(spec) if spec.account != account => {
-                    let of = format!("target {target} of an edit of account {account}");
-                    return Err(BuildError::NoSuchAccount { account: spec.account, of });
+                    let (of, key) = (spec.account, spec.key.clone());
+                    return Err(BuildError::OtherAccount { account, of, key });
                 }
                 Some(spec) => check_target(account, spec)?,
                 None if self.account.listed(target).is_none() => {
@@ -111,9 +111,10 @@ impl<'a> Editing<'a> {
                 None => {}
             }
             let watched = self.account.target(target).filter(|_| spec.is_none());
-            if let Some(campaign) = watched.and_then(|target| target.campaigns().next()) {
-                let campaign = campaign.id();
-                return Err(BuildError::NoSuchTarget { account, campaign, target });
+            let watcher = watched.and_then(|target| Some((target, target.campaigns().next()?)));
+            if let Some((target, campaign)) = watcher {
+                let (campaign, key) = (campaign.id(), target.key().to_owned());
+                return Err(BuildError::StillWatched { account, campaign, key });
             }
         }
         self.check_keys()

@@ -28,8 +28,8 @@ pub enum Grain {
     Coarse,
 }
 
-/// An account may watch so many targets before its index is cut coarser.
-pub const FINE_UP_TO: usize = 1 << 19;
+/// An account may watch so many targets before its index is cut coarser; few in unit tests, which cross that line.
+pub const FINE_UP_TO: usize = if cfg!(test) { 32 } else { 1 << 19 };
 
 impl Grain {
     /// For an account that watches so many targets.

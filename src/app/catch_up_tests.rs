@@ -1,0 +1,138 @@
+//! One lane and several come to the same; whoever fails first is heard, and nobody waits for ever.
+
+use std::sync::Arc;
+use std::vec::IntoIter;
+
+use super::catch_up::{CaughtUp, Log, Surroundings, catch_up};
+use crate::domain::fix::Fix;
+use crate::domain::ids::{
+    AccountId, AppId, DeviceKey, Epoch, InputPosition, InputSeq, PARTITIONS, PartitionId,
+};
+use crate::domain::input::{Batch, Input};
+use crate::domain::ping::PingFlags;
+use crate::domain::units::{PointE7, UtcMs};
+use crate::journal::{JournalError, OwnedInput};
+use crate::outbox::OutboxConfig;
+use crate::outbox::samples::{World, keyring};
+use crate::outbox::store::stored_records;
+use crate::snapshot::load::Loaded;
+use crate::snapshot::samples::{device, loaded, source};
+
+/// 2026-11-23 12:00 in Seoul, when the sample campaigns run.
+const NOON: UtcMs = UtcMs(1_795_402_800_000);
+
+/// Inputs in memory, and what comes after the last.
+struct InMemory {
+    inputs: IntoIter<(InputPosition, OwnedInput)>,
+    at_hand: OwnedInput,
+    is_damaged: bool,
+}
+
+impl Log for InMemory {
+    fn next_input(&mut self) -> Result<Option<(InputPosition, &OwnedInput)>, JournalError> {
+        match self.inputs.next() {
+            Some((position, input)) => {
+                self.at_hand = input;
+                Ok(Some((position, &self.at_hand)))
+            }
+            None if self.is_damaged => Err(JournalError::Locked { path: "somewhere".into() }),
+            None => Ok(None),
+        }
+    }
+}
+
+/// Every partition is told of the snapshot; then devices come to the first fence, each by an input of its own, but for
+/// every hundredth, which comes with many more.
+fn inputs(snapshot: &Loaded, devices: u32) -> Vec<(InputPosition, OwnedInput)> {
+    let mut seqs = [InputSeq(0); PARTITIONS];
+    let mut all = Vec::new();
+    let mut push = |partition: PartitionId, input: &Input<'_>| {
+        let seq = &mut seqs[partition.index()];
+        seq.0 += 1;
+        all.push((InputPosition { partition, seq: *seq }, OwnedInput::from(input)));
+    };
+    let (epoch, hash) = (snapshot.view().epoch(), snapshot.view().hash());
+    for partition in PartitionId::all() {
+        push(partition, &Input::Publication { epoch, hash });
+    }
+    for number in 0..devices {
+        let key = DeviceKey { account: AccountId(1), device: device(number) };
+        let at = PointE7::new(375_675_000, 1_269_780_000).expect("in range");
+        let flags = PingFlags(PingFlags::ANDROID);
+        let count = if number % 100 == 0 { 200 } else { 1 };
+        let fix = |second: u32| Fix {
+            device: key.device,
+            at,
+            fixed_at: NOON.plus_s(number % 60 + second),
+            accuracy_m: 10,
+            flags,
+        };
+        let fixes: Vec<Fix> = (0..count).map(fix).collect();
+        let (account, app, received_at) = (key.account, AppId(1), fixes[0].fixed_at);
+        let batch = Batch { account, app, origin: None, received_at, records: &fixes };
+        push(key.partition(), &Input::Fixes(batch));
+    }
+    all
+}
+
+/// What came of it: per partition its last input and its devices, what the outbox holds in an order of its own, and
+/// the figures.
+type Outcome = (Vec<(u64, usize)>, Vec<Vec<u8>>, (u64, UtcMs));
+
+fn run(
+    lanes: usize,
+    inputs: Vec<(InputPosition, OwnedInput)>,
+    is_damaged: bool,
+    find: impl FnMut(Epoch) -> Result<Arc<Loaded>, String> + Send,
+) -> anyhow::Result<Outcome> {
+    let dir = tempfile::tempdir()?;
+    let (keyring, outbox) = (keyring(), World::new().open(dir.path(), OutboxConfig::default()));
+    let mut log =
+        InMemory { inputs: inputs.into_iter(), at_hand: OwnedInput::default(), is_damaged };
+    let around = Surroundings { keyring: &keyring, outbox: &outbox, lanes };
+    let CaughtUp { partitions, inputs, latest_instant } =
+        catch_up(&mut log, Vec::new(), around, find)?;
+    outbox.close()?;
+    drop(outbox);
+    let mut records = Vec::new();
+    stored_records(dir.path(), |_, bytes| records.push(bytes.to_vec()))?;
+    records.sort_unstable();
+    let ends = partitions.iter().map(|one| (one.seq().0, one.devices())).collect();
+    Ok((ends, records, (inputs, latest_instant)))
+}
+
+#[test]
+fn several_lanes_come_to_what_one_comes_to() {
+    let snapshot = Arc::new(loaded(&source(), 1, None));
+    let all = inputs(&snapshot, 20_000);
+    let find = |_: Epoch| Ok(Arc::clone(&snapshot));
+    let alone = run(1, all.clone(), false, find).expect("sound");
+    assert_eq!(alone.0.len(), PARTITIONS);
+    assert_eq!(alone.0.iter().map(|(_, devices)| devices).sum::<usize>(), 20_000);
+    assert!(alone.1.len() >= 20_000, "{} records", alone.1.len());
+    assert!(alone == run(3, all, false, find).expect("sound"));
+}
+
+#[test]
+fn a_lane_that_fails_is_heard_though_its_queue_is_full() {
+    let snapshot = Arc::new(loaded(&source(), 1, None));
+    for lanes in [1, 2] {
+        let failed = run(lanes, inputs(&snapshot, 30_000), false, |_| Err("it is gone".to_owned()));
+        let said = format!("{:#}", failed.expect_err("no snapshot"));
+        assert!(said.contains("snapshot 1") && said.contains("it is gone"), "{said}");
+    }
+}
+
+#[test]
+fn a_damaged_log_is_heard_before_a_lane_that_fails() {
+    let snapshot = Arc::new(loaded(&source(), 1, None));
+    for lanes in [1, 2] {
+        let sound = run(lanes, inputs(&snapshot, 100), true, |_| Ok(Arc::clone(&snapshot)));
+        let said = format!("{:#}", sound.expect_err("a damaged log"));
+        assert!(said.starts_with("the journal: "), "{said}");
+    }
+    // Few inputs, so that the reader is through before a lane can fail in its way.
+    let both = run(2, inputs(&snapshot, 100), true, |_| Err("it is gone".to_owned()));
+    let said = format!("{:#}", both.expect_err("both"));
+    assert!(said.starts_with("the journal: "), "{said}");
+}
