@@ -41,6 +41,14 @@ impl Log for Recovery {
     }
 }
 
+/// Finds a snapshot by its number. It is given one that is loaded already, to share what both have.
+pub(super) trait Find:
+    FnMut(Epoch, Option<&Loaded>) -> Result<Arc<Loaded>, String> + Send
+{
+}
+
+impl<F: FnMut(Epoch, Option<&Loaded>) -> Result<Arc<Loaded>, String> + Send> Find for F {}
+
 /// Where the log ended.
 pub(super) struct CaughtUp {
     /// All partitions, ascending.
@@ -62,7 +70,7 @@ pub(super) fn catch_up<F>(
     find: F,
 ) -> anyhow::Result<CaughtUp>
 where
-    F: FnMut(Epoch) -> Result<Arc<Loaded>, String> + Send,
+    F: Find,
 {
     let library = Mutex::new(Library { find, known: BTreeMap::new() });
     let mut shares: Vec<Vec<Partition>> = (0..around.lanes).map(|_| Vec::new()).collect();
@@ -91,7 +99,7 @@ fn in_lanes<F>(
     library: &Mutex<Library<F>>,
 ) -> anyhow::Result<CaughtUp>
 where
-    F: FnMut(Epoch) -> Result<Arc<Loaded>, String> + Send,
+    F: Find,
 {
     scope(|scope| {
         let (back, done) = bounded(around.lanes * (CHUNKS_AHEAD + 2));
@@ -168,7 +176,7 @@ fn run<F>(
     (chunks, back): (&Receiver<Chunk>, &Sender<Chunk>),
 ) -> anyhow::Result<Vec<Partition>>
 where
-    F: FnMut(Epoch) -> Result<Arc<Loaded>, String> + Send,
+    F: Find,
 {
     let mut find = |epoch| look_up(library, epoch);
     let mut lane = Lane::new(share, around, &mut find)?;
@@ -244,7 +252,7 @@ struct Chunk {
 /// Inputs of a chunk: enough that handing it over costs nothing beside them.
 const CHUNK: usize = 512;
 
-/// With so many records a chunk is full as well: at most twice as many come into one, some 400 KiB.
+/// With so many records a chunk is full as well: at most twice as many come into one.
 const CHUNK_RECORDS: usize = 4096;
 
 /// Memory for inputs of more records than this is not kept.
@@ -327,14 +335,16 @@ struct Library<F> {
 
 fn look_up<F>(library: &Mutex<Library<F>>, epoch: Epoch) -> Result<Arc<Loaded>, String>
 where
-    F: FnMut(Epoch) -> Result<Arc<Loaded>, String>,
+    F: Find,
 {
     // A lane that panicked takes the whole recovery with it.
     let mut library = library.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(loaded) = library.known.get(&epoch).and_then(Weak::upgrade) {
         return Ok(loaded);
     }
-    let loaded = (library.find)(epoch)?;
+    // Checkpoints may be of many epochs, of which each differs little from the next.
+    let shared = library.known.values().rev().find_map(Weak::upgrade);
+    let loaded = (library.find)(epoch, shared.as_deref())?;
     library.known.insert(epoch, Arc::downgrade(&loaded));
     Ok(loaded)
 }

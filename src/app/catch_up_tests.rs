@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::vec::IntoIter;
 
-use super::catch_up::{CaughtUp, Log, Surroundings, catch_up};
+use super::catch_up::{CaughtUp, Find, Log, Surroundings, catch_up};
 use crate::domain::fix::Fix;
 use crate::domain::ids::{
     AccountId, AppId, DeviceKey, Epoch, InputPosition, InputSeq, PARTITIONS, PartitionId,
@@ -90,7 +90,7 @@ fn run(
     lanes: usize,
     inputs: Vec<(InputPosition, OwnedInput)>,
     is_damaged: bool,
-    find: impl FnMut(Epoch) -> Result<Arc<Loaded>, String> + Send,
+    find: impl Find,
 ) -> anyhow::Result<Outcome> {
     let dir = tempfile::tempdir()?;
     let (keyring, outbox) = (keyring(), World::new().open(dir.path(), OutboxConfig::default()));
@@ -112,7 +112,7 @@ fn run(
 fn several_lanes_come_to_what_one_comes_to() {
     let snapshot = Arc::new(snapshot());
     let all = inputs(&snapshot, 20_000);
-    let find = |_: Epoch| Ok(Arc::clone(&snapshot));
+    let find = |_: Epoch, _: Option<&Loaded>| Ok(Arc::clone(&snapshot));
     let alone = run(1, all.clone(), false, find).expect("sound");
     assert_eq!(alone.0.len(), PARTITIONS);
     assert_eq!(alone.0.iter().map(|(_, devices)| devices).sum::<usize>(), 20_000);
@@ -124,7 +124,8 @@ fn several_lanes_come_to_what_one_comes_to() {
 fn a_lane_that_fails_is_heard_though_its_queue_is_full() {
     let snapshot = Arc::new(snapshot());
     for lanes in [1, 2] {
-        let failed = run(lanes, inputs(&snapshot, 30_000), false, |_| Err("it is gone".to_owned()));
+        let failed =
+            run(lanes, inputs(&snapshot, 30_000), false, |_, _| Err("it is gone".to_owned()));
         let said = format!("{:#}", failed.expect_err("no snapshot"));
         assert!(said.contains("snapshot 1") && said.contains("it is gone"), "{said}");
     }
@@ -134,12 +135,31 @@ fn a_lane_that_fails_is_heard_though_its_queue_is_full() {
 fn a_damaged_log_is_heard_before_a_lane_that_fails() {
     let snapshot = Arc::new(snapshot());
     for lanes in [1, 2] {
-        let sound = run(lanes, inputs(&snapshot, 100), true, |_| Ok(Arc::clone(&snapshot)));
+        let sound = run(lanes, inputs(&snapshot, 100), true, |_, _| Ok(Arc::clone(&snapshot)));
         let said = format!("{:#}", sound.expect_err("a damaged log"));
         assert!(said.starts_with("the journal: "), "{said}");
     }
     // Few inputs, so that the reader is through before a lane can fail in its way.
-    let both = run(2, inputs(&snapshot, 100), true, |_| Err("it is gone".to_owned()));
+    let both = run(2, inputs(&snapshot, 100), true, |_, _| Err("it is gone".to_owned()));
     let said = format!("{:#}", both.expect_err("both"));
     assert!(said.starts_with("the journal: "), "{said}");
+}
+
+#[test]
+fn snapshots_of_several_epochs_share_what_they_have() {
+    let first = Arc::new(snapshot());
+    let second = Arc::new(loaded(&source(), 2, Some(first.view())));
+    let told = |epoch, seq, partition| {
+        let of = if epoch == 1 { first.view() } else { second.view() };
+        let input = Input::Publication { epoch: of.epoch(), hash: of.hash() };
+        let position = InputPosition { partition: PartitionId(partition), seq: InputSeq(seq) };
+        (position, OwnedInput::from(&input))
+    };
+    let mut shared_with = Vec::new();
+    let find = |epoch: Epoch, shared: Option<&Loaded>| {
+        shared_with.push((epoch, shared.map(|one| one.view().epoch())));
+        Ok(Arc::clone(if epoch == Epoch(1) { &first } else { &second }))
+    };
+    run(1, vec![told(1, 1, 0), told(2, 1, 1)], false, find).expect("sound");
+    assert_eq!(shared_with, [(Epoch(1), None), (Epoch(2), Some(Epoch(1)))]);
 }

@@ -281,7 +281,8 @@ fn ground(config: &Config, data: &Path, store: &Store, shards: usize) -> anyhow:
     )?;
     let open = |resume| Journal::open(config.journal.clone(), &keyring, resume);
     let around = Surroundings { keyring: &keyring, outbox: &outbox, lanes: processors() };
-    let recovered = recover(open, around, &checkpoints, |epoch| Publisher::find(store, epoch))?;
+    let find = |epoch, shared: Option<&_>| Publisher::find(store, epoch, shared);
+    let recovered = recover(open, around, &checkpoints, find)?;
     let (restored, inputs) = (recovered.restored, recovered.inputs);
     tracing::info!(restored, inputs, "checkpoints were read and the log after them gone through");
     let clock = Clock::start(recovered.latest_instant);

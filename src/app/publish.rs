@@ -102,9 +102,13 @@ impl Publisher {
         std::array::from_fn(|outcome| self.outcomes[outcome].load(Ordering::Relaxed))
     }
 
-    /// A snapshot of the store by its number, for recovery.
-    pub(super) fn find(store: &Store, epoch: Epoch) -> Result<Arc<Loaded>, String> {
-        store.load(epoch, None).map(Arc::new).map_err(|error| error.to_string())
+    /// A snapshot of the store by its number, for recovery: what `shared` has of it is not loaded again.
+    pub(super) fn find(
+        store: &Store,
+        epoch: Epoch,
+        shared: Option<&Loaded>,
+    ) -> Result<Arc<Loaded>, String> {
+        store.load(epoch, shared).map(Arc::new).map_err(|error| error.to_string())
     }
 
     /// Puts the newest good snapshot in force, from `at_least` on: recovered partitions have gone as far already.

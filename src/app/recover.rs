@@ -4,12 +4,10 @@
 //! release loses nothing and doubles nothing. The three must belong together: a checkpoint counts only if the
 //! outbox has what its inputs caused, and the log must reach as far as the outbox does.
 
-use std::sync::Arc;
-
 use anyhow::{Context, bail};
 
-use super::catch_up::{CaughtUp, Surroundings, catch_up, result_of, spawn};
-use crate::domain::ids::{Epoch, InputSeq, PartitionId};
+use super::catch_up::{CaughtUp, Find, Surroundings, catch_up, result_of, spawn};
+use crate::domain::ids::{InputSeq, PartitionId};
 use crate::domain::units::UtcMs;
 use crate::engine::Partition;
 use crate::journal::{
@@ -17,7 +15,6 @@ use crate::journal::{
 };
 use crate::offline::restore::partition_of;
 use crate::outbox::Outbox;
-use crate::snapshot::load::Loaded;
 
 /// Where a run goes on.
 pub(super) struct Recovered {
@@ -43,7 +40,7 @@ pub(super) fn recover(
     open: impl FnOnce(Resume) -> Result<Recovery, JournalError>,
     around: Surroundings<'_>,
     checkpoints: &Checkpoints,
-    find: impl FnMut(Epoch) -> Result<Arc<Loaded>, String> + Send,
+    find: impl Find,
 ) -> anyhow::Result<Recovered> {
     let outbox = around.outbox;
     let known_instant = outbox.instant_before();

@@ -102,15 +102,25 @@ impl Mailbox {
     /// Records waiting.
     #[must_use]
     pub fn waiting(&self) -> usize {
-        self.capacity as usize - self.permits.available_permits().min(self.capacity as usize)
+        waiting(&self.permits, self.capacity)
     }
 }
 
 impl Inbox {
+    /// Records not yet stepped.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        waiting(&self.permits, self.capacity)
+    }
+
     /// Gives back the room of a parcel's records once they have been stepped.
     pub fn give_back(&self, records: usize) {
         self.permits.add_permits(cost(records, self.capacity) as usize);
     }
+}
+
+fn waiting(permits: &Semaphore, capacity: u32) -> usize {
+    capacity as usize - permits.available_permits().min(capacity as usize)
 }
 
 /// Permits that a parcel takes; one larger than the whole mailbox takes all of it.

@@ -226,7 +226,8 @@ impl Worker {
     /// Records come one frame at a time; each batch costs a commit and the wakes of those who wait for it.
     fn wait_for_more(&self) {
         let gather = Duration::from_micros(self.parts.config.gather_us.into());
-        if !gather.is_zero() {
+        let is_full = self.parts.inbox.waiting() >= self.parts.config.batch_records as usize;
+        if !gather.is_zero() && !is_full {
             std::thread::sleep(gather);
         }
     }

@@ -99,6 +99,39 @@ fn fences_are_put_in_and_taken_out() {
 }
 
 #[test]
+fn an_edit_undoes_nothing_that_came_meanwhile() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = dir.path().join("snapshots").display().to_string();
+    build(&store, &example("campaigns.json")).unwrap();
+    let fence = |id: &str| {
+        format!(
+            r#"{{"type":"FeatureCollection","features":[{{"type":"Feature","id":"{id}",
+            "properties":{{"radius_m":80}},"geometry":{{"type":"Point","coordinates":[127.0,37.5]}}}}]}}"#
+        )
+    };
+    let [pipe, put] = ["pipe", "put"].map(|name| dir.path().join(name).display().to_string());
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    std::fs::write(&put, fence("second")).unwrap();
+    let edit = |put: &str| run(&["edit", &store, "--account", "1", "--put", put]);
+    std::thread::scope(|scope| {
+        let slow = scope.spawn(|| edit(&pipe));
+        // Opening waits until the edit reads its file, which it does once it has the store's newest epoch.
+        let mut open = std::fs::File::options().write(true).open(&pipe).unwrap();
+        assert!(edit(&put).unwrap().starts_with("epoch 2 "));
+        std::io::Write::write_all(&mut open, fence("first").as_bytes()).unwrap();
+        drop(open);
+        let refused = slow.join().unwrap().unwrap_err();
+        assert!(refused.contains("epoch 2"), "{refused}");
+    });
+    let newest = format!("{store}/epochs/{:020}", 2);
+    let mut bytes = std::fs::read(&newest).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    std::fs::write(&newest, bytes).unwrap();
+    let refused = edit(&put).unwrap_err();
+    assert!(refused.starts_with("epoch 2 can't be used"), "{refused}");
+}
+
+#[test]
 fn inspect_shows_accounts_and_campaigns() {
     let dir = tempfile::tempdir().unwrap();
     let store = dir.path().display().to_string();

@@ -59,7 +59,7 @@ impl Process {
         let (outbox, outbox_writer) =
             Outbox::open_by_hand(&hardware.rows, knobs.outbox.clone(), clocks, space)?;
         let open = |resume| Journal::open_on(disk(), knobs.journal.clone(), &keyring, resume);
-        let find = |Epoch(epoch)| {
+        let find = |Epoch(epoch), _: Option<&_>| {
             let place = usize::try_from(epoch).unwrap_or(usize::MAX).wrapping_sub(1);
             let edition = hardware.catalog.editions[..hardware.published].get(place);
             edition.map(|edition| Arc::clone(&edition.loaded)).ok_or("no such epoch".to_owned())

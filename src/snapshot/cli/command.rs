@@ -12,20 +12,17 @@ use clap::{Args, Subcommand};
 use jiff::civil::Date;
 
 use super::edit::{self, EditArgs};
+use super::error::CommandError;
 use crate::domain::ids::Epoch;
 use crate::domain::lots::InstallationKey;
 use crate::domain::units::UtcMs;
-use crate::snapshot::build::{BuildError, BuildOptions, Built, build_after};
+use crate::snapshot::build::{BuildOptions, Built, build_after};
 use crate::snapshot::calendar::today;
 use crate::snapshot::diff::{Changes, diff};
 use crate::snapshot::load::Loaded;
 use crate::snapshot::report;
-use crate::snapshot::source::{
-    FileNames, SourceErrors, TargetDirectory, compose, parse_campaigns, parse_fences,
-};
-use crate::snapshot::store::{
-    DEFAULT_MAX_BYTES, InputError, NewestSound, Store, StoreError, read_input,
-};
+use crate::snapshot::source::{FileNames, TargetDirectory, compose, parse_campaigns, parse_fences};
+use crate::snapshot::store::{DEFAULT_MAX_BYTES, NewestSound, Store, read_input};
 
 /// Work on a snapshot store: a directory of numbered epochs whose blocks are shared.
 #[derive(Debug, Subcommand)]
@@ -174,69 +171,6 @@ impl std::fmt::Debug for Host<'_> {
     }
 }
 
-/// Why a command failed.
-#[derive(Debug, thiserror::Error)]
-pub enum CommandError {
-    /// An input file can't be read.
-    #[error(transparent)]
-    Input(#[from] InputError),
-    /// An input file is wrong.
-    #[error(transparent)]
-    Source(#[from] SourceErrors),
-    /// The store can't do it.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// There is no snapshot to be made of it.
-    #[error(transparent)]
-    Build(#[from] BuildError),
-    /// The result can't be printed.
-    #[error("the result can't be written: {0}")]
-    Output(#[from] io::Error),
-    /// The store holds nothing.
-    #[error("{dir} holds no snapshot; make one with `geofenced snapshot build`")]
-    Empty {
-        /// The store.
-        dir: PathBuf,
-    },
-    /// An edit says which campaigns watch a fence.
-    #[error(
-        "{file} gives fence {fence:?} campaigns, which an edit leaves as they are; leave the property out, or use \
-         `geofenced snapshot build`"
-    )]
-    Campaigns {
-        /// The file.
-        file: PathBuf,
-        /// The fence's key.
-        fence: String,
-    },
-    /// An edit takes out what is not there.
-    #[error(
-        "account {account} has no fence {fence:?}; `geofenced snapshot inspect` shows the accounts"
-    )]
-    NoSuchFence {
-        /// The account.
-        account: u32,
-        /// The key that was given.
-        fence: String,
-    },
-    /// There are lists of devices and no key.
-    #[error(
-        "{file} lists devices, which are stored as keyed hashes; name the daemon's key directory with --keys"
-    )]
-    KeyNeeded {
-        /// The campaign file.
-        file: PathBuf,
-    },
-    /// The key can't be opened.
-    #[error("the key in {dir} can't be opened: {reason}")]
-    Key {
-        /// The directory.
-        dir: PathBuf,
-        /// Why.
-        reason: Box<dyn Error + Send + Sync>,
-    },
-}
-
 impl SnapshotCommand {
     /// Runs the command.
     ///
@@ -259,9 +193,10 @@ impl SnapshotCommand {
 impl BuildArgs {
     fn run(self, host: Host<'_>) -> Result<(), CommandError> {
         let store = Store::open(&self.out)?.with_max_bytes(self.room.max_bytes);
+        let epoch = store.next_epoch()?;
         let before = store.newest_sound(Epoch(0), None)?;
         tell_refused(&before, host.out)?;
-        let built = self.build(&host, &before, store.next_epoch()?)?;
+        let built = self.build(&host, &before, epoch)?;
         publish(&store, &before, &built, host.out)
     }
 
@@ -368,7 +303,7 @@ fn list(args: &StoreArgs, out: &mut dyn Write) -> Result<(), CommandError> {
 }
 
 /// A damaged epoch is no obstacle, but nobody should overlook it.
-pub(super) fn tell_refused(before: &NewestSound, out: &mut dyn Write) -> io::Result<()> {
+fn tell_refused(before: &NewestSound, out: &mut dyn Write) -> io::Result<()> {
     for (epoch, reason) in &before.refused {
         writeln!(out, "epoch {epoch} can't be used and is passed over: {reason}")?;
     }

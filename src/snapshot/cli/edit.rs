@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::command::{CommandError, Host, RoomArgs, publish, tell_refused};
+use super::command::{Host, RoomArgs, publish};
+use super::error::CommandError;
 use crate::domain::ids::{AccountId, Epoch, TargetId};
 use crate::domain::target::TargetSpec;
 use crate::snapshot::build::{After, Edit, edit};
@@ -42,13 +43,16 @@ pub struct EditArgs {
 impl EditArgs {
     pub(super) fn run(&self, host: Host<'_>) -> Result<(), CommandError> {
         let store = Store::existing(&self.dir)?.with_max_bytes(self.room.max_bytes);
-        let before = store.newest_sound(Epoch(0), None)?;
-        tell_refused(&before, host.out)?;
+        // First of all: whatever is published from here on is not in what is edited, and takes this number.
+        let epoch = store.next_epoch()?;
+        let mut before = store.newest_sound(Epoch(0), None)?;
+        if let Some((epoch, reason)) = before.refused.pop() {
+            return Err(CommandError::Damaged { epoch, reason: Box::new(reason) });
+        }
         let empty = || CommandError::Empty { dir: self.dir.clone() };
         let current = before.view().ok_or_else(empty)?;
         let (put, remove) = (self.put(&before)?, self.remove(current)?);
         let account = AccountId(self.account);
-        let epoch = store.next_epoch()?;
         let after = After { epoch, previous: Some(current), dealt: &before.dealt };
         let built = edit(current, &Edit { account, put: &put, remove: &remove }, after)?;
         publish(&store, &before, &built, host.out)
