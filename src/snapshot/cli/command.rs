@@ -1,6 +1,6 @@
 //! `geofenced snapshot …`: build from files, look at what is there, go back.
 //!
-//! [`edit`](super::edit) changes what is there. Commands write to the `out` that they are given and read no clock; the
+//! [`edit`] changes what is there. Commands write to the `out` that they are given and read no clock; the
 //! binary's `main` lends both.
 
 use std::collections::BTreeSet;
