@@ -1,16 +1,14 @@
 //! Consumers: ack and resume, two of them, tenancy, filters, late jobs, retention, idleness, limits.
 
-use std::future::Future as _;
 use std::path::Path;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Waker};
 
 use tempfile::tempdir;
 
 use super::config::OutboxConfig;
 use super::consumer::{Consumer, ConsumerKey, ConsumerName, Filter, HandOut, NoConsumer, Owner};
 use super::orders::{ConsumerError, Start};
-use super::read::ReadAsk;
+use super::read::{ReadAsk, scan};
 use super::record::RecordKind;
 use super::samples::*;
 use super::store::Outbox;
@@ -146,13 +144,13 @@ async fn what_is_acknowledged_while_it_is_read_does_not_come_again() {
     create(&outbox, &key).await;
     let first = outbox.read(&key, ReadAsk { after: None, limit: 2 }).await.expect("a reading");
     assert_eq!(offsets(&first), [1, 2]);
-    let mut reading = std::pin::pin!(read(&outbox, &key));
-    // It has seen how far the consumer is, and goes no further before it is polled again.
-    let looked = reading.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-    assert!(looked.is_pending());
+    // The stages of a read, one by one: it has seen how far the consumer is when the acknowledgement comes.
+    let ask = ReadAsk { after: None, limit: 1000 };
+    let (consumer, from) = outbox.sit_down(&key, ask).expect("it is there");
     outbox.ack(key.clone(), 2).await.expect("seen");
     world.pass_s(TTL_S + 1);
-    let reading = reading.await;
+    let found = scan(&outbox.shared, &key, &consumer, from, ask.limit).expect("readable");
+    let reading = outbox.hand_out(&key, consumer, from, &found).await.expect("a reading");
     assert_eq!(offsets(&reading), [3], "1 and 2 have left as jobs, and would now be too late");
     assert_eq!(reading.records[0].kind, RecordKind::Expired);
     outbox.close().expect("closed");
