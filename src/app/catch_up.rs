@@ -17,6 +17,7 @@ use crate::engine::Partition;
 use crate::identity::Keyring;
 use crate::journal::{JournalError, OwnedInput, Recovery};
 use crate::offline::rerun::Rerun;
+use crate::offline::simulate::result_of;
 use crate::outbox::{Outbox, Release, Withheld};
 use crate::snapshot::load::Loaded;
 
@@ -160,11 +161,6 @@ pub(super) fn spawn<'scope, T: Send + 'scope>(
 ) -> anyhow::Result<ScopedJoinHandle<'scope, T>> {
     let thread = Builder::new().name(format!("recovery-{number}"));
     thread.spawn_scoped(scope, work).context("a thread for the recovery")
-}
-
-/// What a thread came to; a panic of its goes on in this one.
-pub(super) fn result_of<T>(thread: ScopedJoinHandle<'_, T>) -> T {
-    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// One lane's thread.

@@ -6,7 +6,7 @@
 
 use anyhow::{Context, bail};
 
-use super::catch_up::{CaughtUp, Find, Surroundings, catch_up, result_of, spawn};
+use super::catch_up::{CaughtUp, Find, Surroundings, catch_up, spawn};
 use crate::domain::ids::{InputSeq, PartitionId};
 use crate::domain::units::UtcMs;
 use crate::engine::Partition;
@@ -14,6 +14,7 @@ use crate::journal::{
     Checkpoint, CheckpointMark, Checkpoints, JournalError, Latest, Recovery, Resume,
 };
 use crate::offline::restore::partition_of;
+use crate::offline::simulate::result_of;
 use crate::outbox::Outbox;
 
 /// Where a run goes on.

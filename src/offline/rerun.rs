@@ -11,7 +11,7 @@ use crate::domain::ids::{Epoch, InputPosition, PARTITIONS, PartitionId, Snapshot
 use crate::domain::input::Input;
 use crate::domain::lots::InstallationKey;
 use crate::domain::policy::Policy;
-use crate::engine::prepare::{AHEAD, GROUPS_AHEAD, LISTS_AHEAD};
+use crate::engine::prepare::prepare;
 use crate::engine::{Counts, Outputs, Partition};
 use crate::identity::Sealer;
 use crate::journal::OwnedInput;
@@ -103,21 +103,12 @@ impl<'a> Rerun<'a> {
 
     /// Starts loading what the coming inputs will read; the first of them is taken next.
     pub fn prepare(&self, coming: &[(InputPosition, OwnedInput)]) {
-        let ahead = |number: usize| {
-            let (position, input) = coming.get(number)?;
+        prepare(|ahead| {
+            let (position, input) = coming.get(ahead)?;
             let partition = &self.partitions[position.partition.index()];
             let loaded = self.snapshots.get(&partition.epoch())?;
             Some((partition, input.as_input(), Some(loaded.view())))
-        };
-        if let Some((partition, input, view)) = ahead(AHEAD) {
-            partition.prepare(&input, view);
-        }
-        if let Some((partition, input, view)) = ahead(LISTS_AHEAD) {
-            partition.prepare_lists(&input, view);
-        }
-        if let Some((partition, input, view)) = ahead(GROUPS_AHEAD) {
-            partition.prepare_groups(&input, view);
-        }
+        });
     }
 
     /// Takes the next input of the log and gives what it causes to `emit`, in order.

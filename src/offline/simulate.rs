@@ -14,7 +14,7 @@ use crate::domain::ids::{
 use crate::domain::input::{Batch, Grant, Input, LimitId};
 use crate::domain::lots::InstallationKey;
 use crate::domain::policy::{ClockMode, Policy};
-use crate::engine::prepare::{AHEAD, GROUPS_AHEAD, LISTS_AHEAD};
+use crate::engine::prepare::prepare;
 use crate::engine::{Counts, Outputs, Partition};
 use crate::snapshot::view::{AccountView, SnapshotView};
 
@@ -91,7 +91,7 @@ pub fn simulate(
 }
 
 /// What a thread came to; a panic of its goes on in this one.
-pub(super) fn result_of<T>(thread: std::thread::ScopedJoinHandle<'_, T>) -> T {
+pub(crate) fn result_of<T>(thread: std::thread::ScopedJoinHandle<'_, T>) -> T {
     thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
@@ -147,15 +147,10 @@ impl<'a> Shard<'a> {
             match self.limits {
                 Some(_) => self.step_waiting(last),
                 None => (0..PARTITIONS).for_each(|partition| {
-                    if let Some((ahead, input)) = self.waiting_at(partition + AHEAD) {
-                        ahead.prepare(&input, Some(self.simulation.view));
-                    }
-                    if let Some((ahead, input)) = self.waiting_at(partition + LISTS_AHEAD) {
-                        ahead.prepare_lists(&input, Some(self.simulation.view));
-                    }
-                    if let Some((ahead, input)) = self.waiting_at(partition + GROUPS_AHEAD) {
-                        ahead.prepare_groups(&input, Some(self.simulation.view));
-                    }
+                    prepare(|ahead| {
+                        let (partition, input) = self.waiting_at(partition + ahead)?;
+                        Some((partition, input, Some(self.simulation.view)))
+                    });
                     self.step_waiting(Some(partition));
                 }),
             }

@@ -5,7 +5,7 @@
 use crate::domain::input::Input;
 use crate::domain::reasons::{RejectCounts, RejectReason};
 use crate::engine::Partition;
-use crate::engine::prepare::{AHEAD, GROUPS_AHEAD, LISTS_AHEAD};
+use crate::engine::prepare::prepare;
 use crate::outbox::Release;
 use crate::snapshot::view::SnapshotView;
 
@@ -18,15 +18,10 @@ impl Worker {
     pub(super) fn evaluate(&mut self, view: Option<SnapshotView<'_>>) -> Release {
         let mut release = Release::default();
         for (number, step) in self.steps.iter().enumerate() {
-            if let Some((partition, input)) = self.planned(number + AHEAD) {
-                partition.prepare(&input, view);
-            }
-            if let Some((partition, input)) = self.planned(number + LISTS_AHEAD) {
-                partition.prepare_lists(&input, view);
-            }
-            if let Some((partition, input)) = self.planned(number + GROUPS_AHEAD) {
-                partition.prepare_groups(&input, view);
-            }
+            prepare(|ahead| {
+                let (partition, input) = self.planned(number + ahead)?;
+                Some((partition, input, view))
+            });
             let place = self.slots[step.partition.index()].expect(OWN);
             let partition = &mut self.parts.partitions[place];
             let before = self.out.counts.rejected;
