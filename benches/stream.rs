@@ -23,7 +23,7 @@ use geofenced::domain::input::{Batch, Input};
 use geofenced::domain::lots::InstallationKey;
 use geofenced::domain::ping::{Ping, PingFlags};
 use geofenced::domain::policy::Policy;
-use geofenced::domain::target::{Shape, TargetSpec};
+use geofenced::domain::target::{Labels, Shape, TargetSpec};
 use geofenced::domain::units::{PointE7, UtcMs};
 use geofenced::engine::{Outputs, Partition};
 use geofenced::snapshot::build::{BuildOptions, Source, build};
@@ -226,6 +226,7 @@ fn snapshot() -> Loaded {
         account: ACCOUNT,
         key: "fence".to_owned(),
         name: "Fence".to_owned(),
+        labels: Labels::default(),
         place: None,
         shape: Shape::Circle { center: HOME, radius_m: 150.0 },
     };

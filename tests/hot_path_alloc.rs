@@ -17,7 +17,7 @@ use geofenced::domain::input::{Batch, Grant, Input, LimitId};
 use geofenced::domain::lots::InstallationKey;
 use geofenced::domain::ping::{Ping, PingFlags};
 use geofenced::domain::policy::Policy;
-use geofenced::domain::target::{Shape, TargetSpec};
+use geofenced::domain::target::{Labels, Shape, TargetSpec};
 use geofenced::domain::units::{PointE7, UtcMs};
 use geofenced::engine::{Outputs, Partition};
 use geofenced::snapshot::build::{BuildOptions, Source, build};
@@ -94,6 +94,7 @@ fn fence(id: u32, north_m: f64, radius_m: f64) -> TargetSpec {
         account: ACCOUNT,
         key: format!("key-{id}"),
         name: format!("Fence {id}"),
+        labels: Labels::default(),
         place: None,
         shape: Shape::Circle { center: north(north_m), radius_m },
     }

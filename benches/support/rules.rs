@@ -8,7 +8,7 @@ use geofenced::domain::fix::Fix;
 use geofenced::domain::ids::{AccountId, AppId, CampaignId, DeviceId, Epoch, TargetId};
 use geofenced::domain::lots::InstallationKey;
 use geofenced::domain::policy::Policy;
-use geofenced::domain::target::{Shape, TargetSpec};
+use geofenced::domain::target::{Labels, Shape, TargetSpec};
 use geofenced::engine::Counts;
 use geofenced::offline::pings::read_fixes;
 use geofenced::offline::simulate::{Simulated, Simulation, simulate};
@@ -83,7 +83,8 @@ impl Rules {
     }
 }
 
-fn source(targets: &[(TargetId, Shape)], start: Date) -> Source {
+/// The fences, each under its id and one, and the campaigns.
+pub(crate) fn source(targets: &[(TargetId, Shape)], start: Date) -> Source {
     let app =
         AppSpec { id: APP, package: "com.example".to_owned(), platform: "android".to_owned() };
     let spec = |(id, shape): &(TargetId, Shape)| TargetSpec {
@@ -91,6 +92,7 @@ fn source(targets: &[(TargetId, Shape)], start: Date) -> Source {
         account: ACCOUNT,
         key: id.to_string(),
         name: format!("fence {id}"),
+        labels: Labels::default(),
         place: None,
         shape: shape.clone(),
     };

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use geofenced::domain::campaign::MessageSpec;
 use geofenced::domain::ids::AccountId;
-use geofenced::domain::target::Shape;
+use geofenced::domain::target::{Labels, Shape};
 use geofenced::domain::units::PointE7;
 use geofenced::snapshot::load::Loaded;
 use geofenced::snapshot::source::{CampaignFile, FenceSpec, FileNames};
@@ -32,6 +32,7 @@ pub(crate) fn spares(account: AccountId, after: usize) -> impl Iterator<Item = F
         account,
         key: format!("spare-{number}"),
         name: String::new(),
+        labels: Labels::default(),
         place: None,
         shape: circle(0, number),
         campaigns: Vec::new(),

@@ -50,6 +50,27 @@ pub enum PlaceArea {
     Inside = 2,
 }
 
+/// What messages may say of a target beside its name. An empty text is unknown.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Labels<T = String> {
+    /// Whose store it is, for `${brand}`.
+    pub brand: T,
+    /// Where it lies, for `${district_state}`, `${district_city}` and `${district_street}`; a district is named as far
+    /// down as it goes.
+    pub districts: [T; 3],
+    /// Whether it is a district or a trade area, whose name is no geofence's.
+    pub is_region: bool,
+}
+
+impl Labels {
+    /// The same, lent.
+    #[must_use]
+    pub fn lent(&self) -> Labels<&str> {
+        let [state, city, street] = &self.districts;
+        Labels { brand: &self.brand, districts: [state, city, street], is_region: self.is_region }
+    }
+}
+
 /// A target as a campaign file or the catalog gives it.
 #[derive(Clone, PartialEq, Debug)]
 pub struct TargetSpec {
@@ -59,8 +80,10 @@ pub struct TargetSpec {
     pub account: AccountId,
     /// The owner's own key for it: the feature id of a file.
     pub key: String,
-    /// Its name, for messages (`${geofence}`).
+    /// Its name, for messages: `${store}` where it has a place, nothing where it is a region, else `${geofence}`.
     pub name: String,
+    /// What else messages may say of it.
+    pub labels: Labels,
     /// The store it belongs to, if any, and which of its areas it is.
     pub place: Option<(PlaceId, PlaceArea)>,
     /// Where it is.

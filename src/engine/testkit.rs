@@ -19,7 +19,7 @@ use crate::domain::ping::PingFlags;
 use crate::domain::policy::Policy;
 use crate::domain::reasons::{RejectReason, SuppressReason};
 use crate::domain::report::{HintVerdict, PlaceHint, Platform, Profile};
-use crate::domain::target::{PlaceArea, Shape, TargetSpec};
+use crate::domain::target::{Labels, PlaceArea, Shape, TargetSpec};
 use crate::domain::units::{PointE7, UtcMs};
 use crate::snapshot::build::Source;
 use crate::snapshot::calendar::every_day;
@@ -58,14 +58,13 @@ pub(super) fn device(number: u32) -> DeviceId {
 
 /// A device of the world's partition in any account.
 pub(super) fn device_of(account: AccountId, number: u32) -> DeviceId {
-    let ids = (0..u64::MAX).map(|nonce| {
+    let mut ids = (0..u64::MAX).map(|nonce| {
         let mut id = [1; 16];
         id[..4].copy_from_slice(&number.to_be_bytes());
         id[8..].copy_from_slice(&nonce.to_be_bytes());
         DeviceId(id)
     });
-    let mut mine = ids.filter(|id| DeviceKey { account, device: *id }.partition() == PARTITION);
-    mine.next().unwrap()
+    ids.find(|id| DeviceKey { account, device: *id }.partition() == PARTITION).unwrap()
 }
 
 /// So many metres north of the origin.
@@ -80,6 +79,7 @@ pub(crate) fn fence(id: u32, north_m: f64, radius_m: f64) -> TargetSpec {
         account: ACCOUNT,
         key: format!("key-{id}"),
         name: format!("Fence {id}"),
+        labels: Labels::default(),
         place: None,
         shape: Shape::Circle { center: north(north_m), radius_m },
     }

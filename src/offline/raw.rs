@@ -11,7 +11,7 @@ use jiff::civil::Date;
 use crate::domain::campaign::AccountSpec;
 use crate::domain::ids::{AccountId, DeviceKey, Epoch, TargetId};
 use crate::domain::lots::InstallationKey;
-use crate::domain::target::{Shape, TargetSpec};
+use crate::domain::target::{Labels, Shape, TargetSpec};
 use crate::engine::raw::{RawCounts, RawEngine, RawPing, RawTransition};
 use crate::snapshot::build::{BuildError, BuildOptions, Source, build};
 use crate::snapshot::index::IndexView;
@@ -56,6 +56,7 @@ impl RawIndex {
             account: WATCHER,
             key: id.to_string(),
             name: String::new(),
+            labels: Labels::default(),
             place: None,
             shape: shape.clone(),
         };

@@ -6,6 +6,7 @@
 use crate::domain::decision::{AttributionEvent, Decision, Output, PushJob};
 use crate::domain::ids::{AccountId, AppId, CampaignId, TargetId};
 use crate::domain::report::Platform;
+use crate::domain::target::Labels;
 use crate::identity::Sealer;
 use crate::snapshot::view::{AccountView, CampaignView, MessageView, SnapshotView, TargetView};
 
@@ -160,13 +161,17 @@ impl<'s> Names<'s> {
         }
     }
 
-    /// A target with a place is a store, one without is a fence. Brands and districts come with the catalog;
-    /// until a snapshot carries them they are unknown.
+    /// A target with a place is a store; of the others, what is no region is a geofence.
     fn codes(&self) -> Codes<'s> {
         let Some(target) = self.target else { return Codes::default() };
+        let Labels { brand, districts, is_region } = target.labels();
+        let [district_state, district_city, district_street] = districts;
+        let codes =
+            Codes { brand, district_state, district_city, district_street, ..Codes::default() };
         match target.place() {
-            Some(_) => Codes { store: target.name(), ..Codes::default() },
-            None => Codes { geofence: target.name(), ..Codes::default() },
+            Some(_) => Codes { store: target.name(), ..codes },
+            None if is_region => codes,
+            None => Codes { geofence: target.name(), ..codes },
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::domain::ids::{
     PlaceId, SnapshotHash, TargetId,
 };
 use crate::domain::report::Platform;
+use crate::domain::target::{Labels, TargetSpec};
 use crate::snapshot::samples::{campaign, circle, device, loaded, source};
 
 fn push_job(target: u32) -> PushJob {
@@ -95,6 +96,60 @@ fn a_fence_is_no_store_and_everywhere_is_neither() {
     assert_eq!((&*fence.title, &*fence.body), (UNKNOWN_HERE, "펜스 1, 현재위치에서"));
     let everywhere = message_at(TargetId::NATIONWIDE.0).expect("a message");
     assert_eq!(everywhere.body, format!("{UNKNOWN_HERE}, {UNKNOWN_HERE}"));
+}
+
+const DISTRICTS: [&str; 3] = ["서울특별시", "성동구", "성수동"];
+
+/// The message with every code at a target of this kind.
+fn message_with_all_codes(target: TargetSpec) -> String {
+    let mut source = source();
+    let mut all = campaign(1, 30, &[2]);
+    let codes =
+        ["brand", "store", "geofence", "district_state", "district_city", "district_street"];
+    all.messages = vec![MessageSpec {
+        title: "${brand}".to_owned(),
+        body: codes.map(|code| format!("${{{code}}}")).join(" "),
+        image_url: None,
+        landing_url: None,
+    }];
+    source.targets = vec![circle(1, 1), target, source.targets.remove(2)];
+    source.campaigns.push(all);
+    let snapshot = loaded(&source, 4, None);
+    let decision = decision(Output::Job(push_job(2)));
+    let record = record(&decision, snapshot.view(), &mut keyring().sealer());
+    content(&record).message.as_ref().expect("a message").body.clone()
+}
+
+#[test]
+fn every_code_is_filled_by_the_target_that_knows_it() {
+    let labels = |brand: &str, districts: [&str; 3], is_region| Labels {
+        brand: brand.to_owned(),
+        districts: districts.map(str::to_owned),
+        is_region,
+    };
+    let (store, fence) = (circle(1, 2), TargetSpec { place: None, ..circle(1, 2) });
+    let here = UNKNOWN_HERE;
+    let with = |target: &TargetSpec, labels: Labels| {
+        message_with_all_codes(TargetSpec { labels, ..target.clone() })
+    };
+    assert_eq!(
+        with(&store, labels("별다방", DISTRICTS, false)),
+        format!("별다방 펜스 2 {here} 서울특별시 성동구 성수동")
+    );
+    assert_eq!(
+        with(&store, Labels::default()),
+        format!("{here} 펜스 2 {here} {here} {here} {here}")
+    );
+    assert_eq!(
+        with(&fence, labels("", DISTRICTS, false)),
+        format!("{here} {here} 펜스 2 서울특별시 성동구 성수동")
+    );
+    let city = ["서울특별시", "성동구", ""];
+    assert_eq!(
+        with(&fence, labels("", city, true)),
+        format!("{here} {here} {here} 서울특별시 성동구 {here}"),
+        "a region's name is no geofence's"
+    );
 }
 
 #[test]

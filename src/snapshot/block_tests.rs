@@ -11,10 +11,11 @@ use super::block::{BlockError, Content, HEADER_LEN, Verified, encode};
 use super::blocks::{
     AudienceBlock, BlockKind, CalendarBlock, CampaignRow, CampaignsBlock, ConditionRow,
     FrequencyRow, IdTable, Manifest, PlacesBlock, ScheduleBlock, Standing, StandingAccount,
-    TargetsBlock, WatchBlock, WindowRow,
+    TargetRow, TargetsBlock, WatchBlock, WindowRow,
 };
 use super::build::{Encoded, build};
 use super::index::{AtlasBlock, GeometryBlock, ShapesBlock, TileBlock};
+use super::labels::{LabelRow, LabelTable};
 use super::memory::PrivateBytes;
 use super::samples::{device, options, source};
 use crate::domain::campaign::AudienceSpec;
@@ -197,6 +198,46 @@ fn values_that_no_build_writes_are_refused() {
     assert_eq!(standing(7, 7), Ok(()));
     for (epoch, changed_in) in [(u64::MAX, 1), (0, 0), (7, 8)] {
         assert!(standing(epoch, changed_in).is_err(), "epoch {epoch}");
+    }
+}
+
+/// A page with one sound target, and the change made to it.
+fn targets_with(change: impl FnOnce(&mut TargetsBlock)) -> Result<(), BlockError> {
+    let row = TargetRow {
+        id: 1,
+        key_start: 0,
+        name_start: 1,
+        name_end: 2,
+        place: 0,
+        area: 0,
+        labels: LabelRow { brand: 1, district: 1, is_region: false },
+    };
+    let labels = LabelTable {
+        text: "별다방성동구".to_owned(),
+        ends: vec![9, 18],
+        districts: vec![[0, 2, 0]],
+    };
+    let mut block = TargetsBlock { rows: vec![row], text: "kn".to_owned(), labels };
+    change(&mut block);
+    check::<TargetsBlock>(&encode(&block).unwrap().1)
+}
+
+#[test]
+fn labels_that_no_build_writes_are_refused() {
+    assert_eq!(targets_with(|_| ()), Ok(()));
+    let changes: [fn(&mut TargetsBlock); 9] = [
+        |page| page.rows[0].labels.brand = 3,
+        |page| page.rows[0].labels.district = 2,
+        |page| page.labels.districts[0][1] = 3,
+        |page| page.labels.ends[0] = 0,
+        |page| page.labels.ends[0] = 10,
+        |page| page.labels.ends[0] = 18,
+        |page| page.labels.ends[1] = 15,
+        |page| page.labels.ends[1] = u32::MAX,
+        |page| page.labels.ends.clear(),
+    ];
+    for (at, change) in changes.into_iter().enumerate() {
+        assert!(targets_with(change).is_err(), "change {at}");
     }
 }
 

@@ -10,6 +10,7 @@
 use rkyv::{Archive, Serialize};
 
 pub use super::kind::BlockKind;
+use super::labels::{LabelRow, LabelTable};
 
 /// Which blocks make up a snapshot. The hash of its block is the snapshot's hash.
 #[derive(Archive, Serialize, Clone, PartialEq, Eq, Debug)]
@@ -37,7 +38,7 @@ pub struct ManifestAccount {
     pub tiles: Vec<[u8; 32]>,
     /// Pages of [`ShapesBlock`](super::index::ShapesBlock)s: what the watched targets are.
     pub shapes: Vec<[u8; 32]>,
-    /// Pages of [`TargetsBlock`]s: the keys, names and places of all targets.
+    /// Pages of [`TargetsBlock`]s: the keys, names, labels and places of all targets.
     pub targets: Vec<[u8; 32]>,
     /// Pages of [`WatchBlock`]s: which campaigns watch them.
     pub watch: Vec<[u8; 32]>,
@@ -106,14 +107,16 @@ pub struct IdTable {
     pub base: u32,
 }
 
-/// Keys, names and places of a page of an account's targets, watched or not: the target directory.
+/// Keys, names, labels and places of a page of an account's targets, watched or not: the target directory.
 #[derive(Archive, Serialize, Clone, PartialEq, Eq, Debug, Default)]
 #[rkyv(derive(Debug))]
 pub struct TargetsBlock {
     /// In ascending order of id.
     pub rows: Vec<TargetRow>,
-    /// The texts, one after another.
+    /// Keys and names, one after another.
     pub text: String,
+    /// What messages may say of them besides.
+    pub labels: LabelTable,
 }
 
 /// One target but for its shape.
@@ -132,6 +135,8 @@ pub struct TargetRow {
     pub place: u32,
     /// The number of the store's [`PlaceArea`](crate::domain::target::PlaceArea), 0 without a store.
     pub area: u8,
+    /// What messages may say of it besides.
+    pub labels: LabelRow,
 }
 
 /// Which targets of a page are watched, and by which campaigns.

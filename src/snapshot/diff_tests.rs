@@ -50,7 +50,7 @@ fn every_kind_of_change_is_found() {
 fn targets_that_nobody_watches_differ_too() {
     let one = loaded(&source(), 1, None);
     let mut specs = source();
-    specs.targets[1].name = "renamed".to_owned();
+    specs.targets[1].labels.brand = "a brand".to_owned();
     specs.targets.push(circle(1, 9));
     let two = loaded(&specs, 2, Some(one.view()));
     let difference = diff(one.view(), two.view());

@@ -180,6 +180,7 @@ fn ask_account(account: AccountView<'_>) {
 
 fn ask_target(target: TargetView<'_>) {
     let _what = (target.id(), target.key(), target.name(), target.place(), target.size_m());
+    let _labels = target.labels();
     let _shape = target.shape();
     let _campaigns = target.campaigns().map(|one| one.id().0).max();
     for (lat, lon) in

@@ -19,6 +19,7 @@ pub mod blocks;
 pub mod block;
 pub mod memory;
 pub mod verify;
+pub mod labels;
 pub mod pages;
 pub mod parts;
 pub mod view;
@@ -45,6 +46,8 @@ mod diff_tests;
 mod forged_tests;
 #[cfg(test)]
 mod golden_tests;
+#[cfg(test)]
+mod labels_tests;
 #[cfg(test)]
 mod slot_tests;
 #[cfg(test)]

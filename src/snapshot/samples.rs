@@ -12,7 +12,7 @@ use crate::domain::campaign::{
 };
 use crate::domain::ids::{AccountId, AppId, CampaignId, DeviceId, Epoch, PlaceId, TargetId};
 use crate::domain::lots::InstallationKey;
-use crate::domain::target::{PlaceArea, Ring, Shape, TargetSpec, Vertex};
+use crate::domain::target::{Labels, PlaceArea, Ring, Shape, TargetSpec, Vertex};
 use crate::domain::units::PointE7;
 
 pub(crate) const KEY: InstallationKey = InstallationKey([7; 32]);
@@ -58,8 +58,20 @@ pub(crate) fn circle(account: u32, id: u32) -> TargetSpec {
         account: AccountId(account),
         key: format!("key-{id}"),
         name: format!("펜스 {id}"),
+        labels: labels(id),
         place: id.is_multiple_of(2).then_some((PlaceId(id / 2 + 1), PlaceArea::Signal)),
         shape: Shape::Circle { center, radius_m: 150.0 },
+    }
+}
+
+/// Every third target is of a brand, and every fourth lies in a district that is known.
+pub(crate) fn labels(id: u32) -> Labels {
+    let text = |is_known: bool, text: &str| if is_known { text.to_owned() } else { String::new() };
+    let is_known = id.is_multiple_of(4);
+    Labels {
+        brand: text(id.is_multiple_of(3), ["별다방", "콩다방"][(id % 2) as usize]),
+        districts: ["서울특별시", "성동구", "성수동"].map(|district| text(is_known, district)),
+        is_region: false,
     }
 }
 

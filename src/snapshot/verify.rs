@@ -73,8 +73,9 @@ impl Content for TargetsBlock {
             "rows",
             block.rows.iter(),
             "a target needs texts within the block, and a place with its area",
-            |row| target_row_holds(row, &block.text),
-        )
+            |row| target_row_holds(row, &block.text) && block.labels.knows(&row.labels),
+        )?;
+        block.labels.verify()
     }
 
     fn count(block: &ArchivedTargetsBlock) -> usize {

@@ -151,9 +151,9 @@ pub enum BuildError {
         /// Why.
         reason: ZoneError,
     },
-    /// Keys and names of an account's targets exceed what offsets can reach.
+    /// Keys, names and labels of an account's targets exceed what offsets can reach.
     #[error(
-        "the keys and names of account {account}'s targets take {bytes} bytes; {} are allowed",
+        "the keys, names and labels of account {account}'s targets take {bytes} bytes; {} are allowed",
         u32::MAX
     )]
     TextsTooLong {

@@ -7,7 +7,7 @@ use crate::domain::ids::{AccountId, CampaignId, Epoch, PlaceId, TargetId};
 use crate::domain::target::{PlaceArea, Ring, Shape, TargetSpec, Vertex};
 use crate::snapshot::index::Grain;
 use crate::snapshot::load::Loaded;
-use crate::snapshot::samples::{account, campaign, circle, loaded, options, source, square};
+use crate::snapshot::samples::{account, campaign, circle, labels, loaded, options, source, square};
 use crate::snapshot::view::SnapshotView;
 
 /// One account that measures visits, and one with campaigns; their targets lie in three pages.
@@ -75,6 +75,7 @@ enum Fate {
     Moved(Shape),
     Renamed,
     Placed(u32),
+    Labelled(u32),
 }
 
 fn fates() -> impl Strategy<Value = (u32, u32, Fate)> {
@@ -88,6 +89,7 @@ fn fates() -> impl Strategy<Value = (u32, u32, Fate)> {
         shape.prop_map(Fate::Moved),
         Just(Fate::Renamed),
         (0u32..4).prop_map(Fate::Placed),
+        (0u32..13).prop_map(Fate::Labelled),
     ];
     let id = prop_oneof![1u32..6, 8_189u32..8_194, 19_999u32..20_002, Just(29_000)];
     (1u32..3, id, fate)
@@ -114,6 +116,7 @@ proptest! {
                     continue;
                 }
                 Fate::Moved(shape) => spec.shape = shape,
+                Fate::Labelled(like) => spec.labels = labels(like),
                 Fate::Renamed => spec.key = format!("renamed {number}"),
                 Fate::Placed(place) => {
                     spec.place = (place > 0).then_some((PlaceId(place), PlaceArea::Inside));

@@ -1,8 +1,9 @@
 //! The blocks of an account's targets: their directory, who watches them, and which stores they belong to.
 
 use crate::domain::ids::{AccountId, TargetId};
-use crate::domain::target::{Shape, TargetSpec};
+use crate::domain::target::{Labels, Shape, TargetSpec};
 use crate::snapshot::blocks::{IdTable, PlacesBlock, TargetRow, TargetsBlock, WatchBlock};
+use crate::snapshot::labels::Labelling;
 use crate::snapshot::pages::{PAGE_BITS, page_of, paged};
 use crate::snapshot::view::ListedTarget;
 
@@ -13,7 +14,7 @@ use super::group::Group;
 /// 16 bytes a row, for a look-up that touches one cache line.
 const DIRECT_UP_TO: usize = 4;
 
-/// Keys, names and places of all targets, in pages.
+/// Keys, names, labels and places of all targets, in pages.
 ///
 /// # Errors
 /// When the texts of a page exceed 4 GiB.
@@ -26,8 +27,8 @@ pub(super) fn directory(group: &Group<'_>) -> Result<Vec<TargetsBlock>, BuildErr
 
 /// What the directory knows of a target.
 pub(super) fn listed(target: &TargetSpec) -> ListedTarget<'_> {
-    let TargetSpec { id, key, name, place, .. } = target;
-    ListedTarget { id: *id, key, name, place: *place }
+    let TargetSpec { id, key, name, labels, place, .. } = target;
+    ListedTarget { id: *id, key, name, labels: labels.lent(), place: *place }
 }
 
 /// A page of the directory.
@@ -42,8 +43,10 @@ pub(super) fn directory_page<'a>(
     block.rows.reserve_exact(targets.clone().count());
     let bytes = targets.clone().map(|target| target.key.len() + target.name.len()).sum();
     block.text.reserve_exact(bytes);
+    let bytes = bytes + targets.clone().map(|target| label_bytes(target.labels)).sum::<usize>();
     let too_long = BuildError::TextsTooLong { account, bytes };
     let _fits = u32::try_from(bytes).map_err(|_too_large| too_long)?;
+    let mut labelling = Labelling::default();
     for target in targets {
         let key_start = offset(&block.text);
         block.text.push_str(target.key);
@@ -56,9 +59,15 @@ pub(super) fn directory_page<'a>(
             name_end: offset(&block.text),
             place: target.place.map_or(0, |(place, _)| place.0),
             area: target.place.map_or(0, |(_, area)| area as u8),
+            labels: labelling.row(target.labels),
         });
     }
-    Ok(block)
+    Ok(TargetsBlock { labels: labelling.table(), ..block })
+}
+
+/// What they take where no other target has them.
+fn label_bytes(labels: Labels<&str>) -> usize {
+    labels.brand.len() + labels.districts.map(str::len).into_iter().sum::<usize>()
 }
 
 /// A target that counts, one of campaigns or any where visits are measured, with what is known of it.

@@ -209,6 +209,7 @@ fn with_ids(fences: Vec<FenceSpec>, ids: Vec<TargetId>) -> Vec<TargetSpec> {
         account: fence.account,
         key: fence.key,
         name: fence.name,
+        labels: fence.labels,
         place: fence.place,
         shape: fence.shape,
     };

@@ -8,7 +8,7 @@ use super::members::{Feature, Properties, ScalarList};
 use super::rings::{ALLOWED_EDGE, ALLOWED_HOLE, ALLOWED_POSITION, BadRing, beside, ring};
 use super::scalar::Scalar;
 use crate::domain::ids::{AccountId, CampaignId, PlaceId};
-use crate::domain::target::{PlaceArea, Ring, Shape};
+use crate::domain::target::{Labels, PlaceArea, Ring, Shape};
 use crate::domain::units::PointE7;
 use crate::snapshot::build::rules;
 
@@ -23,6 +23,8 @@ pub struct FenceSpec {
     pub key: String,
     /// Its name, may be empty.
     pub name: String,
+    /// What else messages may say of it.
+    pub labels: Labels,
     /// The store it belongs to, and which of the store's areas it is.
     pub place: Option<(PlaceId, PlaceArea)>,
     /// Where it is.
@@ -55,7 +57,8 @@ impl Feature<'_> {
         );
         let key = reader.key();
         let account = reader.account(&self.properties.account, default_account);
-        let name = reader.name(&self.properties.name);
+        let name = reader.text("name", &self.properties.name);
+        let labels = reader.labels(&self.properties);
         let place = reader.place(&self.properties);
         let campaigns = reader.campaigns(&self.properties.campaigns);
         let shape = self.shape(&mut reader);
@@ -67,6 +70,7 @@ impl Feature<'_> {
             account: account?,
             key: key?,
             name,
+            labels,
             place,
             shape: shape?,
             campaigns,
@@ -194,13 +198,26 @@ impl Reader<'_, '_> {
         account
     }
 
-    fn name(&mut self, given: &Scalar<'_>) -> String {
+    fn labels(&mut self, properties: &Properties<'_>) -> Labels {
+        let Properties { brand, district_state, district_city, district_street, .. } = properties;
+        Labels {
+            brand: self.text("brand", brand),
+            districts: [
+                self.text("district_state", district_state),
+                self.text("district_city", district_city),
+                self.text("district_street", district_street),
+            ],
+            is_region: false,
+        }
+    }
+
+    fn text(&mut self, field: &str, given: &Scalar<'_>) -> String {
         match given {
             Scalar::Text(text) if text.len() <= MAX_TEXT => text.clone().into_owned(),
             Scalar::Whole(number) => number.to_string(),
             Scalar::Absent => String::new(),
             Scalar::Real(_) | Scalar::Text(_) | Scalar::Other(_) => {
-                self.refuse("name", given, "a text of at most 1000 bytes");
+                self.refuse(field, given, "a text of at most 1000 bytes");
                 String::new()
             }
         }
@@ -269,7 +286,7 @@ impl Reader<'_, '_> {
     }
 }
 
-/// The longest key or name: far beyond what people write, and a bound on what a file can make us keep.
+/// The longest key, name or label: far beyond what people write, and a bound on what a file can make us keep.
 const MAX_TEXT: usize = 1000;
 
 /// How findings name a feature.

@@ -14,8 +14,8 @@ use crate::domain::ids::AccountId;
 /// Reads the fences of a file.
 ///
 /// A feature is a Polygon, a MultiPolygon, or a Point with the property `radius_m`. Its id (member or property)
-/// is required and is its key. Properties that are understood: `name`, `account`, `place` with `area`,
-/// `campaigns`; all others are passed over. `default_account` is the account of features that name none.
+/// is required and is its key. Properties that are understood: `name`, `brand`, `district_state`,
+/// `district_city`, `district_street`, `account`, `place` with `area`, `campaigns`; all others are passed over. `default_account` is the account of features that name none.
 ///
 /// # Errors
 /// What is wrong, by feature and field; `file` is how the user calls the file.

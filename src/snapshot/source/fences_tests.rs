@@ -2,7 +2,7 @@
 
 use super::{FenceSpec, parse_fences};
 use crate::domain::ids::{AccountId, CampaignId, PlaceId};
-use crate::domain::target::{PlaceArea, Shape};
+use crate::domain::target::{Labels, PlaceArea, Shape};
 use crate::domain::units::PointE7;
 use crate::geo::polygon;
 
@@ -41,6 +41,24 @@ fn a_circle_with_all_properties() {
     let Shape::Circle { center, radius_m } = fence.shape else { panic!("a circle") };
     assert_eq!((center.lat, center.lon), (375_665_000, 1_269_780_000));
     assert!((radius_m - 150.0).abs() < 1e-9);
+}
+
+#[test]
+fn labels_are_texts_and_may_be_left_out() {
+    let [brand, state, city, street] = ["별다방", "서울특별시", "성동구", "성수동"];
+    let read = fences(&point(&format!(
+        r#""id":1,"radius_m":50,"brand":"{brand}","district_state":"{state}","district_city":"{city}","district_street":"{street}""#
+    )));
+    let districts = [state, city, street].map(str::to_owned);
+    let labels = Labels { brand: brand.to_owned(), districts, is_region: false };
+    assert_eq!(read[0].labels, labels);
+    assert_eq!(fences(&point(r#""id":1,"radius_m":50"#))[0].labels, Labels::default());
+    let number = fences(&point(r#""id":1,"radius_m":50,"brand":7"#));
+    assert_eq!(number[0].labels.brand, "7");
+    for field in ["brand", "district_state", "district_city", "district_street"] {
+        let text = refused(&point(&format!(r#""id":1,"radius_m":50,"{field}":["a"]"#)));
+        assert!(text.contains(&format!("{field} is ")), "{text}");
+    }
 }
 
 #[test]

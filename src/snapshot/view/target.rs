@@ -6,7 +6,7 @@ use super::account::AccountView;
 use super::campaign::CampaignView;
 use super::table::as_index;
 use crate::domain::ids::{PlaceId, TargetId};
-use crate::domain::target::PlaceArea;
+use crate::domain::target::{Labels, PlaceArea};
 use crate::domain::units::PointE7;
 use crate::snapshot::blocks::{ArchivedTargetRow, ArchivedTargetsBlock, ArchivedWatchBlock};
 use crate::snapshot::index::shapes::ShapeView;
@@ -30,6 +30,8 @@ pub struct ListedTarget<'s> {
     pub key: &'s str,
     /// Its name, empty where it has none.
     pub name: &'s str,
+    /// What else messages may say of it.
+    pub labels: Labels<&'s str>,
     /// The store it belongs to, and which of the store's areas it is.
     pub place: Option<(PlaceId, PlaceArea)>,
 }
@@ -43,6 +45,7 @@ impl<'s> ListedTarget<'s> {
             id: TargetId(row.id.to_native()),
             key: key_of(block, row),
             name: text(block, row.name_start, row.name_end),
+            labels: block.labels.labels(&row.labels),
             place: place_of(row),
         }
     }
@@ -100,6 +103,12 @@ impl<'s> TargetView<'s> {
     #[must_use]
     pub fn name(self) -> &'s str {
         self.listed().map_or("", |(block, row)| text(block, row.name_start, row.name_end))
+    }
+
+    /// What else messages may say of it.
+    #[must_use]
+    pub fn labels(self) -> Labels<&'s str> {
+        self.listed().map_or_else(Labels::default, |(block, row)| block.labels.labels(&row.labels))
     }
 
     /// Its exact geometry.
