@@ -347,9 +347,12 @@ fn differences(args: &DiffArgs, out: &mut dyn Write) -> Result<(), CommandError>
         if within.settings {
             writeln!(out, "{indent}settings changed")?;
         }
-        write_changes(out, &indent, "target", &within.targets)?;
-        write_all(out, &indent, "target", &within.watched, "is watched now")?;
-        write_all(out, &indent, "target", &within.unwatched, "is no longer watched")?;
+        let Changes { added, removed, changed } = &within.targets;
+        write_keys(out, &indent, added, "added")?;
+        write_keys(out, &indent, removed, "removed")?;
+        write_keys(out, &indent, changed, "changed")?;
+        write_keys(out, &indent, &within.watched, "is watched now")?;
+        write_keys(out, &indent, &within.unwatched, "is no longer watched")?;
         write_changes(out, &indent, "campaign", &within.campaigns)?;
         write_all(out, &indent, "campaign", &within.restarted, "started anew")?;
     }
@@ -365,6 +368,11 @@ fn write_changes<T: std::fmt::Display>(
     write_all(out, place, what, &changes.added, "added")?;
     write_all(out, place, what, &changes.removed, "removed")?;
     write_all(out, place, what, &changes.changed, "changed")
+}
+
+/// Keys are what somebody wrote into a file: quoted, so that none of their characters steers a terminal.
+fn write_keys(out: &mut dyn Write, place: &str, keys: &[String], verb: &str) -> io::Result<()> {
+    keys.iter().try_for_each(|key| writeln!(out, "{place}target {key:?} {verb}"))
 }
 
 fn write_all<T: std::fmt::Display>(

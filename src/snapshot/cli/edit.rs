@@ -1,6 +1,7 @@
 //! `geofenced snapshot edit`: some fences put in or taken out of what a store holds.
 
 use std::collections::HashMap;
+use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -55,7 +56,8 @@ impl EditArgs {
         let account = AccountId(self.account);
         let after = After { epoch, previous: Some(current), dealt: &before.dealt };
         let built = edit(current, &Edit { account, put: &put, remove: &remove }, after)?;
-        publish(&store, &before, &built, host.out)
+        publish(&store, &before, &built, host.out)?;
+        tell_unwatched(current, account, &put, host.out)
     }
 
     fn put(&self, before: &NewestSound) -> Result<Vec<TargetSpec>, CommandError> {
@@ -80,4 +82,23 @@ impl EditArgs {
         };
         self.remove.iter().map(id).collect()
     }
+}
+
+/// A fence that nobody watches causes nothing: who put it in should know.
+fn tell_unwatched(
+    current: SnapshotView<'_>,
+    account: AccountId,
+    put: &[TargetSpec],
+    out: &mut dyn Write,
+) -> Result<(), CommandError> {
+    let account = current.account(account).filter(|account| !account.measures_visits());
+    let Some(account) = account else { return Ok(()) };
+    let mut unwatched = put.iter().filter(|fence| account.target(fence.id).is_none());
+    let Some(first) = unwatched.next() else { return Ok(()) };
+    let whom = match unwatched.count() {
+        0 => format!("fence {:?}", first.key),
+        more => format!("fence {:?} and {more} more", first.key),
+    };
+    let until = "until a campaign takes it up with `geofenced snapshot build`";
+    Ok(writeln!(out, "nobody watches {whom}: it causes nothing {until}")?)
 }
