@@ -15,7 +15,9 @@ use geofenced::domain::ids::{AccountId, Epoch, TargetId};
 use geofenced::domain::lots::InstallationKey;
 use geofenced::domain::target::{Ring, Shape, TargetSpec, Vertex};
 use geofenced::domain::units::PointE7;
-use geofenced::snapshot::build::{After, BuildOptions, Dealt, Edit, Source, build, edit};
+use geofenced::snapshot::build::{
+    AccountsEdit, After, BuildOptions, Built, Dealt, Edit, Source, build, edit, edit_accounts,
+};
 use geofenced::snapshot::load::Loaded;
 use geofenced::snapshot::slot::Slot;
 use geofenced::snapshot::source::{TargetDirectory, fences_alone, parse_fences};
@@ -23,8 +25,10 @@ use geofenced::snapshot::store::Store;
 use geofenced::snapshot::view::SnapshotView;
 
 use support::baseline::Baseline;
+use support::rules;
 
 const KEY: InstallationKey = InstallationKey([1; 32]);
+const VALID_FROM: jiff::civil::Date = jiff::civil::date(2026, 11, 23);
 
 fn fences() -> Vec<u8> {
     if let Ok(path) = std::env::var("GEOFENCED_FENCES") {
@@ -47,12 +51,7 @@ fn source(json: &[u8]) -> Source {
 }
 
 fn options(epoch: u64, previous: Option<SnapshotView<'_>>) -> BuildOptions<'_> {
-    BuildOptions {
-        epoch: Epoch(epoch),
-        valid_from: jiff::civil::date(2026, 11, 23),
-        key: &KEY,
-        previous,
-    }
+    BuildOptions { epoch: Epoch(epoch), valid_from: VALID_FROM, key: &KEY, previous }
 }
 
 fn loaded(source: &Source, epoch: u64, previous: Option<SnapshotView<'_>>) -> Loaded {
@@ -179,6 +178,51 @@ fn editing(c: &mut Criterion) {
     group.finish();
 }
 
+/// One campaign of 200 gets another priority: its account is compiled anew upon the snapshot before, written to the
+/// store, loaded and put in force. Beside it a build of everything, upon the same.
+fn editing_campaigns(c: &mut Criterion) {
+    let fences = source(&fences()).targets;
+    let targets: Vec<(TargetId, Shape)> =
+        fences.into_iter().map(|target| (target.id, target.shape)).collect();
+    let mut source = rules::source(&targets, VALID_FROM);
+    drop(targets);
+    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
+    let store = Store::open(dir.path()).expect("a store").with_max_bytes(u64::MAX);
+    let built = build(&source, options(1, None)).expect("sound specs");
+    store.publish(&built).expect("room");
+    let slot = Slot::new();
+    slot.publish(Arc::new(built.load_in_memory().expect("sound blocks"))).expect("the first");
+    let mut edited = |slot: &Slot, how: fn(&Source, SnapshotView<'_>) -> Built| {
+        let count = source.campaigns.len();
+        source.campaigns[count / 2].priority += 1;
+        how(&source, slot.pin().expect("the first is there").view())
+    };
+    let of_account = |source: &Source, view: SnapshotView<'_>| {
+        let (epoch, dealt) = (Epoch(view.epoch().0 + 1), Dealt::new());
+        let after = After { epoch, previous: Some(view), dealt: &dealt };
+        let edit = AccountsEdit { put: source, remove: &[] };
+        edit_accounts(view, &edit, &KEY, VALID_FROM, after).expect("sound specs")
+    };
+    let of_all = |source: &Source, view: SnapshotView<'_>| {
+        build(source, options(view.epoch().0 + 1, Some(view))).expect("sound specs")
+    };
+    let mut group = c.benchmark_group("edit one campaign");
+    group.sample_size(10);
+    group.bench_function("build", |b| b.iter(|| edited(&slot, of_account).hash()));
+    group.bench_function("build, store, load, publish", |b| {
+        b.iter(|| {
+            let built = edited(&slot, of_account);
+            store.publish(&built).expect("room");
+            let loaded = built.load_in_memory().expect("sound blocks");
+            slot.publish(Arc::new(loaded)).expect("the next")
+        });
+    });
+    group.bench_function("baseline: build of everything", |b| {
+        b.iter(|| edited(&slot, of_all).hash());
+    });
+    group.finish();
+}
+
 /// Some hundred metres to the east.
 fn shifted(shape: &Shape) -> Shape {
     const STEP_E7: i32 = 30_000;
@@ -257,5 +301,5 @@ fn publishing(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, reading, building, editing, swapping, publishing);
+criterion_group!(benches, reading, building, editing, editing_campaigns, swapping, publishing);
 criterion_main!(benches);

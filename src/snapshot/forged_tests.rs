@@ -13,14 +13,15 @@ use super::block::{BlockHash, HEADER_LEN, encode};
 use super::blocks::{
     BlockKind, Manifest, ManifestAccount, Standing, StandingAccount, StandingCampaign,
 };
-use super::build::{After, Dealt, Source, build, renew};
+use super::build::{AccountsEdit, After, Dealt, Source, build, edit_accounts, renew};
 use super::diff::diff;
 use super::index::changes::ChangeScratch;
 use super::index::{Contained, IndexView};
-use super::load::{BlockSource, LoadError, Loaded, ReadError, Shelf, assemble_within};
+use super::load::{BlockSource, LoadError, Loaded, ReadError, assemble_within};
 use super::memory::PrivateBytes;
 use super::parts::AccountParts;
 use super::samples::{KEY, account, campaign, circle, device, options, source};
+use super::shelf::Shelf;
 use super::view::{AccountView, CampaignView, SnapshotView, TargetView};
 use crate::domain::campaign::{AudienceSpec, Variant};
 use crate::domain::ids::{AccountId, AppId, CampaignId, Epoch, PlaceId, TargetId};
@@ -160,7 +161,10 @@ fn ask(view: SnapshotView<'_>) {
     let later = Date::constant(2027, 2, 3);
     let (changed, epoch_after) = (MOVED.clone(), view.epoch().0 + 1);
     let _built_upon = build(&changed, options(epoch_after, Some(view)));
-    let _renewed = renew(view, later, After { epoch, previous: Some(view), dealt: &dealt });
+    let after = After { epoch, previous: Some(view), dealt: &dealt };
+    let _renewed = renew(view, later, after);
+    let edit = AccountsEdit { put: &changed, remove: &[AccountId(5)] };
+    let _edited = edit_accounts(view, &edit, &KEY, later, after);
 }
 
 fn ask_account(account: AccountView<'_>) {

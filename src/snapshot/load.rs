@@ -3,7 +3,7 @@
 //! Bytes come from a [`store`](super::store), from a build still in memory, or from another node. What an
 //! earlier snapshot of this process already verified is shared, not read again: an edit costs what it touches.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::io;
 use std::sync::Arc;
 
@@ -14,15 +14,16 @@ use rkyv::rancor::Error as ArchiveError;
 
 use super::block::{BlockError, BlockHash, Content, ContentError, Verified};
 use super::blocks::{
-    ArchivedManifestAccount, ArchivedStandingAccount, AudienceBlock, BlockKind, CalendarBlock,
-    CampaignsBlock, Manifest, PlacesBlock, ScheduleBlock, Standing, TargetsBlock, WatchBlock,
+    ArchivedManifestAccount, ArchivedStandingAccount, BlockKind, CampaignsBlock, Manifest,
+    Standing, TargetsBlock,
 };
 use super::build::direct_table;
-use super::index::{AtlasBlock, AtlasGrid, GeometryBlock, Index, ShapesBlock, TileBlock, Tiles};
+use super::index::{AtlasBlock, AtlasGrid, GeometryBlock, Index, TileBlock, Tiles};
+use super::joins::joins;
 use super::memory::{PACK_BYTES, PrivateBytes};
 use super::pages::{Page, Pages};
 use super::parts::{AccountParts, Awaited, Parts};
-use super::verify::joins;
+use super::shelf::{Row, Shelf};
 use super::view::SnapshotView;
 use crate::domain::ids::{AccountId, Epoch, SnapshotHash};
 
@@ -156,77 +157,6 @@ impl LoadError {
     }
 }
 
-/// Verified blocks by name, for sharing.
-#[derive(Debug, Default)]
-pub(super) struct Shelf {
-    geometry: Row<GeometryBlock>,
-    atlases: Row<AtlasBlock>,
-    tiles: Row<TileBlock>,
-    shapes: Row<ShapesBlock>,
-    targets: Row<TargetsBlock>,
-    watch: Row<WatchBlock>,
-    places: Row<PlacesBlock>,
-    campaigns: Row<CampaignsBlock>,
-    calendars: Row<CalendarBlock>,
-    schedules: Row<ScheduleBlock>,
-    audiences: Row<AudienceBlock>,
-}
-
-type Row<T> = HashMap<BlockHash, Arc<Verified<T>>>;
-
-impl Shelf {
-    /// Everything that a snapshot holds.
-    pub(super) fn of(view: SnapshotView<'_>) -> Self {
-        let mut shelf = Self::default();
-        put_all(&mut shelf.geometry, &view.parts().geometry);
-        for account in &view.parts().accounts {
-            put(&mut shelf.atlases, &account.atlas);
-            put_all(&mut shelf.tiles, account.index.tiles.blocks());
-            put_all(&mut shelf.shapes, account.shapes.blocks());
-            put_all(&mut shelf.targets, account.targets.blocks());
-            put_all(&mut shelf.watch, account.watch.blocks());
-            put(&mut shelf.places, &account.places);
-            put(&mut shelf.campaigns, &account.campaigns);
-            put(&mut shelf.calendars, &account.calendar);
-            put(&mut shelf.schedules, &account.schedule);
-            put_all(&mut shelf.audiences, &account.audiences);
-        }
-        shelf
-    }
-
-    /// Whether a block of this name is here.
-    pub(super) fn has(&self, kind: BlockKind, hash: BlockHash) -> bool {
-        match kind {
-            BlockKind::Manifest | BlockKind::Standing => false,
-            BlockKind::Geometry => self.geometry.contains_key(&hash),
-            BlockKind::Atlas => self.atlases.contains_key(&hash),
-            BlockKind::Tile => self.tiles.contains_key(&hash),
-            BlockKind::Shapes => self.shapes.contains_key(&hash),
-            BlockKind::Places => self.places.contains_key(&hash),
-            BlockKind::Targets => self.targets.contains_key(&hash),
-            BlockKind::Watch => self.watch.contains_key(&hash),
-            BlockKind::Campaigns => self.campaigns.contains_key(&hash),
-            BlockKind::Calendar => self.calendars.contains_key(&hash),
-            BlockKind::Schedule => self.schedules.contains_key(&hash),
-            BlockKind::Audience => self.audiences.contains_key(&hash),
-        }
-    }
-}
-
-fn put_all<T: Content>(row: &mut Row<T>, blocks: &[Arc<Verified<T>>])
-where
-    T::Archived: Portable,
-{
-    blocks.iter().for_each(|block| put(row, block));
-}
-
-fn put<T: Content>(row: &mut Row<T>, block: &Arc<Verified<T>>)
-where
-    T::Archived: Portable,
-{
-    row.insert(block.hash(), Arc::clone(block));
-}
-
 /// Puts a snapshot together, verifying what the shelf does not hold.
 ///
 /// # Errors
@@ -309,17 +239,16 @@ impl Fetch<'_> {
         let Fetch { blocks, shelf, geometry, left } = self;
         let campaigns = get(*blocks, &mut shelf.campaigns, entry.campaigns)?;
         let run_since = run_since(id, &campaigns, stands)?;
+        let before = shelf.accounts.remove(&id);
         let atlas: Arc<Verified<AtlasBlock>> = get(*blocks, &mut shelf.atlases, entry.atlas)?;
         let tiles: Vec<Arc<Verified<TileBlock>>> =
             get_all(*blocks, &mut shelf.tiles, &entry.tiles)?;
-        let is_empty =
-            |tile: u32| tiles.get(tile as usize).is_none_or(|tile| tile.get().members.is_empty());
-        let grid = AtlasGrid::of(atlas.get(), is_empty).map_err(joined)?;
+        let index = index(&atlas, tiles, before.as_ref()).map_err(joined)?;
         let account = AccountParts {
             id,
             changed_in: Epoch(stands.changed_in.to_native()),
             next_target_id: stands.next_target_id.to_native(),
-            index: Index { atlas: grid, tiles: Tiles::of(tiles) },
+            index,
             atlas,
             shapes: pages(*blocks, &mut shelf.shapes, &entry.shapes)?.map_err(joined)?,
             geometry: Arc::clone(geometry),
@@ -336,13 +265,34 @@ impl Fetch<'_> {
         let rows: usize = account.watch.iter().map(|page| page.targets.ids.len()).sum();
         let taken = account.index.len_bytes() as u64 + rows as u64 * ROW_BYTES;
         *left = left.checked_sub(taken).ok_or(LoadError::TooMuch { account: id })?;
-        joins(&account).map_err(joined)?;
+        joins(&account, before.as_ref()).map_err(joined)?;
         let last = account.targets.iter().last().and_then(TargetsBlock::ends);
         if last.is_some_and(|(_, last)| last >= account.next_target_id) {
             return Err(LoadError::Standing { account: id, what: "a next target id beyond those" });
         }
         Ok(account)
     }
+}
+
+/// The index of these blocks: that of the account before where it has the same ones.
+fn index(
+    atlas: &Arc<Verified<AtlasBlock>>,
+    tiles: Vec<Arc<Verified<TileBlock>>>,
+    before: Option<&AccountParts>,
+) -> Result<Arc<Index>, ContentError> {
+    let same_tiles = |old: &[Arc<Verified<TileBlock>>]| {
+        old.len() == tiles.len() && old.iter().zip(&tiles).all(|(old, new)| Arc::ptr_eq(old, new))
+    };
+    let same = before.filter(|before| {
+        Arc::ptr_eq(&before.atlas, atlas) && same_tiles(before.index.tiles.blocks())
+    });
+    if let Some(before) = same {
+        return Ok(Arc::clone(&before.index));
+    }
+    let is_empty =
+        |tile: u32| tiles.get(tile as usize).is_none_or(|tile| tile.get().members.is_empty());
+    let grid = AtlasGrid::of(atlas.get(), is_empty)?;
+    Ok(Arc::new(Index { atlas: grid, tiles: Tiles::of(tiles) }))
 }
 
 fn run_since(

@@ -22,6 +22,8 @@ pub mod verify;
 pub mod labels;
 pub mod pages;
 pub mod parts;
+mod joins;
+mod shelf;
 pub mod view;
 pub mod index;
 pub mod calendar;

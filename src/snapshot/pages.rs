@@ -39,6 +39,13 @@ pub struct Pages<T> {
     spans: Vec<Span>,
 }
 
+impl<T> Clone for Pages<T> {
+    fn clone(&self) -> Self {
+        let Self { blocks, numbers, spans } = self;
+        Self { blocks: blocks.clone(), numbers: numbers.clone(), spans: spans.clone() }
+    }
+}
+
 /// The ids of a page. Most often none is missing, and then a row is known without a look at the page.
 #[derive(Clone, Copy, Debug)]
 struct Span {
@@ -91,6 +98,12 @@ where
     #[must_use]
     pub fn page(&self, id: u32) -> Option<&T::Archived> {
         self.at(self.place(id)?)
+    }
+
+    /// The same, to be shared.
+    #[must_use]
+    pub fn block(&self, id: u32) -> Option<&Arc<Verified<T>>> {
+        self.blocks.get(self.place(id)?)
     }
 
     /// The page that an id lies in, and its row there; `None` for an id that has none.

@@ -37,8 +37,8 @@ pub struct Parts {
     pub direct: Vec<u32>,
 }
 
-/// The blocks of one account.
-#[derive(Debug)]
+/// The blocks of one account. A clone shares them.
+#[derive(Debug, Clone)]
 pub struct AccountParts {
     /// Its number.
     pub id: AccountId,
@@ -49,7 +49,7 @@ pub struct AccountParts {
     /// The tree of the index.
     pub atlas: Arc<Verified<AtlasBlock>>,
     /// Where the watched targets are.
-    pub index: Index,
+    pub index: Arc<Index>,
     /// What they are.
     pub shapes: Pages<ShapesBlock>,
     /// The buckets of polygons that all accounts share.

@@ -82,6 +82,15 @@ pub(crate) fn square(account: u32, id: u32) -> TargetSpec {
     TargetSpec { shape: Shape::Polygon { rings: vec![ring] }, ..circle(account, id) }
 }
 
+/// A polygon of so many corners: of many, a few fill a bucket.
+pub(crate) fn comb(account: u32, id: u32, corners: i64) -> TargetSpec {
+    let south = 370_000_000 + i64::from(id % 50) * 20_000;
+    let tooth = |n: i64| Vertex { lat: south + n % 2 * 9_000, lon: 1_280_000_000 + n * 50 };
+    let mut ring: Vec<Vertex> = (0..corners).map(tooth).collect();
+    ring.push(Vertex { lat: south - 9_000, lon: 1_280_000_000 });
+    TargetSpec { shape: Shape::Polygon { rings: vec![Ring(ring)] }, ..circle(account, id) }
+}
+
 pub(crate) fn campaign(account: u32, id: u32, targets: &[u32]) -> CampaignSpec {
     CampaignSpec {
         id: CampaignId(id),

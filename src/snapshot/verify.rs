@@ -1,7 +1,8 @@
 //! What must hold in a block beyond being a well-formed archive.
 //!
 //! Each rule is one that [`view`](super::view) relies on: ascending order where it searches, offsets within
-//! their arrays where it slices, known numbers where it matches. [`joins`] checks what blocks say of each other.
+//! their arrays where it slices, known numbers where it matches. [`joins`](super::joins) checks what blocks say of each
+//! other.
 
 use rkyv::rend::unaligned::{i32_ule, i64_ule, u32_ule, u64_ule};
 use rkyv::string::ArchivedString;
@@ -17,11 +18,7 @@ use super::blocks::{
     PlacesBlock, ScheduleBlock, Standing, TargetsBlock, WatchBlock,
 };
 use super::build::rules::{MAX_DWELL_S, MAX_PUSH_TTL_S, RESEND_AFTER_S};
-use super::index::ShapeBook;
-use super::index::atlas::QUARTERED;
-use super::index::shapes::POLYGON;
-use super::pages::{Page, Pages};
-use super::parts::AccountParts;
+use super::pages::Page;
 use super::view::as_index;
 use crate::domain::campaign::MAX_TEMPLATE_BYTES;
 use crate::domain::ids::TargetId;
@@ -202,67 +199,6 @@ impl Content for AudienceBlock {
     fn count(block: &ArchivedAudienceBlock) -> usize {
         block.members.len()
     }
-}
-
-/// Checks that every position which one block of an account holds of another is one.
-///
-/// # Errors
-/// The first that is not.
-pub(super) fn joins(account: &AccountParts) -> Checked {
-    let AccountParts { index, shapes, targets, watch, .. } = account;
-    let (campaigns, schedule) = (account.campaigns.get(), account.schedule.get());
-    let tiles = index.tiles.blocks().len();
-    holds(tiles > 0, "tiles", 0, "there must be at least one")?;
-    every("atlas.tiles", account.atlas.get().tiles.iter(), "it must be a tile", |tile| {
-        tile.to_native() == QUARTERED || as_index(tile.to_native()) < tiles
-    })?;
-    let book = ShapeBook::new(shapes, &account.geometry);
-    let paged = shapes.blocks().len() == watch.blocks().len();
-    holds(paged, "shapes", 0, "it must have the pages of the watched targets")?;
-    for (page, (shapes, watch)) in shapes.iter().zip(watch.iter()).enumerate() {
-        let same = shapes.ids.iter().eq(watch.targets.ids.iter());
-        holds(same, "shapes.ids", page, "it must hold the watched targets, no more and no less")?;
-        let polygons = shapes.kinds.iter().zip(shapes.shapes.iter());
-        every("shapes", polygons, "its polygon must be in the geometry", |(kind, shape)| {
-            **kind != POLYGON || book.polygon(shape.map(|word| word.to_native())).is_some()
-        })?;
-        joins_page(watch, targets, campaigns.rows.len())?;
-    }
-    let sets = schedule.first.len().saturating_sub(1);
-    every(
-        "campaigns.window_set",
-        campaigns.rows.iter(),
-        "it must be a set of the schedule",
-        |row| as_index(row.window_set.to_native()) < sets,
-    )?;
-    let lists = campaigns.rows.iter().filter_map(|row| row.audience.as_ref());
-    let lists = lists.chain([&campaigns.blacklist, &campaigns.blacklist_echo]);
-    every("campaigns.audience", lists, "it must be an audience of the account", |set| match set {
-        ArchivedMemberSet::Here(_) => true,
-        ArchivedMemberSet::Block(at) => as_index(at.to_native()) < account.audiences.len(),
-    })
-}
-
-fn joins_page(
-    watch: &ArchivedWatchBlock,
-    targets: &Pages<TargetsBlock>,
-    campaigns: usize,
-) -> Checked {
-    let first = watch.targets.ids.first().map_or(0, |id| id.to_native());
-    let directory = targets.page(first).map_or(&[][..], |page| &page.rows);
-    let watched = watch.target_rows.iter().zip(watch.targets.ids.iter());
-    every(
-        "watch.target_rows",
-        watched,
-        "it must be the row of the watched target",
-        |(row, id)| {
-            let row = directory.get(as_index(row.to_native()));
-            row.map_or(TargetId::NATIONWIDE.0, |row| row.id.to_native()) == id.to_native()
-        },
-    )?;
-    every("watch.campaigns", watch.campaigns.iter(), "it must be the row of a campaign", |row| {
-        as_index(row.to_native()) < campaigns
-    })
 }
 
 fn target_row_holds(row: &ArchivedTargetRow, text: &str) -> bool {

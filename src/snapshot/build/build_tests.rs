@@ -268,7 +268,7 @@ fn what_is_wrong_is_named() {
         build(&specs, options(1, None)).unwrap_err().to_string()
     };
     let twice = refused(&|specs| specs.targets.push(circle(1, 1)));
-    assert_eq!(twice, "account 1 has target 1 twice");
+    assert_eq!(twice, "account 1 has target \"key-1\" twice");
     let orphan = refused(&|specs| specs.targets.push(circle(9, 1)));
     assert!(orphan.contains("account 9"), "{orphan}");
     let unknown = refused(&|specs| specs.campaigns[0].targets.push(TargetId(77)));

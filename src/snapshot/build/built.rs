@@ -5,12 +5,13 @@ use std::io;
 
 use rkyv::util::AlignedVec;
 
-use super::compile::BuildError;
+use super::error::BuildError;
 use crate::domain::ids::{Epoch, SnapshotHash};
 use crate::snapshot::block::{BlockHash, Written, encode};
 use crate::snapshot::blocks::BlockKind;
-use crate::snapshot::load::{BlockSource, LoadError, Loaded, ReadError, Shelf, assemble};
+use crate::snapshot::load::{BlockSource, LoadError, Loaded, ReadError, assemble};
 use crate::snapshot::memory::PrivateBytes;
+use crate::snapshot::shelf::Shelf;
 
 /// A block as bytes, not yet verified by a reader.
 #[derive(Debug)]

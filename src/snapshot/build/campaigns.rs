@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use jiff::civil::Weekday;
 
-use super::compile::BuildError;
+use super::error::BuildError;
 use super::group::Group;
 use super::members::Members;
 use super::targets::id_table;

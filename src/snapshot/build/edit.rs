@@ -8,16 +8,19 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use rkyv::Portable;
 
+use super::account::check_target;
 use super::built::{Built, Encoded};
-use super::compile::{BuildError, check_target, keep};
+use super::error::BuildError;
 use super::geometry::{GeometryEdit, pages};
 use super::indexing::{Indexed, indexable, indexed};
-use super::renew::{After, finish, outline};
+use super::keep::keep;
+use super::next::{After, Next};
+use super::standing::outline;
 use super::targets::{directory_page, listed, watch_page};
 use crate::domain::ids::{AccountId, TargetId};
 use crate::domain::target::TargetSpec;
 use crate::snapshot::block::Written;
-use crate::snapshot::blocks::{Manifest, ManifestAccount, PlacesBlock, TargetsBlock, WatchBlock};
+use crate::snapshot::blocks::{ManifestAccount, PlacesBlock, TargetsBlock, WatchBlock};
 use crate::snapshot::index::book::{ShapeRow, ShapesBlock};
 use crate::snapshot::index::build::{Changed, Grain};
 use crate::snapshot::index::shapes::TooWide;
@@ -57,15 +60,9 @@ pub fn edit(
         let next = edit.put.iter().map(|target| target.id.0 + 1).max().unwrap_or(0);
         edited.next_target_id = edited.next_target_id.max(next);
     }
-    let parts = current.parts();
-    let old = parts.manifest.get();
-    let manifest = Encoded::of(&Manifest {
-        valid_from_day: old.valid_from_day.to_native(),
-        key_check: old.key_check.as_ref().map(|check| check.to_native()),
-        geometry: geometry.buckets(&parts.geometry, &mut made)?,
-        accounts: outlines.iter().map(|outline| outline.entry.clone()).collect(),
-    })?;
-    finish(current, manifest, &outlines, made, (0, after))
+    let geometry = geometry.buckets(&current.parts().geometry, &mut made)?;
+    let next = Next { geometry, outlines, made, ..Next::of(current) };
+    next.built(Some(current), 0, after)
 }
 
 /// An account and what becomes of some of its targets.
@@ -84,7 +81,9 @@ impl<'a> Editing<'a> {
         let mut now = BTreeMap::new();
         for (target, spec) in put.chain(edit.remove.iter().map(|target| (*target, None))) {
             if now.insert(target, spec).is_some() {
-                return Err(BuildError::TargetTwice { account: id, target });
+                let key = account.key(target).or(spec.map(|spec| spec.key.as_str()));
+                let key = key.map_or_else(|| target.to_string(), str::to_owned);
+                return Err(BuildError::TargetTwice { account: id, key });
             }
         }
         let touched = now.keys().map(|target| page_of(target.0)).collect();

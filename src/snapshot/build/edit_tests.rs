@@ -4,10 +4,12 @@ use proptest::prelude::*;
 
 use super::{After, BuildError, Dealt, Edit, Source, build, edit};
 use crate::domain::ids::{AccountId, CampaignId, Epoch, PlaceId, TargetId};
-use crate::domain::target::{PlaceArea, Ring, Shape, TargetSpec, Vertex};
+use crate::domain::target::{PlaceArea, Shape, TargetSpec};
 use crate::snapshot::index::Grain;
 use crate::snapshot::load::Loaded;
-use crate::snapshot::samples::{account, campaign, circle, labels, loaded, options, source, square};
+use crate::snapshot::samples::{
+    account, campaign, circle, comb, labels, loaded, options, source, square,
+};
 use crate::snapshot::view::SnapshotView;
 
 /// One account that measures visits, and one with campaigns; their targets lie in three pages.
@@ -57,15 +59,6 @@ fn step(
     };
     assert_eq!(names(&edited), names(&anew), "the new blocks");
     edited.load_in_memory().expect("sound")
-}
-
-/// A polygon of so many corners: of many, a few fill a bucket.
-fn comb(account: u32, id: u32, corners: i64) -> TargetSpec {
-    let south = 370_000_000 + i64::from(id % 50) * 20_000;
-    let tooth = |n: i64| Vertex { lat: south + n % 2 * 9_000, lon: 1_280_000_000 + n * 50 };
-    let mut ring: Vec<Vertex> = (0..corners).map(tooth).collect();
-    ring.push(Vertex { lat: south - 9_000, lon: 1_280_000_000 });
-    TargetSpec { shape: Shape::Polygon { rings: vec![Ring(ring)] }, ..circle(account, id) }
 }
 
 /// What an edit of one target does to it.
@@ -197,7 +190,7 @@ fn what_an_edit_may_not_do_is_refused() {
     ));
     assert!(matches!(
         refused(1, &[circle(1, 2)], &[TargetId(2)]),
-        BuildError::TargetTwice { target: TargetId(2), .. }
+        BuildError::TargetTwice { key, .. } if key == "key-2"
     ));
     let everywhere = TargetSpec { id: TargetId::NATIONWIDE, ..circle(1, 2) };
     assert!(matches!(refused(1, &[everywhere], &[]), BuildError::ReservedTarget { .. }));

@@ -1,19 +1,23 @@
 //! The exact shapes of all accounts: rows in pages, polygons in buckets, each polygon once.
 
+use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use rkyv::rend::unaligned::u32_ule;
+
 use super::built::Encoded;
-use super::compile::{BuildError, keep, keep_all};
+use super::error::BuildError;
+use super::keep::{keep, keep_all, keep_upon};
 use crate::domain::ids::TargetId;
 use crate::domain::target::Shape;
 use crate::snapshot::block::Verified;
 use crate::snapshot::index::book::{
-    ArchivedGeometryBlock, GeometryBlock, GeometryKey, ShapeRow, ShapesBlock, bucket_of,
+    ArchivedGeometryBlock, ArchivedShapesBlock, GeometryBlock, GeometryKey, ShapeRow, ShapesBlock,
+    bucket_of,
 };
 use crate::snapshot::index::shapes::{POLYGON, TooWide};
-use crate::snapshot::pages::paged;
+use crate::snapshot::pages::{Pages, paged};
 
 /// The polygons gathered so far.
 #[derive(Debug, Default)]
@@ -36,22 +40,6 @@ fn bucket_count(words: usize) -> usize {
 }
 
 impl Geometry {
-    /// The row of a target; its polygon is gathered.
-    ///
-    /// # Errors
-    /// [`TooWide`]
-    pub(in crate::snapshot) fn row(
-        &mut self,
-        target: TargetId,
-        shape: &Shape,
-    ) -> Result<ShapeRow, TooWide> {
-        let (row, record) = ShapeRow::of(target, shape)?;
-        if !record.is_empty() {
-            self.change(row.shape, Change { uses: 1, record });
-        }
-        Ok(row)
-    }
-
     /// The buckets: their number follows from how much there is.
     pub(in crate::snapshot) fn buckets(self) -> Vec<GeometryBlock> {
         let count = bucket_count(self.polygons.values().map(|polygon| polygon.record.len()).sum());
@@ -122,10 +110,10 @@ fn after(uses: u32, change: i64) -> u32 {
     u32::try_from((i64::from(uses) + change).max(0)).unwrap_or(u32::MAX)
 }
 
-/// The polygons that come and go with an edit.
+/// The polygons that come and go.
 #[derive(Debug, Default)]
-pub(super) struct GeometryEdit {
-    changes: BTreeMap<GeometryKey, Change>,
+pub(in crate::snapshot) struct GeometryEdit {
+    changes: HashMap<GeometryKey, Change>,
 }
 
 impl GeometryEdit {
@@ -140,7 +128,11 @@ impl GeometryEdit {
     ///
     /// # Errors
     /// [`TooWide`]
-    pub(super) fn comes(&mut self, target: TargetId, shape: &Shape) -> Result<ShapeRow, TooWide> {
+    pub(in crate::snapshot) fn comes(
+        &mut self,
+        target: TargetId,
+        shape: &Shape,
+    ) -> Result<ShapeRow, TooWide> {
         let (row, record) = ShapeRow::of(target, shape)?;
         if !record.is_empty() {
             let change = self.changes.entry(row.shape).or_default();
@@ -150,8 +142,8 @@ impl GeometryEdit {
         Ok(row)
     }
 
-    /// The names of the buckets after it. Those that it touches are made anew; all of them where their number
-    /// changes.
+    /// The names of the buckets after it, where `old` are those before. Buckets that it touches are made anew; all
+    /// of them where their number changes.
     ///
     /// # Errors
     /// When a bucket is too large.
@@ -162,13 +154,10 @@ impl GeometryEdit {
     ) -> Result<Vec<[u8; 32]>, BuildError> {
         let count = bucket_count(self.words_after(old));
         if count != old.len() {
-            let mut all = Geometry::default();
-            old.iter().for_each(|bucket| all.take(bucket.get()));
-            self.changes.into_iter().for_each(|(key, change)| all.change(key, change));
-            return keep_all(all.buckets(), made);
+            return keep_all(self.all(old).buckets(), made);
         }
         let mut names: Vec<[u8; 32]> = old.iter().map(|bucket| bucket.hash().0).collect();
-        let mut changes = self.changes.into_iter().peekable();
+        let mut changes = self.ascending().into_iter().peekable();
         while let Some((key, change)) = changes.next() {
             let at = bucket_of(key, count);
             let mut bucket = Geometry::default();
@@ -183,6 +172,22 @@ impl GeometryEdit {
             names[at] = keep(&block, made)?;
         }
         Ok(names)
+    }
+
+    /// All polygons after it.
+    pub(in crate::snapshot) fn all(self, old: &[Arc<Verified<GeometryBlock>>]) -> Geometry {
+        let mut all = Geometry::default();
+        old.iter().for_each(|bucket| all.take(bucket.get()));
+        self.changes.into_iter().for_each(|(key, change)| all.change(key, change));
+        all
+    }
+
+    /// Those that change anything.
+    fn ascending(self) -> Vec<(GeometryKey, Change)> {
+        let mut changes: Vec<(GeometryKey, Change)> =
+            self.changes.into_iter().filter(|(_, change)| change.uses != 0).collect();
+        changes.sort_unstable_by_key(|(key, _)| *key);
+        changes
     }
 
     fn words_after(&self, old: &[Arc<Verified<GeometryBlock>>]) -> usize {
@@ -204,14 +209,42 @@ impl GeometryEdit {
     }
 }
 
+/// The names of the pages of rows.
+///
+/// # Errors
+/// When a page is too large.
+pub(super) fn shapes(
+    rows: &[(TargetId, ShapeRow)],
+    before: Option<&Pages<ShapesBlock>>,
+    made: &mut Vec<Encoded>,
+) -> Result<Vec<[u8; 32]>, BuildError> {
+    let page = |rows: &[(TargetId, ShapeRow)]| {
+        let before = before.zip(rows.first()).and_then(|(pages, (id, _))| pages.block(id.0));
+        let same = before.filter(|before| is_page(before.get(), rows));
+        keep_upon(same, || Ok(page_of_rows(rows)), made)
+    };
+    paged(rows, |(id, _)| id.0).map(page).collect()
+}
+
 /// Rows in pages.
 pub(in crate::snapshot) fn pages(
     rows: &[(TargetId, ShapeRow)],
 ) -> impl Iterator<Item = ShapesBlock> {
-    paged(rows, |(id, _)| id.0).map(|rows| ShapesBlock {
+    paged(rows, |(id, _)| id.0).map(page_of_rows)
+}
+
+fn is_page(archived: &ArchivedShapesBlock, rows: &[(TargetId, ShapeRow)]) -> bool {
+    let row = |(at, id): (usize, &u32_ule)| {
+        archived.shape_row(at).map(|row| (TargetId(id.to_native()), row))
+    };
+    archived.ids.iter().enumerate().map(row).eq(rows.iter().cloned().map(Some))
+}
+
+fn page_of_rows(rows: &[(TargetId, ShapeRow)]) -> ShapesBlock {
+    ShapesBlock {
         ids: rows.iter().map(|(id, _)| id.0).collect(),
         kinds: rows.iter().map(|(_, row)| row.kind).collect(),
         shapes: rows.iter().map(|(_, row)| row.shape).collect(),
         sizes: rows.iter().map(|(_, row)| row.size).collect(),
-    })
+    }
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::built::Encoded;
-use super::compile::BuildError;
+use super::error::BuildError;
 use super::targets::Watched;
 use crate::domain::ids::{AccountId, TargetId};
 use crate::domain::target::Shape;

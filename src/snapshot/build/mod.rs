@@ -1,15 +1,20 @@
 //! From specs to blocks.
 //!
-//! [`compile`](mod@compile) sorts the specs by account ([`group`]), holds them against the [`rules`], and
-//! makes each account's blocks ([`targets`], [`campaigns`], [`members`]). Texts are measured in [`text`]. What stands beside the manifest is
-//! worked out last ([`standing`]); [`renew`](mod@renew) and [`edit`](mod@edit) make new epochs from the blocks
-//! of old ones. Given the previous snapshot, an index is built only where its input changed,
-//! and only blocks that are new are handed on ([`built`]).
+//! [`compile`](mod@compile) sorts the specs by account ([`group`]); each [`account`] is held against the [`rules`] and
+//! becomes blocks ([`targets`], [`geometry`], [`indexing`], [`campaigns`], [`members`]), which [`keep`] names. Texts are
+//! measured in [`text`], time zones compiled in [`zones`]. The [`next`] epoch is joined last, with what stands beside its
+//! manifest ([`standing`]). Given the previous snapshot, an index is built only where its input changed, and only blocks
+//! that are new are handed on ([`built`]).
+//!
+//! From the blocks of old epochs new ones are made by [`renew`](mod@renew), [`edit`](mod@edit) (some targets of an
+//! account) and [`accounts`] (some accounts, compiled from their specs).
 //!
 //! The same specs, day and key give the same bytes, always.
 
 mod compile;
+mod error;
 mod group;
+mod account;
 pub mod rules;
 mod text;
 mod targets;
@@ -17,15 +22,22 @@ pub(super) mod geometry;
 mod indexing;
 mod campaigns;
 mod members;
+mod zones;
+mod keep;
 mod standing;
+mod next;
 mod renew;
 mod edit;
+mod accounts;
 mod built;
 
+pub use accounts::{AccountsEdit, edit_accounts};
 pub use built::{Built, Encoded};
-pub use compile::{BuildError, BuildOptions, Source, build, build_after};
+pub use compile::{BuildOptions, Source, build, build_after};
 pub use edit::{Edit, edit};
-pub use renew::{After, renew, roll_back};
+pub use error::BuildError;
+pub use next::After;
+pub use renew::{renew, roll_back};
 pub use standing::Dealt;
 
 pub(super) use targets::direct_table;
@@ -34,5 +46,7 @@ pub(super) use targets::direct_table;
 mod rules_tests;
 #[cfg(test)]
 mod edit_tests;
+#[cfg(test)]
+mod accounts_tests;
 #[cfg(test)]
 mod build_tests;

@@ -7,25 +7,16 @@
 use jiff::civil::{Date, Weekday};
 
 use super::built::{Built, Encoded};
-use super::compile::BuildError;
-use super::standing::{Dealt, Outline, run_of, standing};
+use super::error::BuildError;
+use super::keep::keep;
+use super::next::{After, Next, beside};
+use super::standing::{Outline, outline};
+use super::zones::{Compiled, Zones};
 use crate::domain::campaign::WindowSpec;
-use crate::domain::ids::Epoch;
-use crate::snapshot::blocks::{ArchivedWindowRow, BlockKind, Manifest, ScheduleBlock, Standing};
+use crate::snapshot::blocks::{ArchivedWindowRow, BlockKind, ScheduleBlock};
 use crate::snapshot::calendar::{Zone, day_number, every_day};
-use crate::snapshot::load::Shelf;
+use crate::snapshot::shelf::Shelf;
 use crate::snapshot::view::{AccountView, SnapshotView, as_index};
-
-/// What a new epoch follows.
-#[derive(Debug, Clone, Copy)]
-pub struct After<'a> {
-    /// Its number.
-    pub epoch: Epoch,
-    /// The snapshot before it, if one can be read.
-    pub previous: Option<SnapshotView<'a>>,
-    /// The target ids dealt after that one.
-    pub dealt: &'a Dealt,
-}
 
 /// The content of `current` with its schedules compiled from `today` on; `None` where they are already.
 ///
@@ -53,7 +44,8 @@ pub fn roll_back(to: SnapshotView<'_>, today: Date, after: After<'_>) -> Result<
     let old = to.parts();
     let outlines: Vec<Outline> = to.accounts().map(outline).collect();
     let manifest = Encoded::copied(old.manifest.bytes(), old.manifest.hash(), BlockKind::Manifest);
-    finish(to, manifest, &outlines, Vec::new(), (to.epoch().0, after))
+    let standing = beside(&manifest, &outlines, to.epoch().0, after)?;
+    Ok(Built::new(after.epoch, manifest, standing, Vec::new(), Shelf::of(to)))
 }
 
 fn renewed(
@@ -62,39 +54,31 @@ fn renewed(
     rollback_of: u64,
     after: After<'_>,
 ) -> Result<Built, BuildError> {
-    let mut made = Vec::new();
-    let mut outlines = Vec::new();
-    for account in content.accounts() {
-        let zone = Zone::new(account.tz_name(), today)
-            .map_err(|reason| BuildError::Zone { account: account.id(), reason })?;
-        let mut outline = outline(account);
-        let calendar = Encoded::of(&zone.calendar())?;
-        let schedule = Encoded::of(&schedule(account, &zone))?;
-        (outline.entry.calendar, outline.entry.schedule) = (calendar.hash.0, schedule.hash.0);
-        made.extend([calendar, schedule]);
-        outlines.push(outline);
-    }
-    let key_check = &content.parts().manifest.get().key_check;
-    let manifest = Encoded::of(&Manifest {
+    let (mut zones, mut made) = (Zones::from(today), Vec::new());
+    let renewed = content.accounts().map(|account| carried(account, &mut zones, &mut made));
+    let next = Next {
+        outlines: renewed.collect::<Result<_, _>>()?,
         valid_from_day: day_number(today),
-        key_check: key_check.as_ref().map(|check| check.to_native()),
-        geometry: content.parts().geometry.iter().map(|block| block.hash().0).collect(),
-        accounts: outlines.iter().map(|outline| outline.entry.clone()).collect(),
-    })?;
-    finish(content, manifest, &outlines, made, (rollback_of, after))
+        made,
+        ..Next::of(content)
+    };
+    next.built(Some(content), rollback_of, after)
 }
 
-/// The new epoch: its manifest and what stands beside it, and `content`'s blocks for those that were not made.
-pub(super) fn finish(
-    content: SnapshotView<'_>,
-    manifest: Encoded,
-    outlines: &[Outline],
-    made: Vec<Encoded>,
-    (rollback_of, After { epoch, previous, dealt }): (u64, After<'_>),
-) -> Result<Built, BuildError> {
-    let plain = standing(epoch, manifest.hash, outlines, previous, dealt);
-    let standing = Encoded::of(&Standing { rollback_of, ..plain })?;
-    Ok(Built::new(epoch, manifest, standing, made, Shelf::of(content)))
+/// An account as it was, its schedules compiled anew.
+///
+/// # Errors
+/// When its zone is not known any more, or the day is at the edge of time.
+pub(super) fn carried(
+    account: AccountView<'_>,
+    zones: &mut Zones,
+    made: &mut Vec<Encoded>,
+) -> Result<Outline, BuildError> {
+    let Compiled { zone, calendar } = zones.of(account.id(), account.tz_name(), made)?;
+    let mut outline = outline(account);
+    outline.entry.calendar = calendar;
+    outline.entry.schedule = keep(&schedule(account, &zone), made)?;
+    Ok(outline)
 }
 
 /// The sets of windows that the account's rows point to, compiled anew in their places.
@@ -122,12 +106,4 @@ fn window(row: &ArchivedWindowRow) -> WindowSpec {
         start_min: row.start_min.to_native(),
         end_min: row.end_min.to_native(),
     }
-}
-
-/// An account as it was.
-pub(super) fn outline(account: AccountView<'_>) -> Outline {
-    let parts = account.parts();
-    let campaigns = account.campaigns().map(run_of).collect();
-    let entry = parts.entry();
-    Outline { entry, campaigns, next_target_id: parts.next_target_id }
 }

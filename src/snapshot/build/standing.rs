@@ -20,6 +20,14 @@ pub(super) struct Outline {
     pub(super) next_target_id: u32,
 }
 
+/// An account as it was.
+pub(super) fn outline(account: AccountView<'_>) -> Outline {
+    let parts = account.parts();
+    let campaigns = account.campaigns().map(run_of).collect();
+    let entry = parts.entry();
+    Outline { entry, campaigns, next_target_id: parts.next_target_id }
+}
+
 /// What a campaign's run is: with another mode or another condition it is another run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct RunOf {
@@ -87,7 +95,7 @@ fn same(before: AccountView<'_>, now: &ManifestAccount) -> bool {
     content(&before) == content(now)
 }
 
-pub(super) fn run_of(campaign: CampaignView<'_>) -> RunOf {
+fn run_of(campaign: CampaignView<'_>) -> RunOf {
     RunOf { id: campaign.id(), mode: campaign.mode(), condition: campaign.condition() }
 }
 

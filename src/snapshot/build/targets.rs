@@ -1,28 +1,48 @@
 //! The blocks of an account's targets: their directory, who watches them, and which stores they belong to.
 
+use std::sync::Arc;
+
+use rkyv::rend::unaligned::u32_ule;
+
+use super::built::Encoded;
+use super::error::BuildError;
+use super::group::Group;
+use super::keep::keep_upon;
 use crate::domain::ids::{AccountId, TargetId};
 use crate::domain::target::{Labels, Shape, TargetSpec};
-use crate::snapshot::blocks::{IdTable, PlacesBlock, TargetRow, TargetsBlock, WatchBlock};
+use crate::snapshot::block::Verified;
+use crate::snapshot::blocks::{
+    ArchivedPlacesBlock, ArchivedTargetsBlock, ArchivedWatchBlock, IdTable, PlacesBlock, TargetRow,
+    TargetsBlock, WatchBlock,
+};
 use crate::snapshot::labels::Labelling;
-use crate::snapshot::pages::{PAGE_BITS, page_of, paged};
+use crate::snapshot::pages::{PAGE_BITS, Pages, page_of, paged};
 use crate::snapshot::view::ListedTarget;
-
-use super::compile::BuildError;
-use super::group::Group;
 
 /// A direct table may be so many times longer than the list of ids. At 4 bytes an entry that is at most
 /// 16 bytes a row, for a look-up that touches one cache line.
 const DIRECT_UP_TO: usize = 4;
 
-/// Keys, names, labels and places of all targets, in pages.
+/// The names of the pages of the directory: keys, names, labels and places of all targets.
 ///
 /// # Errors
-/// When the texts of a page exceed 4 GiB.
-pub(super) fn directory(group: &Group<'_>) -> Result<Vec<TargetsBlock>, BuildError> {
-    let pages = paged(&group.targets, |target| target.id.0);
-    pages
-        .map(|targets| directory_page(group.account.id, targets.iter().copied().map(listed)))
-        .collect()
+/// When the texts of a page exceed 4 GiB, or a page is too large.
+pub(super) fn directory(
+    group: &Group<'_>,
+    before: Option<&Pages<TargetsBlock>>,
+    made: &mut Vec<Encoded>,
+) -> Result<Vec<[u8; 32]>, BuildError> {
+    let account = group.account.id;
+    let page = |targets: &[&TargetSpec]| {
+        let before = before.zip(targets.first()).and_then(|(pages, first)| pages.block(first.id.0));
+        let targets = targets.iter().copied().map(listed);
+        let is_page = |page: &ArchivedTargetsBlock| {
+            page.rows.iter().map(|row| ListedTarget::of(page, row)).eq(targets.clone())
+        };
+        let same = before.filter(|before| is_page(before.get()));
+        keep_upon(same, || directory_page(account, targets.clone()), made)
+    };
+    paged(&group.targets, |target| target.id.0).map(page).collect()
 }
 
 /// What the directory knows of a target.
@@ -109,24 +129,42 @@ pub(super) fn watched<'a>(group: &Group<'a>, watchers: &Watchers) -> Vec<Watched
     ids.into_iter().map(|id| Watched { id, spec: group.target(id) }).collect()
 }
 
-/// Who watches them, in pages.
+/// The names of the pages of who watches them.
+///
+/// # Errors
+/// When a page is too large.
 pub(super) fn watch(
     group: &Group<'_>,
     targets: &[Watched<'_>],
     watchers: &Watchers,
-) -> Vec<WatchBlock> {
+    before: Option<&Pages<WatchBlock>>,
+    made: &mut Vec<Encoded>,
+) -> Result<Vec<[u8; 32]>, BuildError> {
     let campaigns = |target: TargetId| {
         let from = watchers.partition_point(|pair| pair.0 < target);
         let pairs = watchers.iter().skip(from).take_while(move |pair| pair.0 == target);
         pairs.map(|(_, row)| *row)
     };
     let page = |targets: &[Watched<'_>]| {
-        let base = targets.first().map_or(0, |target| page_of(target.id.0) << PAGE_BITS);
-        let first_row = group.targets.partition_point(|target| target.id.0 < base);
+        let first = targets.first().map_or(0, |target| target.id.0);
+        let first_row = group.below(TargetId(page_of(first) << PAGE_BITS));
         let row = |id| group.row(id).map(|row| row - first_row);
-        watch_page(targets.iter().map(|target| target.id), row, campaigns)
+        let page = watch_page(targets.iter().map(|target| target.id), row, campaigns);
+        let before = before.and_then(|pages| pages.block(first));
+        keep_upon(before.filter(|before| is_page(before.get(), &page)), || Ok(page), made)
     };
     paged(targets, |target| target.id.0).map(page).collect()
+}
+
+/// Whether a page says the same. The direct table follows from the ids.
+fn is_page(archived: &ArchivedWatchBlock, page: &WatchBlock) -> bool {
+    let same = |archived: &[u32_ule], numbers: &[u32]| {
+        archived.iter().map(|number| number.to_native()).eq(numbers.iter().copied())
+    };
+    same(&archived.targets.ids, &page.targets.ids)
+        && same(&archived.target_rows, &page.target_rows)
+        && same(&archived.first, &page.first)
+        && same(&archived.campaigns, &page.campaigns)
 }
 
 /// A page of who watches them: `row` is a target's place in its page of the directory, `campaigns` are the rows of
@@ -151,12 +189,24 @@ pub(super) fn watch_page<C: Iterator<Item = u32>>(
     block
 }
 
-/// Which of them belong to a store.
-pub(super) fn places(targets: &[Watched<'_>]) -> PlacesBlock {
+/// The name of the block of which of them belong to a store.
+///
+/// # Errors
+/// When it is too large.
+pub(super) fn places(
+    targets: &[Watched<'_>],
+    before: Option<&Arc<Verified<PlacesBlock>>>,
+    made: &mut Vec<Encoded>,
+) -> Result<[u8; 32], BuildError> {
     let place = |target: &Watched<'_>| Some((target.spec?.place?.0.0, target.id.0));
-    let mut targets: Vec<(u32, u32)> = targets.iter().filter_map(place).collect();
-    targets.sort_unstable();
-    PlacesBlock { targets }
+    let mut pairs: Vec<(u32, u32)> = targets.iter().filter_map(place).collect();
+    pairs.sort_unstable();
+    let is_block = |before: &ArchivedPlacesBlock| {
+        let before = before.targets.iter().map(|pair| (pair.0.to_native(), pair.1.to_native()));
+        before.eq(pairs.iter().copied())
+    };
+    let same = before.filter(|before| is_block(before.get()));
+    keep_upon(same, || Ok(PlacesBlock { targets: pairs }), made)
 }
 
 /// Ids in ascending order, none below `base`, with their direct table, where they are dense enough for one.

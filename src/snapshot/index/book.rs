@@ -69,9 +69,7 @@ impl ShapeRow {
         let row = |kind, shape| Self { kind, shape, size };
         match shape {
             Shape::Circle { center, radius_m } => {
-                let [low, high] = shapes::halves(radius_m.to_bits());
-                let (lat, lon) = (center.lat.cast_unsigned(), center.lon.cast_unsigned());
-                Ok((row(CIRCLE, [lat, lon, low, high]), Vec::new()))
+                Ok((row(CIRCLE, circle_words(*center, *radius_m)), Vec::new()))
             }
             Shape::Polygon { rings } => {
                 let record = shapes::encode(target, rings)?;
@@ -80,6 +78,11 @@ impl ShapeRow {
             Shape::Everywhere => Ok((row(EVERYWHERE, [0; 4]), Vec::new())),
         }
     }
+}
+
+fn circle_words(center: PointE7, radius_m: f64) -> [u32; 4] {
+    let [low, high] = shapes::halves(radius_m.to_bits());
+    [center.lat.cast_unsigned(), center.lon.cast_unsigned(), low, high]
 }
 
 /// The name of a polygon's record.
@@ -149,11 +152,22 @@ impl<'s> ShapeBook<'s> {
     #[must_use]
     pub fn shape_row(self, target: TargetId) -> Option<ShapeRow> {
         let (page, row) = self.row(target)?;
-        Some(ShapeRow {
-            kind: *page.kinds.get(row)?,
-            shape: page.shapes.get(row)?.map(|word| word.to_native()),
-            size: page.sizes.get(row)?.to_native(),
-        })
+        page.shape_row(row)
+    }
+
+    /// Whether a row of the book, and the polygon that it names, are what this shape would give.
+    #[must_use]
+    pub fn shows(self, row: &ShapeRow, shape: &Shape) -> bool {
+        match shape {
+            Shape::Circle { center, radius_m } => {
+                row.kind == CIRCLE && row.shape == circle_words(*center, *radius_m)
+            }
+            Shape::Polygon { rings } => {
+                let record = (row.kind == POLYGON).then(|| self.polygon(row.shape)).flatten();
+                record.is_some_and(|record| shapes::is_record_of(record, rings))
+            }
+            Shape::Everywhere => row.kind == EVERYWHERE,
+        }
     }
 
     /// Starts loading what [`shape`](Self::shape) reads of the target's row.
@@ -175,6 +189,18 @@ impl<'s> ShapeBook<'s> {
     #[inline]
     fn row(self, target: TargetId) -> Option<(&'s ArchivedShapesBlock, usize)> {
         self.pages.row(target.0)
+    }
+}
+
+impl ArchivedShapesBlock {
+    /// The row at a place.
+    #[must_use]
+    pub fn shape_row(&self, at: usize) -> Option<ShapeRow> {
+        Some(ShapeRow {
+            kind: *self.kinds.get(at)?,
+            shape: self.shapes.get(at)?.map(|word| word.to_native()),
+            size: self.sizes.get(at)?.to_native(),
+        })
     }
 }
 

@@ -16,7 +16,7 @@ use super::*;
 use crate::domain::ids::TargetId;
 use crate::domain::target::Shape;
 use crate::snapshot::block::{Verified, Written, encode};
-use crate::snapshot::build::geometry::{Geometry, pages};
+use crate::snapshot::build::geometry::{GeometryEdit, pages};
 use crate::snapshot::memory::PrivateBytes;
 use crate::snapshot::pages::Pages;
 
@@ -24,11 +24,11 @@ use crate::snapshot::pages::Pages;
 pub(super) fn exact(
     shapes: &BTreeMap<TargetId, Shape>,
 ) -> (Pages<ShapesBlock>, Vec<Arc<Verified<GeometryBlock>>>) {
-    let mut geometry = Geometry::default();
+    let mut geometry = GeometryEdit::default();
     let rows: Vec<_> =
-        shapes.iter().map(|(id, shape)| (*id, geometry.row(*id, shape).expect("fits"))).collect();
+        shapes.iter().map(|(id, shape)| (*id, geometry.comes(*id, shape).expect("fits"))).collect();
     let pages = pages(&rows).map(|page| verified(&page)).collect();
-    let buckets = geometry.buckets().iter().map(verified).collect();
+    let buckets = geometry.all(&[]).buckets().iter().map(verified).collect();
     (Pages::of(pages).expect("ascend"), buckets)
 }
 

@@ -39,25 +39,43 @@ pub struct TooWide {
 /// # Errors
 /// [`TooWide`] for one over 400° wide; nothing on earth is.
 pub fn encode(target: TargetId, rings: &[Ring]) -> Result<Vec<u32>, TooWide> {
+    let (anchor, width) = extent(rings);
+    if width > MAX_WIDTH_E7 {
+        return Err(TooWide { target, degrees: width / 10_000_000 });
+    }
+    let vertices: usize = rings.iter().map(|Ring(vertices)| vertices.len()).sum();
+    let mut record = Vec::with_capacity(POLYGON_HEAD_WORDS + rings.len() + 2 * vertices);
+    record.extend(words(anchor, rings));
+    Ok(record)
+}
+
+/// Whether [`encode`] would give this record.
+#[must_use]
+pub fn is_record_of(record: &[ArchivedU32], rings: &[Ring]) -> bool {
+    let (anchor, width) = extent(rings);
+    let record = record.iter().map(|word| word.to_native());
+    width <= MAX_WIDTH_E7 && words(anchor, rings).eq(record)
+}
+
+/// The least longitude and how far the greatest is from it, 1e-7 degrees.
+fn extent(rings: &[Ring]) -> (i64, i64) {
     let longitudes = || rings.iter().flat_map(|Ring(vertices)| vertices).map(|vertex| vertex.lon);
     let anchor = longitudes().min().unwrap_or(0);
-    let width = longitudes().max().unwrap_or(0) - anchor;
-    let too_wide = || TooWide { target, degrees: width / 10_000_000 };
-    if width > MAX_WIDTH_E7 {
-        return Err(too_wide());
-    }
+    (anchor, longitudes().max().unwrap_or(0) - anchor)
+}
+
+/// The words of a record of at most [`MAX_WIDTH_E7`].
+fn words(anchor: i64, rings: &[Ring]) -> impl Iterator<Item = u32> {
     let [low, high] = halves(anchor.cast_unsigned());
-    let mut words = vec![low, high, count(rings.len())];
-    let mut end = 0;
-    for Ring(vertices) in rings {
-        end += count(vertices.len());
-        words.push(end);
-    }
-    for vertex in rings.iter().flat_map(|Ring(vertices)| vertices) {
-        words.push(u32::try_from(vertex.lon - anchor).map_err(|_overflow| too_wide())?);
-        words.push(latitude(vertex.lat).cast_unsigned());
-    }
-    Ok(words)
+    let ends = rings.iter().scan(0, |end, Ring(vertices)| {
+        *end += count(vertices.len());
+        Some(*end)
+    });
+    let vertices = rings.iter().flat_map(|Ring(vertices)| vertices).flat_map(move |vertex| {
+        let east = u32::try_from(vertex.lon - anchor).unwrap_or(u32::MAX);
+        [east, latitude(vertex.lat).cast_unsigned()]
+    });
+    [low, high, count(rings.len())].into_iter().chain(ends).chain(vertices)
 }
 
 /// The widest polygon: 400°, which leaves room in 32 bits.

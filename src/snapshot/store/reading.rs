@@ -17,8 +17,9 @@ use crate::domain::lots::InstallationKey;
 use crate::snapshot::block::{BlockError, BlockHash, HEADER_LEN, Verified, check_prelude};
 use crate::snapshot::blocks::{ArchivedManifest, BlockKind, Manifest, Standing};
 use crate::snapshot::build::Dealt;
-use crate::snapshot::load::{BlockSource, LoadError, Loaded, ReadError, Shelf, assemble};
+use crate::snapshot::load::{BlockSource, LoadError, Loaded, ReadError, assemble};
 use crate::snapshot::memory::PrivateBytes;
+use crate::snapshot::shelf::Shelf;
 use crate::snapshot::view::{SnapshotView, is_made_for};
 
 /// One epoch of a store, without its blocks.

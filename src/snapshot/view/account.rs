@@ -138,9 +138,15 @@ impl<'s> AccountView<'s> {
     /// A target of the directory, watched or not.
     #[must_use]
     pub fn listed(self, id: TargetId) -> Option<ListedTarget<'s>> {
-        let block = self.parts.targets.page(id.0)?;
-        let at = block.rows.binary_search_by_key(&id.0, |row| row.id.to_native()).ok()?;
-        block.rows.get(at).map(|row| ListedTarget::of(block, row))
+        let (block, row) = self.parts.targets.row(id.0)?;
+        block.rows.get(row).map(|row| ListedTarget::of(block, row))
+    }
+
+    /// The key of a target of the directory.
+    #[must_use]
+    pub fn key(self, id: TargetId) -> Option<&'s str> {
+        let (block, row) = self.parts.targets.row(id.0)?;
+        block.rows.get(row).map(|row| target::key_of(block, row))
     }
 
     /// The watched targets that belong to a store: its signal range, its inside, or both.
