@@ -42,6 +42,7 @@ pub mod shard;
 pub mod ingest;
 pub mod sink;
 pub mod offline;
+pub mod control;
 pub mod admin;
 pub mod telemetry;
 pub mod clock;

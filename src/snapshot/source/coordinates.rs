@@ -11,20 +11,20 @@ use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 /// What was read.
 #[derive(Debug, Default)]
-pub(super) struct Coordinates {
+pub(crate) struct Coordinates {
     /// Longitude, latitude.
-    pub(super) positions: Vec<[f64; 2]>,
+    pub(crate) positions: Vec<[f64; 2]>,
     /// How many of the positions each ring takes, in order, whichever polygon it belongs to.
-    pub(super) ring_lens: Vec<usize>,
+    pub(crate) ring_lens: Vec<usize>,
     /// How many of the rings each polygon takes, in order: its outer ring and its holes.
-    pub(super) polygon_lens: Vec<usize>,
+    pub(crate) polygon_lens: Vec<usize>,
     /// How deep the nesting is.
-    pub(super) depth: Depth,
+    pub(crate) depth: Depth,
 }
 
 /// How deep coordinates are nested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum Depth {
+pub(crate) enum Depth {
     /// There were none, or they fit no geometry.
     #[default]
     None,
@@ -41,7 +41,7 @@ pub(super) enum Depth {
 }
 
 impl Coordinates {
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.positions.clear();
         self.ring_lens.clear();
         self.polygon_lens.clear();

@@ -4,13 +4,14 @@
 //! its value and what is allowed; the first twenty findings of a file come together ([`finding`]). Fences are
 //! read in one pass ([`fences`], [`members`], [`coordinates`]) and understood ([`feature`], [`rings`]), campaigns by their shape first
 //! ([`shape`]), then by their meaning ([`campaigns`]). [`compose`](mod@compose) joins both and deals
-//! the target ids, which a fence keeps over all edits ([`directory`]).
+//! the target ids, which a fence keeps over all edits ([`directory`]). What reads one value of a hostile GeoJSON
+//! serves the catalog's [imports](crate::control::imports) too.
 
 pub mod finding;
-mod scalar;
-mod object;
-mod coordinates;
-mod rings;
+pub(crate) mod scalar;
+pub(crate) mod object;
+pub(crate) mod coordinates;
+pub(crate) mod rings;
 mod members;
 mod feature;
 mod fences;

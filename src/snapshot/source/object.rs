@@ -8,14 +8,14 @@ use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use super::scalar::{AnyValue, Scalar};
 
 /// Reads the members of an object.
-pub(super) trait Members<'de> {
+pub(crate) trait Members<'de> {
     fn read<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error>;
 }
 
 /// Reads an object by its members; anything else but null goes to `other`.
-pub(super) struct ObjectOr<'s, 'de, M> {
-    pub(super) members: M,
-    pub(super) other: &'s mut Scalar<'de>,
+pub(crate) struct ObjectOr<'s, 'de, M> {
+    pub(crate) members: M,
+    pub(crate) other: &'s mut Scalar<'de>,
 }
 
 impl<'de, M: Members<'de>> DeserializeSeed<'de> for ObjectOr<'_, 'de, M> {

@@ -8,18 +8,18 @@ const TURN: i64 = 2 * HALF_TURN_E7 as i64;
 const HALF_TURN: i64 = HALF_TURN_E7 as i64;
 
 /// What coordinates may be.
-pub(super) const ALLOWED_POSITION: &str = "[longitude, latitude] with longitudes of -180 to 180 (to ±540 where a ring is unwrapped already) and latitudes of -90 to 90";
+pub(crate) const ALLOWED_POSITION: &str = "[longitude, latitude] with longitudes of -180 to 180 (to ±540 where a ring is unwrapped already) and latitudes of -90 to 90";
 
 /// What edges may be.
-pub(super) const ALLOWED_EDGE: &str = "edges of at most 180 degrees of longitude, but for those along a parallel; add vertices in between";
+pub(crate) const ALLOWED_EDGE: &str = "edges of at most 180 degrees of longitude, but for those along a parallel; add vertices in between";
 
 /// What holes may be.
-pub(super) const ALLOWED_HOLE: &str =
+pub(crate) const ALLOWED_HOLE: &str =
     "a hole between the two ends of the ring around it; cut it in two where that ring's ends meet";
 
 /// Why a ring is none.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum BadRing {
+pub(crate) enum BadRing {
     /// A position off the earth.
     Position([f64; 2]),
     /// Too few vertices, the closing one not counted.
@@ -36,7 +36,7 @@ pub(super) enum BadRing {
 /// taken to cross the antimeridian there and is unwrapped. A ring that would then not close (it goes around
 /// a pole, as Antarctica does on maps) or would enclose nothing (a frame around the whole map) is meant as
 /// drawn: its long edges along parallels are halved instead.
-pub(super) fn ring(positions: &[[f64; 2]]) -> Result<Ring, BadRing> {
+pub(crate) fn ring(positions: &[[f64; 2]]) -> Result<Ring, BadRing> {
     let mut drawn = positions.iter().map(|at| vertex(*at)).collect::<Result<Vec<_>, _>>()?;
     if drawn.len() > 1 && drawn.first() == drawn.last() {
         drawn.pop();
@@ -57,7 +57,7 @@ pub(super) fn ring(positions: &[[f64; 2]]) -> Result<Ring, BadRing> {
 
 /// Moves a hole by whole turns to where most of it lies within its outer ring's longitudes: each of the two was
 /// unwrapped from its own first vertex, which may be on different sides of the antimeridian.
-pub(super) fn beside(Ring(outer): &Ring, Ring(hole): Ring) -> Result<Ring, BadRing> {
+pub(crate) fn beside(Ring(outer): &Ring, Ring(hole): Ring) -> Result<Ring, BadRing> {
     let ((west, east), (from, to)) = (reach(outer), reach(&hole));
     let shared = |by: i64| east.min(to + by) - west.max(from + by);
     // The least move that shares most: of equals the first wins.

@@ -8,7 +8,7 @@ use serde::de::{Deserialize, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 /// A JSON value without its inside.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub(super) enum Scalar<'de> {
+pub(crate) enum Scalar<'de> {
     /// Not there, or null.
     #[default]
     Absent,
@@ -24,7 +24,7 @@ pub(super) enum Scalar<'de> {
 
 impl Scalar<'_> {
     /// As a number that fits 32 bits, from `least` on.
-    pub(super) fn number(&self, least: u32) -> Option<u32> {
+    pub(crate) fn number(&self, least: u32) -> Option<u32> {
         match self {
             Self::Whole(number) => u32::try_from(*number).ok().filter(|number| *number >= least),
             Self::Absent | Self::Real(_) | Self::Text(_) | Self::Other(_) => None,
@@ -32,7 +32,7 @@ impl Scalar<'_> {
     }
 
     /// As metres.
-    pub(super) fn metres(&self) -> Option<f64> {
+    pub(crate) fn metres(&self) -> Option<f64> {
         #[expect(
             clippy::cast_precision_loss,
             reason = "a radius beyond 2^53 m is refused by its size"
@@ -45,7 +45,7 @@ impl Scalar<'_> {
     }
 
     /// Whether there is a value.
-    pub(super) fn is_given(&self) -> bool {
+    pub(crate) fn is_given(&self) -> bool {
         *self != Self::Absent
     }
 }
@@ -70,7 +70,7 @@ impl<'de> Deserialize<'de> for Scalar<'de> {
 }
 
 /// Reads any value.
-pub(super) struct AnyValue;
+pub(crate) struct AnyValue;
 
 impl<'de> Visitor<'de> for AnyValue {
     type Value = Scalar<'de>;
@@ -123,7 +123,7 @@ impl<'de> Visitor<'de> for AnyValue {
 }
 
 /// The name of a member, borrowed from the input where it has no escapes; serde's own `Cow` would always copy.
-pub(super) struct Name<'de>(pub(super) Cow<'de, str>);
+pub(crate) struct Name<'de>(pub(crate) Cow<'de, str>);
 
 impl<'de> Deserialize<'de> for Name<'de> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
