@@ -113,12 +113,13 @@ deb: man ## The Debian package, in target/debian
 	cargo deb --version >/dev/null 2>&1 || cargo install --locked cargo-deb
 	cargo deb --no-build --locked
 
-# A C compiler for the crates that are C inside, curl for the README's paste, systemd-analyze for the units, and the
+# A C compiler for the crates that are C inside, curl and jq for the pastes of README and docs, systemd-analyze for the units, and the
 # toolchain's own components.
 tools:
 	@command -v cc >/dev/null || { echo "a C compiler is needed: apt-get install gcc"; exit 1; }
 	@missing=; \
 	command -v curl >/dev/null || missing="curl"; \
+	command -v jq >/dev/null || missing="$$missing jq"; \
 	command -v systemd-analyze >/dev/null || missing="$$missing systemd"; \
 	[ -z "$$missing" ] || { \
 		echo "installing $$missing"; \

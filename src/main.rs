@@ -14,6 +14,7 @@ use geofenced::app::papers::PaperCommand;
 use geofenced::auth::command::TokenCommand;
 use geofenced::clock::{self, Clock};
 use geofenced::config::CheckCommand;
+use geofenced::control::cli::{AccountCommand, CatalogCommand};
 use geofenced::domain::units::UtcMs;
 use geofenced::identity::Keyring;
 use geofenced::offline::replay::args::ReplayArgs;
@@ -50,6 +51,11 @@ enum Command {
     /// Build, list, inspect, verify, compare and roll back snapshots
     #[command(subcommand)]
     Snapshot(SnapshotCommand),
+    /// Make, list, show and change accounts
+    Account(AccountCommand),
+    /// Back up, restore and check the catalog
+    #[command(subcommand)]
+    Catalog(CatalogCommand),
     /// Make, list and revoke tokens
     Token(TokenCommand),
     /// Read the embedded queue of a running daemon
@@ -72,6 +78,10 @@ impl Command {
                 let (now, out) = (Clock::start(UtcMs::MIN).now(), &mut stdout());
                 Ok(command.run(Host { now, open_key: &open_key, out })?)
             }
+            Self::Account(command) => {
+                Ok(command.run(Clock::start(UtcMs::MIN).now(), &mut stdout())?)
+            }
+            Self::Catalog(command) => Ok(command.run(&mut stdout())?),
             Self::Token(command) => Ok(command.run(now()?, &mut stdout())?),
             Self::Queue(command) => {
                 let one = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

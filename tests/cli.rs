@@ -98,6 +98,13 @@ fn exit_codes_tell_failures_from_mistakes() {
     assert_eq!(code(&["check-config", "--config", &files.named("absent.toml")]), 2);
     assert_eq!(code(&["token", "--data-dir", &files.named("absent"), "list"]), 1);
     assert_eq!(code(&["snapshot", "list", &files.named("absent")]), 1);
+    assert_eq!(code(&["account", "--data-dir", &files.named("absent"), "list"]), 1);
+    assert_eq!(code(&["catalog", "check", &files.named("absent")]), 1);
+    let account = ["account", "--data-dir", &files.named("new"), "create", "--membership", "lite"];
+    assert_eq!(code(&[&account[..], &["--name", ""]].concat()), 2);
+    assert_eq!(code(&[&account[..], &["--name", "x", "--daily-cap", "many"]].concat()), 2);
+    assert_eq!(code(&[&account[..], &["--name", "x", "--daily-cap", "none"]].concat()), 0);
+    assert_eq!(code(&["account", "--data-dir", &files.named("new"), "set", "1"]), 2);
     assert_eq!(code(&["queue", "list", "--addr", "127.0.0.1:1", "--token", "x"]), 1);
 }
 
@@ -111,6 +118,8 @@ fn every_command_has_a_manual_page_and_completions() {
         ("geofenced-serve.1", "GEOFENCED_CONFIG"),
         ("geofenced-snapshot-build.1", "fences"),
         ("geofenced-token-create.1", "scope"),
+        ("geofenced-account-create.1", "membership"),
+        ("geofenced-catalog-restore.1", "replace"),
     ] {
         let page = std::fs::read_to_string(Path::new(&dir).join(page)).unwrap();
         assert!(page.contains(says), "{page}");

@@ -15,7 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 use super::auth::Caller;
 use super::readiness::{Condition, Readiness};
 use super::routes::Admin;
-use super::server::{self, AdminConfig};
+use super::server::{self, AdminConfig, Door};
 use super::snapshots::{Reloaded, SnapshotControl, SnapshotState};
 use crate::auth::authority::AuthError;
 use crate::auth::grant::Scope;
@@ -109,7 +109,8 @@ async fn start(config: AdminConfig) -> Running {
     let at = listener.local_addr().unwrap();
     let shutdown = Shutdown::new();
     let member = shutdown.join(Stage::Admin, "admin");
-    tokio::spawn(server::run(config, listener, router, member));
+    let door = Door { listener, tls: None };
+    tokio::spawn(server::run(config, door, router, member));
     Running { at, shutdown, snapshot, hands }
 }
 
@@ -315,8 +316,9 @@ async fn the_drain_closes_idle_connections_and_ends_the_server() {
 async fn the_server_has_a_thread_of_its_own() {
     let shutdown = Shutdown::new();
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let door = Door { listener, tls: None };
     let member = shutdown.join(Stage::Admin, "admin");
-    let thread = server::spawn(AdminConfig::default(), listener, Router::new(), member).unwrap();
+    let thread = server::spawn(AdminConfig::default(), door, Router::new(), member).unwrap();
     assert_eq!(thread.thread().name(), Some("admin"));
     assert_eq!(shutdown.drain(Duration::from_secs(20)).await, vec![]);
     thread.join().unwrap();

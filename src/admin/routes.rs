@@ -18,6 +18,7 @@ use super::problem;
 use super::readiness::Readiness;
 use super::server::AdminConfig;
 use super::snapshots::{self, SnapshotControl};
+use super::v1::{self, Service};
 use crate::auth::grant::Scope;
 use crate::clock::Clock;
 use crate::domain::problem::{Kind, Problem};
@@ -29,6 +30,8 @@ pub struct Admin {
     authenticator: Arc<dyn Authenticator>,
     open: Router,
     guarded: Router,
+    /// Those that take whole files.
+    uploads: Router,
 }
 
 impl Admin {
@@ -44,7 +47,13 @@ impl Admin {
             .route("/healthz", get(|| async { "ok\n" }))
             .route("/readyz", get(ready).with_state(readiness))
             .route("/metrics", get(scrape).with_state(metrics));
-        Self { config: config.clone(), authenticator, open, guarded: Router::new() }
+        Self {
+            config: config.clone(),
+            authenticator,
+            open,
+            guarded: Router::new(),
+            uploads: Router::new(),
+        }
     }
 
     /// Adds `GET /v1/snapshots` and `POST /v1/snapshots/reload` for operators.
@@ -61,28 +70,60 @@ impl Admin {
         self.mount(Scope::Admin, limit, super::clock::routes(clock))
     }
 
+    /// Adds the campaign API, its description and a page to try it.
+    #[must_use]
+    pub fn campaigns(mut self, service: Arc<Service>) -> Self {
+        let limit = self.config.request_limit();
+        let (own, described) = v1::campaign_api().into_parts();
+        let (operators, for_operators) = v1::operator_api().into_parts();
+        let (uploads, for_uploads) = v1::upload_api().into_parts();
+        let waiting = middleware::from_fn_with_state(Arc::clone(&service), v1::wait_for_epoch);
+        let own = own.route_layer(waiting).with_state(Arc::clone(&service));
+        let described = described.merge_from(for_operators).merge_from(for_uploads);
+        self.open = self.open.merge(v1::described(described));
+        let counting = middleware::from_fn_with_state(service.figures(), v1::count_request);
+        let uploads = uploads.with_state(Arc::clone(&service));
+        let uploads = self.behind(Scope::Campaigns, UPLOAD_LIMIT, uploads);
+        self.uploads = uploads.route_layer(counting.clone());
+        let operators = self.behind(Scope::Admin, limit, operators.with_state(service));
+        let routes = self.behind(Scope::Campaigns, limit, own).merge(operators);
+        self.guarded = self.guarded.merge(routes.route_layer(counting));
+        self
+    }
+
     /// Adds a part's routes, full paths, behind a scope. A request may take `limit`; routes that wait for
     /// something (the queue's long poll) ask for more than the config's.
     #[must_use]
     pub fn mount(mut self, scope: Scope, limit: Duration, routes: Router) -> Self {
-        let guard = Guard { authenticator: self.authenticator.clone(), scope };
-        let routes = routes
-            .route_layer(middleware::from_fn_with_state(guard, auth::check))
-            .route_layer(middleware::from_fn_with_state(limit, within));
+        let routes = self.behind(scope, limit, routes);
         self.guarded = self.guarded.merge(routes);
         self
     }
 
+    fn behind(&self, scope: Scope, limit: Duration, routes: Router) -> Router {
+        let guard = Guard { authenticator: self.authenticator.clone(), scope };
+        routes
+            .route_layer(middleware::from_fn_with_state(guard, auth::check))
+            .route_layer(middleware::from_fn_with_state(limit, within))
+    }
+
     /// What the server serves.
     pub fn into_router(self) -> Router {
+        let secure: fn(Response) -> _ =
+            if self.config.tls_cert.is_some() { secure_always } else { secure };
         self.open
             .merge(self.guarded)
             .layer(DefaultBodyLimit::disable())
             .layer(RequestBodyLimitLayer::new(self.config.max_body_bytes))
+            // Files have a bound of their own, by what is in them, and go to the disk as they come.
+            .merge(self.uploads)
             .layer(middleware::from_fn(problem::dress))
             .layer(middleware::map_response(secure))
     }
 }
+
+/// How long a file may take to come: 256 MiB at 4 Mbit/s.
+const UPLOAD_LIMIT: Duration = Duration::from_secs(600);
 
 async fn ready(State(readiness): State<Readiness>) -> Response {
     let missing = readiness.missing();
@@ -122,9 +163,17 @@ const HEADERS: [(HeaderName, HeaderValue); 5] = [
     ),
 ];
 
-async fn secure(mut response: Response) -> Response {
+fn secure(mut response: Response) -> std::future::Ready<Response> {
     for (name, value) in HEADERS {
         response.headers_mut().entry(name).or_insert(value);
     }
-    response
+    std::future::ready(response)
+}
+
+/// With TLS, browsers are also told to come with it for a year, whatever a link says.
+const ALWAYS: HeaderValue = HeaderValue::from_static("max-age=31536000");
+
+fn secure_always(mut response: Response) -> std::future::Ready<Response> {
+    response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, ALWAYS);
+    secure(response)
 }

@@ -3,20 +3,17 @@
 //! Start: keys, outbox, checkpoints and log (recovered), clock, snapshot, shards, intake, admin. End: the stages
 //! of [`shutdown`](crate::shutdown), in the direction of the flow.
 
-use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use anyhow::Context;
 use crossbeam::channel::bounded;
-use tokio::sync::watch;
 
 use crate::admin::readiness::Readiness;
-use crate::admin::routes::Admin;
+use crate::admin::tls::TlsSwitch;
 use crate::auth::authority::Authority;
-use crate::auth::grant::Scope;
-use crate::auth::tls::ServerIdentity;
 use crate::clock::{self, Clock};
 use crate::config::Config;
 use crate::domain::ids::{Epoch, PartitionId};
@@ -25,9 +22,9 @@ use crate::domain::policy::ClockMode;
 use crate::domain::units::UtcMs;
 use crate::engine::Partition;
 use crate::identity::Keyring;
-use crate::ingest::endpoint::{Endpoint, EndpointParts, IdentitySwitch};
+use crate::ingest::endpoint::IdentitySwitch;
 use crate::ingest::figures::IngestFigures;
-use crate::ingest::http::{self, HttpIntake};
+use crate::ingest::http::HttpIntake;
 use crate::ingest::transport::LastingKeys;
 use crate::journal::disk::{Disk, RealDisk};
 use crate::journal::{CHECKPOINT_FORMAT, Checkpoints, Journal, LOG_FORMAT, ShardLog};
@@ -42,15 +39,17 @@ use crate::shard::policy::PolicyInForce;
 use crate::shard::router::{Deal, Router};
 use crate::shard::worker;
 use crate::shutdown::{Member, Shutdown, Stage};
-use crate::sink::queue::{self, QueueService};
+use crate::sink::queue::QueueService;
 use crate::snapshot::block::FORMAT_VERSION;
 use crate::snapshot::slot::Slot;
 use crate::snapshot::store::Store;
 use crate::telemetry::sampler::{Metrics, keep_up};
-use crate::telemetry::{process, systemd};
+use crate::telemetry::systemd;
 
+use super::campaigns::{self, Joints};
 use super::catch_up::Surroundings;
-use super::passed::{Passed, or_bound};
+use super::doors::{http_identity, server_identity, start_http, start_quic};
+use super::passed::Passed;
 use super::publish::Publisher;
 use super::recover::recover;
 use super::retention::Needs;
@@ -63,9 +62,6 @@ const FORMATS: [u16; 4] = [LOG_FORMAT, CHECKPOINT_FORMAT, RECORD_VERSION as u16,
 
 /// Checkpoints that may wait to be written; past it shards go on without.
 const CHECKPOINTS_WAITING: usize = 4;
-
-/// A request to the queue may wait this much longer than the longest poll.
-const POLL_SLACK_S: u64 = 15;
 
 /// A running daemon.
 pub struct Daemon {
@@ -81,6 +77,8 @@ pub struct Daemon {
     pub(super) authority: Arc<Authority>,
     pub(super) policy: PolicyInForce,
     identity: IdentitySwitch,
+    /// TLS of the HTTP server, if it has it.
+    http_tls: Option<TlsSwitch>,
     router: Router,
     outbox: Outbox,
     journal: Arc<Journal>,
@@ -116,7 +114,9 @@ impl Daemon {
         let slot = Arc::new(Slot::new());
         let key = ground.keyring.installation_key();
         let publisher = start_publisher((store, key), &ground.partitions, &slot, &readiness);
-        let authority = Arc::new(Authority::open(data.join("tokens.json"))?);
+        let authority = Authority::open(data.join("tokens.json"))?.told_by(ground.clock.clone());
+        let authority = Arc::new(authority);
+        let http_tls = http_identity(config)?.as_ref().map(TlsSwitch::new).transpose()?;
         let identity = server_identity(config)?;
         let runtime = io_runtime(config)?;
         let (clock, keyring, outbox) =
@@ -125,43 +125,39 @@ impl Daemon {
         let policy = PolicyInForce::new(config.policy);
         let (router, journal, figures) = start_shards(config, &policy, ground, &slot, &shutdown)?;
 
-        let needs =
-            Needs::new(&journal, &outbox, &figures, config.journal.unsynced_most_bytes(shards));
+        let most = config.journal.unsynced_most_bytes(shards);
+        let needs = Needs::new(&journal, &outbox, &figures, most);
         Watch::new(Arc::clone(&publisher), config, &clock, needs)
             .spawn(shutdown.join(Stage::Intake, "snapshot watcher"))?;
         let intake_figures = Arc::new(IngestFigures::default());
-        let watched = Watched {
-            shutdown: shutdown.clone(),
-            clock: clock.clone(),
-            journal: Arc::downgrade(&journal),
-            outbox: outbox.clone(),
-            shards: figures,
-        };
+        let watched = watched((&shutdown, &clock), &journal, &outbox, figures);
         watched.conditions(&readiness);
         watched.signs_of_life(&runtime, config.shard.tick());
-        samplers::shards(&metrics, watched.shards, router.clone());
+        let stores = (Arc::clone(&journal), outbox.clone());
+        samplers::stores(&metrics, stores, router.clone(), &watched.shards);
+        let deciding = (slot, Arc::clone(&publisher));
+        samplers::state(&metrics, deciding, (readiness.clone(), clock.clone()));
         samplers::intake(&metrics, Arc::clone(&intake_figures));
-        samplers::stores(&metrics, Arc::clone(&journal), outbox.clone());
-        samplers::state(&metrics, slot, readiness.clone(), clock.clone());
-        samplers::publications(&metrics, Arc::clone(&publisher));
-        metrics.register(process::sample);
         keep_histograms_up(config, &runtime, &metrics, &shutdown);
 
         let intake = Arc::new(router.clone());
-        let (quic, switch) = start_quic(
-            (config, passed.quic),
-            &runtime,
-            (&identity, keys),
-            (Arc::clone(&authority), Arc::clone(&intake), Arc::clone(&intake_figures)),
-            &shutdown,
-        )?;
+        let taken = (Arc::clone(&authority), Arc::clone(&intake), Arc::clone(&intake_figures));
+        let door = (config, passed.quic);
+        let (quic, switch) = start_quic(door, &runtime, (&identity, keys), taken, &shutdown)?;
         close_with(&runtime, outbox.clone(), shutdown.join(Stage::Outbox, "outbox"));
-        let admin = Admin::new(&config.admin, Arc::clone(&authority) as _, readiness, metrics)
-            .snapshots(Arc::clone(&publisher) as _)
-            .clock(clock);
-        let http_intake = HttpIntake::new(intake, intake_figures);
+        let joints = Joints {
+            data,
+            keyring: keyring.clone(),
+            clock,
+            publisher: Arc::clone(&publisher),
+            shards: watched.shards,
+            authority: Arc::clone(&authority),
+            shutdown: &shutdown,
+        };
+        let admin = campaigns::admin(joints, &config.admin, readiness, metrics)?;
         let queue = QueueService::new(outbox.clone(), keyring);
-        let http = start_http((config, passed.http), admin, queue, http_intake, &shutdown)?;
+        let parts = (queue, HttpIntake::new(intake, intake_figures));
+        let http = start_http((config, passed.http), admin, parts, http_tls.clone(), &shutdown)?;
         Ok(Self {
             quic,
             http,
@@ -171,6 +167,7 @@ impl Daemon {
             authority,
             policy,
             identity: switch,
+            http_tls,
             router,
             outbox,
             journal,
@@ -192,6 +189,17 @@ impl Daemon {
         Ok(self.identity.reload_identity(&server_identity(config)?)?)
     }
 
+    /// Shows the certificate that the config's files for HTTP have now, where it has any.
+    ///
+    /// # Errors
+    /// What is wrong with the files; the old certificate is then still shown.
+    pub fn reload_http_identity(&self, config: &Config) -> anyhow::Result<()> {
+        if let (Some(tls), Some(identity)) = (&self.http_tls, http_identity(config)?) {
+            tls.reload(&identity)?;
+        }
+        Ok(())
+    }
+
     /// Ends every part in order, and says who did not end in time.
     ///
     /// # Errors
@@ -209,6 +217,22 @@ impl Daemon {
         let (journal, outbox) = (self.journal.shutdown(), self.outbox.close());
         journal?;
         Ok(outbox?)
+    }
+}
+
+/// What readiness and the watchdog look at.
+fn watched(
+    (shutdown, clock): (&Shutdown, &Clock),
+    journal: &Arc<Journal>,
+    outbox: &Outbox,
+    shards: Vec<Arc<ShardFigures>>,
+) -> Watched {
+    Watched {
+        shutdown: shutdown.clone(),
+        clock: clock.clone(),
+        journal: Arc::downgrade(journal),
+        outbox: outbox.clone(),
+        shards,
     }
 }
 
@@ -252,21 +276,6 @@ fn make_dirs(data: &Path) -> anyhow::Result<()> {
 
 fn outbox_dir(data: &Path) -> PathBuf {
     data.join("outbox")
-}
-
-fn server_identity(config: &Config) -> anyhow::Result<ServerIdentity> {
-    let daemon = &config.daemon;
-    let identity = match (&daemon.tls_cert, &daemon.tls_key) {
-        (Some(chain), Some(key)) => ServerIdentity::load(chain, key)?,
-        _ => {
-            let dir = daemon.data_dir.join("tls");
-            ServerIdentity::kept(&dir, &["localhost", "127.0.0.1"])?
-        }
-    };
-    Ok(match &daemon.tls_client_issuers {
-        Some(issuers) => identity.with_client_issuers(issuers)?,
-        None => identity,
-    })
 }
 
 /// Keys, outbox, checkpoints, log: everything durable, brought to where the last run left it.
@@ -379,25 +388,6 @@ fn keep_histograms_up(
     runtime.spawn(keep_up(metrics.clone(), period, member));
 }
 
-fn start_http(
-    (config, passed): (&Config, Option<TcpListener>),
-    admin: Admin,
-    queue: QueueService,
-    intake: HttpIntake<Router>,
-    shutdown: &Shutdown,
-) -> anyhow::Result<SocketAddr> {
-    let poll = Duration::from_secs(u64::from(queue::MAX_WAIT_S) + POLL_SLACK_S);
-    let routes = admin
-        .mount(Scope::Queue, poll, queue::routes(Arc::new(queue)))
-        .mount(Scope::Ingest, config.admin.request_limit(), http::routes(intake))
-        .into_router();
-    let listener = or_bound(passed, ("admin.listen", config.admin.listen), TcpListener::bind)?;
-    let addr = listener.local_addr()?;
-    let member = shutdown.join(Stage::Admin, "admin");
-    crate::admin::server::spawn(config.admin.clone(), listener, routes, member)?;
-    Ok(addr)
-}
-
 /// Puts a snapshot in force, if one loads: without one the daemon runs, unready, until one appears.
 fn start_publisher(
     (store, key): (Store, InstallationKey),
@@ -409,37 +399,4 @@ fn start_publisher(
     let publisher = Arc::new(Publisher::new(store, Arc::clone(slot), key, ready));
     publisher.start(partitions.iter().map(Partition::epoch).max().unwrap_or(Epoch(0)));
     publisher
-}
-
-fn start_quic(
-    (config, passed): (&Config, Option<UdpSocket>),
-    runtime: &tokio::runtime::Runtime,
-    (identity, keys): (&ServerIdentity, LastingKeys),
-    (authority, intake, figures): (Arc<Authority>, Arc<Router>, Arc<IngestFigures>),
-    shutdown: &Shutdown,
-) -> anyhow::Result<(SocketAddr, IdentitySwitch)> {
-    let (tell, stop) = watch::channel(false);
-    let router = Arc::clone(&intake);
-    let config = config.ingest.clone();
-    let parts = EndpointParts { config, keys, authority, intake, figures, stop };
-    let socket = or_bound(passed, ("ingest.listen", parts.config.listen), UdpSocket::bind)?;
-    let _inside = runtime.enter();
-    let endpoint = Endpoint::on(socket, parts, identity)?;
-    let (addr, switch) = (endpoint.local_addr()?, endpoint.identity_switch());
-    let mut member = shutdown.join(Stage::Intake, "quic");
-    runtime.spawn(async move {
-        let serving = endpoint.serve();
-        tokio::pin!(serving);
-        tokio::select! {
-            () = &mut serving => {}
-            () = member.asked() => {
-                tell.send_replace(true);
-                serving.await;
-            }
-        }
-        // Only now, when what gateways were promised is acknowledged; HTTP is refused from here on.
-        router.drain();
-        drop(member);
-    });
-    Ok((addr, switch))
 }

@@ -1,5 +1,5 @@
-//! `geofenced demo`: the whole way in one process, with nothing to install: a demo account, fences in Seoul,
-//! simulated devices over real QUIC, and the jobs as they fire.
+//! `geofenced demo`: the whole way in one process, with nothing to install: an account of each membership, whose
+//! marketers work through the API ([`accounts`](super::demo_accounts)), simulated devices over real QUIC, and the jobs as they fire.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -9,8 +9,8 @@ use anyhow::Context;
 use axum::http::Method;
 use bytes::Bytes;
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use serde_json::Value;
+use tokio::sync::mpsc::Sender;
 
 use crate::auth::book::Book;
 use crate::auth::command::NewToken;
@@ -19,29 +19,19 @@ use crate::client::options::draw_instance;
 use crate::client::{Client, ClientOptions, Credentials, Trust};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::domain::ids::{AccountId, AppId, Epoch, FrameSeq, StreamNo};
+use crate::domain::ids::{AccountId, AppId, FrameSeq, StreamNo};
 use crate::domain::units::UtcMs;
-use crate::identity::Keyring;
 use crate::sink::http_client::HttpClient;
-use crate::snapshot::build::{BuildOptions, build};
-use crate::snapshot::source::{FileNames, TargetDirectory, compose, parse_campaigns, parse_fences};
-use crate::snapshot::store::Store;
 
 use super::daemon::Daemon;
+use super::demo_accounts::{MEMBERSHIPS, Marketer, make_accounts};
 use super::passed::Passed;
 use super::walkers::Walkers;
-
-const FENCES: &[u8] = include_bytes!("../../configs/demo/fences.geojson");
-const CAMPAIGNS: &[u8] = include_bytes!("../../configs/demo/campaigns.json");
-
-/// The demo's account and app, as its campaign file numbers them.
-const ACCOUNT: AccountId = AccountId(1);
-const APP: AppId = AppId(1);
 
 /// The queue's consumer that prints jobs.
 const CONSUMER: &str = "/v1/queues/demo";
 
-/// Run everything in one process: a demo account, fences in Seoul, simulated devices, jobs as they fire
+/// Run everything in one process: accounts, campaigns in Seoul, simulated devices, jobs as they fire
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  geofenced demo --seconds 30")]
 pub struct DemoArgs {
@@ -73,7 +63,7 @@ impl DemoArgs {
 
     fn run_in(&self, data: &Path, out: &mut impl Write) -> anyhow::Result<()> {
         std::fs::create_dir_all(data)?;
-        let token = prepare(data)?;
+        let tokens = make_tokens(data)?;
         let data_text = data.to_str().context("the folder's name is not UTF-8")?;
         let config = Config::load_from(
             None,
@@ -85,12 +75,10 @@ impl DemoArgs {
         )?;
         let daemon = Daemon::start(&config, Passed::default())?;
         writeln!(out, "QUIC   {}   (pings, protocol geofenced/1)", daemon.quic)?;
-        writeln!(
-            out,
-            "HTTP   http://{}   (/healthz /readyz /metrics /v1/pings /v1/queues)",
-            daemon.http
-        )?;
-        writeln!(out, "token  {token}")?;
+        writeln!(out, "HTTP   http://{}   (/docs to try the API; /metrics, /readyz)", daemon.http)?;
+        for (membership, token) in MEMBERSHIPS.iter().zip(&tokens) {
+            writeln!(out, "token  {token}   ({membership})")?;
+        }
         writeln!(out, "data   {}", data.display())?;
         writeln!(
             out,
@@ -100,8 +88,7 @@ impl DemoArgs {
         let limit = self.seconds.map_or(Duration::MAX, Duration::from_secs);
         let played = daemon.block_on(async {
             tokio::select! {
-                moved = drive(&daemon, &token, self.devices) => moved,
-                printed = print_jobs(&daemon, &token, out) => printed,
+                moved = play(&daemon, &tokens, self.devices, out) => moved,
                 _ = tokio::signal::ctrl_c() => Ok(()),
                 () = tokio::time::sleep(limit) => Ok(()),
             }
@@ -112,43 +99,76 @@ impl DemoArgs {
     }
 }
 
-/// Makes keys, a token and a snapshot where there are none yet.
-fn prepare(data: &Path) -> anyhow::Result<String> {
+/// A token for each account, numbered as they will be made. The first is the operator's too.
+fn make_tokens(data: &Path) -> anyhow::Result<Vec<String>> {
     let now = Clock::start(UtcMs::MIN).now();
-    let keyring = Keyring::open(data)?;
-    let store = Store::open(&data.join("snapshots"))?;
-    if store.latest()?.is_none() {
-        publish(&store, &keyring, now)?;
-    }
-    let token = Book::change(&data.join("tokens.json"), |book| {
-        let name = format!("demo-{}", now.0);
-        let scopes = &[Scope::Ingest, Scope::Queue, Scope::Admin];
-        let token = NewToken { name: &name, account: ACCOUNT, apps: Apps::All, scopes };
-        let at = Timestamp::from_millisecond(now.0).unwrap_or(Timestamp::UNIX_EPOCH);
-        token.add_to(book, at)
+    let at = Timestamp::from_millisecond(now.0).unwrap_or(Timestamp::UNIX_EPOCH);
+    let tokens = Book::change(&data.join("tokens.json"), |book| {
+        let token = |(account, membership): (u32, &&str)| {
+            let name = format!("demo-{membership}-{}", now.0);
+            let scopes = &[Scope::Ingest, Scope::Queue, Scope::Campaigns, Scope::Admin];
+            let account = AccountId(account);
+            let token = NewToken { name: &name, account, apps: Apps::All, scopes };
+            token.add_to(book, at)
+        };
+        (1..).zip(&MEMBERSHIPS).map(token).collect::<Result<Vec<_>, _>>()
     })?;
-    Ok(token.reveal())
+    Ok(tokens.iter().map(|token| token.reveal()).collect())
 }
 
-fn publish(store: &Store, keyring: &Keyring, now: UtcMs) -> anyhow::Result<()> {
-    let names = FileNames { fences: "the demo's fences", campaigns: "the demo's campaigns" };
-    let file = parse_campaigns(names.campaigns, CAMPAIGNS)?;
-    let fences = parse_fences(names.fences, FENCES, file.sole_account())?;
-    let source = compose(names, fences, file, TargetDirectory::of(None))?;
-    let valid_from = TimeZone::UTC.to_datetime(Timestamp::from_millisecond(now.0)?).date();
-    let key = keyring.installation_key();
-    let options = BuildOptions {
-        epoch: Epoch(1),
-        valid_from: valid_from.yesterday()?,
-        key: &key,
-        previous: None,
-    };
-    store.publish(&build(&source, options)?)?;
-    Ok(())
+/// Has marketers prepare their campaigns, where that was not done before, and plays.
+async fn play(
+    daemon: &Daemon,
+    tokens: &[String],
+    devices: u32,
+    out: &mut impl Write,
+) -> anyhow::Result<()> {
+    let apps = prepare(daemon, tokens, devices).await?;
+    let [lite, basic, premium] = tokens else { anyhow::bail!("a token for each membership") };
+    let [first, second, third] = apps.as_slice() else { anyhow::bail!("an app for each account") };
+    let (jobs, mut printed) = tokio::sync::mpsc::channel(1000);
+    tokio::select! {
+        moved = drive(daemon, lite, *first, devices) => moved,
+        moved = drive(daemon, basic, *second, devices) => moved,
+        moved = drive(daemon, premium, *third, devices) => moved,
+        read = read_jobs(daemon, lite, jobs.clone()) => read,
+        read = read_jobs(daemon, basic, jobs.clone()) => read,
+        read = read_jobs(daemon, premium, jobs) => read,
+        printed = async {
+            while let Some(event) = printed.recv().await {
+                print_job(&event, out)?;
+            }
+            Ok(())
+        } => printed,
+    }
+}
+
+/// The number of each account's app.
+async fn prepare(daemon: &Daemon, tokens: &[String], devices: u32) -> anyhow::Result<Vec<AppId>> {
+    let http = daemon.http.to_string();
+    let operator = tokens.first().map(String::as_str);
+    let mut operator = HttpClient::connect(&http, operator).await?;
+    let accounts: Value = serde_json::from_slice(&operator.get("/v1/accounts").await?.success()?)?;
+    let is_new = accounts["items"].as_array().is_none_or(Vec::is_empty);
+    if is_new {
+        make_accounts(&mut operator).await?;
+    }
+    let regulars: Vec<String> = Walkers::ids(devices).step_by(2).map(|id| id.to_string()).collect();
+    let mut apps = Vec::new();
+    for (membership, token) in MEMBERSHIPS.iter().zip(tokens) {
+        let http = HttpClient::connect(&http, Some(token)).await?;
+        // Of a data directory that was kept, the first app is the one.
+        let app = match is_new {
+            true => Marketer::new(http).prepare(membership, &regulars).await?,
+            false => 1,
+        };
+        apps.push(AppId(app));
+    }
+    Ok(apps)
 }
 
 /// Sends the devices' pings over QUIC, a frame every half second.
-async fn drive(daemon: &Daemon, token: &str, devices: u32) -> anyhow::Result<()> {
+async fn drive(daemon: &Daemon, token: &str, app: AppId, devices: u32) -> anyhow::Result<()> {
     let options = ClientOptions::new(
         daemon.quic,
         Trust::Roots(vec![daemon.certificate.clone()]),
@@ -164,13 +184,13 @@ async fn drive(daemon: &Daemon, token: &str, devices: u32) -> anyhow::Result<()>
         beat.tick().await;
         let pings = walkers.pings_at(clock.now());
         for frame in pings.chunks(1000) {
-            stream.pings(APP, frame).await?;
+            stream.pings(app, frame).await?;
         }
     }
 }
 
-/// Follows the queue and prints each job.
-async fn print_jobs(daemon: &Daemon, token: &str, out: &mut impl Write) -> anyhow::Result<()> {
+/// Follows the queue of an account.
+async fn read_jobs(daemon: &Daemon, token: &str, jobs: Sender<Value>) -> anyhow::Result<()> {
     let mut http = HttpClient::connect(&daemon.http.to_string(), Some(token)).await?;
     let wanted = Bytes::from_static(br#"{"kinds":["push_job"]}"#);
     http.send(Method::PUT, CONSUMER, wanted).await?.success()?;
@@ -181,7 +201,7 @@ async fn print_jobs(daemon: &Daemon, token: &str, out: &mut impl Write) -> anyho
         for line in records.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
             let event: Value = serde_json::from_slice(line)?;
             last = event["geofencedoffset"].as_str().map(str::to_owned);
-            print_job(&event, out)?;
+            jobs.send(event).await?;
         }
         if let Some(offset) = last {
             let body = format!("{{\"offset\":{offset}}}");

@@ -3,15 +3,20 @@
 use std::process::ExitCode;
 
 use crate::config::ConfigError;
+use crate::control::cli::CommandError;
 use crate::offline::replay::args::{ReplayError, UsageError};
 
 /// Says why a command failed, and gives its exit code: 2 for a mistake in the command line or the config, else 1.
 #[must_use]
 pub fn tell(error: &anyhow::Error) -> ExitCode {
     eprintln!("geofenced: {}", text(error));
-    let is_mistake =
-        error.chain().any(|cause| cause.is::<ConfigError>() || cause.is::<UsageError>());
+    let is_mistake = error.chain().any(is_mistake);
     ExitCode::from(if is_mistake { 2 } else { 1 })
+}
+
+fn is_mistake(cause: &(dyn std::error::Error + 'static)) -> bool {
+    let by_value = cause.downcast_ref::<CommandError>().is_some_and(CommandError::is_mistake);
+    by_value || cause.is::<ConfigError>() || cause.is::<UsageError>()
 }
 
 /// A replay's error, whose mistakes in the command line stay known as such.

@@ -3,9 +3,9 @@
 //! [`daemon`] is the order in which they start and end, on its own sockets or on those that were [`passed`]; [`recover`] brings the partitions to where the last run
 //! left them ([`catch_up`]); [`publish`] puts snapshots in force, [`watch`] looks after them and removes those that are no
 //! longer needed ([`retention`]); [`samplers`] shows the parts' counters to telemetry, and [`vitals`] to
-//! `/readyz` and systemd how they are; [`serve`] waits for signals; [`failure`] says why a command ended badly;
+//! `/readyz` and systemd how they are; [`campaigns`] joins the campaign service, whose changes [`compile`] makes into snapshots; [`doors`] are its sockets, and [`serve`] waits for signals; [`failure`] says why a command ended badly;
 //! [`papers`] are what packages ship beside the program.
-//! [`demo`] plays the whole way with simulated devices ([`walkers`]).
+//! [`demo`] plays the whole way with marketers ([`demo_accounts`]) and simulated devices ([`walkers`]).
 
 pub mod daemon;
 pub mod passed;
@@ -14,12 +14,16 @@ mod catch_up;
 mod publish;
 mod retention;
 mod watch;
+mod campaigns;
+mod compile;
+mod doors;
 mod samplers;
 mod vitals;
 pub mod serve;
 pub mod failure;
 pub mod papers;
 pub mod demo;
+mod demo_accounts;
 mod walkers;
 
 pub use publish::SnapshotConfig;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::admin::readiness::Readiness;
+use crate::admin::v1::figures::{BUCKETS_NS, CLASSES, METHODS};
 use crate::clock::Clock;
 use crate::domain::reasons::{RejectReason, SuppressReason};
 use crate::engine::Counts;
@@ -17,9 +18,11 @@ use crate::shard::router::Router;
 use crate::snapshot::slot::Slot;
 use crate::snapshot::view::AccountView;
 use crate::telemetry::metrics::{self as table, Metric};
+use crate::telemetry::process;
 use crate::telemetry::sampler::{Buckets, Metrics, Scrape};
 use crate::wire::close::CloseCode;
 
+use super::campaigns::Campaigns;
 use super::publish::{OUTCOMES, Publisher};
 
 /// Pings and reports on their way: the first identity of P6.
@@ -70,7 +73,7 @@ fn flow(scrape: &Scrape<'_>, now: &FlowSnapshot, metrics: &FlowMetrics) {
 }
 
 /// What the engine did: the second identity of P6.
-pub(super) fn shards(metrics: &Metrics, figures: Vec<Arc<ShardFigures>>, router: Router) {
+fn shards(metrics: &Metrics, figures: Vec<Arc<ShardFigures>>, router: Router) {
     metrics.register(move |scrape: &Scrape<'_>| {
         let mut counts = Counts::default();
         let (mut devices, mut bytes, mut batches) = (0, 0, 0);
@@ -96,8 +99,14 @@ pub(super) fn shards(metrics: &Metrics, figures: Vec<Arc<ShardFigures>>, router:
     });
 }
 
-/// What is durable.
-pub(super) fn stores(metrics: &Metrics, journal: Arc<Journal>, outbox: Outbox) {
+/// What the engine did, and what is durable of it.
+pub(super) fn stores(
+    metrics: &Metrics,
+    (journal, outbox): (Arc<Journal>, Outbox),
+    router: Router,
+    figures: &[Arc<ShardFigures>],
+) {
+    shards(metrics, figures.to_vec(), router);
     let syncs = Buckets::new(metrics, &table::JOURNAL_SYNC_SECONDS, seconds(SYNC_BUCKETS_NS));
     metrics.register(move |scrape: &Scrape<'_>| {
         let sample = journal.figures().sample();
@@ -117,8 +126,14 @@ pub(super) fn stores(metrics: &Metrics, journal: Arc<Journal>, outbox: Outbox) {
     });
 }
 
-/// What decides, and whether the daemon may take pings.
-pub(super) fn state(metrics: &Metrics, slot: Arc<Slot>, readiness: Readiness, clock: Clock) {
+/// What decides, whether the daemon may take pings, and how the process is.
+pub(super) fn state(
+    metrics: &Metrics,
+    (slot, publisher): (Arc<Slot>, Arc<Publisher>),
+    (readiness, clock): (Readiness, Clock),
+) {
+    publications(metrics, publisher);
+    metrics.register(process::sample);
     metrics.register(move |scrape: &Scrape<'_>| {
         let epoch = slot.pin().map_or(0, |pinned| pinned.view().epoch().0);
         scrape.gauge(&table::SNAPSHOT_EPOCH, epoch);
@@ -137,11 +152,33 @@ fn schedules_end_s(slot: &Slot) -> u64 {
 }
 
 /// Publications, by outcome.
-pub(super) fn publications(metrics: &Metrics, publisher: Arc<Publisher>) {
+fn publications(metrics: &Metrics, publisher: Arc<Publisher>) {
     metrics.register(move |scrape: &Scrape<'_>| {
         for (outcome, total) in OUTCOMES.into_iter().zip(publisher.outcomes()) {
             scrape.total_by(&table::SNAPSHOT_RELOADS, outcome, total);
         }
+    });
+}
+
+/// What became of changed campaigns, and of the requests that changed them.
+pub(super) fn campaigns(metrics: &Metrics, campaigns: &Campaigns) {
+    let figures = Arc::clone(&campaigns.figures);
+    let publications = Arc::clone(&campaigns.publications);
+    let (service, requests) = (Arc::clone(&campaigns.service), campaigns.service.figures());
+    let durations = Buckets::new(metrics, &table::API_SECONDS, seconds(BUCKETS_NS));
+    metrics.register(move |scrape: &Scrape<'_>| {
+        let outcomes = [("published", &figures.published), ("failed", &figures.failed)];
+        for (outcome, total) in outcomes {
+            scrape.total_by(&table::COMPILES, outcome, total.load(Ordering::Relaxed));
+        }
+        scrape.gauge(&table::ACCOUNTS_FAILING, publications.failing() as u64);
+        scrape.gauge(&table::CATALOG_WAITING, service.waiting() as u64);
+        for (method, row) in METHODS.into_iter().zip(requests.requests()) {
+            for (class, total) in CLASSES.into_iter().zip(row) {
+                scrape.total_by_both(&table::API_REQUESTS, [method, class], total);
+            }
+        }
+        durations.pass_on(&requests.durations());
     });
 }
 

@@ -105,6 +105,9 @@ fn adopt(daemon: &Daemon, config: &Config, started: &Config, filter: &LogFilter)
     if let Err(error) = daemon.reload_identity(started) {
         tracing::error!(%error, "the certificates have mistakes; the old ones stay in force");
     }
+    if let Err(error) = daemon.reload_http_identity(started) {
+        tracing::error!(%error, "the certificate of HTTP has mistakes; the old one stays in force");
+    }
     // A failure is logged where it happens.
     let _outcome = daemon.publisher.reload();
     let (taken_up, waiting): (Vec<_>, Vec<_>) =

@@ -69,6 +69,11 @@ impl Walkers {
         Self { walkers: (1..=count).map(Walker::new).collect(), began_at: None }
     }
 
+    /// The ids of that many devices.
+    pub(super) fn ids(count: u32) -> impl Iterator<Item = DeviceId> {
+        (1..=count).map(device)
+    }
+
     /// The pings that are due at `now`.
     pub(super) fn pings_at(&mut self, now: UtcMs) -> Vec<Ping> {
         let began_at = *self.began_at.get_or_insert(now);
@@ -87,8 +92,7 @@ impl Walker {
         // Most begin close to their hub, so that something happens at once.
         let left_s = -way_s * lots.share() * lots.share() * lots.share();
         let next_ping_s = 5.0 * lots.share();
-        let device = DeviceId((0xD3_u128 << 120 | u128::from(number)).to_be_bytes());
-        Self { device, lots, from, to, speed_m_s, left_s, next_ping_s }
+        Self { device: device(number), lots, from, to, speed_m_s, left_s, next_ping_s }
     }
 
     fn ping_at(&mut self, now: UtcMs, elapsed_s: f64) -> Option<Ping> {
@@ -114,6 +118,10 @@ impl Walker {
             flags: PingFlags(PingFlags::ANDROID),
         })
     }
+}
+
+fn device(number: u32) -> DeviceId {
+    DeviceId((0xD3_u128 << 120 | u128::from(number)).to_be_bytes())
 }
 
 fn distance_m(a: (f64, f64), b: (f64, f64)) -> f64 {

@@ -3,8 +3,9 @@
 //! A reload replaces the book as a whole; connections that are already in ask again when told of a change,
 //! so a revoked token stops working at once.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use rustls_pki_types::CertificateDer;
 use tokio::sync::watch;
@@ -14,6 +15,8 @@ use super::book::{Book, BookError, CertificateEntry, CertificateSubject, TokenEn
 use super::grant::{Credential, Grant, Scope};
 use super::tls::sha256;
 use super::token::{Token, TokenHash};
+use super::uses::{Uses, Watch};
+use crate::clock::Clock;
 use crate::domain::problem::{Kind, Problem};
 
 /// Knows all credentials of the installation. One per daemon, shared.
@@ -21,8 +24,19 @@ use crate::domain::problem::{Kind, Problem};
 pub struct Authority {
     path: Option<PathBuf>,
     /// Held for the length of one pointer copy.
-    book: RwLock<Arc<Book>>,
+    in_force: RwLock<Arc<InForce>>,
+    /// Held from reading a book to putting it in force, so that no older one comes after a newer one.
+    turn: Mutex<()>,
+    watch: Watch,
     changes: watch::Sender<u64>,
+}
+
+/// A book, and how often each of its tokens was used.
+#[derive(Debug)]
+pub(super) struct InForce {
+    pub(super) book: Book,
+    /// One for each token, in the order of the book.
+    pub(super) uses: Vec<Arc<Uses>>,
 }
 
 impl Authority {
@@ -39,7 +53,21 @@ impl Authority {
     /// An authority over a book in memory: demos and tests.
     #[must_use]
     pub fn of(book: Book) -> Self {
-        Self { path: None, book: RwLock::new(Arc::new(book)), changes: watch::Sender::new(0) }
+        let uses = book.tokens.iter().map(|_| Arc::default()).collect();
+        Self {
+            path: None,
+            in_force: RwLock::new(Arc::new(InForce { book, uses })),
+            turn: Mutex::default(),
+            watch: Watch::default(),
+            changes: watch::Sender::new(0),
+        }
+    }
+
+    /// Lets it know the time, for noting when tokens were used.
+    #[must_use]
+    pub fn told_by(mut self, clock: Clock) -> Self {
+        self.watch = Watch::of(clock);
+        self
     }
 
     /// Reads the book again. On an error, as when it is gone, the old one stays in force.
@@ -47,16 +75,60 @@ impl Authority {
     /// # Errors
     /// [`BookError`]
     pub fn reload(&self) -> Result<(), BookError> {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(path) = &self.path {
-            self.replace(Book::existing(path)?);
+            self.put(Book::existing(path)?);
         }
         Ok(())
     }
 
+    /// Changes the book, on the disk where it lies there, and puts it in force. May wait for the disk, and for a
+    /// command that changes it.
+    ///
+    /// # Errors
+    /// [`BookError`]; the old book is then in force.
+    pub fn change<T>(
+        &self,
+        change: impl FnOnce(&mut Book) -> Result<T, BookError>,
+    ) -> Result<T, BookError> {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let (outcome, book) = match &self.path {
+            Some(path) => Book::change(path, |book| Ok((change(book)?, book.clone())))?,
+            None => {
+                let mut book = self.in_force().book.clone();
+                (change(&mut book)?, book)
+            }
+        };
+        self.put(book);
+        Ok(outcome)
+    }
+
     /// Puts another book in force.
     pub fn replace(&self, book: Book) {
-        *self.book.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(book);
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        self.put(book);
+    }
+
+    /// What was counted of a token goes on with it.
+    fn put(&self, book: Book) {
+        let old = self.in_force();
+        let known = old.book.tokens.iter().map(|entry| entry.hash.to_string());
+        let mut known: HashMap<_, _> = known.zip(&old.uses).collect();
+        let tokens = book.tokens.iter();
+        let uses = tokens
+            .map(|entry| known.remove(&entry.hash.to_string()).cloned().unwrap_or_default())
+            .collect();
+        let new = Arc::new(InForce { book, uses });
+        *self.in_force.write().unwrap_or_else(PoisonError::into_inner) = new;
         self.changes.send_modify(|change| *change += 1);
+    }
+
+    pub(super) fn in_force(&self) -> Arc<InForce> {
+        Arc::clone(&self.in_force.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn watch(&self) -> &Watch {
+        &self.watch
     }
 
     /// Changes whenever another book comes in force.
@@ -74,7 +146,10 @@ impl Authority {
             return Err(AuthError::Missing);
         }
         let token = Token::parse(text).ok_or(AuthError::Malformed)?;
-        self.look_up(Credential::Token(token.hash()), scope)
+        let now = self.in_force();
+        let (grant, at) = look_up_token(&now.book, token.hash(), scope)?;
+        self.watch.note(&now.uses[at]);
+        Ok(grant)
     }
 
     /// Who shows this client certificate (its DER form, verified by TLS), if it allows `scope`.
@@ -99,32 +174,41 @@ impl Authority {
     }
 
     fn look_up(&self, credential: Credential, scope: Scope) -> Result<Grant, AuthError> {
-        let book = Arc::clone(&self.book.read().unwrap_or_else(PoisonError::into_inner));
-        let grant = match &credential {
-            Credential::Token(hash) => token_entry(&book, hash)?.grant(credential.clone()),
+        let now = self.in_force();
+        match credential {
+            Credential::Token(hash) => Ok(look_up_token(&now.book, hash, scope)?.0),
             Credential::Certificate(names) => {
-                certificate_entry(&book, names)?.grant(credential.clone())
+                let entry = certificate_entry(&now.book, &names)?;
+                allowing(entry.grant(Credential::Certificate(names)), scope)
             }
-        };
-        if !grant.allows(scope) {
-            let name = grant.name.to_string();
-            return Err(AuthError::Scope { name, scope });
         }
-        Ok(grant)
     }
 }
 
+/// The token's grant, and which of the book's it is.
+fn look_up_token(book: &Book, hash: TokenHash, scope: Scope) -> Result<(Grant, usize), AuthError> {
+    let (at, entry) = token_entry(book, &hash)?;
+    Ok((allowing(entry.grant(Credential::Token(hash)), scope)?, at))
+}
+
+fn allowing(grant: Grant, scope: Scope) -> Result<Grant, AuthError> {
+    if grant.allows(scope) {
+        return Ok(grant);
+    }
+    Err(AuthError::Scope { name: grant.name.to_string(), scope })
+}
+
 /// Compares with every entry, so that the time does not tell which one it was.
-fn token_entry<'b>(book: &'b Book, hash: &TokenHash) -> Result<&'b TokenEntry, AuthError> {
+fn token_entry<'b>(book: &'b Book, hash: &TokenHash) -> Result<(usize, &'b TokenEntry), AuthError> {
     let mut found = None;
-    for entry in &book.tokens {
+    for (at, entry) in book.tokens.iter().enumerate() {
         if entry.hash.matches(hash) {
-            found = Some(entry);
+            found = Some((at, entry));
         }
     }
-    let entry = found.ok_or(AuthError::Unknown)?;
+    let (at, entry) = found.ok_or(AuthError::Unknown)?;
     match entry.revoked {
-        None => Ok(entry),
+        None => Ok((at, entry)),
         Some(_) => Err(AuthError::Revoked { name: entry.name.clone() }),
     }
 }

@@ -47,7 +47,7 @@ pub struct Book {
 pub struct TokenEntry {
     /// The token's hash.
     pub hash: TokenHash,
-    /// What the operator calls it; unique among those that are not revoked.
+    /// What the operator calls it; unique among its account's that are not revoked.
     pub name: String,
     /// Whom it stands for.
     pub account: AccountId,
@@ -323,8 +323,27 @@ pub enum BookError {
     #[error("nothing live is named {0:?}; `geofenced token list` shows tokens and certificates")]
     NotLive(String),
     /// A token for nothing.
-    #[error("a token needs at least one --scope: ingest, queue or admin")]
+    #[error("a token needs at least one scope: ingest, queue, campaigns or admin")]
     NoScope,
+    /// One name, and credentials of several accounts that have it.
+    #[error("{name:?} is a name at the accounts {accounts}; say which with --account")]
+    SameName {
+        /// The name.
+        name: String,
+        /// Which accounts.
+        accounts: String,
+    },
+    /// A token for more than whoever asks may give away.
+    #[error(
+        "a token makes and revokes none that allows more than itself, and this one lacks {0}; ask the operator"
+    )]
+    Beyond(String),
+    /// An account with as many tokens as it may have.
+    #[error(
+        "the account has {} live tokens, and no more are allowed; revoke one",
+        super::delegation::MAX_LIVE
+    )]
+    AccountFull,
     /// The system has no randomness.
     #[error(transparent)]
     NoEntropy(#[from] super::token::NoEntropy),

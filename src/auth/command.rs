@@ -69,13 +69,16 @@ pub enum TokenAction {
     Revoke {
         /// Its name.
         name: String,
+        /// The account it stands for, where several accounts have one of that name.
+        #[arg(long)]
+        account: Option<u32>,
     },
 }
 
 /// Who holds credentials, and for what.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Holder {
-    /// What to call them; unique among those that are not revoked.
+    /// What to call them; unique among the account's that are not revoked.
     #[arg(long)]
     pub name: String,
     /// The account they stand for.
@@ -131,8 +134,8 @@ impl TokenCommand {
                 let book = if may_be_absent { Book::read(&file) } else { Book::existing(&file) };
                 list(&book?, out)
             }
-            TokenAction::Revoke { name } => {
-                Book::change(&file, |book| revoke(book, name, now))?;
+            TokenAction::Revoke { name, account } => {
+                Book::change(&file, |book| revoke(book, name, account.map(AccountId), now))?;
                 writeln!(out, "revoked {name}").map_err(BookError::Output)
             }
         }
@@ -158,7 +161,7 @@ impl NewToken<'_> {
     /// # Errors
     /// [`BookError`] when the name is taken, no scope is given or there is no randomness.
     pub fn add_to(self, book: &mut Book, now: jiff::Timestamp) -> Result<Token, BookError> {
-        check_name(book, self.name)?;
+        check_name(book, self.account, self.name)?;
         if self.scopes.is_empty() {
             return Err(BookError::NoScope);
         }
@@ -182,8 +185,8 @@ impl NewToken<'_> {
 }
 
 fn admit(book: &mut Book, holder: &Holder, subject: CertificateSubject) -> Result<(), BookError> {
-    check_name(book, &holder.name)?;
     let (name, account, apps) = (holder.name.clone(), AccountId(holder.account), holder.apps());
+    check_name(book, account, &name)?;
     let scopes = sorted(&holder.scopes);
     book.certificates.push(CertificateEntry {
         name,
@@ -196,15 +199,19 @@ fn admit(book: &mut Book, holder: &Holder, subject: CertificateSubject) -> Resul
     Ok(())
 }
 
-/// Names are what credentials are revoked by, so tokens and certificates share them.
-fn check_name(book: &Book, name: &str) -> Result<(), BookError> {
+/// Names are what credentials are revoked by, so tokens and certificates share them. Each account has its own: none
+/// learns what another calls its credentials.
+fn check_name(book: &Book, account: AccountId, name: &str) -> Result<(), BookError> {
     let fits = (1..=MAX_NAME_CHARS).contains(&name.chars().count());
     if !fits || name.chars().any(char::is_control) {
         return Err(BookError::Name);
     }
-    let tokens = book.tokens.iter().map(|entry| (&entry.name, entry.revoked));
-    let certificates = book.certificates.iter().map(|entry| (&entry.name, entry.revoked));
-    let taken = |(known, revoked): (&String, Option<_>)| revoked.is_none() && known == name;
+    let tokens = book.tokens.iter().map(|entry| (entry.account, &entry.name, entry.revoked));
+    let certificates =
+        book.certificates.iter().map(|entry| (entry.account, &entry.name, entry.revoked));
+    let taken = |(whose, known, revoked): (AccountId, &String, Option<_>)| {
+        revoked.is_none() && whose == account && known == name
+    };
     if tokens.chain(certificates).any(taken) {
         return Err(BookError::NameTaken(name.to_owned()));
     }
@@ -244,12 +251,45 @@ fn state(revoked: Option<jiff::Timestamp>) -> String {
     revoked.map_or_else(|| "live".to_owned(), |at| format!("revoked {at}"))
 }
 
-fn revoke(book: &mut Book, name: &str, now: jiff::Timestamp) -> Result<(), BookError> {
-    let tokens = book.tokens.iter_mut().map(|entry| (&entry.name, &mut entry.revoked));
-    let certificates = book.certificates.iter_mut().map(|entry| (&entry.name, &mut entry.revoked));
-    let mut live = tokens.chain(certificates).filter(|(_, revoked)| revoked.is_none());
-    let found = live.find(|(known, _)| *known == name);
-    let (_, revoked) = found.ok_or_else(|| BookError::NotLive(name.to_owned()))?;
+/// The credentials of a book that are live: whose, their names, and where their revocation is noted.
+fn live(book: &mut Book) -> impl Iterator<Item = (AccountId, &str, &mut Option<jiff::Timestamp>)> {
+    let tokens = book
+        .tokens
+        .iter_mut()
+        .map(|entry| (entry.account, entry.name.as_str(), &mut entry.revoked));
+    let certificates = book
+        .certificates
+        .iter_mut()
+        .map(|entry| (entry.account, entry.name.as_str(), &mut entry.revoked));
+    tokens.chain(certificates).filter(|(_, _, revoked)| revoked.is_none())
+}
+
+fn revoke(
+    book: &mut Book,
+    name: &str,
+    account: Option<AccountId>,
+    now: jiff::Timestamp,
+) -> Result<(), BookError> {
+    let fits = |whose: AccountId| account.is_none_or(|account| account == whose);
+    let found = live(book).filter(|(whose, known, _)| *known == name && fits(*whose));
+    let mut found: Vec<_> = found.collect();
+    if found.len() > 1 {
+        let accounts: Vec<String> = found.iter().map(|(whose, ..)| whose.to_string()).collect();
+        return Err(BookError::SameName { name: name.to_owned(), accounts: accounts.join(", ") });
+    }
+    let (_, _, revoked) = found.pop().ok_or_else(|| BookError::NotLive(name.to_owned()))?;
     *revoked = Some(now);
+    Ok(())
+}
+
+/// Revokes this very token, if it still is live.
+pub(super) fn revoke_of(
+    book: &mut Book,
+    token: &TokenEntry,
+    now: jiff::Timestamp,
+) -> Result<(), BookError> {
+    let same = |entry: &&mut TokenEntry| entry.revoked.is_none() && entry.hash.matches(&token.hash);
+    let found = book.tokens.iter_mut().find(same);
+    found.ok_or_else(|| BookError::NotLive(token.name.clone()))?.revoked = Some(now);
     Ok(())
 }

@@ -24,7 +24,7 @@ fn create(name: &str) -> TokenAction {
 }
 
 fn revoke(name: &str) -> TokenAction {
-    TokenAction::Revoke { name: name.to_owned() }
+    TokenAction::Revoke { name: name.to_owned(), account: None }
 }
 
 #[test]
@@ -53,6 +53,22 @@ fn a_token_is_made_listed_and_revoked() {
     assert_eq!(list.lines().count(), 2);
     assert!(list.contains("one  account 3  apps all  scopes ingest") && list.contains("revoked"));
     run(dir, create("one")).expect("the name is free again");
+}
+
+#[test]
+fn accounts_have_names_of_their_own() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let dir = folder.path();
+    run(dir, create("gateway")).expect("made");
+    let other = Holder { account: 4, ..holder("gateway") };
+    run(dir, TokenAction::Create { holder: other }).expect("another account's");
+    let unsaid = run(dir, revoke("gateway")).expect_err("which?").to_string();
+    assert!(unsaid.contains("the accounts 3, 4"), "{unsaid}");
+    let of_4 = TokenAction::Revoke { name: "gateway".to_owned(), account: Some(4) };
+    run(dir, of_4).expect("revoked");
+    let list = run(dir, TokenAction::List).expect("listed");
+    let live = list.lines().find(|line| line.ends_with("live")).expect("one is live");
+    assert!(live.contains("gateway  account 3"), "{list}");
 }
 
 #[test]

@@ -19,6 +19,7 @@ use crate::domain::ids::{AccountId, AppId};
     serde::Serialize,
     serde::Deserialize,
     clap::ValueEnum,
+    utoipa::ToSchema,
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
@@ -26,6 +27,8 @@ pub enum Scope {
     Ingest,
     /// Read the account's jobs and events, and acknowledge them.
     Queue,
+    /// Change and read the account's campaigns, and all that they are made of.
+    Campaigns,
     /// Run the daemon: publish snapshots, reload, look at everything. Not bound to the account.
     Admin,
 }
@@ -35,6 +38,7 @@ impl fmt::Display for Scope {
         f.write_str(match self {
             Self::Ingest => "ingest",
             Self::Queue => "queue",
+            Self::Campaigns => "campaigns",
             Self::Admin => "admin",
         })
     }
@@ -65,6 +69,16 @@ impl Apps {
         match self {
             Self::All => true,
             Self::Only(apps) => apps.binary_search(&app).is_ok(),
+        }
+    }
+
+    /// Whether all of these are among them.
+    #[must_use]
+    pub fn has_all(&self, others: &Self) -> bool {
+        match (self, others) {
+            (Self::All, _) => true,
+            (Self::Only(_), Self::All) => false,
+            (Self::Only(_), Self::Only(others)) => others.iter().all(|app| self.has(*app)),
         }
     }
 }

@@ -1,13 +1,25 @@
-//! The catalog's side of the daemon: what marketers define, checked before anything is compiled from it.
+//! The campaign service: what accounts define, checked, kept, and compiled into what the engine reads.
 //!
-//! A [`fault`] says what is wrong with a value, by field and by what is allowed. A [`shape`] is a geofence as the catalog
-//! keeps it; its limits are the catalog's own and bind neither campaign files nor replays. [`imports`] reads the files
-//! that people upload.
+//! A request becomes a [document](documents), which the [`desk`] holds against the rules and puts into the
+//! [`store`]; a [`refusal`] says which rule is in the way. A [`shape`] is a geofence as the catalog keeps it. Files that
+//! people send are read by [`imports`], in their turn ([`uploads`]). What has changed, the [`compiler`] makes into
+//! targets and campaigns of the next snapshot. [`cli`] is what operators do by hand.
+//!
+//! In reading order.
 
 pub mod fault;
+pub mod refusal;
 mod outline;
 pub mod shape;
+pub mod documents;
+pub mod store;
 pub mod imports;
+pub mod desk;
+pub mod uploads;
+pub mod compiler;
+pub mod cli;
 
+#[cfg(test)]
+pub(crate) mod samples;
 #[cfg(test)]
 mod shape_tests;

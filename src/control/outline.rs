@@ -62,6 +62,11 @@ impl Outline {
         self.parts.into_iter().flatten().collect()
     }
 
+    /// Whether nothing can be inside of any ring.
+    pub(super) fn is_flat(&self) -> bool {
+        self.parts.iter().flatten().all(|ring| twice_the_area(ring) == 0)
+    }
+
     /// Rings without an area: nothing can be inside of them.
     pub(super) fn flat(&self) -> Vec<Fault> {
         let mut faults = Vec::new();

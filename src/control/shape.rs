@@ -28,7 +28,7 @@ pub const MAX_VERTICES: usize = 2_000;
 pub const MAX_REGION_VERTICES: usize = 1_000_000;
 
 /// A circle, polygon or multi-polygon. Positions are `[longitude, latitude]` in degrees, as in GeoJSON.
-#[derive(Clone, PartialEq, Debug, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, PartialEq, Debug, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub enum FenceShape {
     /// All points within a distance.
@@ -90,8 +90,9 @@ impl FenceShape {
         faults
     }
 
-    /// Holds a region against what any region must be: a polygon of sound rings. Real districts touch themselves here
-    /// and there, and some are as large as a country; a region is even-odd over its rings, so that does no harm.
+    /// Holds a region against what any region must be: a polygon that encloses something. Real districts touch
+    /// themselves here and there, have slivers of no width, and some are as large as a country; a region is even-odd over
+    /// its rings, so that does no harm.
     #[must_use]
     pub fn check_region(&self) -> Vec<Fault> {
         if let Self::Circle { .. } = self {
@@ -101,7 +102,8 @@ impl FenceShape {
             return vec![fault];
         }
         match self.outline() {
-            Ok(outline) => outline.flat(),
+            Ok(outline) if outline.is_flat() => outline.flat(),
+            Ok(_) => Vec::new(),
             Err(faults) => faults,
         }
     }

@@ -156,6 +156,9 @@ fn a_region_may_be_large_and_touch_itself() {
     let line = [[127.0, 37.0], [127.1, 37.0], [127.2, 37.0]];
     assert_eq!(polygon(&[&line]).check_region().len(), 1);
     assert_eq!(polygon(&[&[[127.0, 99.0], [1.0, 1.0], [2.0, 1.0]]]).check_region().len(), 1);
+    // A sliver of no width beside a sound part, as real districts have some.
+    let sliver = [[127.0, 37.0], [127.1, 37.1], [127.05, 37.05]];
+    assert!(polygon(&[&square(120.0, 30.0, 10.0), &sliver]).check_region().is_empty());
     assert_eq!(only(&circle(100).check_region()).0, "/type");
 }
 

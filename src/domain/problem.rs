@@ -25,6 +25,32 @@ pub enum Kind {
     MethodNotAllowed,
     /// It contradicts what is there.
     Conflict,
+    /// There is one like it already.
+    Duplicate,
+    /// There may be no more of these.
+    LimitReached,
+    /// Something else needs it.
+    InUse,
+    /// A campaign that is under way needs it as it is.
+    Active,
+    /// A campaign that is under way, or over, stays as it is.
+    ReadOnly,
+    /// A campaign has begun, and some of its fields can't change any more.
+    Begun,
+    /// A state does not lead to the one that was asked for.
+    StateChange,
+    /// It is there, but not for use yet.
+    NotUsable,
+    /// The account's membership does not have this.
+    MembershipLacks,
+    /// It was changed since the caller saw it.
+    Stale,
+    /// A change must name the revision that it changes.
+    RevisionMissing,
+    /// One idempotency key for two requests.
+    KeyReused,
+    /// Too many requests in too short a time.
+    TooMany,
     /// The body is too long.
     TooLarge,
     /// A field or parameter has a value that is not allowed.
@@ -41,18 +67,31 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind. Of those with one status, the one that says least comes first.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 27] = [
         Self::BadRequest,
         Self::BadJson,
         Self::Unauthenticated,
         Self::Forbidden,
         Self::AppNotAllowed,
+        Self::MembershipLacks,
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::Conflict,
+        Self::Duplicate,
+        Self::LimitReached,
+        Self::InUse,
+        Self::Active,
+        Self::ReadOnly,
+        Self::Begun,
+        Self::StateChange,
+        Self::NotUsable,
+        Self::Stale,
         Self::TooLarge,
         Self::Failed,
         Self::BadField,
+        Self::KeyReused,
+        Self::RevisionMissing,
+        Self::TooMany,
         Self::Internal,
         Self::Unavailable,
         Self::TimedOut,
@@ -69,6 +108,21 @@ impl Kind {
             Self::NotFound => (404, "not-found", "There is no such thing"),
             Self::MethodNotAllowed => (405, "method-not-allowed", "The path has other methods"),
             Self::Conflict => (409, "conflict", "It contradicts what is there"),
+            Self::Duplicate => (409, "duplicate", "There is one like it already"),
+            Self::LimitReached => (409, "limit-reached", "There may be no more of these"),
+            Self::InUse => (409, "in-use", "Something else needs it"),
+            Self::Active => (409, "active", "A campaign that is under way needs it as it is"),
+            Self::ReadOnly => {
+                (409, "campaign-read-only", "The campaign stays as it is in its state")
+            }
+            Self::Begun => (409, "campaign-begun", "The campaign has begun"),
+            Self::StateChange => (409, "state-change-refused", "The state does not lead there"),
+            Self::NotUsable => (409, "not-usable", "It is not for use yet"),
+            Self::MembershipLacks => (403, "membership-lacks", "The membership does not have this"),
+            Self::Stale => (412, "revision-stale", "It was changed meanwhile"),
+            Self::RevisionMissing => (428, "revision-missing", "Which revision did you see?"),
+            Self::KeyReused => (422, "idempotency-key-reused", "One key for two requests"),
+            Self::TooMany => (429, "too-many-requests", "Too many requests"),
             Self::TooLarge => (413, "too-large", "The body is too long"),
             Self::Failed => (422, "failed", "It could not be done"),
             Self::BadField => (422, "bad-field", "A field is wrong"),
@@ -80,23 +134,69 @@ impl Kind {
 }
 
 /// A problem document.
-#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, utoipa::ToSchema)]
 pub struct Problem {
+    /// `urn:geofenced:problem:` and its kind.
     #[serde(rename = "type", serialize_with = "as_urn")]
+    #[schema(value_type = String)]
     slug: &'static str,
+    /// The kind, for people.
     title: &'static str,
+    /// The status it is answered with.
     status: u16,
+    /// What to change.
     detail: String,
+    /// What is to blame: a JSON pointer into the body, or a parameter's name.
+    #[schema(value_type = Option<String>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pointer: Option<Cow<'static, str>>,
+    /// Each field that is wrong.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<Fault>,
 }
+
+/// One field that is wrong.
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, utoipa::ToSchema)]
+pub struct Fault {
+    /// Where, as a JSON pointer (RFC 6901) into the body, or a parameter's name.
+    pub pointer: String,
+    /// Its value and what is allowed.
+    pub detail: String,
+}
+
+impl Fault {
+    /// What is wrong, and where.
+    #[must_use]
+    pub fn new(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { pointer: pointer.into(), detail: cut(detail.into()) }
+    }
+
+    /// The same fault, seen from outside of the value that it lies in.
+    #[must_use]
+    pub fn under(self, pointer: &str) -> Self {
+        Self { pointer: format!("{pointer}{}", self.pointer), ..self }
+    }
+}
+
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.pointer.is_empty() {
+            f.write_str(&self.detail)
+        } else {
+            write!(f, "{}: {}", self.pointer, self.detail)
+        }
+    }
+}
+
+/// So many faults are told at a time; one more often has the same cause.
+const FAULTS_TOLD: usize = 20;
 
 impl Problem {
     /// A problem with a sentence that says what to change.
     #[must_use]
     pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
         let (status, slug, title) = kind.row();
-        Self { slug, title, status, detail: cut(detail.into()), pointer: None }
+        Self { slug, title, status, detail: cut(detail.into()), pointer: None, errors: Vec::new() }
     }
 
     /// A field of a body, by its JSON pointer (RFC 6901), or a parameter, by its name, whose value is not
@@ -113,7 +213,14 @@ impl Problem {
             Some(kind) => Self::new(kind, detail),
             None => {
                 let (slug, title) = ("refused", "The request was refused");
-                Self { slug, title, status, detail: detail.into(), pointer: None }
+                Self {
+                    slug,
+                    title,
+                    status,
+                    detail: detail.into(),
+                    pointer: None,
+                    errors: Vec::new(),
+                }
             }
         }
     }
@@ -122,6 +229,20 @@ impl Problem {
     #[must_use]
     pub fn at(self, pointer: impl Into<Cow<'static, str>>) -> Self {
         Self { pointer: Some(pointer.into()), ..self }
+    }
+
+    /// Names each field that is wrong, the first of them also as what is to blame.
+    #[must_use]
+    pub fn with_errors(mut self, mut errors: Vec<Fault>) -> Self {
+        errors.truncate(FAULTS_TOLD);
+        self.pointer = errors.first().map(|fault| fault.pointer.clone().into());
+        Self { errors, ..self }
+    }
+
+    /// What is wrong, and what to change.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        &self.detail
     }
 
     /// The status it is answered with, 400 to 599.

@@ -6,6 +6,9 @@
 
 use jiff::civil::date;
 
+use super::outputs::{Counts, Outputs};
+use super::partition::Partition;
+use super::state::{DeviceSeal, SEALED_LEN};
 use crate::domain::campaign::{
     AccountSpec, AudienceSpec, CampaignSpec, Condition, Frequency, RunMode, WindowSpec,
 };
@@ -26,10 +29,6 @@ use crate::snapshot::calendar::every_day;
 use crate::snapshot::load::Loaded;
 use crate::snapshot::samples::{self, KEY};
 use crate::snapshot::view::SnapshotView;
-
-use super::outputs::{Counts, Outputs};
-use super::partition::Partition;
-use super::state::{DeviceSeal, SEALED_LEN};
 
 /// 2026-11-24T12:00 in Seoul.
 pub(crate) const NOON: i64 = 1_795_489_200_000;

@@ -1,16 +1,22 @@
 //! A small HTTP/1.1 client for talking to a daemon: one connection, bearer token, whole bodies.
 //!
-//! The tail, the tests and the load test use it. Plain HTTP: the daemon's HTTP listens on a local address, and
-//! whoever exposes it puts TLS before it.
+//! The tail, the tests and the load test use it, over plain HTTP on a local address or over TLS.
+
+use std::sync::Arc;
 
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Bytes;
 use hyper::client::conn::http1::{SendRequest, handshake};
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap};
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
+use rustls::crypto::aws_lc_rs;
+use rustls::{ClientConfig, RootCertStore};
+use rustls_pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
+use tokio_rustls::TlsConnector;
 
 /// The longest answer taken: twice what a full read of the queue gives.
 const MAX_BODY_BYTES: usize = 128 << 20;
@@ -30,6 +36,8 @@ pub struct HttpClient {
 pub struct Answer {
     /// Its status.
     pub status: StatusCode,
+    /// Its headers.
+    pub headers: HeaderMap,
     /// Its body.
     pub body: Bytes,
 }
@@ -62,6 +70,16 @@ pub enum HttpError {
         /// Where.
         addr: String,
         /// What the system said.
+        source: std::io::Error,
+    },
+    /// No TLS with the daemon.
+    #[error(
+        "no TLS with {addr}: {source}; is that its HTTPS address, and --ca who has issued its certificate?"
+    )]
+    Tls {
+        /// Where.
+        addr: String,
+        /// What went wrong.
         source: std::io::Error,
     },
     /// The request itself can't be made of these parts.
@@ -104,9 +122,37 @@ impl HttpClient {
     /// # Errors
     /// [`HttpError`] if nobody answers there.
     pub async fn connect(addr: &str, token: Option<&str>) -> Result<Self, HttpError> {
-        let stream = TcpStream::connect(addr)
-            .await
-            .map_err(|source| HttpError::Connect { addr: addr.to_owned(), source })?;
+        Self::over(reach(addr).await?, addr, token).await
+    }
+
+    /// Connects to `host:port` with TLS, believing the certificates that `roots` have issued.
+    ///
+    /// # Errors
+    /// [`HttpError`] if nobody answers there, or not with such a certificate.
+    pub async fn connect_tls(
+        addr: &str,
+        token: Option<&str>,
+        roots: RootCertStore,
+    ) -> Result<Self, HttpError> {
+        let failed = |source| HttpError::Tls { addr: addr.to_owned(), source };
+        let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .map_err(|error| failed(std::io::Error::other(error)))?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let host = addr.rsplit_once(':').map_or(addr, |(host, _port)| host);
+        let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned())
+            .map_err(|error| failed(std::io::Error::other(error)))?;
+        let connector = TlsConnector::from(Arc::new(config));
+        let stream = connector.connect(name, reach(addr).await?).await.map_err(failed)?;
+        Self::over(stream, addr, token).await
+    }
+
+    async fn over(
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        addr: &str,
+        token: Option<&str>,
+    ) -> Result<Self, HttpError> {
         let (sender, connection) = handshake(TokioIo::new(stream))
             .await
             .map_err(|source| HttpError::Broken { addr: addr.to_owned(), source })?;
@@ -142,12 +188,29 @@ impl HttpClient {
         path: &str,
         body: Bytes,
     ) -> Result<Answer, HttpError> {
+        self.send_with(method, path, &[], body).await
+    }
+
+    /// The same with headers of its own.
+    ///
+    /// # Errors
+    /// [`HttpError`]; a refusal by status is an [`Answer`].
+    pub async fn send_with(
+        &mut self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Bytes,
+    ) -> Result<Answer, HttpError> {
         let mut request = Request::builder().method(method).uri(path).header(HOST, &self.host);
         if let Some(authorization) = &self.authorization {
             request = request.header(AUTHORIZATION, authorization);
         }
         if !body.is_empty() {
             request = request.header(CONTENT_TYPE, "application/json");
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
         }
         let request = request
             .body(Full::new(body))
@@ -165,10 +228,15 @@ impl HttpClient {
                 error.to_string()
             },
         })?;
-        Ok(Answer { status: head.status, body: body.to_bytes() })
+        Ok(Answer { status: head.status, headers: head.headers, body: body.to_bytes() })
     }
 
     fn broken(&self, source: hyper::Error) -> HttpError {
         HttpError::Broken { addr: self.host.clone(), source }
     }
+}
+
+async fn reach(addr: &str) -> Result<TcpStream, HttpError> {
+    let reached = TcpStream::connect(addr).await;
+    reached.map_err(|source| HttpError::Connect { addr: addr.to_owned(), source })
 }

@@ -210,7 +210,7 @@ async fn served(house: &House) -> DaemonArgs {
     let addr = listener.local_addr().expect("an address").to_string();
     let routes = house.routes_of(1);
     tokio::spawn(async move { axum::serve(listener, routes).await });
-    DaemonArgs { addr, token: Some("token".to_owned()) }
+    DaemonArgs { addr, ca: None, token: Some("token".to_owned()) }
 }
 
 fn tail_of(daemon: &DaemonArgs) -> TailArgs {

@@ -1,10 +1,14 @@
 //! `geofenced queue …`: a consumer on the command line. Prints records as they come, one CloudEvent a line.
 
 use std::io::Write;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use hyper::Method;
 use hyper::body::Bytes;
+use rustls::RootCertStore;
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject as _;
 use serde_json::json;
 
 use super::http_client::{HttpClient, HttpError};
@@ -21,7 +25,8 @@ pub enum QueueCommand {
     /// Print records as they come, one CloudEvent a line
     #[command(after_help = "Examples:\n  \
         geofenced queue tail --token $TOKEN --follow\n  \
-        geofenced queue tail --token $TOKEN --name reports --kinds clicked,visited --ack --limit 100")]
+        geofenced queue tail --token $TOKEN --name reports --kinds clicked,visited --ack --limit 100\n  \
+        geofenced queue tail --token $TOKEN --addr https://daemon.example:8080 --ca issuer.pem")]
     Tail(TailArgs),
     /// List the consumers of the token's account
     List(DaemonArgs),
@@ -32,9 +37,12 @@ pub enum QueueCommand {
 /// Which daemon, and as whom.
 #[derive(Debug, Clone, Args)]
 pub struct DaemonArgs {
-    /// The daemon's HTTP address
+    /// The daemon's HTTP address; with https:// before it where it has TLS
     #[arg(long, env = "GEOFENCED_HTTP_ADDR", default_value = "127.0.0.1:8080")]
     pub addr: String,
+    /// Who has issued the daemon's certificate, PEM; a certificate that it has signed itself is its own issuer
+    #[arg(long, env = "GEOFENCED_HTTP_CA", value_name = "PEM")]
+    pub ca: Option<PathBuf>,
     /// A bearer token with the scope "queue"
     #[arg(long, env = "GEOFENCED_TOKEN", hide_env_values = true)]
     pub token: Option<String>,
@@ -101,6 +109,17 @@ pub enum TailError {
         /// The line's beginning.
         line: String,
     },
+    /// TLS needs to know whom to believe, and plain HTTP does not.
+    #[error("--ca belongs to an --addr that begins with https://, and such an --addr to a --ca")]
+    Half,
+    /// The issuers can't be read.
+    #[error("{}: {reason}; --ca names a PEM file with BEGIN CERTIFICATE", path.display())]
+    Ca {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
 }
 
 /// Runs a command against a daemon, printing to `out`.
@@ -125,8 +144,30 @@ pub async fn run(command: &QueueCommand, out: &mut impl Write) -> Result<(), Tai
     }
 }
 
-async fn connect(daemon: &DaemonArgs) -> Result<HttpClient, HttpError> {
-    HttpClient::connect(&daemon.addr, daemon.token.as_deref()).await
+async fn connect(daemon: &DaemonArgs) -> Result<HttpClient, TailError> {
+    let token = daemon.token.as_deref();
+    match (daemon.addr.strip_prefix("https://"), &daemon.ca) {
+        (None, None) => {
+            let addr = daemon.addr.strip_prefix("http://").unwrap_or(&daemon.addr);
+            Ok(HttpClient::connect(addr, token).await?)
+        }
+        (Some(addr), Some(ca)) => Ok(HttpClient::connect_tls(addr, token, roots(ca)?).await?),
+        (Some(_), None) | (None, Some(_)) => Err(TailError::Half),
+    }
+}
+
+fn roots(ca: &Path) -> Result<RootCertStore, TailError> {
+    let unread = |reason: String| TailError::Ca { path: ca.to_owned(), reason };
+    let mut roots = RootCertStore::empty();
+    let read = CertificateDer::pem_file_iter(ca).map_err(|error| unread(error.to_string()))?;
+    for certificate in read {
+        let certificate = certificate.map_err(|error| unread(error.to_string()))?;
+        roots.add(certificate).map_err(|error| unread(error.to_string()))?;
+    }
+    if roots.is_empty() {
+        return Err(unread("it has no certificate".to_owned()));
+    }
+    Ok(roots)
 }
 
 async fn tail(args: &TailArgs, out: &mut impl Write) -> Result<(), TailError> {

@@ -30,7 +30,7 @@ pub struct Metric {
     pub kind: Kind,
     /// What one of it is.
     pub unit: Unit,
-    /// The names of its labels, at most one for sampled metrics but the build's.
+    /// The names of its labels, at most two for sampled metrics.
     pub labels: &'static [&'static str],
     /// What it tells.
     pub help: &'static str,
@@ -45,6 +45,10 @@ const SECONDS: &[f64] = &[
 /// The bounds in which the journal's writer counts its syncs.
 const SYNC_SECONDS: &[f64] =
     &[0.000_125, 0.000_25, 0.000_5, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.25, 1.0];
+
+/// The bounds in which the campaign API counts how long its answers took.
+const API_SECONDS_BOUNDS: &[f64] =
+    &[0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
 
 macro_rules! table {
     ($($id:ident = $name:literal, $kind:expr, $unit:ident, [$($label:literal)*], $help:literal;)*) => {
@@ -160,6 +164,16 @@ table! {
         "Snapshots in memory: 1, and more while a batch still reads an older one.";
     SNAPSHOT_SCHEDULES_END = "geofenced_snapshot_schedules_end_timestamp_seconds", Gauge, Seconds, [],
         "When the first account's compiled schedules end, as seconds since 1970; 0 without a snapshot.";
+    COMPILES = "geofenced_campaign_compiles_total", Counter, Count, ["outcome"],
+        "Epochs that were compiled from changed campaigns (published), and accounts that could not be (failed).";
+    ACCOUNTS_FAILING = "geofenced_campaign_accounts_failing", Gauge, Count, [],
+        "Accounts whose last changes are not in force, because they could not be compiled.";
+    CATALOG_WAITING = "geofenced_catalog_jobs_waiting", Gauge, Count, [],
+        "Requests that wait for the catalog's thread, 1024 at most.";
+    API_REQUESTS = "geofenced_api_requests_total", Counter, Count, ["method" "status"],
+        "Requests to the campaign API, by method and by the class of their answers, refused ones included.";
+    API_SECONDS = "geofenced_api_seconds", Histogram(API_SECONDS_BOUNDS), Seconds, [],
+        "From a request to the campaign API to its answer; those that wait for an epoch are left out.";
     SNAPSHOT_RELOADS = "geofenced_snapshot_reloads_total", Counter, Count, ["outcome"],
         "Publications at start, asked for or found by the watch, by outcome: published, unchanged or failed.";
 

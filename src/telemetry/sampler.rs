@@ -168,6 +168,11 @@ impl Scrape<'_> {
         self.count(metric, &[Cow::Borrowed(label)], total);
     }
 
+    /// A counter's total since the start under one value of each of its two labels.
+    pub fn total_by_both(&self, metric: &Metric, labels: [&'static str; 2], total: u64) {
+        self.count(metric, &labels.map(Cow::Borrowed), total);
+    }
+
     /// A gauge's value now.
     pub fn gauge(&self, metric: &Metric, value: u64) {
         self.set(metric, &[], to_f64(value));

@@ -27,7 +27,7 @@ fn names_follow_prometheus() {
 
 #[test]
 fn no_label_is_by_campaign_fence_or_device() {
-    let closed = ["version", "format", "reason", "kind", "code", "outcome"];
+    let closed = ["version", "format", "reason", "kind", "code", "outcome", "method", "status"];
     for metric in table::ALL {
         assert!(metric.labels.iter().all(|label| closed.contains(label)), "{}", metric.name);
     }

@@ -86,7 +86,7 @@ impl Daemon {
         let home = tempfile::tempdir().unwrap();
         let data_dir = home.path().join("data");
         std::fs::create_dir(&data_dir).unwrap();
-        let tokens = [Scope::Ingest, Scope::Queue, Scope::Admin]
+        let tokens = [Scope::Ingest, Scope::Queue, Scope::Campaigns, Scope::Admin]
             .map(|scope| (scope, make_token(&data_dir, &scope.to_string(), scope)))
             .into();
         let overrides: Vec<(String, String)> =

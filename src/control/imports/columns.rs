@@ -3,8 +3,11 @@
 //! One table serves reading, errors and [templates](super::templates), so that a template is always understood.
 
 /// What a file holds.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize, utoipa::ToSchema,
+)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = ImportKind)]
 pub enum Kind {
     /// The geofences of a group.
     Group,

@@ -159,3 +159,27 @@ pub enum BuildError {
     #[error(transparent)]
     TooLarge(#[from] TooLarge),
 }
+
+impl BuildError {
+    /// The account at fault, if it is one.
+    #[must_use]
+    pub fn account(&self) -> Option<AccountId> {
+        match self {
+            Self::AccountTwice { account }
+            | Self::NoSuchAccount { account, .. }
+            | Self::TargetTwice { account, .. }
+            | Self::ReservedTarget { account, .. }
+            | Self::KeyTwice { account, .. }
+            | Self::CampaignTwice { account, .. }
+            | Self::Rule { account, .. }
+            | Self::NoSuchTarget { account, .. }
+            | Self::Zone { account, .. }
+            | Self::TextsTooLong { account, .. }
+            | Self::Index { account, .. }
+            | Self::StillWatched { account, .. }
+            | Self::OtherAccount { account, .. }
+            | Self::NothingToRemove { account, .. } => Some(*account),
+            Self::Epoch { .. } | Self::OtherKey { .. } | Self::TooLarge(_) => None,
+        }
+    }
+}

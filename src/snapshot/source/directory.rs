@@ -50,6 +50,20 @@ impl<'s> TargetDirectory<'s> {
         Self { accounts }
     }
 
+    /// The ids of one account alone.
+    #[must_use]
+    pub fn of_account(previous: Option<SnapshotView<'s>>, account: AccountId) -> Self {
+        let mut accounts = HashMap::new();
+        if let Some(view) = previous {
+            let standing = &view.parts().standing.get().accounts;
+            let next = standing.iter().find(|one| one.id.to_native() == account.0);
+            let next = next.map_or(1, |one| one.next_target_id.to_native().max(1));
+            let by_key = view.account(account).map(|one| one.all_keys().collect());
+            accounts.insert(account, Ids { by_key: by_key.unwrap_or_default(), next });
+        }
+        Self { accounts }
+    }
+
     /// Those that were dealt after that snapshot are not dealt again.
     #[must_use]
     pub fn beyond(mut self, dealt: &Dealt) -> Self {

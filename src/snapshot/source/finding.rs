@@ -12,6 +12,8 @@ const SHOWN: usize = 20;
 pub struct Finding {
     /// Where in the file: `feature 17 (id "a")`, `campaigns[3] (id 12)`; empty for the file as a whole.
     pub place: String,
+    /// The field at fault, as `windows[0].start`; empty where it is not just one.
+    pub field: String,
     /// What is wrong there.
     pub what: String,
 }
@@ -57,19 +59,27 @@ impl Findings {
     }
 
     pub(super) fn add(&mut self, place: impl Into<String>, what: impl Into<String>) {
-        self.total += 1;
-        if self.findings.len() < SHOWN {
-            self.findings.push(Finding { place: place.into(), what: what.into() });
-        }
+        self.push(place.into(), String::new(), what.into());
     }
 
     /// A field with a value that is not allowed.
     pub(super) fn field(&mut self, place: &str, field: &str, value: impl Display, allowed: &str) {
-        self.add(place, format!("{field} is {value}; allowed: {allowed}"));
+        let what = format!("{field} is {value}; allowed: {allowed}");
+        self.push(place.to_owned(), field.to_owned(), what);
     }
 
     pub(super) fn rules(&mut self, place: &str, broken: Vec<BrokenRule>) {
-        broken.into_iter().for_each(|rule| self.add(place, rule.to_string()));
+        for rule in broken {
+            let what = rule.to_string();
+            self.push(place.to_owned(), rule.field, what);
+        }
+    }
+
+    fn push(&mut self, place: String, field: String, what: String) {
+        self.total += 1;
+        if self.findings.len() < SHOWN {
+            self.findings.push(Finding { place, field, what });
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {

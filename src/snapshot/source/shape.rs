@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{MapAccess, SeqAccess, Unexpected, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::domain::campaign::{AppSpec, MessageSpec, RunMode};
 use crate::domain::ids::{AccountId, AppId, CampaignId};
@@ -15,31 +15,41 @@ use crate::domain::ids::{AccountId, AppId, CampaignId};
 /// An object of `accounts`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct AccountShape {
-    pub(super) id: AccountId,
+pub struct AccountShape {
+    /// Its number.
+    pub id: AccountId,
+    /// For people.
     #[serde(default)]
-    pub(super) name: String,
+    pub name: String,
+    /// IANA name; days and windows are local to it.
     #[serde(default = "seoul")]
-    pub(super) time_zone: String,
-    pub(super) apps: Vec<AppShape>,
+    pub time_zone: String,
+    /// The apps it has.
+    pub apps: Vec<AppShape>,
+    /// Whether pushes at night need the user's agreement.
     #[serde(default)]
-    pub(super) night_rule: bool,
+    pub night_rule: bool,
+    /// Pushes a device may get in a local day, if capped.
     #[serde(default)]
-    pub(super) daily_cap: Option<u16>,
+    pub daily_cap: Option<u16>,
+    /// Pushes in a local month, if limited.
     #[serde(default)]
-    pub(super) monthly_limit: Option<u64>,
+    pub monthly_limit: Option<u64>,
+    /// Advertising ids that get nothing.
     #[serde(default)]
-    pub(super) blacklist: Vec<String>,
+    pub blacklist: Vec<String>,
+    /// The same by echo code.
     #[serde(default)]
-    pub(super) blacklist_echo: Vec<String>,
+    pub blacklist_echo: Vec<String>,
+    /// Whether every target is watched for visits.
     #[serde(default)]
-    pub(super) measure_visits: bool,
+    pub measure_visits: bool,
 }
 
 /// An app of an account.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct AppShape {
+pub struct AppShape {
     id: AppId,
     package: String,
     platform: String,
@@ -54,59 +64,86 @@ impl From<AppShape> for AppSpec {
 /// An object of `campaigns`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct CampaignShape {
-    pub(super) id: CampaignId,
+pub struct CampaignShape {
+    /// Its number within the account.
+    pub id: CampaignId,
+    /// Whose it is; may be left out where the file has one account.
     #[serde(default)]
-    pub(super) account: Option<AccountId>,
+    pub account: Option<AccountId>,
+    /// For people.
     #[serde(default)]
-    pub(super) name: String,
+    pub name: String,
+    /// The owner's own code for it.
     #[serde(default)]
-    pub(super) client_code: String,
-    pub(super) mode: RunMode,
+    pub client_code: String,
+    /// Testing or running.
+    pub mode: RunMode,
+    /// The apps whose pings count; all of the account's where it is left out.
     #[serde(default)]
-    pub(super) apps: Option<Vec<AppId>>,
+    pub apps: Option<Vec<AppId>>,
+    /// Whom it addresses.
     #[serde(default)]
-    pub(super) audience: AudienceShape,
+    pub audience: AudienceShape,
+    /// Advertising ids that it is tried on.
     #[serde(default)]
-    pub(super) test_devices: Vec<String>,
+    pub test_devices: Vec<String>,
+    /// Whether the account's blacklist is honoured.
     #[serde(default = "yes")]
-    pub(super) blacklist: bool,
+    pub blacklist: bool,
+    /// What it watches, besides the fences that name it.
     #[serde(default)]
-    pub(super) targets: Option<TargetsShape>,
-    pub(super) trigger: TriggerShape,
-    pub(super) start: String,
-    pub(super) end: String,
-    pub(super) windows: Vec<WindowShape>,
-    pub(super) frequency: FrequencyShape,
+    pub targets: Option<TargetsShape>,
+    /// What must happen there.
+    pub trigger: TriggerShape,
+    /// First local day.
+    pub start: String,
+    /// Last local day, inclusive.
+    pub end: String,
+    /// When on those days.
+    pub windows: Vec<WindowShape>,
+    /// How often a device may get it.
+    pub frequency: FrequencyShape,
+    /// The higher wins a moment.
     #[serde(default)]
-    pub(super) priority: i32,
+    pub priority: i32,
+    /// Per cent of devices held out.
     #[serde(default)]
-    pub(super) holdout_pct: u8,
+    pub holdout_pct: u8,
+    /// Pushes in all, if limited.
     #[serde(default)]
-    pub(super) total_limit: Option<u64>,
+    pub total_limit: Option<u64>,
+    /// Overrides the policy's accuracy limit, m.
     #[serde(default)]
-    pub(super) max_accuracy_m: Option<u16>,
+    pub max_accuracy_m: Option<u16>,
+    /// How long a push is worth sending, s.
     #[serde(default = "ten_minutes")]
-    pub(super) push_ttl_s: u32,
+    pub push_ttl_s: u32,
+    /// The messages; two for an A/B test.
     #[serde(default)]
-    pub(super) messages: Vec<MessageShape>,
+    pub messages: Vec<MessageShape>,
 }
 
 /// `"all"` or `{"devices": […]}`.
 #[derive(Debug, Deserialize, Default)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum AudienceShape {
+pub enum AudienceShape {
+    /// Everyone.
     #[default]
     All,
+    /// These advertising ids.
     Devices(Vec<String>),
 }
 
 /// `"all"`, `"nationwide"`, a list of feature ids, or `{"prefix": "…"}`.
 #[derive(Debug)]
-pub(super) enum TargetsShape {
+pub enum TargetsShape {
+    /// All fences of the account.
     All,
+    /// Everywhere.
     Nationwide,
+    /// Fences with these ids.
     Keys(Vec<KeyShape>),
+    /// Fences whose id begins so.
     Prefix(String),
 }
 
@@ -153,13 +190,17 @@ impl<'de> Visitor<'de> for TargetsVisitor {
 /// A feature id: a text or a whole number.
 #[derive(Debug, Deserialize)]
 #[serde(untagged, expecting = "a feature id: a text or a whole number")]
-pub(super) enum KeyShape {
+pub enum KeyShape {
+    /// A whole number.
     Number(i64),
+    /// A text.
     Text(String),
 }
 
 impl KeyShape {
-    pub(super) fn into_key(self) -> String {
+    /// The key that it stands for.
+    #[must_use]
+    pub fn into_key(self) -> String {
         match self {
             Self::Number(number) => number.to_string(),
             Self::Text(text) => text,
@@ -168,64 +209,84 @@ impl KeyShape {
 }
 
 /// `{"on": "enter"}`, `{"on": "dwell", "dwell_s": 60}`, `{"on": "exit"}`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct TriggerShape {
-    pub(super) on: OnShape,
-    #[serde(default)]
-    pub(super) dwell_s: Option<u32>,
+pub struct TriggerShape {
+    /// What must happen.
+    pub on: OnShape,
+    /// For dwell: how long, s, 1 to 86,400.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dwell_s: Option<u32>,
 }
 
-#[derive(Debug, Deserialize, Clone, Copy, PartialEq, Eq)]
+/// What a device must do at a target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum OnShape {
+pub enum OnShape {
+    /// Come in.
     Enter,
+    /// Stay for a while.
     Dwell,
+    /// Go out.
     Exit,
 }
 
 /// `"once_per_period"`, `"once_per_day"` or `{"resend_after_s": 600}`.
-#[derive(Debug, Deserialize, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum FrequencyShape {
+pub enum FrequencyShape {
+    /// Once in the campaign's period.
     OncePerPeriod,
+    /// Once a local day.
     OncePerDay,
+    /// Again after so many seconds while the device stays, 600 to 2,592,000.
     ResendAfterS(u32),
 }
 
 /// `{"days": ["mon", "tue"], "start": "09:00", "end": "18:00"}`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct WindowShape {
-    pub(super) days: Vec<DayShape>,
-    pub(super) start: String,
-    pub(super) end: String,
+pub struct WindowShape {
+    /// The days it holds on.
+    pub days: Vec<DayShape>,
+    /// From when, 00:00 to 23:00 in steps of 10 minutes.
+    pub start: String,
+    /// Until when, 01:00 to 24:00 in steps of 10 minutes; after the start.
+    pub end: String,
 }
 
-#[derive(Debug, Deserialize, Clone, Copy)]
+/// A day of the week.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum DayShape {
+pub enum DayShape {
+    /// Monday.
     Mon,
+    /// Tuesday.
     Tue,
+    /// Wednesday.
     Wed,
+    /// Thursday.
     Thu,
+    /// Friday.
     Fri,
+    /// Saturday.
     Sat,
+    /// Sunday.
     Sun,
 }
 
 /// One message.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct MessageShape {
-    #[serde(default)]
-    title: String,
-    #[serde(default)]
-    body: String,
-    #[serde(default)]
-    image_url: Option<String>,
-    #[serde(default)]
-    landing_url: Option<String>,
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct MessageShape {
+    /// At most 26 characters as people see them; an emoji counts 2, a code such as `${store}` 0.
+    pub title: String,
+    /// At most 112, counted alike.
+    pub body: String,
+    /// An image of 2:1, 1 to 2,048 characters.
+    pub image_url: Option<String>,
+    /// Where a click leads, 1 to 2,048 characters.
+    pub landing_url: Option<String>,
 }
 
 impl From<MessageShape> for MessageSpec {

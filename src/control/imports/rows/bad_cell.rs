@@ -13,6 +13,14 @@ pub struct BadCell {
     pub reason: String,
 }
 
+impl BadCell {
+    /// A cell that reads, but can't be used.
+    #[must_use]
+    pub fn new(row: u64, column: &str, value: &str, reason: &str) -> Self {
+        Self { row, column: column.to_owned(), value: shown(value), reason: reason.to_owned() }
+    }
+}
+
 /// So many characters of a cell are shown.
 const SHOWN_CHARS: usize = 60;
 

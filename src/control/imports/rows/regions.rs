@@ -36,7 +36,7 @@ pub struct RegionRow {
     pub code: String,
     /// Its name, 1 to 100 characters.
     pub name: String,
-    /// The code of the region around it: of cities and streets.
+    /// The code of the region around it, of cities and streets where it is known.
     pub parent_code: Option<String>,
     /// Where it is; sound rings, even-odd.
     pub shape: FenceShape,
@@ -75,22 +75,9 @@ fn level(cells: &mut Cells<'_>) -> Option<RegionLevel> {
 
 fn parent(cells: &mut Cells<'_>, level: Option<RegionLevel>) -> Option<String> {
     let parent = cells.text(Column::ParentCode, TEXT);
-    match level {
-        Some(RegionLevel::City | RegionLevel::Street)
-            if cells.record.text(Column::ParentCode).is_none() =>
-        {
-            cells.refuse(
-                Column::ParentCode,
-                "it is missing; needed: the code of the region around it",
-            );
-        }
-        Some(RegionLevel::State) if parent.is_some() => {
-            cells.refuse(
-                Column::ParentCode,
-                "it is given; allowed: nothing, since no region is around a state",
-            );
-        }
-        _ => {}
+    if level == Some(RegionLevel::State) && parent.is_some() {
+        let reason = "it is given; allowed: nothing, since no region is around a state";
+        cells.refuse(Column::ParentCode, reason);
     }
     parent
 }

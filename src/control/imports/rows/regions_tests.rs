@@ -40,9 +40,9 @@ fn levels_have_names_in_both_languages() {
 }
 
 #[test]
-fn cities_and_streets_have_a_parent_and_states_have_none() {
-    assert_eq!(columns(district("city", "")), ["parent code"]);
-    assert_eq!(columns(district("street", "")), ["parent code"]);
+fn cities_and_streets_may_have_a_parent_and_states_have_none() {
+    assert_eq!(district("city", "").unwrap().parent_code, None);
+    assert_eq!(district("street", "").unwrap().parent_code, None);
     assert_eq!(columns(district("state", "1")), ["parent code"]);
 }
 

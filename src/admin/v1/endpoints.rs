@@ -1,0 +1,28 @@
+//! Every endpoint.
+
+use super::api::Api;
+use super::{accounts, audit, blacklist, campaigns, imports, resource, tokens};
+
+/// Those for the tokens of accounts.
+#[must_use]
+pub fn campaign_api() -> Api {
+    let api = accounts::own(Api::default());
+    let api = resource::all(api);
+    let api = campaigns::endpoints(api);
+    let api = blacklist::endpoints(api);
+    let api = imports::templates(imports::endpoints(api));
+    let api = tokens::own(api);
+    audit::endpoints(api)
+}
+
+/// Those that take whole files.
+#[must_use]
+pub fn upload_api() -> Api {
+    imports::sending(Api::default())
+}
+
+/// Those for operators.
+#[must_use]
+pub fn operator_api() -> Api {
+    tokens::all(accounts::all(Api::default()))
+}

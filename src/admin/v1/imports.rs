@@ -1,0 +1,303 @@
+//! Uploads: sent, followed, accepted, given up; their bad rows, and templates to start from.
+
+use std::io::Cursor;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{delete, get, post};
+use axum::{Extension, Json};
+use http_body_util::BodyExt as _;
+use tokio::io::AsyncWriteExt as _;
+use utoipa::openapi::HttpMethod;
+
+use super::answer::{deleted, refused};
+use super::api::{Api, Endpoint, Like, Named, Parameter};
+use super::request::{Number, Parameters};
+use super::service::Shared;
+use crate::auth::grant::Grant;
+use crate::control::documents::{Import, Shown};
+use crate::control::imports::bounds::Bounds;
+use crate::control::imports::columns::{Kind as ImportOf, Language};
+use crate::control::imports::{bad_rows, templates};
+use crate::control::store::Kind as RecordKind;
+use crate::control::uploads::depot::Parcel;
+use crate::control::uploads::desk::UploadRequest;
+use crate::domain::problem::{Kind, Problem};
+
+const IN_PATH: &[(&str, &str)] = &[("id", "The import's number")];
+
+const FORM: &[Parameter] = &[
+    Parameter("format", Like::Text, "csv (the default) or xlsx"),
+    Parameter("language", Like::Text, "korean (the default) or english"),
+];
+
+pub(super) fn endpoints(api: Api) -> Api {
+    let endpoint = |method, path: &str, summary: &str| Endpoint {
+        method,
+        path: path.to_owned(),
+        tag: "imports",
+        summary: summary.to_owned(),
+        in_path: IN_PATH,
+        in_query: &[],
+        in_header: &[],
+        body: None,
+        answer: (200, "It", shown()),
+    };
+    let accepting = endpoint(
+        HttpMethod::Post,
+        "/v1/imports/{id}/accept",
+        "Take the good rows of one that is partly_failed",
+    );
+    let removing = Endpoint {
+        answer: (204, "It is gone", None),
+        ..endpoint(HttpMethod::Delete, "/v1/imports/{id}", "Give an import up, or forget it")
+    };
+    let bad = Endpoint {
+        in_query: FORM,
+        answer: (200, "Row, column, value and reason of each wrong cell", None),
+        ..endpoint(HttpMethod::Get, "/v1/imports/{id}/bad-rows", "Download the rows that are wrong")
+    };
+    api.serve(accepting, post(accept)).serve(removing, delete(give_up)).serve(bad, get(bad_rows_of))
+}
+
+/// Files are long, so this one is served apart.
+pub(super) fn sending(api: Api) -> Api {
+    let sending = Endpoint {
+        method: HttpMethod::Post,
+        path: "/v1/imports".to_owned(),
+        tag: "imports",
+        summary: "Send a file, as the body: CSV, XLSX, XLS, GeoJSON".to_owned(),
+        in_path: &[],
+        in_query: &[
+            Parameter(
+                "of",
+                Like::Text,
+                "What is in the file: group, places, regions, segment, blacklist",
+            ),
+            Parameter("file", Like::Text, "What the file is called"),
+            Parameter("name", Like::Text, "The name of the group or segment that it makes"),
+            Parameter("into", Like::Number, "The group or segment that it fills anew"),
+        ],
+        in_header: &[],
+        body: Some(Named::file()),
+        answer: (202, "It waits for its turn", shown()),
+    };
+    api.serve(sending, post(send))
+}
+
+fn shown() -> Option<Named> {
+    Some(Named::of::<Shown<Import>>().called("ImportShown"))
+}
+
+/// Templates need no number, and their kind is a word.
+pub(super) fn templates(api: Api) -> Api {
+    ImportOf::ALL.into_iter().fold(api, |api, of| {
+        let word = serde_json::to_value(of).unwrap_or_default();
+        let word = word.as_str().unwrap_or_default().to_owned();
+        let endpoint = Endpoint {
+            method: HttpMethod::Get,
+            path: format!("/v1/templates/{word}"),
+            tag: "imports",
+            summary: format!("Download a file to start from: {word}"),
+            in_path: &[],
+            in_query: FORM,
+            in_header: &[],
+            body: None,
+            answer: (200, "The template", None),
+        };
+        api.serve(endpoint, get(move |form: Parameters<Form>| template(of, form)))
+    })
+}
+
+/// Numbers of files that arrive.
+static ARRIVALS: AtomicU64 = AtomicU64::new(0);
+
+async fn send(
+    State(service): State<Shared>,
+    Extension(grant): Extension<Grant>,
+    Parameters(asked): Parameters<UploadRequest>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let most = Bounds::of(asked.kind()?).bytes;
+    // Relaxed: only that numbers differ counts.
+    let number = ARRIVALS.fetch_add(1, Ordering::Relaxed);
+    let depot = service.depot.clone();
+    let (path, file) = depot.arriving(number).map_err(|error| disk(&error))?;
+    let arrived = receive(request.into_body(), tokio::fs::File::from_std(file), most).await;
+    let bytes = match arrived {
+        Ok(bytes) => bytes,
+        Err(problem) => {
+            if let Err(error) = tokio::fs::remove_file(&path).await {
+                tracing::warn!(%error, "what arrived of an upload could not be removed");
+            }
+            return Err(problem);
+        }
+    };
+    let account = grant.account;
+    let begun = service
+        .change(service.caller(&grant), move |desk| {
+            let shown = desk.begin_import(&asked, bytes)?;
+            // Before the import can be read: whoever reads it finds its file.
+            depot.parcel(account, shown.id).take_in(&path)?;
+            Ok(shown)
+        })
+        .await;
+    Ok(begun.map_or_else(refused, |(shown, _epoch)| {
+        let location = format!("/v1/imports/{}", shown.id);
+        (StatusCode::ACCEPTED, [(header::LOCATION, location)], Json(shown)).into_response()
+    }))
+}
+
+/// A body, to a file.
+async fn receive(mut body: Body, mut file: tokio::fs::File, most: u64) -> Result<u64, Problem> {
+    let mut bytes = 0_u64;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| {
+            Problem::new(Kind::BadRequest, format!("the body broke off: {error}; send it again"))
+        })?;
+        let Ok(data) = frame.into_data() else { continue };
+        bytes += data.len() as u64;
+        if bytes > most {
+            let detail = format!(
+                "the file is longer than {most} bytes, which is the most; send it in parts"
+            );
+            return Err(Problem::new(Kind::TooLarge, detail));
+        }
+        file.write_all(&data).await.map_err(|error| disk(&error))?;
+    }
+    file.flush().await.map_err(|error| disk(&error))?;
+    Ok(bytes)
+}
+
+fn disk(error: &std::io::Error) -> Problem {
+    tracing::error!(%error, "an upload can't be kept");
+    Problem::new(Kind::Unavailable, "the file can't be kept now; the daemon's log says why")
+}
+
+async fn accept(
+    State(service): State<Shared>,
+    Extension(grant): Extension<Grant>,
+    Number(id): Number,
+) -> Response {
+    let accepted = service.change(service.caller(&grant), move |desk| desk.accept_import(id)).await;
+    accepted.map_or_else(refused, |(shown, _epoch)| Json(shown).into_response())
+}
+
+async fn give_up(
+    State(service): State<Shared>,
+    Extension(grant): Extension<Grant>,
+    Number(id): Number,
+) -> Response {
+    let parcel = service.depot.parcel(grant.account, id);
+    let given_up = service
+        .change(service.caller(&grant), move |desk| {
+            desk.give_up_import(id)?;
+            Ok(parcel.discard()?)
+        })
+        .await;
+    given_up.map_or_else(refused, |((), epoch)| deleted(epoch))
+}
+
+/// In what form a file is wanted.
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Form {
+    format: String,
+    language: String,
+}
+
+impl Form {
+    fn read(&self) -> Result<(bool, Language), Problem> {
+        let is_xlsx = match self.format.as_str() {
+            "" | "csv" => false,
+            "xlsx" => true,
+            other => {
+                let detail = format!("format is {other:?}; allowed: csv, xlsx");
+                return Err(Problem::field("format", detail));
+            }
+        };
+        let language = match self.language.as_str() {
+            "" | "korean" => Language::Korean,
+            "english" => Language::English,
+            other => {
+                let detail = format!("language is {other:?}; allowed: korean, english");
+                return Err(Problem::field("language", detail));
+            }
+        };
+        Ok((is_xlsx, language))
+    }
+}
+
+async fn bad_rows_of(
+    State(service): State<Shared>,
+    Extension(grant): Extension<Grant>,
+    Number(id): Number,
+    Parameters(form): Parameters<Form>,
+) -> Result<Response, Problem> {
+    let form = form.read()?;
+    let looked =
+        service.look(service.caller(&grant), move |desk| desk.record(RecordKind::Import, id)).await;
+    if let Err(refusal) = looked {
+        return Ok(refused(refusal));
+    }
+    let parcel = service.depot.parcel(grant.account, id);
+    let made = tokio::task::spawn_blocking(move || bad_rows_file(&parcel, form)).await;
+    let bytes =
+        made.map_err(|_broken| Problem::new(Kind::Internal, "the file could not be made"))?;
+    let bytes = bytes.map_err(|error| disk(&error))?;
+    Ok(download(bytes, form.0, &format!("bad-rows-{id}")))
+}
+
+fn bad_rows_file(
+    parcel: &Parcel,
+    (is_xlsx, language): (bool, Language),
+) -> std::io::Result<Vec<u8>> {
+    let cells = match parcel.read_bad_rows() {
+        Ok(cells) => cells,
+        // None were found yet.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return empty(is_xlsx, language);
+        }
+        Err(error) => return Err(error),
+    };
+    let mut out = Cursor::new(Vec::new());
+    if is_xlsx {
+        bad_rows::write_xlsx(&mut out, language, cells)?;
+    } else {
+        bad_rows::write_csv(&mut out, language, cells)?;
+    }
+    Ok(out.into_inner())
+}
+
+fn empty(is_xlsx: bool, language: Language) -> std::io::Result<Vec<u8>> {
+    let mut out = Cursor::new(Vec::new());
+    if is_xlsx {
+        bad_rows::write_xlsx(&mut out, language, [])?;
+    } else {
+        bad_rows::write_csv(&mut out, language, [])?;
+    }
+    Ok(out.into_inner())
+}
+
+async fn template(of: ImportOf, Parameters(form): Parameters<Form>) -> Result<Response, Problem> {
+    let (is_xlsx, language) = form.read()?;
+    let made = if is_xlsx { templates::xlsx(of, language) } else { templates::csv(of, language) };
+    let bytes = made.map_err(|error| disk(&error))?;
+    Ok(download(bytes, is_xlsx, "template"))
+}
+
+fn download(bytes: Vec<u8>, is_xlsx: bool, name: &str) -> Response {
+    let (kind, end) = if is_xlsx {
+        ("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "xlsx")
+    } else {
+        ("text/csv; charset=utf-8", "csv")
+    };
+    let headers = [
+        (header::CONTENT_TYPE, kind.to_owned()),
+        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}.{end}\"")),
+    ];
+    (headers, bytes).into_response()
+}

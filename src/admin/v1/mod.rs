@@ -1,0 +1,39 @@
+//! The campaign API, `/v1`: documents over HTTP, and their description.
+//!
+//! An [`Api`](api::Api) gathers endpoints: each is a route and its part of `/openapi.json`, said once. Documents of
+//! all kinds have the same five ([`resource`]); [`accounts`], [`campaigns`], [`blacklist`], [`tokens`] and [`audit`] have more.
+//! [`request`] reads what callers send, [`answer`] writes what they get, and [`service`] takes requests to the
+//! catalog's desk, within what the account may ask for ([`rates`]). [`epochs`] lets a caller wait until a change is in
+//! force, and [`figures`] counts requests. [`endpoints`] is the table of them all, and [`api_page`] shows it.
+//!
+//! In reading order.
+
+pub mod api;
+pub mod service;
+mod rates;
+mod request;
+mod answer;
+mod resource;
+mod accounts;
+mod campaigns;
+mod blacklist;
+mod tokens;
+mod audit;
+mod epochs;
+pub mod figures;
+mod endpoints;
+mod api_page;
+mod imports;
+
+pub(crate) use api_page::described;
+pub use endpoints::{campaign_api, operator_api, upload_api};
+pub(crate) use epochs::wait as wait_for_epoch;
+pub(crate) use figures::count as count_request;
+pub use service::{InForce, Service};
+
+#[cfg(test)]
+mod openapi_tests;
+#[cfg(test)]
+mod router_tests;
+#[cfg(test)]
+mod served;

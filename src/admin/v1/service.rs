@@ -1,0 +1,138 @@
+//! Requests, taken to the catalog's desk.
+
+use std::sync::Arc;
+
+use super::figures::ApiFigures;
+use super::rates::Rates;
+use crate::auth::authority::Authority;
+use crate::auth::book::Book;
+use crate::auth::grant::Grant;
+use crate::clock::Clock;
+use crate::control::compiler::Publications;
+use crate::control::desk::{Actor, Desk};
+use crate::control::refusal::Refusal;
+use crate::control::store::{Catalog, thread};
+use crate::control::uploads::Depot;
+use crate::domain::ids::{AccountId, Epoch};
+use crate::identity::Keyring;
+
+/// What endpoints share.
+pub type Shared = Arc<Service>;
+
+/// Which snapshot decides, on every shard.
+pub type InForce = Arc<dyn Fn() -> Epoch + Send + Sync>;
+
+/// The campaign service, as requests reach it.
+pub struct Service {
+    pub(super) catalog: Catalog,
+    pub(super) publications: Arc<Publications>,
+    pub(super) in_force: InForce,
+    /// Whose tokens accounts make and revoke.
+    pub(super) authority: Arc<Authority>,
+    /// What requests are counted in.
+    pub(super) figures: Arc<ApiFigures>,
+    /// Where uploads are kept.
+    pub(super) depot: Depot,
+    keyring: Keyring,
+    clock: Clock,
+    rates: Arc<Rates>,
+}
+
+impl Service {
+    /// Over a catalog, and what makes its changes come in force.
+    #[must_use]
+    pub fn new(
+        catalog: Catalog,
+        publications: Arc<Publications>,
+        in_force: InForce,
+        depot: Depot,
+        (keyring, clock): (Keyring, Clock),
+    ) -> Self {
+        let authority = Arc::new(Authority::of(Book::default()));
+        let (figures, rates) = (Arc::default(), Arc::default());
+        Self { catalog, publications, in_force, depot, authority, figures, keyring, clock, rates }
+    }
+
+    /// With the tokens of the daemon in place of none.
+    #[must_use]
+    pub fn with_tokens(self, authority: Arc<Authority>) -> Self {
+        Self { authority, ..self }
+    }
+
+    /// What requests are counted in.
+    #[must_use]
+    pub fn figures(&self) -> Arc<ApiFigures> {
+        Arc::clone(&self.figures)
+    }
+
+    /// Requests that wait for the catalog's thread.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.catalog.waiting()
+    }
+
+    /// Who asks, for the records of its own account.
+    pub(super) fn caller(&self, grant: &Grant) -> Actor {
+        self.actor(grant.account, grant, false)
+    }
+
+    /// An operator who works on an account.
+    pub(super) fn operator(&self, grant: &Grant, on: AccountId) -> Actor {
+        self.actor(on, grant, true)
+    }
+
+    fn actor(&self, account: AccountId, grant: &Grant, operator: bool) -> Actor {
+        let (now, keyring) = (self.clock.now(), self.keyring.clone());
+        Actor { account, by: grant.name.clone(), operator, now, keyring }
+    }
+
+    /// Looks something up at the desk.
+    pub(super) async fn look<T: Send + 'static>(
+        &self,
+        actor: Actor,
+        look: impl FnOnce(&mut Desk<'_>) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let rates = Arc::clone(&self.rates);
+        self.catalog
+            .read(move |tx| {
+                let mut desk = Desk::open(tx, &actor)?;
+                count(&rates, &desk, &actor)?;
+                look(&mut desk)
+            })
+            .await
+    }
+
+    /// Changes something at the desk. Gives also the epoch in which that is in force.
+    pub(super) async fn change<T: Send + 'static>(
+        &self,
+        actor: Actor,
+        change: impl FnOnce(&mut Desk<'_>) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<(T, Epoch), Refusal> {
+        let (rates, publications) = (Arc::clone(&self.rates), Arc::clone(&self.publications));
+        self.catalog
+            .ask(move |store| {
+                let (value, reaches) = thread::write(store, |tx| {
+                    let mut desk = Desk::open(tx, &actor)?;
+                    count(&rates, &desk, &actor)?;
+                    let value = change(&mut desk)?;
+                    Ok((value, desk.reaches_engine()))
+                })?;
+                // Only now, when whoever compiles it finds it.
+                let epoch = if reaches {
+                    publications.changed(actor.account)
+                } else {
+                    publications.settled_in()
+                };
+                Ok((value, epoch))
+            })
+            .await
+    }
+}
+
+/// Counts a request of the account's own. An operator may mend what a busy account runs into.
+fn count(rates: &Rates, desk: &Desk<'_>, actor: &Actor) -> Result<(), Refusal> {
+    if actor.operator {
+        return Ok(());
+    }
+    rates.count(actor.account, desk.account().limits.requests_per_min, actor.now)
+}

@@ -1,0 +1,103 @@
+//! The campaign service, joined to the daemon: the catalog, what compiles it, and its routes.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+
+use super::compile::{CompileFigures, CompileThread};
+use super::publish::Publisher;
+use super::samplers;
+use crate::admin::readiness::Readiness;
+use crate::admin::routes::Admin;
+use crate::admin::server::AdminConfig;
+use crate::admin::v1::{InForce, Service};
+use crate::auth::authority::Authority;
+use crate::clock::Clock;
+use crate::control::compiler::Publications;
+use crate::control::store::{CATALOG_FILE, Catalog, SqliteStore, Store as _};
+use crate::control::uploads::{Depot, ImportQueue};
+use crate::domain::ids::Epoch;
+use crate::identity::Keyring;
+use crate::shard::figures::ShardFigures;
+use crate::shutdown::{Shutdown, Stage};
+use crate::telemetry::sampler::Metrics;
+
+/// What the service is joined to.
+pub(super) struct Joints<'d> {
+    pub(super) data: &'d Path,
+    pub(super) keyring: Keyring,
+    pub(super) clock: Clock,
+    pub(super) publisher: Arc<Publisher>,
+    pub(super) shards: Vec<Arc<ShardFigures>>,
+    pub(super) authority: Arc<Authority>,
+    pub(super) shutdown: &'d Shutdown,
+}
+
+/// Starts the service, and gives what HTTP serves beside the queue and the intake.
+///
+/// # Errors
+/// As [`start`].
+pub(super) fn admin(
+    joints: Joints<'_>,
+    config: &AdminConfig,
+    readiness: Readiness,
+    metrics: Metrics,
+) -> anyhow::Result<Admin> {
+    let (clock, publisher) = (joints.clock.clone(), Arc::clone(&joints.publisher));
+    let authority = Arc::clone(&joints.authority);
+    let campaigns = start(joints)?;
+    samplers::campaigns(&metrics, &campaigns);
+    Ok(Admin::new(config, authority, readiness, metrics)
+        .snapshots(publisher)
+        .campaigns(campaigns.service)
+        .clock(clock))
+}
+
+/// The running service.
+pub(super) struct Campaigns {
+    pub(super) service: Arc<Service>,
+    pub(super) publications: Arc<Publications>,
+    pub(super) figures: Arc<CompileFigures>,
+}
+
+/// Opens the catalog and starts the threads that work on it.
+///
+/// # Errors
+/// When it can't be opened, or the system gives no threads.
+fn start(joints: Joints<'_>) -> anyhow::Result<Campaigns> {
+    let Joints { data, keyring, clock, publisher, shards, authority, shutdown } = joints;
+    let path = data.join(CATALOG_FILE);
+    let store = SqliteStore::open(&path).with_context(|| format!("opening {}", path.display()))?;
+    let reader = store.reader()?;
+    let publications = Arc::new(Publications::from(publisher.store.next_epoch()?));
+    // As long as requests that ask it.
+    let catalog = Catalog::spawn(Box::new(store), shutdown.join(Stage::Admin, "catalog"))?;
+    let figures = Arc::new(CompileFigures::default());
+    let compiling = CompileThread {
+        catalog: catalog.clone(),
+        reader,
+        publications: Arc::clone(&publications),
+        publisher,
+        keyring: keyring.clone(),
+        clock: clock.clone(),
+        figures: Arc::clone(&figures),
+    };
+    compiling.spawn(shutdown.join(Stage::Intake, "compiler"))?;
+    let depot = Depot::open(&data.join("uploads")).context("making the directory of uploads")?;
+    depot.tidy()?;
+    let importing = ImportQueue {
+        catalog: catalog.clone(),
+        depot: depot.clone(),
+        publications: Arc::clone(&publications),
+        keyring: keyring.clone(),
+        clock: clock.clone(),
+    };
+    importing.spawn(shutdown.join(Stage::Intake, "imports"))?;
+    let in_force: InForce =
+        Arc::new(move || Epoch(shards.iter().map(|shard| shard.sample().epoch).min().unwrap_or(0)));
+    let service =
+        Service::new(catalog, Arc::clone(&publications), in_force, depot, (keyring, clock));
+    let service = service.with_tokens(authority);
+    Ok(Campaigns { service: Arc::new(service), publications, figures })
+}

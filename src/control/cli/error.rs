@@ -1,0 +1,39 @@
+//! Why a command on the catalog failed, for people.
+
+use std::io;
+
+use crate::control::refusal::Refusal;
+use crate::control::store::StoreError;
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// A rule of the catalog is in the way, or its store.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The catalog's file can't be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The answer can't be printed.
+    #[error("the answer can't be written: {0}")]
+    Output(#[from] io::Error),
+    /// Nothing is to be changed.
+    #[error(
+        "say what to change, for example --membership premium; `geofenced account set --help` lists the options"
+    )]
+    NothingToSet,
+}
+
+impl CommandError {
+    /// Whether the command line has a value that is not allowed.
+    #[must_use]
+    pub fn is_mistake(&self) -> bool {
+        matches!(self, Self::NothingToSet | Self::Refused(Refusal::Faults(_)))
+    }
+}
+
+impl From<serde_json::Error> for CommandError {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Output(error.into())
+    }
+}

@@ -1,0 +1,361 @@
+//! One account, compiled: its settings, its campaigns that are testing or running, and what they watch.
+
+use super::atlas::Atlas;
+use super::locations::{Gazetteer, Meant};
+use super::targets::{TargetKey, Targets};
+use crate::control::documents::account::Account;
+use crate::control::documents::campaign::{Audience, Location, Nearness};
+use crate::control::documents::document;
+use crate::control::documents::region::Level;
+use crate::control::documents::{App, Brand, Campaign, Place, Region, campaign_rules};
+use crate::control::store::{DeviceList, Key, Kind, Query, Record, StoreError, Tx};
+use crate::domain::campaign::{AccountSpec, AppSpec, AudienceSpec, CampaignSpec, RunMode};
+use crate::domain::ids::{AccountId, AppId, CampaignId, DeviceId, TargetId};
+use crate::domain::target::{Labels, TargetSpec};
+use crate::domain::units::PointE7;
+use crate::identity::{KeyError, Keyring};
+
+/// What the engine has of an account.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Compiled {
+    /// Its settings.
+    pub account: AccountSpec,
+    /// What it watches.
+    pub targets: Vec<TargetSpec>,
+    /// What for.
+    pub campaigns: Vec<CampaignSpec>,
+}
+
+/// Why an account can't be compiled.
+#[derive(Debug, thiserror::Error)]
+pub enum CompileError {
+    /// Something that a campaign names is gone.
+    #[error("there is no {} {} any more", .0.kind, .0.id)]
+    Gone(Key),
+    /// A shape that was kept can't be used.
+    #[error("the shape of {kind} {id} can't be used; edit it")]
+    Shape {
+        /// What it is.
+        kind: Kind,
+        /// Its number.
+        id: u32,
+    },
+    /// A campaign breaks a rule that it was held against when it started.
+    #[error("campaign {campaign}: {reason}")]
+    Campaign {
+        /// Which.
+        campaign: CampaignId,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The account has no number left for a target.
+    #[error(transparent)]
+    Ids(#[from] crate::snapshot::source::IdsUsedUp),
+    /// A sealed device can't be opened.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The catalog can't be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl CompileError {
+    /// The campaign at fault, if it is one.
+    #[must_use]
+    pub fn campaign(&self) -> Option<CampaignId> {
+        if let Self::Campaign { campaign, .. } = self { Some(*campaign) } else { None }
+    }
+
+    fn of(self, campaign: CampaignId) -> Self {
+        if matches!(self, Self::Gone(_) | Self::Shape { .. }) {
+            return Self::Campaign { campaign, reason: self.to_string() };
+        }
+        self
+    }
+}
+
+/// Compiles an account. `deal` gives the number of a target by its key. `None` where there is no such account.
+///
+/// # Errors
+/// What stands in the way.
+pub fn compile(
+    tx: &mut dyn Tx,
+    (account, keyring): (AccountId, &Keyring),
+    deal: impl FnMut(&str) -> Result<TargetId, crate::snapshot::source::IdsUsedUp>,
+) -> Result<Option<Compiled>, CompileError> {
+    let Some(record) = tx.get(Key::of_account(account))? else { return Ok(None) };
+    let settings: Account = document::read(&record)?;
+    let apps = apps(tx, account)?;
+    let mut lists = Lists { account, keyring };
+    let spec = AccountSpec {
+        id: account,
+        name: settings.name.clone(),
+        time_zone: settings.time_zone.clone(),
+        apps,
+        night_rule: settings.night_rule,
+        daily_cap: settings.daily_cap,
+        monthly_limit: settings.monthly_limit,
+        blacklist: lists.opened(tx, record.key, DeviceList::Blacklist)?,
+        blacklist_echo: echoes(tx, record.key)?,
+        measure_visits: settings.measure_visits,
+    };
+    let live = live(tx, account)?;
+    let mut drawing = Drawing::of(tx, account, &live)?;
+    let mut watched = Vec::with_capacity(live.len());
+    for (record, campaign) in &live {
+        let id = CampaignId(record.key.id);
+        watched.push(drawing.watched(campaign).map_err(|error| error.of(id))?);
+    }
+    if settings.measure_visits {
+        drawing.all_stores()?;
+    }
+    let (targets, ids) = drawing.targets.numbered(account, deal)?;
+    let mut campaigns = Vec::with_capacity(live.len());
+    for ((record, campaign), watched) in live.iter().zip(watched) {
+        let targets = watched.iter().map(|one| match one {
+            Watched::Everywhere => TargetId::NATIONWIDE,
+            Watched::Target(key) => ids[key],
+        });
+        let mut spec = lists.campaign(tx, record, (campaign, &settings))?;
+        spec.targets = targets.collect();
+        spec.targets.sort_unstable();
+        spec.targets.dedup();
+        // A block may mean nothing, such as a brand without a store in a district: then it watches nothing. A segment
+        // without users is nobody.
+        let is_idle = spec.targets.is_empty()
+            || matches!(&spec.audience, AudienceSpec::Devices(devices) if devices.is_empty());
+        if !is_idle {
+            campaigns.push(spec);
+        }
+    }
+    Ok(Some(Compiled { account: spec, targets, campaigns }))
+}
+
+fn apps(tx: &mut dyn Tx, account: AccountId) -> Result<Vec<AppSpec>, CompileError> {
+    let mut apps = Vec::new();
+    tx.scan(&Query::all(account, Kind::App), &mut |record| {
+        let App { package, platform, .. } = document::read(&record)?;
+        let platform = platform.label().to_owned();
+        apps.push(AppSpec { id: AppId(record.key.id), package, platform });
+        Ok(())
+    })?;
+    Ok(apps)
+}
+
+/// Campaigns that are testing or running, by number.
+fn live(tx: &mut dyn Tx, account: AccountId) -> Result<Vec<(Record, Campaign)>, CompileError> {
+    let query = Query {
+        states: vec!["testing".to_owned(), "running".to_owned()],
+        ..Query::all(account, Kind::Campaign)
+    };
+    let mut live = Vec::new();
+    tx.scan(&query, &mut |record| {
+        let campaign = document::read(&record)?;
+        live.push((record, campaign));
+        Ok(())
+    })?;
+    Ok(live)
+}
+
+/// Echo codes are kept as they are.
+fn echoes(tx: &mut dyn Tx, account: Key) -> Result<Vec<[u8; 16]>, CompileError> {
+    let kept = tx.devices((account, DeviceList::EchoBlacklist), None, u32::MAX)?;
+    Ok(kept.into_iter().map(|one| one.block).collect())
+}
+
+/// Opens the lists of devices that hang on records.
+struct Lists<'k> {
+    account: AccountId,
+    keyring: &'k Keyring,
+}
+
+impl Lists<'_> {
+    fn opened(
+        &mut self,
+        tx: &mut dyn Tx,
+        key: Key,
+        list: DeviceList,
+    ) -> Result<Vec<DeviceId>, CompileError> {
+        let sealed = tx.devices((key, list), None, u32::MAX)?;
+        let mut sealer = self.keyring.sealer();
+        sealed.iter().map(|one| Ok(sealer.open(self.account, *one)?)).collect()
+    }
+
+    /// A campaign as the engine has it, but for what it watches.
+    fn campaign(
+        &mut self,
+        tx: &mut dyn Tx,
+        record: &Record,
+        (campaign, settings): (&Campaign, &Account),
+    ) -> Result<CampaignSpec, CompileError> {
+        let id = CampaignId(record.key.id);
+        let mode =
+            if record.content.state == "testing" { RunMode::Testing } else { RunMode::Running };
+        let mut campaign = campaign.clone();
+        let texts = |devices: Vec<DeviceId>| devices.iter().map(ToString::to_string).collect();
+        campaign.test_devices = texts(self.opened(tx, record.key, DeviceList::Test)?);
+        if let Audience::Devices(devices) = &mut campaign.audience {
+            *devices = texts(self.opened(tx, record.key, DeviceList::Audience)?);
+        }
+        let spec = campaign_rules::engine_spec(&campaign, settings, mode).map_err(|errors| {
+            CompileError::Campaign { campaign: id, reason: errors.to_string() }
+        })?;
+        let audience = match campaign.audience {
+            // The test devices take its place, so it need not be carried along.
+            Audience::Segment(_) if mode == RunMode::Testing => AudienceSpec::All,
+            Audience::Segment(segment) => {
+                let key = Key::new(self.account, Kind::Segment, segment);
+                AudienceSpec::Devices(self.opened(tx, key, DeviceList::Segment)?)
+            }
+            Audience::All | Audience::Devices(_) => spec.audience,
+        };
+        Ok(CampaignSpec { id, account: self.account, audience, ..spec })
+    }
+}
+
+/// Something that a campaign watches.
+enum Watched {
+    Everywhere,
+    Target(TargetKey),
+}
+
+/// Targets as they are found.
+struct Drawing<'t> {
+    gazetteer: Gazetteer<'t>,
+    targets: Targets,
+    districts: Option<Districts>,
+}
+
+/// The districts of the account by level, where messages name them.
+struct Districts {
+    atlas: Atlas,
+    /// By position in the atlas.
+    names: Vec<(Level, String)>,
+}
+
+impl<'t> Drawing<'t> {
+    fn of(
+        tx: &'t mut dyn Tx,
+        account: AccountId,
+        live: &[(Record, Campaign)],
+    ) -> Result<Self, CompileError> {
+        let mut gazetteer = Gazetteer::of(tx, account);
+        let messages = || live.iter().flat_map(|(_, campaign)| &campaign.messages);
+        let named = messages().any(|message| {
+            [&message.title, &message.body].iter().any(|text| text.contains("${district_"))
+        });
+        let districts = if named { Some(Districts::of(&mut gazetteer)?) } else { None };
+        Ok(Self { gazetteer, targets: Targets::default(), districts })
+    }
+
+    fn watched(&mut self, campaign: &Campaign) -> Result<Vec<Watched>, CompileError> {
+        let mut watched = Vec::new();
+        for block in &campaign.locations {
+            // Homes come with the nights of devices; until then no such campaign starts.
+            let Location::General(general) = block else { continue };
+            let meant = self.gazetteer.meant(general)?;
+            watched.extend(meant.nationwide.then_some(Watched::Everywhere));
+            self.draw(&meant, general.condition, &mut watched)?;
+        }
+        Ok(watched)
+    }
+
+    fn draw(
+        &mut self,
+        meant: &Meant,
+        nearness: Nearness,
+        watched: &mut Vec<Watched>,
+    ) -> Result<(), CompileError> {
+        for id in &meant.regions {
+            let labels = self.region_labels(*id)?;
+            let (region, shape) = self.gazetteer.region(*id)?;
+            let (region, shape) = (region.clone(), shape.clone());
+            watched.push(Watched::Target(self.targets.region(*id, &region, shape, labels)));
+        }
+        for id in &meant.geofences {
+            let districts = self.districts.as_ref();
+            let labels = |point| labels_at(districts, point);
+            let geofence = self.gazetteer.geofence(*id)?;
+            watched.push(Watched::Target(self.targets.geofence(*id, geofence, labels)?));
+        }
+        for id in &meant.places {
+            watched.push(Watched::Target(self.store(*id, nearness)?));
+        }
+        Ok(())
+    }
+
+    fn store(&mut self, id: u32, nearness: Nearness) -> Result<TargetKey, CompileError> {
+        let place = self.gazetteer.place(id)?.clone();
+        let brand = match place.brand {
+            Some(brand) => self.gazetteer.read::<Brand>(brand)?.name,
+            None => String::new(),
+        };
+        let districts = self.districts.as_ref();
+        let labels = || store_labels(districts, &place, brand);
+        self.targets.place((id, nearness), &place, labels)
+    }
+
+    /// Stores are watched for visits on the inside.
+    fn all_stores(&mut self) -> Result<(), CompileError> {
+        for id in self.gazetteer.all_places()? {
+            self.store(id, Nearness::Inside)?;
+        }
+        Ok(())
+    }
+
+    /// A district is named with those that it lies in.
+    fn region_labels(&mut self, id: u32) -> Result<Labels, CompileError> {
+        let mut labels: Labels = Labels { is_region: true, ..Labels::default() };
+        let mut next = Some(id);
+        while let Some(id) = next {
+            let (Region { name, level, parent, .. }, _) = self.gazetteer.region(id)?;
+            if let Some(slot) = slot(*level) {
+                labels.districts[slot].clone_from(name);
+            }
+            next = *parent;
+        }
+        Ok(labels)
+    }
+}
+
+fn store_labels(districts: Option<&Districts>, place: &Place, brand: String) -> Labels {
+    let point = PointE7::from_degrees(place.lat, place.lon);
+    let labels = point.map(|point| labels_at(districts, point)).unwrap_or_default();
+    Labels { brand, ..labels }
+}
+
+fn labels_at(districts: Option<&Districts>, point: PointE7) -> Labels {
+    let mut labels = Labels::default();
+    let Some(districts) = districts else { return labels };
+    for at in districts.atlas.containing(point) {
+        let (level, name) = &districts.names[at];
+        if let Some(slot) = slot(*level) {
+            labels.districts[slot].clone_from(name);
+        }
+    }
+    labels
+}
+
+/// Where the labels have a level's name; trade areas have none.
+fn slot(level: Level) -> Option<usize> {
+    match level {
+        Level::State => Some(0),
+        Level::City => Some(1),
+        Level::Street => Some(2),
+        Level::TradeArea => None,
+    }
+}
+
+impl Districts {
+    fn of(gazetteer: &mut Gazetteer<'_>) -> Result<Self, CompileError> {
+        let (mut shapes, mut names) = (Vec::new(), Vec::new());
+        for id in gazetteer.all_regions()? {
+            let (region, shape) = gazetteer.region(id)?;
+            if region.level != Level::TradeArea {
+                shapes.push(shape.clone());
+                names.push((region.level, region.name.clone()));
+            }
+        }
+        Ok(Self { atlas: Atlas::of(shapes), names })
+    }
+}

@@ -1,0 +1,235 @@
+//! Making, reading, replacing and removing documents, whatever their kind.
+
+use super::desk::Desk;
+use super::devices::take_devices;
+use super::rules::Ruled;
+use crate::control::documents::Shown;
+use crate::control::refusal::Refusal;
+use crate::control::store::{Content, Key, Kind, Link, Record, Remembered};
+use crate::domain::problem::Fault;
+use crate::domain::units::UtcMs;
+
+/// So long an idempotency key is remembered, ms: a day, as payment services do.
+const REMEMBERED_MS: i64 = 24 * 3600 * 1000;
+
+/// The longest idempotency key.
+pub const MAX_KEY_CHARS: usize = 255;
+
+/// Which revision a change is of.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Seen {
+    /// Whatever it is.
+    Any,
+    /// This one, as the caller wrote it.
+    Revision(String),
+    /// The caller does not say.
+    Nothing,
+}
+
+/// A request to make something that can be sent again without making it twice.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Once {
+    /// The caller's key.
+    pub key: String,
+    /// The hash of all that was asked for.
+    pub request: [u8; 32],
+}
+
+impl Desk<'_> {
+    /// Keeps a new document.
+    ///
+    /// # Errors
+    /// The rule that is in the way.
+    pub fn create<D: Ruled>(
+        &mut self,
+        document: D,
+        once: Option<&Once>,
+    ) -> Result<Shown<D>, Refusal> {
+        if let Some(made) = self.made_before::<D>(once)? {
+            return Ok(made);
+        }
+        document.may_be_made(self)?;
+        let record = self.insert(document, D::FIRST_STATE)?;
+        if let Some(Once { key, request }) = once {
+            let at = self.actor.now;
+            let answer = Remembered { request: *request, made: record.key, at };
+            let forget_before = UtcMs(at.0 - REMEMBERED_MS);
+            self.tx.remember((self.actor.account, key), &answer, forget_before)?;
+        }
+        self.shown(&record)
+    }
+
+    /// Keeps a new document in a state, without asking whether the account may have it.
+    pub(in crate::control) fn insert<D: Ruled>(
+        &mut self,
+        mut document: D,
+        state: &str,
+    ) -> Result<Record, Refusal> {
+        let links = self.checked(&document)?;
+        document.fits(self, None)?;
+        let reaches = document.reaches_engine(self)?;
+        let lists = take_devices(&mut document)?;
+        let content = content(&document, state);
+        let record = self.tx.insert((self.account_id(), D::KIND), content, self.actor.now)?;
+        self.tx.link(record.key, &links)?;
+        self.keep_devices(record.key, &lists)?;
+        self.note("create", record.key, "", &record.content.body)?;
+        if reaches {
+            self.touch_engine();
+        }
+        Ok(record)
+    }
+
+    /// What an earlier request with the same key made.
+    fn made_before<D: Ruled>(&mut self, once: Option<&Once>) -> Result<Option<Shown<D>>, Refusal> {
+        let Some(once) = once else { return Ok(None) };
+        let answer = self.tx.recall(self.actor.account, &once.key)?;
+        // The store forgets old ones only when it is given a new one.
+        let answer = answer.filter(|answer| self.actor.now.since(answer.at) <= REMEMBERED_MS);
+        let Some(answer) = answer else { return Ok(None) };
+        if answer.request != once.request || answer.made.kind != D::KIND {
+            return Err(Refusal::KeyReused(once.key.clone()));
+        }
+        let record = self.tx.get(answer.made)?.ok_or(Refusal::NoSuch(answer.made))?;
+        self.shown(&record).map(Some)
+    }
+
+    /// Reads a document.
+    ///
+    /// # Errors
+    /// [`Refusal::NoSuch`].
+    pub fn get<D: Ruled>(&mut self, id: u32) -> Result<Shown<D>, Refusal> {
+        let record = self.record(D::KIND, id)?;
+        self.shown(&record)
+    }
+
+    /// Puts another document in the place of one.
+    ///
+    /// # Errors
+    /// The rule that is in the way; also where it was changed since the caller saw it.
+    pub fn replace<D: Ruled>(
+        &mut self,
+        id: u32,
+        seen: &Seen,
+        mut document: D,
+    ) -> Result<Shown<D>, Refusal> {
+        let before = self.record(D::KIND, id)?;
+        require(&before, seen)?;
+        let mut old = self.shown::<D>(&before)?;
+        document.may_replace(&old, self)?;
+        let links = self.checked(&document)?;
+        document.fits(self, Some(id))?;
+        let lists = take_devices(&mut document)?;
+        let content = content(&document, &before.content.state);
+        let key = before.key;
+        let record = self.tx.update(key, content, self.actor.now)?;
+        self.tx.link(key, &links)?;
+        // The new document may have fewer lists; nobody's id stays behind.
+        for (list, ..) in old.document.devices() {
+            self.tx.clear_devices((key, list))?;
+        }
+        self.keep_devices(key, &lists)?;
+        self.note("update", key, &before.content.body, &record.content.body)?;
+        if document.reaches_engine(self)? {
+            self.touch_engine();
+        }
+        self.shown(&record)
+    }
+
+    /// Takes a document away.
+    ///
+    /// # Errors
+    /// The rule that is in the way; [`Refusal::InUse`] where others need it.
+    pub fn delete<D: Ruled>(&mut self, id: u32, seen: &Seen) -> Result<(), Refusal> {
+        let record = self.record(D::KIND, id)?;
+        require(&record, seen)?;
+        let shown = Shown::<D>::of(&record)?;
+        shown.document.may_be_deleted(&shown, self)?;
+        self.refuse_used(record.key, D::PARTS)?;
+        let reaches = shown.document.reaches_engine(self)?;
+        self.delete_parts(record.key, D::PARTS)?;
+        self.tx.delete(record.key)?;
+        self.note("delete", record.key, &record.content.body, "")?;
+        if reaches {
+            self.touch_engine();
+        }
+        Ok(())
+    }
+
+    /// What the document needs, all of it there.
+    fn checked<D: Ruled>(&mut self, document: &D) -> Result<Vec<Link>, Refusal> {
+        let mut faults = document.faults(self.account());
+        let mut links = Vec::new();
+        for need in document.needs() {
+            let key = self.key(need.link.kind, need.link.id);
+            if self.tx.get(key)?.is_none() {
+                let detail = format!(
+                    "there is no {} {}; allowed: numbers of the account's {}",
+                    key.kind,
+                    key.id,
+                    key.kind.path()
+                );
+                faults.push(Fault::new(need.pointer, detail));
+            }
+            links.push(need.link);
+        }
+        links.sort_unstable();
+        links.dedup();
+        if faults.is_empty() { Ok(links) } else { Err(Refusal::Faults(faults)) }
+    }
+
+    /// Whoever needs it and does not go with it.
+    fn refuse_used(&mut self, key: Key, parts: Option<Kind>) -> Result<(), Refusal> {
+        const NAMED: u32 = 5;
+        let users = self.tx.linked_to(key, u32::MAX)?;
+        let mut users = users.into_iter().filter(|user| Some(user.kind) != parts);
+        let named: Vec<String> = users
+            .by_ref()
+            .take(NAMED as usize)
+            .map(|user| format!("{} {}", user.kind, user.id))
+            .collect();
+        if named.is_empty() {
+            return Ok(());
+        }
+        let more = users.count();
+        let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+        let by = format!("{}{more}", named.join(", "));
+        Err(Refusal::InUse { kind: key.kind, id: key.id, by })
+    }
+
+    /// What goes with it.
+    fn delete_parts(&mut self, key: Key, parts: Option<Kind>) -> Result<(), Refusal> {
+        let Some(parts) = parts else { return Ok(()) };
+        for part in self.tx.linked_to(key, u32::MAX)? {
+            if part.kind == parts {
+                // Others may need a part by itself.
+                self.refuse_used(part, None)?;
+                self.tx.delete(part)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The record of a document whose lists were taken out.
+pub(in crate::control) fn content<D: Ruled>(document: &D, state: &str) -> Content {
+    Content {
+        name: document.name().to_owned(),
+        code: document.code().to_owned(),
+        natural: document.natural(),
+        state: state.to_owned(),
+        body: serde_json::to_string(document).expect("documents have text for keys"),
+    }
+}
+
+/// That the record is still as the caller saw it.
+pub(super) fn require(record: &Record, seen: &Seen) -> Result<(), Refusal> {
+    match seen {
+        Seen::Any => Ok(()),
+        Seen::Nothing => Err(Refusal::RevisionMissing(record.key)),
+        Seen::Revision(text) if *text == record.revision.to_string() => Ok(()),
+        Seen::Revision(text) => {
+            Err(Refusal::Stale { key: record.key, found: record.revision, seen: text.clone() })
+        }
+    }
+}

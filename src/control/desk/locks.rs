@@ -1,0 +1,75 @@
+//! What has to stay as it is while a campaign runs.
+
+use std::collections::HashSet;
+
+use super::desk::Desk;
+use crate::control::documents::campaign::Location;
+use crate::control::documents::{Campaign, Geofence};
+use crate::control::refusal::Refusal;
+use crate::control::store::{Key, Kind, Link, Query};
+
+impl Desk<'_> {
+    /// Refuses where a running campaign uses the record.
+    pub(in crate::control) fn refuse_active(&mut self, key: Key) -> Result<(), Refusal> {
+        for user in self.tx.linked_to(key, u32::MAX)? {
+            if user.kind != Kind::Campaign {
+                continue;
+            }
+            let state = self.record(Kind::Campaign, user.id)?.content.state;
+            if state == "running" {
+                let Key { kind, id, .. } = key;
+                return Err(Refusal::Active { kind, id, campaign: user.id, state });
+            }
+        }
+        Ok(())
+    }
+
+    /// The same for a geofence, which may be used by itself or with its group.
+    pub(super) fn refuse_active_geofence(
+        &mut self,
+        id: u32,
+        geofence: &Geofence,
+    ) -> Result<(), Refusal> {
+        self.refuse_active(self.key(Kind::Geofence, id))?;
+        match geofence.group {
+            Some(group) => self.refuse_active(self.key(Kind::Group, group)),
+            None => Ok(()),
+        }
+    }
+
+    /// How many distinct geofences the running campaigns and this one use.
+    pub(super) fn active_geofences(&mut self, with: &Campaign) -> Result<u64, Refusal> {
+        let running = self.campaigns(&["running"])?;
+        let (mut fences, mut groups) = (HashSet::new(), HashSet::new());
+        for campaign in running.iter().map(|shown| &shown.document).chain([with]) {
+            for block in &campaign.locations {
+                if let Location::General(general) = block {
+                    fences.extend(general.geofences.iter().copied());
+                    groups.extend(general.groups.iter().copied());
+                }
+            }
+        }
+        let mut groups: Vec<u32> = groups.into_iter().collect();
+        groups.sort_unstable();
+        for group in groups {
+            for member in self.members(group)? {
+                fences.insert(member);
+            }
+        }
+        Ok(fences.len() as u64)
+    }
+
+    /// The geofences of a group.
+    pub(super) fn members(&mut self, group: u32) -> Result<Vec<u32>, Refusal> {
+        let query = Query {
+            linked: vec![Link { kind: Kind::Group, id: group }],
+            ..Query::all(self.account_id(), Kind::Geofence)
+        };
+        let mut members = Vec::new();
+        self.tx.scan(&query, &mut |record| {
+            members.push(record.key.id);
+            Ok(())
+        })?;
+        Ok(members)
+    }
+}

@@ -1,0 +1,33 @@
+//! What an account has, as documents: what each holds, what is allowed in it, and what it needs.
+//!
+//! A [`Document`](document::Document) is what callers send and read as JSON; the [`store`](super::store) keeps it
+//! as a record. What is said here of a document holds whatever the state of the rest; what hangs on others is for
+//! [`desk`](super::desk) to judge.
+//!
+//! In reading order.
+
+pub mod document;
+pub mod account;
+pub mod app;
+pub mod region;
+pub mod place;
+pub mod geofence;
+pub mod segment;
+pub mod campaign;
+pub(crate) mod campaign_rules;
+pub mod import;
+
+pub use account::{Account, Membership};
+pub use app::App;
+pub use campaign::Campaign;
+pub use document::{Document, Need, Shown};
+pub use geofence::{Geofence, Group};
+pub use import::Import;
+pub use place::{Brand, Category, Place};
+pub use region::Region;
+pub use segment::Segment;
+
+#[cfg(test)]
+mod campaign_tests;
+#[cfg(test)]
+mod document_tests;

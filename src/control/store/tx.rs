@@ -1,0 +1,265 @@
+//! What a store can do, whichever database it is: the seam that another one joins at.
+//!
+//! Everything happens inside a transaction: it sees its own changes, nobody else sees them before it ends, and
+//! after an error none of them are there.
+
+use std::path::Path;
+
+use super::record::{AuditEntry, Content, DeviceList, Key, Kind, Link, Query, Record, Remembered};
+use crate::domain::ids::AccountId;
+use crate::domain::units::UtcMs;
+use crate::identity::SealedDevice;
+
+/// A database that keeps the catalog.
+pub trait Store: Send {
+    /// Does some work that may change records, wholly or not at all: when it gives `Ok`, its changes are durable.
+    ///
+    /// # Errors
+    /// The work's own, or that it could not be begun or ended.
+    fn write(&mut self, work: Work<'_>) -> Result<(), StoreError>;
+
+    /// Does some work that only looks, at one state of all records.
+    ///
+    /// # Errors
+    /// The work's own, or that it could not be begun.
+    fn read(&mut self, work: Work<'_>) -> Result<(), StoreError>;
+
+    /// Another look at the same records, for a thread of its own. It never waits for a writer.
+    ///
+    /// # Errors
+    /// When the database says no.
+    fn reader(&self) -> Result<Box<dyn Store>, StoreError>;
+
+    /// Writes a copy of everything to a new file, while others read and write.
+    ///
+    /// # Errors
+    /// When the file is there already, or can't be written.
+    fn back_up(&self, to: &Path) -> Result<(), StoreError>;
+
+    /// Accounts that somebody else than this store has changed since this was last asked, or since it was opened. What
+    /// this store changed meanwhile may be among them.
+    ///
+    /// # Errors
+    /// When the database says no.
+    fn changed_elsewhere(&mut self) -> Result<Vec<AccountId>, StoreError>;
+}
+
+/// What is done within a transaction. An error undoes it.
+pub type Work<'w> = &'w mut dyn FnMut(&mut dyn Tx) -> Result<(), StoreError>;
+
+/// What is done with each record of a scan.
+pub type Visit<'v> = &'v mut dyn FnMut(Record) -> Result<(), StoreError>;
+
+/// A transaction.
+pub trait Tx {
+    /// The record with this key.
+    ///
+    /// # Errors
+    /// When the database says no, as for all that follow.
+    fn get(&mut self, key: Key) -> Result<Option<Record>, StoreError>;
+
+    /// The record that nobody else may be.
+    ///
+    /// # Errors
+    /// See [`get`](Self::get).
+    fn find(
+        &mut self,
+        account: AccountId,
+        kind: Kind,
+        natural: &str,
+    ) -> Result<Option<Record>, StoreError>;
+
+    /// Every record that a query asks for, in its order.
+    ///
+    /// # Errors
+    /// See [`get`](Self::get), and those of the visit, which end it.
+    fn scan(&mut self, query: &Query, visit: Visit<'_>) -> Result<(), StoreError>;
+
+    /// How many a query asks for, whatever its cursor and limit.
+    ///
+    /// # Errors
+    /// See [`get`](Self::get).
+    fn count(&mut self, query: &Query) -> Result<u64, StoreError>;
+
+    /// Keeps a new record under the next number of its kind and account.
+    ///
+    /// # Errors
+    /// [`StoreError::Duplicate`], or see [`get`](Self::get).
+    fn insert(
+        &mut self,
+        of: (AccountId, Kind),
+        content: Content,
+        at: UtcMs,
+    ) -> Result<Record, StoreError>;
+
+    /// Puts other content in the place of a record's, under its next revision.
+    ///
+    /// # Errors
+    /// [`StoreError::Duplicate`], [`StoreError::Gone`], or see [`get`](Self::get).
+    fn update(&mut self, key: Key, content: Content, at: UtcMs) -> Result<Record, StoreError>;
+
+    /// Takes a record away, with its links and lists.
+    ///
+    /// # Errors
+    /// [`StoreError::Gone`], or see [`get`](Self::get).
+    fn delete(&mut self, key: Key) -> Result<(), StoreError>;
+
+    /// Puts links in the place of those that go out from a record.
+    ///
+    /// # Errors
+    /// See [`get`](Self::get).
+    fn link(&mut self, from: Key, to: &[Link]) -> Result<(), StoreError>;
+
+    /// The first records that are linked to this one, by kind and number.
+    ///
+    /// # Errors
+    /// See [`get`](Self::get).
+    fn linked_to(&mut self, to: Key, limit: u32) -> Result<Vec<Key>, StoreError>;
+
+    /// Adds devices to a list of a record; those that are there stay. Gives how many are new.
+    ///
+    /// # Errors
+    /// See [`get`](Self::get).
+    fn add_devices(
+        &mut self,
+        list: (Key, DeviceList),
+        devices: &[SealedDevice],
+    ) -> Result<u64, StoreError>;
+
+    /// Takes devices off a list of a record. Gives how many were there.
+    ///
+    /// # Errors
+    /// See [`get`](Self::get).
+    fn remove_devices(
+        &mut self,
+        list: (Key, DeviceList),
+        devices: &[SealedDevice],
+    ) -> Result<u64, StoreError>;
+
+    /// Takes all devices off a list.
+    ///
+    /// # Errors
+    /// See [`get`](Self::get).
+    fn clear_devices(&mut self, list: (Key, DeviceList)) -> Result<(), StoreError>;
+
+    /// The devices of a list after this one, in an order of their own.
+    ///
+    /// # Errors
+    /// See [`get`](Self::get).
+    fn devices(
+        &mut self,
+        list: (Key, DeviceList),
+        after: Option<SealedDevice>,
+        limit: u32,
+    ) -> Result<Vec<SealedDevice>, StoreError>;
+
+    /// How many devices a list has.
+    ///
+    /// # Errors
+    /// See [`get`](Self::get).
+    fn count_devices(&mut self, list: (Key, DeviceList)) -> Result<u64, StoreError>;
+
+    /// Notes a change for those who ask later.
+    ///
+    /// # Errors
+    /// See [`get`](Self::get).
+    fn note(&mut self, entry: &AuditEntry) -> Result<(), StoreError>;
+
+    /// The newest notes of an account before this number.
+    ///
+    /// # Errors
+    /// See [`get`](Self::get).
+    fn notes(
+        &mut self,
+        account: AccountId,
+        before: u64,
+        limit: u32,
+    ) -> Result<Vec<AuditEntry>, StoreError>;
+
+    /// What was answered under an idempotency key of an account.
+    ///
+    /// # Errors
+    /// See [`get`](Self::get).
+    fn recall(&mut self, account: AccountId, key: &str) -> Result<Option<Remembered>, StoreError>;
+
+    /// Keeps what was answered under an idempotency key, and forgets those from before `forget_before`.
+    ///
+    /// # Errors
+    /// See [`get`](Self::get).
+    fn remember(
+        &mut self,
+        key: (AccountId, &str),
+        answer: &Remembered,
+        forget_before: UtcMs,
+    ) -> Result<(), StoreError>;
+}
+
+/// Why the store did not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The natural key is taken.
+    #[error("{kind} {id} has {natural:?} already")]
+    Duplicate {
+        /// What it is.
+        kind: Kind,
+        /// The one that has it.
+        id: u32,
+        /// What it has.
+        natural: String,
+    },
+    /// There is no such record any more.
+    #[error("there is no {} {} any more", .0.kind, .0.id)]
+    Gone(Key),
+    /// The work itself ended with a refusal, which its caller has.
+    #[error("the work was given up")]
+    GivenUp,
+    /// What is kept can't be understood.
+    #[error(
+        "the catalog holds something that this release can't read: {0}; restore a backup, or use the release that wrote it"
+    )]
+    Corrupt(String),
+    /// The database was made by a newer release.
+    #[error(
+        "the catalog has format {found} and this release reads up to {known}; use the release that wrote it"
+    )]
+    TooNew {
+        /// The format of the file.
+        found: u32,
+        /// The newest known here.
+        known: u32,
+    },
+    /// A backup would overwrite a file.
+    #[error("{} is there already; choose another name", .0.display())]
+    InTheWay(std::path::PathBuf),
+    /// There is no catalog where one is needed.
+    #[error("{} is not there; check the directory, or make an account with `geofenced account create`", .0.display())]
+    Absent(std::path::PathBuf),
+    /// Somebody works on the catalog, so that another can't be put in its place; or it is being put there.
+    #[error("{} is in use by a daemon or another command; stop it first", .0.display())]
+    Held(std::path::PathBuf),
+    /// A restored catalog would take the place of one.
+    #[error("{} is there already; --replace puts it aside", .0.display())]
+    Standing(std::path::PathBuf),
+    /// It is a file of something else.
+    #[error("{} is no catalog: it has no tables of one", .0.display())]
+    NoCatalog(std::path::PathBuf),
+    /// The file has been damaged.
+    #[error("{} is damaged: {said}; restore a backup", path.display())]
+    Damaged {
+        /// Which file.
+        path: std::path::PathBuf,
+        /// The first that SQLite found.
+        said: String,
+    },
+    /// The database says no.
+    #[error("the catalog's database: {0}")]
+    Database(#[from] rusqlite::Error),
+    /// A file of the database can't be used.
+    #[error("{}: {reason}", path.display())]
+    Io {
+        /// Which file.
+        path: std::path::PathBuf,
+        /// What the system says.
+        reason: std::io::Error,
+    },
+}

@@ -1,0 +1,175 @@
+//! The first reading of a file: how many rows are good, and what is wrong with the others.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::BufReader;
+use std::ops::ControlFlow;
+
+use super::apply::regions::{parent_key, region_key};
+use super::depot::BadRows;
+use crate::control::imports::bounds::{Bounds, SEGMENT_DEVICES};
+use crate::control::imports::columns::Kind as ImportOf;
+use crate::control::imports::error::ImportError;
+use crate::control::imports::read::{self, Totals};
+use crate::control::imports::rows::bad_cell::BadCell;
+use crate::control::imports::rows::devices::{Device, DeviceRow};
+use crate::control::imports::rows::fences::{FenceRow, FenceSite};
+use crate::control::imports::rows::places::{PlaceRow, PlaceSite};
+use crate::control::imports::rows::regions::RegionRow;
+use crate::control::imports::watch::Watch;
+
+/// What a file has come to.
+pub(super) struct Checked {
+    pub(super) totals: Totals,
+    /// The numbers of rows that read, but can't be used.
+    pub(super) useless: HashSet<u64>,
+}
+
+impl Checked {
+    pub(super) fn good(&self) -> u64 {
+        self.totals.sound - self.useless.len() as u64
+    }
+
+    pub(super) fn bad(&self) -> u64 {
+        self.totals.bad + self.useless.len() as u64
+    }
+}
+
+/// Whether the catalog has a region, by its natural key.
+pub(super) type Known<'k> = &'k mut dyn FnMut(&str) -> bool;
+
+/// Reads a file to its end.
+pub(super) fn check(
+    (file, of): (BufReader<File>, ImportOf),
+    watch: &mut Watch<'_>,
+    bad_rows: &mut BadRows,
+    known: Known<'_>,
+) -> Result<Checked, ImportError> {
+    let bounds = &Bounds::of(of);
+    let mut checking = Checking {
+        bad_rows,
+        useless: HashSet::new(),
+        failed: None,
+        seen: HashSet::new(),
+        parents: Vec::new(),
+    };
+    let mut devices = HashSet::new();
+    let totals = match of {
+        ImportOf::Group => read::fences(file, bounds, watch, &mut |row| checking.fence(row)),
+        ImportOf::Places => read::places(file, bounds, watch, &mut |row| checking.place(row)),
+        ImportOf::Regions => read::regions(file, bounds, watch, &mut |row| checking.region(row)),
+        ImportOf::Segment | ImportOf::Blacklist => {
+            read::devices(file, (of, bounds), watch, &mut |row| {
+                checking.device(row, (of == ImportOf::Segment).then_some(&mut devices))
+            })
+        }
+    }?;
+    checking.parents(known);
+    let useless = checking.useless;
+    match checking.failed {
+        Some(error) => Err(ImportError::Io(error)),
+        None => Ok(Checked { totals, useless }),
+    }
+}
+
+struct Checking<'b> {
+    bad_rows: &'b mut BadRows,
+    useless: HashSet<u64>,
+    /// Why bad rows can't be written.
+    failed: Option<std::io::Error>,
+    /// Keys that are there already.
+    seen: HashSet<String>,
+    /// Rows of regions, and the keys of the regions around them.
+    parents: Vec<(u64, String)>,
+}
+
+/// What stands where an address has to be looked up.
+const NO_GEOCODING: &str = "the row has an address alone, and this installation looks none up; needed: latitude and longitude";
+
+impl Checking<'_> {
+    fn fence(&mut self, row: Result<FenceRow, Vec<BadCell>>) -> ControlFlow<()> {
+        match row {
+            Ok(FenceRow { row, site: FenceSite::NeedsGeocoding { address, .. }, .. }) => {
+                self.useless(BadCell::new(row, "address", &address, NO_GEOCODING))
+            }
+            Ok(_) => ControlFlow::Continue(()),
+            Err(bad) => self.bad(&bad),
+        }
+    }
+
+    fn place(&mut self, row: Result<PlaceRow, Vec<BadCell>>) -> ControlFlow<()> {
+        match row {
+            Ok(PlaceRow { row, site: PlaceSite::NeedsGeocoding { address }, .. }) => {
+                self.useless(BadCell::new(row, "address", &address, NO_GEOCODING))
+            }
+            Ok(PlaceRow { row, key, .. }) => self.once(row, "key", key),
+            Err(bad) => self.bad(&bad),
+        }
+    }
+
+    fn region(&mut self, row: Result<RegionRow, Vec<BadCell>>) -> ControlFlow<()> {
+        match row {
+            Ok(region) => {
+                let parent = parent_key(&region).map(|parent| (region.row, parent));
+                self.parents.extend(parent);
+                self.once(region.row, "code", region_key(region.level, &region.code))
+            }
+            Err(bad) => self.bad(&bad),
+        }
+    }
+
+    fn device(
+        &mut self,
+        row: Result<DeviceRow, Vec<BadCell>>,
+        distinct: Option<&mut HashSet<Device>>,
+    ) -> ControlFlow<()> {
+        let row = match row {
+            Ok(row) => row,
+            Err(bad) => return self.bad(&bad),
+        };
+        let Some(distinct) = distinct else { return ControlFlow::Continue(()) };
+        distinct.extend(row.devices);
+        if distinct.len() > SEGMENT_DEVICES {
+            let reason = format!(
+                "there are {SEGMENT_DEVICES} other ids before it; allowed: {SEGMENT_DEVICES} distinct ids"
+            );
+            return self.useless(BadCell::new(row.row, "advertising id", "", &reason));
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Regions around others, which must be in the file or in the catalog.
+    fn parents(&mut self, known: Known<'_>) {
+        for (row, parent) in std::mem::take(&mut self.parents) {
+            if !self.seen.contains(&parent) && !known(&parent) {
+                let reason = "there is no such region, in the file or the catalog; needed: the code of the district around it";
+                let _told = self.useless(BadCell::new(row, "parent code", &parent, reason));
+            }
+        }
+    }
+
+    /// A key that only one row may have.
+    fn once(&mut self, row: u64, column: &str, key: String) -> ControlFlow<()> {
+        if self.seen.contains(&key) {
+            let reason = "an earlier row has it; allowed: each once";
+            return self.useless(BadCell::new(row, column, &key, reason));
+        }
+        self.seen.insert(key);
+        ControlFlow::Continue(())
+    }
+
+    fn useless(&mut self, cell: BadCell) -> ControlFlow<()> {
+        self.useless.insert(cell.row);
+        self.bad(&[cell])
+    }
+
+    fn bad(&mut self, cells: &[BadCell]) -> ControlFlow<()> {
+        match self.bad_rows.add(cells) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                self.failed = Some(error);
+                ControlFlow::Break(())
+            }
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Imports at the desk: begun, followed, accepted, given up.
+
+use crate::control::desk::Desk;
+use crate::control::desk::changes::content;
+use crate::control::desk::membership::Feature;
+use crate::control::documents::{Document as _, Group, Import, Segment, Shown};
+use crate::control::imports::columns::Kind as ImportOf;
+use crate::control::refusal::Refusal;
+use crate::control::store::{Kind, Query};
+
+/// What comes with an upload.
+#[derive(Clone, PartialEq, Eq, Debug, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct UploadRequest {
+    /// What is in the file: group, places, regions, segment or blacklist.
+    pub of: String,
+    /// What the file is called.
+    pub file: String,
+    /// The name of the group or segment that it makes.
+    pub name: String,
+    /// The group or segment that it fills anew, in place of making one.
+    pub into: Option<u32>,
+}
+
+/// A day, ms.
+const DAY_MS: i64 = 24 * 3600 * 1000;
+
+impl UploadRequest {
+    /// What is in the file.
+    ///
+    /// # Errors
+    /// [`Refusal::Faults`].
+    pub fn kind(&self) -> Result<ImportOf, Refusal> {
+        let named = |kind: &ImportOf| serde_json::to_value(kind).is_ok_and(|name| name == self.of);
+        ImportOf::ALL.into_iter().find(named).ok_or_else(|| {
+            let detail =
+                format!("of is {:?}; allowed: group, places, regions, segment, blacklist", self.of);
+            Refusal::field("of", detail)
+        })
+    }
+}
+
+impl Desk<'_> {
+    /// Begins an import of a file that has arrived, of `bytes` bytes.
+    ///
+    /// # Errors
+    /// The rule that is in the way.
+    pub fn begin_import(
+        &mut self,
+        asked: &UploadRequest,
+        bytes: u64,
+    ) -> Result<Shown<Import>, Refusal> {
+        self.refuse_too_many_uploads()?;
+        let of = asked.kind()?;
+        let into = match of {
+            ImportOf::Group => Some(self.group_to_fill(asked)?),
+            ImportOf::Segment => Some(self.segment_to_fill(asked)?),
+            ImportOf::Places | ImportOf::Regions | ImportOf::Blacklist => None,
+        };
+        let file = if asked.file.is_empty() { "upload" } else { &asked.file };
+        let file = file.chars().filter(|one| !one.is_control()).take(200).collect();
+        let import = Import::begun(file, of, into, bytes);
+        let record = self.insert(import, Import::FIRST_STATE)?;
+        Ok(Shown::of(&record)?)
+    }
+
+    fn refuse_too_many_uploads(&mut self) -> Result<(), Refusal> {
+        let allowed = self.account().limits.uploads_per_day;
+        let since = self.now().0 - DAY_MS;
+        let mut today = 0_u32;
+        self.scan(&Query::all(self.account_id(), Kind::Import), &mut |record| {
+            today += u32::from(record.created_at.0 > since);
+            Ok(())
+        })?;
+        if today < allowed {
+            return Ok(());
+        }
+        Err(Refusal::TooMany { what: "uploads", allowed, per: "a day", retry_s: 3600 })
+    }
+
+    fn group_to_fill(&mut self, asked: &UploadRequest) -> Result<u32, Refusal> {
+        self.account().membership.must_have(Feature::Groups)?;
+        let Some(group) = asked.into else {
+            let name = asked.name.clone();
+            return Ok(self.create(Group { name, description: String::new() }, None)?.id);
+        };
+        self.refuse_active(self.key(Kind::Group, group))?;
+        self.set_file_state::<Group>(group, "checking")?;
+        Ok(group)
+    }
+
+    fn segment_to_fill(&mut self, asked: &UploadRequest) -> Result<u32, Refusal> {
+        self.account().membership.must_have(Feature::Segments)?;
+        let Some(segment) = asked.into else {
+            let name = asked.name.clone();
+            return Ok(self.create(Segment { name, description: String::new() }, None)?.id);
+        };
+        self.set_file_state::<Segment>(segment, "checking")?;
+        Ok(segment)
+    }
+
+    /// Sets where a group or segment stands with its file.
+    pub(super) fn set_file_state<D: crate::control::desk::Ruled>(
+        &mut self,
+        id: u32,
+        state: &str,
+    ) -> Result<(), Refusal> {
+        let shown: Shown<D> = self.document(id)?;
+        let key = self.key(D::KIND, id);
+        self.update(key, content(&shown.document, state))?;
+        Ok(())
+    }
+
+    /// Takes the good rows of an import that has bad ones too.
+    ///
+    /// # Errors
+    /// [`Refusal::NotUsable`] where there is nothing to accept.
+    pub fn accept_import(&mut self, id: u32) -> Result<Shown<Import>, Refusal> {
+        let shown: Shown<Import> = self.document(id)?;
+        if shown.state != "partly_failed" {
+            let remedy = "only one that is partly_failed has good rows to accept";
+            return Err(Refusal::NotUsable { kind: Kind::Import, id, state: shown.state, remedy });
+        }
+        let accepted = Import { accepted: true, rows_done: 0, per_cent: 0, ..shown.document };
+        let key = self.key(Kind::Import, id);
+        self.note("accept", key, "partly_failed", "checking")?;
+        let record = self.update(key, content(&accepted, "checking"))?;
+        Ok(Shown::of(&record)?)
+    }
+
+    /// Notes how far an import is, or what has come of it.
+    pub(in crate::control) fn follow_import(
+        &mut self,
+        id: u32,
+        state: &str,
+        change: impl FnOnce(&mut Import),
+    ) -> Result<(), Refusal> {
+        let shown: Shown<Import> = self.document(id)?;
+        let mut import = shown.document;
+        change(&mut import);
+        let key = self.key(Kind::Import, id);
+        self.update(key, content(&import, state))?;
+        match (import.of, import.into) {
+            (ImportOf::Group, Some(group)) => self.set_file_state::<Group>(group, state),
+            (ImportOf::Segment, Some(segment)) => self.set_file_state::<Segment>(segment, state),
+            _ => Ok(()),
+        }
+    }
+}

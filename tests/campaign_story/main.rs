@@ -1,0 +1,9 @@
+//! The whole story of a campaign for each membership, through HTTP and QUIC alone: an account registers what it
+//! has, tries a campaign on its own devices, runs it, stops and edits it, runs it again, and sees it end.
+#![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod customer;
+mod story;

@@ -1,0 +1,103 @@
+//! Files through the API: nothing of a partly bad one is in use before its good rows are accepted, bad rows say why, and
+//! a file that was being read when the daemon was killed is read again.
+#![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+
+#[path = "campaign_story/customer.rs"]
+#[expect(dead_code, reason = "the story uses the rest")]
+mod customer;
+mod support;
+
+use customer::Customer;
+use hyper::Method;
+use serde_json::{Value, json};
+use support::Daemon;
+
+/// Three stores, one of them on no earth and one a repeat.
+const PLACES: &str = "매장코드,매장명,브랜드,카테고리,위도,경도\n\
+    a,하나,커피,식음료>카페,37.5,127.0\n\
+    b,둘,커피,식음료>카페,137.5,127.0\n\
+    a,셋,커피,식음료>카페,37.6,127.0\n\
+    c,=넷,책,소매,37.7,127.1\n";
+
+async fn total(customer: &Customer, kind: &str) -> u64 {
+    let listed = customer.get(&format!("/v1/{kind}?count=true&limit=1")).await;
+    listed.body["total"].as_u64().unwrap()
+}
+
+async fn text(customer: &Customer, path: &str) -> String {
+    let answer = customer.raw(Method::GET, path, &[], Vec::new()).await;
+    assert_eq!(answer.status.as_u16(), 200);
+    String::from_utf8(answer.body.to_vec()).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_partly_bad_file_waits_for_its_good_rows_to_be_accepted() {
+    let daemon = Daemon::start(&[]);
+    let customer = Customer::new(&daemon, "basic").await;
+    let import = customer.upload("of=places&file=p.csv", PLACES.into()).await;
+    let counts = [&import["good"], &import["bad"]];
+    assert_eq!((&import["state"], counts), (&json!("partly_failed"), [&json!(2), &json!(2)]));
+    assert_eq!((total(&customer, "places").await, total(&customer, "brands").await), (0, 0));
+    let id = import["id"].as_u64().unwrap();
+    let bad = text(&customer, &format!("/v1/imports/{id}/bad-rows?language=english")).await;
+    let rows: Vec<&str> = bad.lines().collect();
+    assert!(rows[1].starts_with("3,위도,137.5,") && rows[1].contains("-90 to 90"), "{bad}");
+    assert!(rows[2].starts_with("4,") && rows[2].contains("an earlier row has it"), "{bad}");
+    assert_eq!(rows.len(), 3, "{bad}");
+
+    let accept = format!("/v1/imports/{id}/accept");
+    let accepted = customer.ask(Method::POST, &accept, &[], Vec::new()).await;
+    assert_eq!((accepted.status, &accepted.body["state"]), (200, &json!("checking")));
+    assert_eq!(customer.concluded(id).await["state"], "usable");
+    assert_eq!((total(&customer, "places").await, total(&customer, "brands").await), (2, 2));
+    let again = customer.ask(Method::POST, &accept, &[], Vec::new()).await;
+    assert_eq!(again.body["type"], "urn:geofenced:problem:not-usable");
+    // The same file once more replaces what it made.
+    let import =
+        customer.upload("of=places&file=p.csv", PLACES.replace("137.5", "37.55").into()).await;
+    let id = import["id"].as_u64().unwrap();
+    customer.ask(Method::POST, &format!("/v1/imports/{id}/accept"), &[], Vec::new()).await;
+    assert_eq!(customer.concluded(id).await["state"], "usable");
+    assert_eq!(total(&customer, "places").await, 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_none_fails_and_says_why() {
+    let daemon = Daemon::start(&[]);
+    let customer = Customer::new(&daemon, "premium").await;
+    for (query, file, why) in [
+        ("of=places", "가,나\n1,2\n", "header"),
+        ("of=segment&name=S", "no id\nno id either\n", ""),
+        ("of=group&name=G", "\u{0}\u{1}\u{2}", ""),
+    ] {
+        let import = customer.upload(query, file.into()).await;
+        assert_eq!(import["state"], "failed", "{import}");
+        assert!(import["reason"].as_str().unwrap().contains(why), "{import}");
+    }
+    let unknown = customer.ask(Method::POST, "/v1/imports?of=nothing", &[], b"x".to_vec()).await;
+    assert_eq!((unknown.status, &unknown.body["pointer"]), (422, &json!("of")));
+    // A segment whose file failed addresses nobody.
+    let segments = customer.get("/v1/segments").await.body;
+    assert_eq!(segments["items"][0]["state"], "failed", "{segments}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_was_being_read_is_read_again() {
+    let mut daemon = Daemon::start(&[]);
+    let customer = Customer::new(&daemon, "basic").await;
+    let rows =
+        (0..3000).map(|row| format!("1,,37.{:04},127.0,60,g-{row},펜스 {row},\n", row + 1000));
+    let header = "구분,다각형,위도,경도,반경(m),고객코드,이름,설명\n";
+    let file: String = std::iter::once(header.to_owned()).chain(rows).collect();
+    let path = "/v1/imports?of=group&name=Many&file=many.csv";
+    let sent = customer.ask(Method::POST, path, &[], file.into()).await;
+    assert_eq!(sent.status, 202, "{}", sent.body);
+    while total(&customer, "geofences").await == 0 {}
+    daemon.kill9();
+    daemon.restart();
+    let import = customer.concluded(sent.body["id"].as_u64().unwrap()).await;
+    assert_eq!((&import["state"], &import["good"]), (&json!("usable"), &json!(3000)));
+    assert_eq!(total(&customer, "geofences").await, 3000);
+    let group: Value = customer.get(&format!("/v1/groups/{}", import["into"])).await.body;
+    assert_eq!(group["state"], "usable");
+}
