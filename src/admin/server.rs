@@ -2,7 +2,7 @@
 //!
 //! A connection past the bound is told so with a 503 and closed. A client has `header_s` to send a request's
 //! header, the first or any later one, so that idle and trickling connections end by themselves; so long it may take
-//! for the handshake of [`tls`](super::tls), too. It has `write_s` to take each step of an answer
+//! for the handshake of [TLS](super::tls), too. It has `write_s` to take each step of an answer
 //! ([`pace`](super::pace)), so that nobody holds a connection by not reading.
 
 use std::net::SocketAddr;

@@ -103,6 +103,18 @@ pub struct MessageSpec {
     /// Where a click leads, if anywhere.
     #[serde(default)]
     pub landing_url: Option<String>,
+    /// Where it leads in some apps instead, each app once.
+    #[serde(default)]
+    pub landing_urls: Vec<AppUrl>,
+}
+
+/// Where a click leads in one app.
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
+pub struct AppUrl {
+    /// The app.
+    pub app: AppId,
+    /// The address.
+    pub url: String,
 }
 
 /// How long a title or a body may be in bytes, codes and all: a grapheme may have any number of marks, and codes

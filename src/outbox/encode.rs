@@ -34,7 +34,7 @@ fn job_record(
     let message = names
         .campaign
         .and_then(|campaign| campaign.message(job.variant))
-        .map(|message| filled_in(message, names.codes()));
+        .map(|message| filled_in(message, job.app, names.codes()));
     OutboxRecord {
         position: decision.position,
         ordinal: decision.ordinal,
@@ -90,12 +90,12 @@ fn event_record(
     }
 }
 
-fn filled_in(message: MessageView<'_>, codes: Codes<'_>) -> Message {
+fn filled_in(message: MessageView<'_>, app: AppId, codes: Codes<'_>) -> Message {
     Message {
         title: render(message.title, codes),
         body: render(message.body, codes),
         image_url: message.image_url.map(str::to_owned),
-        landing_url: message.landing_url.map(str::to_owned),
+        landing_url: message.landing_url_in(app).map(str::to_owned),
     }
 }
 

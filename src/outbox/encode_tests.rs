@@ -4,7 +4,7 @@ use super::encode::record;
 use super::message::UNKNOWN_HERE;
 use super::record::{Content, JobContent, OutboxRecord};
 use super::samples::{NOON, keyring};
-use crate::domain::campaign::{MessageSpec, RunMode, Variant};
+use crate::domain::campaign::{AppUrl, MessageSpec, RunMode, Variant};
 use crate::domain::decision::{
     AttributionEvent, Bucket, Decision, EventKind, Output, PushJob, Transition,
 };
@@ -52,7 +52,10 @@ fn recorded(output: Output) -> OutboxRecord {
         title: "${store}".to_owned(),
         body: "${geofence}, ${district_city}".to_owned(),
         image_url: Some("https://example.com/i.png".to_owned()),
-        landing_url: None,
+        landing_url: Some("https://example.com/".to_owned()),
+        landing_urls: [(2, "app://two"), (1, "app://one")]
+            .map(|(app, url)| AppUrl { app: AppId(app), url: url.to_owned() })
+            .into(),
     }];
     source.targets = vec![circle(1, 1), circle(1, 2), source.targets.remove(2)];
     source.campaigns.push(both);
@@ -85,6 +88,7 @@ fn a_job_gets_its_names_and_its_message() {
     assert_eq!(message.title, "펜스 2");
     assert_eq!(message.body, format!("{UNKNOWN_HERE}, {UNKNOWN_HERE}"));
     assert_eq!(message.image_url.as_deref(), Some("https://example.com/i.png"));
+    assert_eq!(message.landing_url.as_deref(), Some("app://one"), "this app has its own");
     let opened = keyring().open_device(record.account, record.device).expect("our key");
     assert_eq!(opened, device(1));
 }
@@ -110,7 +114,8 @@ fn message_with_all_codes(target: TargetSpec) -> String {
         title: "${brand}".to_owned(),
         body: codes.map(|code| format!("${{{code}}}")).join(" "),
         image_url: None,
-        landing_url: None,
+        landing_url: Some("https://example.com/".to_owned()),
+        landing_urls: Vec::new(),
     }];
     source.targets = vec![circle(1, 1), target, source.targets.remove(2)];
     source.campaigns.push(all);

@@ -320,6 +320,18 @@ pub struct MessageRow {
     pub image_url: Option<String>,
     /// Where a click leads.
     pub landing_url: Option<String>,
+    /// Where it leads in some apps instead.
+    pub landing_urls: Vec<AppUrlRow>,
+}
+
+/// Where a click leads in one app.
+#[derive(Archive, Serialize, Clone, PartialEq, Eq, Debug)]
+#[rkyv(derive(Debug, PartialEq, Eq))]
+pub struct AppUrlRow {
+    /// The app's number.
+    pub app: u32,
+    /// The address.
+    pub url: String,
 }
 
 /// The days, months and nights of a time zone over the compiled span. Shared by all accounts of the zone.

@@ -118,6 +118,7 @@ pub(crate) fn campaign(account: u32, id: u32, targets: &[u32]) -> CampaignSpec {
             body: "${geofence} 에 오신 것을 환영합니다".to_owned(),
             image_url: None,
             landing_url: Some("https://example.com/".to_owned()),
+            landing_urls: Vec::new(),
         }],
     }
 }

@@ -156,6 +156,7 @@ fn campaign(place: u64, limit: Option<u64>, lots: &mut Lots) -> CampaignSpec {
         body: "${geofence}".to_owned(),
         image_url: None,
         landing_url: None,
+        landing_urls: Vec::new(),
     };
     let spec = CampaignSpec {
         condition,

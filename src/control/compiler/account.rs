@@ -9,7 +9,9 @@ use crate::control::documents::document;
 use crate::control::documents::region::Level;
 use crate::control::documents::{App, Brand, Campaign, Place, Region, campaign_rules};
 use crate::control::store::{DeviceList, Key, Kind, Query, Record, StoreError, Tx};
-use crate::domain::campaign::{AccountSpec, AppSpec, AudienceSpec, CampaignSpec, RunMode};
+use crate::domain::campaign::{
+    AccountSpec, AppSpec, AppUrl, AudienceSpec, CampaignSpec, MessageSpec, RunMode,
+};
 use crate::domain::ids::{AccountId, AppId, CampaignId, DeviceId, TargetId};
 use crate::domain::target::{Labels, TargetSpec};
 use crate::domain::units::PointE7;
@@ -200,6 +202,10 @@ impl Lists<'_> {
         let spec = campaign_rules::engine_spec(&campaign, settings, mode).map_err(|errors| {
             CompileError::Campaign { campaign: id, reason: errors.to_string() }
         })?;
+        let urls = campaign.landing_urls.iter();
+        let urls = urls.map(|one| AppUrl { app: AppId(one.app), url: one.url.clone() });
+        let with_urls = |message| MessageSpec { landing_urls: urls.clone().collect(), ..message };
+        let messages = spec.messages.into_iter().map(with_urls).collect();
         let audience = match campaign.audience {
             // The test devices take its place, so it need not be carried along.
             Audience::Segment(_) if mode == RunMode::Testing => AudienceSpec::All,
@@ -209,7 +215,7 @@ impl Lists<'_> {
             }
             Audience::All | Audience::Devices(_) => spec.audience,
         };
-        Ok(CampaignSpec { id, account: self.account, audience, ..spec })
+        Ok(CampaignSpec { id, account: self.account, audience, messages, ..spec })
     }
 }
 

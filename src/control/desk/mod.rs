@@ -1,6 +1,6 @@
 //! Where requests meet the rules: every change of the catalog goes over this desk.
 //!
-//! A [`Desk`](desk::Desk) is one transaction of one account's. [`changes`] makes, replaces and removes documents of
+//! A [`Desk`] is one transaction of one account's. [`changes`] makes, replaces and removes documents of
 //! any kind; what a kind asks for besides is its row of [`rules`]. [`membership`] says what accounts may have,
 //! [`states`] what becomes of a campaign, [`locks`] what has to stay as it is meanwhile. [`devices`] keeps
 //! advertising ids out of sight; those of the [`blacklist`] too. What files bring comes by [`imported`]. [`audit`] tells who changed what, and [`operator`] is

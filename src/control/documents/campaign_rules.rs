@@ -175,6 +175,11 @@ fn messages(campaign: &Campaign) -> Vec<Fault> {
 
 fn landing_urls(campaign: &Campaign) -> Vec<Fault> {
     let mut faults = Vec::new();
+    if campaign.messages.is_empty() && !campaign.landing_urls.is_empty() {
+        let detail =
+            "there is no message whose click could lead anywhere; allowed: none, or a message";
+        faults.push(Fault::new("/landing_urls", detail));
+    }
     for (at, LandingUrl { app, url }) in campaign.landing_urls.iter().enumerate() {
         let pointer = format!("/landing_urls/{at}");
         if !campaign.apps.contains(app) {

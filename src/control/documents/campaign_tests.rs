@@ -256,14 +256,16 @@ fn codes_are_those_that_there_are_and_of_one_block() {
 #[test]
 fn addresses_are_plain_and_one_for_each_app() {
     let long = |len: usize| format!("https://{}", "a".repeat(len - 8));
-    let landing =
-        |urls: Value| faults(set(set(campaign(), "/apps", json!([1, 2])), "/landing_urls", urls));
+    let texting = || set(saying("text", json!([{"title": "t"}])), "/apps", json!([1, 2]));
+    let landing = |urls: Value| faults(set(texting(), "/landing_urls", urls));
     let url = |app: u32, url: &str| json!({ "app": app, "url": url });
     assert_eq!(landing(json!([url(1, &long(2048)), url(2, "app://x")])), Vec::<String>::new());
     assert_eq!(landing(json!([url(1, &long(2049))])), ["/landing_urls/0/url"]);
     assert_eq!(landing(json!([url(1, "")])), ["/landing_urls/0/url"]);
     assert_eq!(landing(json!([url(1, "a b")])), ["/landing_urls/0/url"]);
     assert_eq!(landing(json!([url(3, "a")])), ["/landing_urls/0/app"]);
+    let silent = set(saying("none", json!([])), "/landing_urls", json!([url(1, "a")]));
+    assert_eq!(faults(silent), ["/landing_urls"]);
     assert_eq!(landing(json!([url(1, "a"), url(1, "b")])), ["/landing_urls/1/app"]);
     let image = |url: &str| {
         faults(saying("text_image", json!([set(message("t", ""), "/image_url", json!(url))])))

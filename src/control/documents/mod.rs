@@ -1,6 +1,6 @@
 //! What an account has, as documents: what each holds, what is allowed in it, and what it needs.
 //!
-//! A [`Document`](document::Document) is what callers send and read as JSON; the [`store`](super::store) keeps it
+//! A [`Document`] is what callers send and read as JSON; the [`store`](super::store) keeps it
 //! as a record. What is said here of a document holds whatever the state of the rest; what hangs on others is for
 //! [`desk`](super::desk) to judge.
 //!

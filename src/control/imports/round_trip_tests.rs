@@ -63,6 +63,8 @@ proptest! {
         let text: String = table.iter().map(|row| row.join(",") + "\r\n").collect();
         let (bytes, _, lost) = encoding_rs::EUC_KR.encode(&text);
         prop_assume!(!lost);
+        // A few short texts, such as "찼" alone, are sound UTF-8 too: nobody can tell which was meant.
+        prop_assume!(std::str::from_utf8(&bytes).is_err() || text.is_ascii());
         read(&bytes, &table)?;
     }
 

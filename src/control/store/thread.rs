@@ -141,7 +141,7 @@ pub fn write<T>(
 /// Does work that only looks, in a transaction of this store.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn read<T>(
     store: &mut dyn Store,
     work: impl FnOnce(&mut dyn Tx) -> Result<T, Refusal>,

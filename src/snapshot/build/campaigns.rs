@@ -9,11 +9,11 @@ use super::group::Group;
 use super::members::Members;
 use super::targets::id_table;
 use crate::domain::campaign::{
-    AudienceSpec, CampaignSpec, Condition, Frequency, MessageSpec, WindowSpec,
+    AppUrl, AudienceSpec, CampaignSpec, Condition, Frequency, MessageSpec, WindowSpec,
 };
 use crate::snapshot::blocks::{
-    AppRow, CampaignRow, CampaignsBlock, ConditionRow, FrequencyRow, MessageRow, ScheduleBlock,
-    WindowRow,
+    AppRow, AppUrlRow, CampaignRow, CampaignsBlock, ConditionRow, FrequencyRow, MessageRow,
+    ScheduleBlock, WindowRow,
 };
 use crate::snapshot::calendar::{Zone, day_number};
 
@@ -154,7 +154,12 @@ fn message_row(message: &MessageSpec) -> MessageRow {
         body: message.body.clone(),
         image_url: message.image_url.clone(),
         landing_url: message.landing_url.clone(),
+        landing_urls: message.landing_urls.iter().map(app_url_row).collect(),
     }
+}
+
+fn app_url_row(AppUrl { app, url }: &AppUrl) -> AppUrlRow {
+    AppUrlRow { app: app.0, url: url.clone() }
 }
 
 fn ascending(numbers: impl Iterator<Item = u32>) -> Vec<u32> {

@@ -292,7 +292,7 @@ pub struct MessageShape {
 impl From<MessageShape> for MessageSpec {
     fn from(shape: MessageShape) -> Self {
         let MessageShape { title, body, image_url, landing_url } = shape;
-        Self { title, body, image_url, landing_url }
+        Self { title, body, image_url, landing_url, landing_urls: Vec::new() }
     }
 }
 

@@ -9,7 +9,7 @@ use crate::domain::campaign::{Condition, Frequency, RunMode, Variant};
 use crate::domain::ids::{AppId, CampaignId, Epoch, TargetId};
 use crate::domain::units::UtcMs;
 use crate::snapshot::blocks::{
-    ArchivedCampaignRow, ArchivedConditionRow, ArchivedFrequencyRow, WindowRow,
+    ArchivedAppUrlRow, ArchivedCampaignRow, ArchivedConditionRow, ArchivedFrequencyRow, WindowRow,
 };
 use crate::snapshot::calendar::day_of;
 
@@ -34,6 +34,17 @@ pub struct MessageView<'s> {
     pub image_url: Option<&'s str>,
     /// Where a click leads.
     pub landing_url: Option<&'s str>,
+    /// Where it leads in some apps instead.
+    landing_urls: &'s [ArchivedAppUrlRow],
+}
+
+impl<'s> MessageView<'s> {
+    /// Where a click leads in an app.
+    #[must_use]
+    pub fn landing_url_in(self, app: AppId) -> Option<&'s str> {
+        let own = self.landing_urls.iter().find(|own| own.app.to_native() == app.0);
+        own.map(|own| own.url.as_str()).or(self.landing_url)
+    }
 }
 
 impl<'s> CampaignView<'s> {
@@ -259,6 +270,7 @@ impl<'s> CampaignView<'s> {
             body: &row.body,
             image_url: row.image_url.as_ref().map(|url| url.as_str()),
             landing_url: row.landing_url.as_ref().map(|url| url.as_str()),
+            landing_urls: &row.landing_urls,
         })
     }
 
