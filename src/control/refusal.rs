@@ -145,6 +145,9 @@ pub enum Refusal {
     /// The catalog has too much to do.
     #[error("the catalog has too many requests waiting; come back in a second")]
     Busy,
+    /// A fault of ours.
+    #[error("a fault of the daemon's own broke the request off; please report it")]
+    Broken,
     /// The daemon ends.
     #[error("the daemon is ending; come back when it runs again")]
     Ending,
@@ -199,7 +202,7 @@ impl Refusal {
             Self::Store(StoreError::Duplicate { .. }) => Problems::Duplicate,
             // The other part has logged what is to be said about it.
             Self::Foreign(_) => Problems::Failed,
-            Self::Store(_) | Self::File(_) => Problems::Internal,
+            Self::Store(_) | Self::File(_) | Self::Broken => Problems::Internal,
         }
     }
 }

@@ -163,6 +163,11 @@ impl Keyring {
         Sealer::new(self.clone())
     }
 
+    /// The numbers of all master keys, ascending; the last one seals.
+    pub fn versions(&self) -> impl Iterator<Item = u16> {
+        self.keys.masters.iter().map(|&(version, _)| version)
+    }
+
     pub(super) fn master(&self, key_version: u16) -> Result<&[u8; 32], KeyError> {
         let masters = &self.keys.masters;
         match masters.binary_search_by_key(&key_version, |&(version, _)| version) {

@@ -63,6 +63,21 @@ impl Sealer {
         SealedDevice { key_version: self.key_version(), block }
     }
 
+    /// Seals one device as an earlier key did, to find it where it was kept under that.
+    ///
+    /// # Errors
+    /// [`KeyError::UnknownVersion`].
+    pub fn seal_under(
+        &mut self,
+        key_version: u16,
+        device: DeviceKey,
+    ) -> Result<SealedDevice, KeyError> {
+        let mut blocks = [device.device.0];
+        seal_blocks(self.cipher(device.account, key_version)?, &mut blocks);
+        let [block] = blocks;
+        Ok(SealedDevice { key_version, block })
+    }
+
     /// Opens one device.
     ///
     /// # Errors

@@ -100,9 +100,12 @@ impl Desk<'_> {
         let devices = ids("advertising_ids", &edit.advertising_ids)?;
         let echoes = ids("echo_codes", &edit.echo_codes)?;
         let key = Key::of_account(self.account_id());
-        let sealed = self.sealed(&devices);
         let plain: Vec<SealedDevice> = echoes.iter().map(|echo| echo_code(echo.0)).collect();
-        let mut changed = 0;
+        // A device that was kept before a rotation of the keys is kept once, under the newest.
+        let before = self.sealed_before(&devices);
+        let moved = self.tx.remove_devices((key, DeviceList::Blacklist), &before)?;
+        let mut changed = if add { 0 } else { moved };
+        let sealed = self.sealed(&devices);
         for (list, devices) in [(DeviceList::Blacklist, sealed), (DeviceList::EchoBlacklist, plain)]
         {
             changed += if add {
@@ -111,6 +114,7 @@ impl Desk<'_> {
                 self.tx.remove_devices((key, list), &devices)?
             };
         }
+        changed -= if add { moved.min(changed) } else { 0 };
         if changed > 0 {
             let action = if add { "blacklist_add" } else { "blacklist_remove" };
             self.note(action, key, "", &format!("{changed} devices"))?;

@@ -30,6 +30,20 @@ impl Desk<'_> {
         devices.iter().map(|&device| sealer.seal(DeviceKey { account, device })).collect()
     }
 
+    /// The same ids as every earlier key sealed them.
+    pub(super) fn sealed_before(&self, devices: &[DeviceId]) -> Vec<SealedDevice> {
+        let (account, keyring) = (self.account_id(), &self.actor.keyring);
+        let mut sealer = keyring.sealer();
+        let newest = sealer.key_version();
+        let mut sealed = Vec::new();
+        for version in keyring.versions().filter(|version| *version != newest) {
+            let seal =
+                |&device: &DeviceId| sealer.seal_under(version, DeviceKey { account, device });
+            sealed.extend(devices.iter().map(seal).filter_map(Result::ok));
+        }
+        sealed
+    }
+
     /// Puts the lists that are kept under a key into its document.
     pub(super) fn open_devices(
         &mut self,

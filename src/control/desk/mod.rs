@@ -29,6 +29,8 @@ pub use desk::Desk;
 pub use rules::Ruled;
 
 #[cfg(test)]
+mod blacklist_tests;
+#[cfg(test)]
 mod changes_tests;
 #[cfg(test)]
 mod states_tests;

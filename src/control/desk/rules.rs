@@ -1,5 +1,7 @@
 //! What each kind of document asks for besides what all do: who may have one, and when it may change or go.
 
+use jiff::civil::Date;
+
 use super::desk::Desk;
 use super::membership::Feature;
 use super::states::State;
@@ -249,10 +251,17 @@ impl Ruled for Campaign {
         self.within_membership(desk.account())?;
         let state = State::of(&old.state)?;
         state.must_allow_edits(old.id)?;
-        let start = old.document.start.parse().ok();
-        let has_begun = start.is_some_and(|start: jiff::civil::Date| desk.today() >= start);
-        let changed = self.locked_fields_changed(&old.document);
-        if !has_begun || changed.is_empty() {
+        let today = desk.today();
+        let begins_by_now = |start: &str| start.parse::<Date>().is_ok_and(|start| start <= today);
+        if !begins_by_now(&old.document.start) {
+            return Ok(());
+        }
+        let mut changed = self.locked_fields_changed(&old.document);
+        // One that has begun can't be made one that has not: that would unlock the others.
+        if !begins_by_now(&self.start) {
+            changed.push("start");
+        }
+        if changed.is_empty() {
             return Ok(());
         }
         let (campaign, start) = (old.id, old.document.start.clone());

@@ -157,6 +157,16 @@ fn what_is_locked_is_locked_from_the_first_day_on() {
 }
 
 #[test]
+fn what_has_begun_can_not_be_put_off() {
+    edit_on(23, "/start", json!("2026-11-25")).unwrap();
+    for day in [24, 25] {
+        edit_on(day, "/start", json!("2026-11-23")).unwrap();
+        let refusal = edit_on(day, "/start", json!("2026-11-26")).unwrap_err();
+        assert_eq!(refusal.kind(), Problems::Begun, "{day}");
+    }
+}
+
+#[test]
 fn the_same_ids_written_otherwise_are_the_same_audience() {
     let (mut installation, account) = Installation::with(Membership::Lite);
     let own = |ids: Value| set(campaign(), "/audience", json!({ "devices": ids }));

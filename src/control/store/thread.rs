@@ -1,6 +1,7 @@
 //! The thread that owns the catalog. Requests come to it as work and wait in a bounded queue; what a piece of work
 //! gives goes back to whoever asked.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -81,7 +82,7 @@ impl Catalog {
             // Whoever asked may have gone; the work is done all the same.
             let _gone = answer.send(work(store));
         }))?;
-        waiting.await.unwrap_or(Err(Refusal::Ending))
+        waiting.await.unwrap_or_else(|_lost| Err(self.lost()))
     }
 
     /// The same for a thread that can wait.
@@ -96,7 +97,12 @@ impl Catalog {
         self.queue(Box::new(move |store| {
             let _gone = answer.send(work(store));
         }))?;
-        waiting.recv().unwrap_or(Err(Refusal::Ending))
+        waiting.recv().unwrap_or_else(|_lost| Err(self.lost()))
+    }
+
+    /// Why work has come to nothing.
+    fn lost(&self) -> Refusal {
+        if self.ended.load(Ordering::Acquire) { Refusal::Ending } else { Refusal::Broken }
     }
 
     /// Pieces of work that wait.
@@ -116,10 +122,19 @@ impl Catalog {
     }
 }
 
+/// A fault in one piece of work is that one's: its transaction is undone, and the next goes on.
+fn contained(job: Job, store: &mut dyn Store) {
+    if std::panic::catch_unwind(AssertUnwindSafe(|| job(store))).is_err() {
+        tracing::error!(
+            "a request to the catalog broke off; its changes were undone, and the lines above say where"
+        );
+    }
+}
+
 fn work(mut store: Box<dyn Store>, queue: &Receiver<Job>, member: &Member) {
     loop {
         match queue.recv_timeout(NAP) {
-            Ok(job) => job(store.as_mut()),
+            Ok(job) => contained(job, store.as_mut()),
             Err(RecvTimeoutError::Timeout) if member.is_asked() => return,
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return,

@@ -76,3 +76,16 @@ async fn a_full_queue_is_said_and_an_ended_thread_too() {
     let refused = catalog.read(|_tx| Ok(())).await;
     assert!(matches!(refused, Err(Refusal::Ending)), "{refused:?}");
 }
+
+#[tokio::test]
+async fn a_fault_in_one_piece_of_work_is_that_ones_alone() {
+    let (_dir, _shutdown, catalog) = started();
+    let broken: Result<u32, Refusal> = catalog
+        .write(|tx| {
+            tx.insert((OURS, Kind::Brand), named("x"), UtcMs(1))?;
+            panic!("a fault")
+        })
+        .await;
+    assert!(matches!(broken, Err(Refusal::Broken)), "{broken:?}");
+    assert_eq!(count(&catalog).await, 0);
+}
