@@ -101,3 +101,32 @@ async fn a_file_that_was_being_read_is_read_again() {
     let group: Value = customer.get(&format!("/v1/groups/{}", import["into"])).await.body;
     assert_eq!(group["state"], "usable");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_ends_though_its_group_is_gone() {
+    let daemon = Daemon::start(&[]);
+    let customer = Customer::new(&daemon, "basic").await;
+    let rows = "구분,위도,경도,반경(m),이름\n1,37.0,127.0,100,하나\n1,137,127.0,100,둘\n";
+    let import = customer.upload("of=group&name=G&file=g.csv", rows.into()).await;
+    assert_eq!(import["state"], "partly_failed", "{import}");
+    let deleted = customer.delete(&format!("/v1/groups/{}", import["into"])).await;
+    assert_eq!(deleted.status, 204, "{}", deleted.body);
+    let id = import["id"].as_u64().unwrap();
+    let accept = format!("/v1/imports/{id}/accept");
+    assert_eq!(customer.ask(Method::POST, &accept, &[], Vec::new()).await.status, 200);
+    let import = customer.concluded(id).await;
+    assert_eq!(import["state"], "check_error", "{import}");
+    assert!(import["reason"].as_str().unwrap().contains("there is no group"), "{import}");
+    assert_eq!(total(&customer, "geofences").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_upload_leaves_nothing_behind() {
+    let daemon = Daemon::start(&[]);
+    let customer = Customer::new(&daemon, "lite").await;
+    let path = "/v1/imports?of=group&name=G&file=g.csv";
+    let refused = customer.ask(Method::POST, path, &[], PLACES.into()).await;
+    assert_eq!(refused.status, 403, "{}", refused.body);
+    let left = std::fs::read_dir(daemon.data_dir.join("uploads")).unwrap().count();
+    assert_eq!(left, 0);
+}

@@ -18,7 +18,7 @@ use crate::control::compiler::{CompileError, Compiled, Due, Failure, Publication
 use crate::control::desk::calendar;
 use crate::control::refusal::Refusal;
 use crate::control::store::{Catalog, INSTALLATION, Kind, Query, Store, thread};
-use crate::domain::ids::AccountId;
+use crate::domain::ids::{AccountId, Epoch};
 use crate::identity::Keyring;
 use crate::shutdown::Member;
 use crate::snapshot::build::{
@@ -86,6 +86,7 @@ impl CompileThread {
                 self.take_up_what_others_did();
             }
             if let Some(due) = self.publications.take(NAP, GATHER) {
+                let due = self.behind_all(due);
                 self.publish(&due);
             }
             naps = naps.wrapping_add(1);
@@ -147,6 +148,19 @@ impl CompileThread {
             Err(error) => {
                 tracing::error!(%error, "campaigns were not looked through for those that are over")
             }
+        }
+    }
+
+    /// The daily renewal of schedules and operators publish too: their number may be the one that was told.
+    fn behind_all(&self, due: Due) -> Due {
+        match self.publisher.store.latest() {
+            Ok(Some(latest)) if latest >= due.epoch => {
+                let epoch = Epoch(latest.0 + 1);
+                self.publications.skip_past(epoch);
+                Due { epoch, ..due }
+            }
+            // What is wrong with the store is told when it is to be written.
+            Ok(_) | Err(_) => due,
         }
     }
 

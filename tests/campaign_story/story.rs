@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use geofenced::domain::ids::DeviceId;
+use geofenced::domain::ids::{AccountId, DeviceId};
+use geofenced::snapshot::store::Store;
 use serde_json::{Value, json};
 
 use crate::customer::{Customer, now_ms};
@@ -220,4 +221,35 @@ async fn ended(customer: &Customer, campaign: u64) {
         )
         .await;
     assert_eq!((copied.status, &copied.body["state"]), (201, &json!("waiting")), "{}", copied.body);
+}
+
+/// Somebody else's publication takes the number that the next change is told.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_publication_by_hand_does_not_stand_in_the_way() {
+    let daemon = Daemon::start(&[]);
+    let customer = Customer::new(&daemon, "premium").await;
+    let registered = register(&customer, true).await;
+    let campaign = customer.make("/v1/campaigns", &campaign(&registered)).await;
+    customer.set_in_force(campaign, "running").await;
+    let dir = daemon.data_dir.join("snapshots");
+    let store = Store::existing(&dir).unwrap();
+    let runs = || {
+        let loaded = store.load(store.latest().unwrap().unwrap(), None).unwrap();
+        let account = loaded.view().account(AccountId(1)).unwrap();
+        account.campaigns().count()
+    };
+    assert_eq!(runs(), 1);
+    let newest = store.latest().unwrap().unwrap();
+    let rolled = std::process::Command::new(env!("CARGO_BIN_EXE_geofenced"))
+        .args(["snapshot", "rollback"])
+        .arg(&dir)
+        .arg(newest.to_string())
+        .status();
+    assert!(rolled.unwrap().success());
+    assert_eq!(store.latest().unwrap().unwrap().0, newest.0 + 1);
+    assert_eq!(customer.set(campaign, "waiting").await.status, 200);
+    while runs() > 0 {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert!(store.latest().unwrap().unwrap().0 > newest.0 + 1);
 }

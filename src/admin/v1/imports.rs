@@ -1,6 +1,7 @@
 //! Uploads: sent, followed, accepted, given up; their bad rows, and templates to start from.
 
 use std::io::Cursor;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::body::Body;
@@ -130,13 +131,11 @@ async fn send(
     let bytes = match arrived {
         Ok(bytes) => bytes,
         Err(problem) => {
-            if let Err(error) = tokio::fs::remove_file(&path).await {
-                tracing::warn!(%error, "what arrived of an upload could not be removed");
-            }
+            discard(&path).await;
             return Err(problem);
         }
     };
-    let account = grant.account;
+    let (account, arrived_at) = (grant.account, path.clone());
     let begun = service
         .change(service.caller(&grant), move |desk| {
             let shown = desk.begin_import(&asked, bytes)?;
@@ -145,10 +144,20 @@ async fn send(
             Ok(shown)
         })
         .await;
+    if begun.is_err() {
+        discard(&arrived_at).await;
+    }
     Ok(begun.map_or_else(refused, |(shown, _epoch)| {
         let location = format!("/v1/imports/{}", shown.id);
         (StatusCode::ACCEPTED, [(header::LOCATION, location)], Json(shown)).into_response()
     }))
+}
+
+/// Removes what arrived of an upload that is refused.
+async fn discard(path: &Path) {
+    if let Err(error) = tokio::fs::remove_file(path).await {
+        tracing::warn!(%error, "what arrived of an upload could not be removed");
+    }
 }
 
 /// A body, to a file.
@@ -255,29 +264,12 @@ fn bad_rows_file(
     parcel: &Parcel,
     (is_xlsx, language): (bool, Language),
 ) -> std::io::Result<Vec<u8>> {
-    let cells = match parcel.read_bad_rows() {
-        Ok(cells) => cells,
-        // None were found yet.
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return empty(is_xlsx, language);
-        }
-        Err(error) => return Err(error),
-    };
+    let cells = parcel.read_bad_rows()?;
     let mut out = Cursor::new(Vec::new());
     if is_xlsx {
         bad_rows::write_xlsx(&mut out, language, cells)?;
     } else {
         bad_rows::write_csv(&mut out, language, cells)?;
-    }
-    Ok(out.into_inner())
-}
-
-fn empty(is_xlsx: bool, language: Language) -> std::io::Result<Vec<u8>> {
-    let mut out = Cursor::new(Vec::new());
-    if is_xlsx {
-        bad_rows::write_xlsx(&mut out, language, [])?;
-    } else {
-        bad_rows::write_csv(&mut out, language, [])?;
     }
     Ok(out.into_inner())
 }

@@ -50,11 +50,13 @@ impl Desk<'_> {
     pub(in crate::control) fn clear_imported(&mut self, import: &Import) -> Result<(), Refusal> {
         match (import.of, import.into) {
             (ImportOf::Group, Some(group)) => {
+                self.record(Kind::Group, group)?;
                 for member in self.members(group)? {
                     self.tx.delete(self.key(Kind::Geofence, member))?;
                 }
             }
             (ImportOf::Segment, Some(segment)) => {
+                self.record(Kind::Segment, segment)?;
                 self.tx.clear_devices((self.key(Kind::Segment, segment), DeviceList::Segment))?;
             }
             _ => {}

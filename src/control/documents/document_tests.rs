@@ -67,7 +67,7 @@ fn texts_are_as_long_as_they_may_be() {
         holds_text::<Geofence>(&geofence(), field, most, false);
     }
     for (field, most) in
-        [("/lot_address", 200), ("/road_address", 200), ("/postcode", 20), ("/phone", 30)]
+        [("/lot_address", 200), ("/road_address", 200), ("/postcode", 16), ("/phone", 40)]
     {
         holds_text::<Geofence>(&geofence(), field, most, false);
         holds_text::<Place>(&store(), field, most, false);

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::account::Account;
 use super::document::{Document, Need, text};
+use crate::control::imports::rows::fences::{PHONE, POSTCODE};
 use crate::control::shape::FenceShape;
 use crate::control::store::Kind;
 use crate::domain::problem::Fault;
@@ -31,10 +32,10 @@ pub struct Geofence {
     /// Its address by road, at most 200 characters.
     #[serde(default)]
     pub road_address: String,
-    /// Its postcode, at most 20 characters.
+    /// Its postcode, at most 16 characters.
     #[serde(default)]
     pub postcode: String,
-    /// Its telephone number, at most 30 characters.
+    /// Its telephone number, at most 40 characters.
     #[serde(default)]
     pub phone: String,
 }
@@ -61,8 +62,8 @@ impl Document for Geofence {
             ("/client_code", &self.client_code, 100),
             ("/lot_address", &self.lot_address, 200),
             ("/road_address", &self.road_address, 200),
-            ("/postcode", &self.postcode, 20),
-            ("/phone", &self.phone, 30),
+            ("/postcode", &self.postcode, POSTCODE),
+            ("/phone", &self.phone, PHONE),
         ] {
             faults.extend(text(pointer, value, most, false));
         }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::account::Account;
 use super::document::{Document, Need, text};
+use crate::control::imports::rows::fences::{PHONE, POSTCODE};
 use crate::control::shape::{FenceShape, check_point};
 use crate::control::store::Kind;
 use crate::domain::problem::Fault;
@@ -120,10 +121,10 @@ pub struct Place {
     /// Its address by road, at most 200 characters.
     #[serde(default)]
     pub road_address: String,
-    /// Its postcode, at most 20 characters.
+    /// Its postcode, at most 16 characters.
     #[serde(default)]
     pub postcode: String,
-    /// Its telephone number, at most 30 characters.
+    /// Its telephone number, at most 40 characters.
     #[serde(default)]
     pub phone: String,
 }
@@ -165,8 +166,8 @@ impl Document for Place {
             ("/code", &self.code, 100, true),
             ("/lot_address", &self.lot_address, 200, false),
             ("/road_address", &self.road_address, 200, false),
-            ("/postcode", &self.postcode, 20, false),
-            ("/phone", &self.phone, 30, false),
+            ("/postcode", &self.postcode, POSTCODE, false),
+            ("/phone", &self.phone, PHONE, false),
         ] {
             faults.extend(text(pointer, value, most, required));
         }

@@ -10,8 +10,8 @@ use super::read::{fences, places, regions};
 use super::rows::bad_cell::BadCell;
 use super::rows::fences::{FenceRow, FenceSite};
 use super::rows::places::PlaceSite;
-use super::rows::regions::RegionLevel;
 use super::watch::Watch;
+use crate::control::documents::region::Level;
 use crate::control::shape::FenceShape;
 
 macro_rules! read {
@@ -120,7 +120,7 @@ fn places_and_regions_come_as_features() {
     ]);
     let rows = read!(regions, Kind::Regions, text).unwrap();
     let row = rows[0].as_ref().unwrap();
-    assert_eq!((row.level, row.code.as_str()), (RegionLevel::State, "11"));
+    assert_eq!((row.level, row.code.as_str()), (Level::State, "11"));
     assert_eq!(rows[1].as_ref().unwrap_err()[0].column, "polygon");
 }
 

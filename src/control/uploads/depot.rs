@@ -96,12 +96,16 @@ impl Parcel {
         Ok(BadRows { out: BufWriter::new(options.open(&self.bad_rows)?) })
     }
 
-    /// The bad rows that were found, one after the other.
+    /// The bad rows that were found, one after the other; none where the file was not read yet.
     ///
     /// # Errors
-    /// When there are none any more.
+    /// When they can't be read.
     pub fn read_bad_rows(&self) -> io::Result<impl Iterator<Item = BadCell> + Send + use<>> {
-        let lines = BufReader::new(File::open(&self.bad_rows)?).lines();
+        let file = match File::open(&self.bad_rows) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            opened => Some(opened?),
+        };
+        let lines = file.into_iter().flat_map(|file| BufReader::new(file).lines());
         Ok(lines.map_while(Result::ok).filter_map(|line| serde_json::from_str(&line).ok()))
     }
 

@@ -140,10 +140,12 @@ impl Desk<'_> {
         change(&mut import);
         let key = self.key(Kind::Import, id);
         self.update(key, content(&import, state))?;
-        match (import.of, import.into) {
+        let told = match (import.of, import.into) {
             (ImportOf::Group, Some(group)) => self.set_file_state::<Group>(group, state),
             (ImportOf::Segment, Some(segment)) => self.set_file_state::<Segment>(segment, state),
             _ => Ok(()),
-        }
+        };
+        // What it was to fill may have been deleted meanwhile; the import comes to its end all the same.
+        if matches!(told, Err(Refusal::NoSuch(_))) { Ok(()) } else { told }
     }
 }

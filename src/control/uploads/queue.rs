@@ -123,7 +123,13 @@ impl ImportQueue {
             return;
         }
         let told = match outcome {
-            Ok((state, checked)) => self.conclude(turn, state, String::new(), Some(&checked)),
+            Ok((state, checked)) => {
+                let told = self.conclude(turn, state, String::new(), Some(&checked));
+                // Only now: a file that was not noted as read is read again after a crash.
+                told.and_then(
+                    |()| if state == "usable" { Ok(parcel.discard_upload()?) } else { Ok(()) },
+                )
+            }
             Err(Broken::File(error)) => {
                 let state =
                     if matches!(error, ImportError::Io(_)) { "check_error" } else { "failed" };
@@ -167,7 +173,6 @@ impl ImportQueue {
         let told = |progress: Progress| self.tell(turn, member, ends, progress);
         let mut look = within(&self.clock, Bounds::of(of).seconds, ends, told);
         self.apply(turn, (parcel, &checked), &mut Watch::new(TELL_EVERY, &mut look))?;
-        parcel.discard_upload()?;
         self.publications.changed(account);
         Ok(("usable", checked))
     }

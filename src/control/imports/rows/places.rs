@@ -4,20 +4,15 @@ use super::bad_cell::BadCell;
 use super::cells::Cells;
 use super::fences::{ADDRESS, PHONE};
 use super::record::{Geometry, Record};
+use crate::control::documents::place::{CATEGORY_DEPTH, MAX_SIGNAL_RADIUS_M};
 use crate::control::imports::columns::Column;
 use crate::control::shape::{FenceShape, check_point};
 
 /// The longest key, name, brand or category, characters.
 pub const TEXT: usize = 100;
 
-/// How deep the tree of categories is.
-pub const CATEGORY_DEPTH: usize = 4;
-
 /// How far a store's signals reach where a row does not say, m.
 pub const DEFAULT_SIGNAL_RADIUS_M: u32 = 100;
-
-/// The farthest that signals reach, m.
-pub const MAX_SIGNAL_RADIUS_M: u32 = 10_000;
 
 /// A store as a row gives it.
 #[derive(Clone, PartialEq, Debug)]

@@ -3,27 +3,12 @@
 use super::bad_cell::BadCell;
 use super::cells::Cells;
 use super::record::{Geometry, Record};
+use crate::control::documents::region::Level;
 use crate::control::imports::columns::Column;
 use crate::control::shape::FenceShape;
 
 /// The longest code or name, characters.
 pub const TEXT: usize = 100;
-
-/// Which kind of region.
-#[derive(
-    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, serde::Serialize, serde::Deserialize,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum RegionLevel {
-    /// A province or metropolitan city.
-    State,
-    /// A city, county or borough.
-    City,
-    /// A town or neighbourhood.
-    Street,
-    /// A trade area, which lies in no tree.
-    TradeArea,
-}
 
 /// A region as a row or feature gives it.
 #[derive(Clone, PartialEq, Debug)]
@@ -31,7 +16,7 @@ pub struct RegionRow {
     /// The row or feature, from 1.
     pub row: u64,
     /// Which kind.
-    pub level: RegionLevel,
+    pub level: Level,
     /// Its code, 1 to 100 characters.
     pub code: String,
     /// Its name, 1 to 100 characters.
@@ -59,13 +44,13 @@ pub fn region(record: Record<'_>) -> Result<RegionRow, Vec<BadCell>> {
     cells.finish(row)
 }
 
-fn level(cells: &mut Cells<'_>) -> Option<RegionLevel> {
+fn level(cells: &mut Cells<'_>) -> Option<Level> {
     let text = cells.record.text(Column::Level).unwrap_or_default().to_lowercase();
     match text.as_str() {
-        "state" | "시도" | "시/도" => Some(RegionLevel::State),
-        "city" | "시군구" | "시/군/구" => Some(RegionLevel::City),
-        "street" | "읍면동" | "읍/면/동" => Some(RegionLevel::Street),
-        "trade_area" | "trade area" | "상권" => Some(RegionLevel::TradeArea),
+        "state" | "시도" | "시/도" => Some(Level::State),
+        "city" | "시군구" | "시/군/구" => Some(Level::City),
+        "street" | "읍면동" | "읍/면/동" => Some(Level::Street),
+        "trade_area" | "trade area" | "상권" => Some(Level::TradeArea),
         _ => {
             cells.refuse(Column::Level, "it is no level; allowed: state (시도), city (시군구), street (읍면동) or trade_area (상권)");
             None
@@ -73,9 +58,9 @@ fn level(cells: &mut Cells<'_>) -> Option<RegionLevel> {
     }
 }
 
-fn parent(cells: &mut Cells<'_>, level: Option<RegionLevel>) -> Option<String> {
+fn parent(cells: &mut Cells<'_>, level: Option<Level>) -> Option<String> {
     let parent = cells.text(Column::ParentCode, TEXT);
-    if level == Some(RegionLevel::State) && parent.is_some() {
+    if level == Some(Level::State) && parent.is_some() {
         let reason = "it is given; allowed: nothing, since no region is around a state";
         cells.refuse(Column::ParentCode, reason);
     }

@@ -1,8 +1,9 @@
 //! Rows of districts and trade areas.
 
 use super::bad_cell::BadCell;
-use super::regions::{RegionLevel, RegionRow, region};
+use super::regions::{RegionRow, region};
 use super::samples::{columns, read};
+use crate::control::documents::region::Level;
 use crate::control::imports::columns::Kind;
 
 const SQUARE: &str = "POLYGON((126 37,128 37,128 38,126 38,126 37))";
@@ -21,14 +22,14 @@ fn district(level: &str, parent: &str) -> Result<RegionRow, Vec<BadCell>> {
 #[test]
 fn levels_have_names_in_both_languages() {
     for (text, level, parent) in [
-        ("state", RegionLevel::State, ""),
-        ("시도", RegionLevel::State, ""),
-        ("city", RegionLevel::City, "1"),
-        ("시군구", RegionLevel::City, "1"),
-        ("Street", RegionLevel::Street, "1"),
-        ("읍면동", RegionLevel::Street, "1"),
-        ("trade_area", RegionLevel::TradeArea, ""),
-        ("상권", RegionLevel::TradeArea, "1"),
+        ("state", Level::State, ""),
+        ("시도", Level::State, ""),
+        ("city", Level::City, "1"),
+        ("시군구", Level::City, "1"),
+        ("Street", Level::Street, "1"),
+        ("읍면동", Level::Street, "1"),
+        ("trade_area", Level::TradeArea, ""),
+        ("상권", Level::TradeArea, "1"),
     ] {
         let row = district(text, parent).unwrap();
         assert_eq!(

@@ -3,7 +3,7 @@
 use super::batch::Applies;
 use crate::control::desk::Desk;
 use crate::control::documents::{Document as _, Region, region::Level};
-use crate::control::imports::rows::regions::{RegionLevel, RegionRow};
+use crate::control::imports::rows::regions::RegionRow;
 use crate::control::refusal::Refusal;
 use crate::control::store::Kind;
 
@@ -25,7 +25,7 @@ impl Applies for Regions {
         let parent_key = parent_key(&row);
         let region = Region {
             name: row.name,
-            level: level(row.level),
+            level: row.level,
             code: row.code,
             parent: None,
             shape: row.shape,
@@ -57,25 +57,16 @@ impl Applies for Joins {
 }
 
 /// What no other region of the catalog shares.
-pub(in crate::control::uploads) fn region_key(level: RegionLevel, code: &str) -> String {
-    format!("{} {code}", self::level(level).label())
+pub(in crate::control::uploads) fn region_key(level: Level, code: &str) -> String {
+    format!("{} {code}", level.label())
 }
 
 /// That of the district around it.
 pub(in crate::control::uploads) fn parent_key(row: &RegionRow) -> Option<String> {
     let above = match row.level {
-        RegionLevel::City => RegionLevel::State,
-        RegionLevel::Street => RegionLevel::City,
-        RegionLevel::State | RegionLevel::TradeArea => return None,
+        Level::City => Level::State,
+        Level::Street => Level::City,
+        Level::State | Level::TradeArea => return None,
     };
     row.parent_code.as_ref().map(|code| region_key(above, code))
-}
-
-fn level(level: RegionLevel) -> Level {
-    match level {
-        RegionLevel::State => Level::State,
-        RegionLevel::City => Level::City,
-        RegionLevel::Street => Level::Street,
-        RegionLevel::TradeArea => Level::TradeArea,
-    }
 }
