@@ -197,6 +197,7 @@ fn snapshot() -> Loaded {
         blacklist: Vec::new(),
         blacklist_echo: Vec::new(),
         measure_visits: false,
+        export_visits: false,
     };
     let campaign = CampaignSpec {
         id: CAMPAIGN,

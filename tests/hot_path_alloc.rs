@@ -11,13 +11,13 @@ use geofenced::domain::campaign::{
 use geofenced::domain::fix::{Fix, FutureRule};
 use geofenced::domain::ids::{
     AccountId, AppId, CampaignId, DeviceId, DeviceKey, Epoch, FrameSeq, InstanceId, Origin,
-    PartitionId, StreamNo, TargetId,
+    PartitionId, PlaceId, StreamNo, TargetId,
 };
 use geofenced::domain::input::{Batch, Grant, Input, LimitId};
 use geofenced::domain::lots::InstallationKey;
 use geofenced::domain::ping::{Ping, PingFlags};
 use geofenced::domain::policy::Policy;
-use geofenced::domain::target::{Labels, Shape, TargetSpec};
+use geofenced::domain::target::{Labels, PlaceArea, Shape, TargetSpec};
 use geofenced::domain::units::{PointE7, UtcMs};
 use geofenced::engine::{Outputs, Partition};
 use geofenced::snapshot::build::{BuildOptions, Source, build};
@@ -141,11 +141,17 @@ fn snapshot() -> Loaded {
         monthly_limit: None,
         blacklist: vec![DeviceId([9; 16])],
         blacklist_echo: Vec::new(),
-        measure_visits: false,
+        measure_visits: true,
+        export_visits: true,
     };
     let source = Source {
         accounts: vec![account],
-        targets: vec![fence(1, 0.0, 100.0), fence(2, 50.0, 150.0), fence(3, 0.0, 5000.0)],
+        targets: vec![
+            fence(1, 0.0, 100.0),
+            fence(2, 50.0, 150.0),
+            fence(3, 0.0, 5000.0),
+            TargetSpec { place: Some((PlaceId(7), PlaceArea::Inside)), ..fence(4, 0.0, 60.0) },
+        ],
         campaigns: vec![
             campaign(10, 1, Condition::Enter),
             campaign(11, 2, Condition::Dwell { dwell_s: 120 }),
@@ -202,6 +208,10 @@ fn stepping_warm_devices_allocates_nothing() {
         let (account, app, origin) = (ACCOUNT, AppId(1), Some(origin));
         let batch = Batch { account, app, origin, received_at, records: &fixes };
         partition.step(&Input::Fixes(batch), view, out);
+        // The same once more, from a minute before: late, and often a correction of a visit.
+        fixes.iter_mut().for_each(|fix| fix.fixed_at = fix.fixed_at - 60_000);
+        let batch = Batch { account, app, origin: None, received_at, records: &fixes };
+        partition.step(&Input::Fixes(batch), view, out);
         partition.step(&Input::Tick { now: received_at + 90_000 }, view, out);
         out.decisions.clear();
     };
@@ -213,6 +223,7 @@ fn stepping_warm_devices_allocates_nothing() {
     assert_eq!(calls, 0, "over {} fixes", out.counts.evaluated - before.evaluated);
     assert!(out.counts.enters > before.enters && out.counts.exits > before.exits);
     assert!(out.counts.dwells > before.dwells && out.counts.jobs > before.jobs + 1000);
+    assert!(out.counts.visits > before.visits + 1000 && out.counts.late > before.late);
     assert!(out.counts.triggers_add_up());
 }
 

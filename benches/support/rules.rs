@@ -101,6 +101,7 @@ pub(crate) fn source(targets: &[(TargetId, Shape)], start: Date) -> Source {
             apps: vec![app],
             time_zone: "Asia/Seoul".to_owned(),
             measure_visits: false,
+            export_visits: false,
             ..AccountSpec::measuring(ACCOUNT)
         }],
         targets: targets.iter().map(spec).collect(),

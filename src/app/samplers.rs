@@ -93,6 +93,7 @@ fn shards(metrics: &Metrics, figures: Vec<Arc<ShardFigures>>, router: Router) {
             scrape.total_by(&table::TRIGGERS_SUPPRESSED, reason.label(), withheld);
         }
         scrape.gauge(&table::TRIGGERS_OPEN, counts.open);
+        scrape.total(&table::VISITS, counts.visits);
         scrape.gauge(&table::DEVICES, devices);
         scrape.total(&table::DEVICES_EVICTED, counts.evicted);
         scrape.gauge(&table::MAILBOX_RECORDS, router.waiting() as u64);

@@ -191,6 +191,8 @@ pub struct AccountSpec {
     pub blacklist_echo: Vec<[u8; 16]>,
     /// Watch every target for visits, even without a campaign.
     pub measure_visits: bool,
+    /// Whether consumers get its visits; nothing where none are measured.
+    pub export_visits: bool,
 }
 
 impl AccountSpec {
@@ -208,6 +210,7 @@ impl AccountSpec {
             blacklist: Vec::new(),
             blacklist_echo: Vec::new(),
             measure_visits: true,
+            export_visits: false,
         }
     }
 }

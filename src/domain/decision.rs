@@ -6,6 +6,7 @@
 use super::campaign::{RunMode, Variant};
 use super::ids::{
     AppId, CampaignId, DeviceKey, Epoch, InputPosition, JobId, PlaceId, SnapshotHash, TargetId,
+    VisitId,
 };
 use super::report::Platform;
 use super::units::UtcMs;
@@ -75,9 +76,7 @@ pub enum EventKind {
     Clicked = 4,
     /// The SDK says the user wiped it away.
     Dismissed = 5,
-    /// A stay at a place became a visit.
-    Visited = 6,
-    /// A job was too old to leave.
+    /// A job was too old to leave. Number 6 belongs to visits, which are outputs of their own.
     Expired = 7,
 }
 
@@ -104,13 +103,71 @@ pub struct AttributionEvent {
     pub cell: u64,
 }
 
-/// A job or an event.
+/// How a visit ended.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[repr(u8)]
+pub enum VisitEnd {
+    /// A fix or a hint told that the device had left.
+    Exit = 1,
+    /// The device was not heard of for longer than a gap, or jumped.
+    Silence = 2,
+    /// The place, or the measuring of visits at it, ended under the device.
+    FenceRemoved = 3,
+}
+
+impl VisitEnd {
+    /// Its name in records and reports.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Exit => "exit",
+            Self::Silence => "silence",
+            Self::FenceRemoved => "fence_removed",
+        }
+    }
+}
+
+/// One revision of a visit: a stay at a place for a while, as far as it is known. The latest revision holds.
+///
+/// Its time goes from the first to the last fix or hint inside, so none of it is guessed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Visit {
+    /// Of all revisions.
+    pub id: VisitId,
+    /// From 1 on, without gaps.
+    pub revision: u32,
+    /// Who.
+    pub device: DeviceKey,
+    /// Which store.
+    pub place: PlaceId,
+    /// Whose inside was watched.
+    pub target: TargetId,
+    /// The first fix or hint inside as it was known when the stay began; the id is made of it.
+    pub first_entered_at: UtcMs,
+    /// The first fix or hint inside as it is known now: a late fix may be earlier.
+    pub entered_at: UtcMs,
+    /// The last fix or hint inside; `None` while the stay lasts.
+    pub left_at: Option<UtcMs>,
+    /// What told that it ended; `None` while the stay lasts.
+    pub ended_by: Option<VisitEnd>,
+    /// Whether a place hint told of it.
+    pub hinted: bool,
+    /// How sure it is that the device was at this place, 0 to 100: 100 where a hint told of it, else the place's size
+    /// in per cent of the accuracy of the fix that made it a visit, 100 at most, rounded down.
+    pub confidence_pct: u8,
+    /// The H3 cell (resolution 8) of the device's position when it became a visit; 0 where none was known.
+    pub cell: u64,
+}
+
+/// A job, an event, or a visit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Output {
     /// An order to notify.
     Job(PushJob),
     /// A fact for attribution.
     Event(AttributionEvent),
+    /// A revision of a visit.
+    Visit(Visit),
 }
 
 /// One output with what it was decided from and its place among the outputs of its input.

@@ -225,6 +225,16 @@ impl fmt::Display for JobId {
     }
 }
 
+/// The id of a visit, derived from (device, place, target, first enter); a UUID version 8. Its revisions share it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct VisitId(pub [u8; 16]);
+
+impl fmt::Display for VisitId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        uuid::Uuid::from_bytes(self.0).as_hyphenated().fmt(f)
+    }
+}
+
 /// Where an input stands: its partition and its number there.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct InputPosition {

@@ -1,11 +1,12 @@
-//! Keyed hashes that draw lots and derive ids: job id, holdout, variant, membership in an audience.
+//! Keyed hashes that draw lots and derive ids: job id, visit id, holdout, variant, membership in an audience.
 //!
 //! They take the raw advertising id and the installation key, which never rotates, so that a device keeps its
 //! lot and a job its id for ever. The key comes from [`identity`](crate::identity).
 
 use super::campaign::Variant;
 use super::decision::Bucket;
-use super::ids::{AccountId, CampaignId, DeviceId, DeviceKey, JobId};
+use super::ids::{AccountId, CampaignId, DeviceId, DeviceKey, JobId, PlaceId, TargetId, VisitId};
+use super::units::UtcMs;
 
 /// The secret of this installation under which all of this module hashes.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -25,12 +26,26 @@ impl InstallationKey {
         let mut input = Lot::new(b"job", device.account, campaign, device.device);
         input.push(&[bucket.mode as u8]);
         input.push(&bucket.span.to_le_bytes());
-        let hash = self.hash(&input);
-        let mut id = [0; 16];
-        id.copy_from_slice(&hash.as_bytes()[..16]);
-        id[6] = (id[6] & 0x0F) | 0x80;
-        id[8] = (id[8] & 0x3F) | 0x80;
-        JobId(id)
+        JobId(uuid_of(self.hash(&input)))
+    }
+
+    /// The id of the visit of (device, place, target, first enter): a UUID version 8, RFC 9562. The target is in it
+    /// because a campaign file may give a place two insides, and each has visits of its own.
+    #[must_use]
+    pub fn visit_id(
+        &self,
+        device: DeviceKey,
+        (place, target): (PlaceId, TargetId),
+        first_entered_at: UtcMs,
+    ) -> VisitId {
+        let mut input = Lot::empty();
+        input.push(b"visit");
+        input.push(&device.account.0.to_le_bytes());
+        input.push(&place.0.to_le_bytes());
+        input.push(&target.0.to_le_bytes());
+        input.push(&device.device.0);
+        input.push(&first_entered_at.0.to_le_bytes());
+        VisitId(uuid_of(self.hash(&input)))
     }
 
     /// Whether the device is held out of the campaign: `holdout_pct` per cent of devices are.
@@ -76,6 +91,15 @@ impl InstallationKey {
     fn hash(&self, input: &Lot) -> blake3::Hash {
         blake3::keyed_hash(&self.0, &input.bytes[..input.len])
     }
+}
+
+/// The first half of a hash as a UUID version 8.
+fn uuid_of(hash: blake3::Hash) -> [u8; 16] {
+    let mut id = [0; 16];
+    id.copy_from_slice(&hash.as_bytes()[..16]);
+    id[6] = (id[6] & 0x0F) | 0x80;
+    id[8] = (id[8] & 0x3F) | 0x80;
+    id
 }
 
 /// What is hashed: a purpose and the ids, in a buffer on the stack. Purposes differ in length or letters and

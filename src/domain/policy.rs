@@ -45,6 +45,9 @@ pub struct Policy {
     pub max_future_s: u32,
     /// Faster than this is a jump. Default 1,000 km/h.
     pub max_speed_kmh: u16,
+    /// A stay at a place becomes a visit when this lies between its first and its last fix or hint inside. Default
+    /// 120 s.
+    pub visit_dwell_s: u32,
     /// Devices a partition may hold. Default 65,536, about 16.8 million a daemon.
     pub devices_per_partition: u32,
     /// Client streams whose last sequence a partition remembers. Default 4,096.
@@ -65,6 +68,7 @@ impl Default for Policy {
             max_push_age_s: 300,
             max_future_s: 60,
             max_speed_kmh: 1000,
+            visit_dwell_s: 120,
             devices_per_partition: 65_536,
             origins_per_partition: 4096,
         }
@@ -89,6 +93,7 @@ impl Policy {
         bad.within("max_push_age_s", self.max_push_age_s, (1, DAY_S), "s");
         bad.within("max_future_s", self.max_future_s, (0, 3600), "s");
         bad.within("max_speed_kmh", self.max_speed_kmh, (100, 60_000), "km/h");
+        bad.within("visit_dwell_s", self.visit_dwell_s, (1, DAY_S), "s");
         bad.within("devices_per_partition", self.devices_per_partition, (16, 1 << 24), "devices");
         bad.within("origins_per_partition", self.origins_per_partition, (16, 1 << 20), "streams");
         if !bad.has("stale_after_s") && !bad.has("gap_s") {

@@ -219,7 +219,7 @@ impl<'s> Turn<'_, 's> {
         }
     }
 
-    fn cell(&self) -> u64 {
+    pub(super) fn cell(&self) -> u64 {
         self.moment
             .point
             .and_then(|point| LatLng::new(point.lat_deg(), point.lon_deg()).ok())

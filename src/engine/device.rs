@@ -1,11 +1,12 @@
 //! What the engine remembers of a device: one 64-byte row, and the lists that hang on it.
 //!
 //! Rows live in the [`table`](super::table); the lists of stays hang directly on the row, the rarer ones
-//! (triggers, used buckets, place hints) on an [`Annex`], which most devices never get.
+//! (triggers, used buckets, place hints, notes for visits) on an [`Annex`], which most devices never get.
 
 use crate::domain::campaign::RunMode;
-use crate::domain::decision::{Bucket, Transition};
+use crate::domain::decision::{Bucket, Transition, Visit, VisitEnd};
 use crate::domain::ids::{AppId, CampaignId, DeviceKey, PlaceId, TargetId};
+use crate::domain::lots::InstallationKey;
 use crate::domain::ping::PingFlags;
 use crate::domain::reasons::SuppressReason;
 use crate::domain::report::{HintVerdict, Platform};
@@ -214,6 +215,78 @@ pub(crate) struct Hint {
     pub(crate) fixed_at: UtcMs,
 }
 
+/// A stay inside a place whose visits are measured: what late fixes may still change of it, and what was told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct VisitNote {
+    /// Where.
+    pub(crate) target: TargetId,
+    /// Which store.
+    pub(crate) place: PlaceId,
+    /// The last revision that was told; 0 while it is no visit.
+    pub(crate) revision: u32,
+    /// When it was first known to begin, for its id.
+    pub(crate) first_entered_at: UtcMs,
+    /// The first fix or hint inside.
+    pub(crate) entered_at: UtcMs,
+    /// The last instant before that at which the device may not have been inside: that of a fix, as a rule.
+    pub(crate) outside_before: UtcMs,
+    /// The last fix or hint inside.
+    pub(crate) inside_at: UtcMs,
+    /// The first instant after that at which it is known not to have been inside; [`UtcMs::MAX`] while there is none.
+    pub(crate) outside_after: UtcMs,
+    /// The last hint inside; [`UtcMs::MIN`] while none told of it.
+    pub(crate) hinted_at: UtcMs,
+    /// How it ended, if it has.
+    pub(crate) ended_by: Option<VisitEnd>,
+    /// By coordinates alone; 0 while it is no visit.
+    pub(crate) confidence_pct: u8,
+    /// The cell of the fix that made it a visit; 0 while it is none.
+    pub(crate) cell: u64,
+}
+
+impl VisitNote {
+    /// What is told of it.
+    pub(crate) fn told(&self, device: DeviceKey, key: &InstallationKey) -> Visit {
+        let hinted = self.hinted_at != UtcMs::MIN;
+        Visit {
+            id: key.visit_id(device, (self.place, self.target), self.first_entered_at),
+            revision: self.revision,
+            device,
+            place: self.place,
+            target: self.target,
+            first_entered_at: self.first_entered_at,
+            entered_at: self.entered_at,
+            left_at: self.ended_by.map(|_| self.inside_at),
+            ended_by: self.ended_by,
+            hinted,
+            confidence_pct: if hinted { 100 } else { self.confidence_pct },
+            cell: self.cell,
+        }
+    }
+
+    /// Whether a late fix of this instant may change it.
+    pub(crate) fn is_open_to(&self, at: UtcMs) -> bool {
+        let is_known = self.entered_at <= at && at <= self.inside_at;
+        self.outside_before < at && at < self.outside_after && !is_known
+    }
+
+    /// Whether the hint that told of it was in force at an instant after it was last inside.
+    pub(crate) fn is_hinted_at(&self, at: UtcMs, gap_ms: i64) -> bool {
+        self.hinted_at != UtcMs::MIN && at > self.inside_at && at.since(self.hinted_at) <= gap_ms
+    }
+
+    /// The same with its bounds no wider than an instant at which the device was elsewhere.
+    pub(crate) fn bounded_by(self, at: UtcMs) -> Self {
+        if at < self.entered_at {
+            Self { outside_before: self.outside_before.max(at), ..self }
+        } else if at > self.inside_at {
+            Self { outside_after: self.outside_after.min(at), ..self }
+        } else {
+            self
+        }
+    }
+}
+
 /// A rejected jump, which a second one may confirm.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Anchor {
@@ -236,6 +309,8 @@ pub(crate) struct Annex {
     pub(crate) used: UsedMarks,
     /// Place hints in force, at most one a place.
     pub(crate) hints: Run<Hint>,
+    /// Stays at places that visits are or may be made of, in the order in which they began.
+    pub(crate) visits: Run<VisitNote>,
     /// The last rejected jump.
     pub(crate) anchor: Option<Anchor>,
     /// What the device said it is.
@@ -264,6 +339,7 @@ impl Annex {
         self.triggers.is_empty()
             && self.buckets.is_empty()
             && self.hints.is_empty()
+            && self.visits.is_empty()
             && self.anchor.is_none()
             && self.profile.is_none()
             && !self.has_pushes()

@@ -1,6 +1,6 @@
-//! The state as it was released: `tests/golden/state-v2` is a partition that this release writes byte for byte, and
-//! that it reads as it reads `state-v1`, the same partition as the format before had it. The journal's golden
-//! checkpoint holds the latter.
+//! The state as it was released: `tests/golden/state-v3` is a partition that this release writes byte for byte.
+//! `state-v2` and `state-v1` are the same partition as the formats before had it, when there were no visits to note;
+//! they are read, too. The journal's golden checkpoint holds the oldest.
 //!
 //! All golden files are written anew by `cargo test --lib write_golden_files -- --ignored`.
 
@@ -61,15 +61,36 @@ fn world() -> World {
     world
 }
 
+/// The same with a visit that is over and one that lasts.
+fn world_with_visits() -> World {
+    let mut world = world();
+    world.publish(|source| {
+        source.accounts[0].measure_visits = true;
+        source.targets.push(store(3, 8, PlaceArea::Inside, 3000.0, 25.0));
+    });
+    for (number, leaves_m) in [(4, 9000.0), (5, 3000.0)] {
+        for (time_s, north_m) in [(210, 3000.0), (400, 3005.0), (500, leaves_m)] {
+            world.see(seen(number, time_s, north_m));
+        }
+    }
+    world
+}
+
 fn read(bytes: &[u8]) -> super::Partition {
     let key = crate::snapshot::samples::KEY;
     super::Partition::read_state(PARTITION, key, &mut TurnedAround, bytes).unwrap()
 }
 
+/// The same with its snapshot named as another state names it: what that is made of has changed since.
+fn with_the_snapshot_of(other: &[u8], mut bytes: Vec<u8>) -> Vec<u8> {
+    let hash = 17..49;
+    bytes[hash.clone()].copy_from_slice(&other[hash]);
+    bytes
+}
+
 #[test]
 fn versions_1_and_2_are_read() {
     let fresh = world();
-    let written = fs::read(golden_file(2)).unwrap();
     for version in [1, 2] {
         let golden = fs::read(golden_file(version)).unwrap();
         assert_eq!(golden[0], version);
@@ -77,14 +98,17 @@ fn versions_1_and_2_are_read() {
         assert_eq!(read.seq(), fresh.partition.seq());
         assert_eq!(read.open_triggers(), fresh.partition.open_triggers());
         assert!(read.open_triggers() > 0 && read.next_deadline().is_some(), "it has all sorts");
-        assert!(state_bytes(&read) == written, "what is read is written in the newest format");
+        let expected = with_the_snapshot_of(&golden, state_bytes(&fresh.partition));
+        assert!(state_bytes(&read) == expected, "what is read is written in the newest format");
     }
 }
 
 #[test]
-fn version_2_is_what_is_written() {
-    let bytes = state_bytes(&world().partition);
-    assert!(bytes == fs::read(golden_file(2)).unwrap(), "a change of format needs a new version");
+fn version_3_is_what_is_written_and_read() {
+    let bytes = state_bytes(&world_with_visits().partition);
+    let golden = fs::read(golden_file(3)).unwrap();
+    assert!(bytes == golden, "a change of format needs a new version");
+    assert!(state_bytes(&read(&golden)) == golden);
 }
 
 #[test]
@@ -98,6 +122,6 @@ fn a_newer_state_is_called_newer() {
 #[test]
 #[ignore = "writes the golden files of a new format version; run by hand, once"]
 fn write_golden_files() {
-    fs::create_dir_all(golden_file(2).parent().unwrap()).unwrap();
-    fs::write(golden_file(2), state_bytes(&world().partition)).unwrap();
+    fs::create_dir_all(golden_file(3).parent().unwrap()).unwrap();
+    fs::write(golden_file(3), state_bytes(&world_with_visits().partition)).unwrap();
 }

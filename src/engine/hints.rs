@@ -2,6 +2,7 @@
 //!
 //! Coordinates don't tell floors apart, so a hint overrules them, for the targets of its place alone.
 
+use crate::domain::decision::VisitEnd;
 use crate::domain::ids::{PlaceId, TargetId};
 use crate::domain::report::{HintVerdict, PlaceHint};
 use crate::domain::target::PlaceArea;
@@ -39,7 +40,7 @@ impl Partition {
         }
         let at = hint.fixed_at.max(row.fixed_at);
         if !is_new && at.since(row.fixed_at) > i64::from(self.policy.gap_s) * 1000 {
-            self.end_visit(id, common, at, now, out);
+            self.end_silence(id, common, at, now, out);
         }
         let basis = Basis::Hint(hint.place);
         let known = last_known(self.table.row(id), at, now, self.clock, basis);
@@ -61,6 +62,7 @@ impl Partition {
 impl Turn<'_, '_> {
     /// Takes a place hint in: it decides the place's targets, and nothing else.
     fn follow_hint(&mut self, hint: &PlaceHint) {
+        self.scratch.last_word = self.last_hint(hint.place);
         self.remember_hint(hint);
         self.scratch.ended.clear();
         self.scratch.entered.clear();
@@ -91,8 +93,9 @@ impl Turn<'_, '_> {
             }
         }
         self.replace_stays();
-        self.report_ended();
+        self.report_ended(VisitEnd::Exit, self.moment.at);
         self.report_entered();
+        self.see_visits();
     }
 
     /// What the hint in force at `at` for the target's place says, if there is one.
@@ -121,14 +124,15 @@ impl Turn<'_, '_> {
         }
     }
 
-    fn hint_in_force(&self, place: PlaceId, at: UtcMs) -> Option<Hint> {
+    pub(super) fn hint_in_force(&self, place: PlaceId, at: UtcMs) -> Option<Hint> {
         let until_ms = i64::from(self.rules.policy.gap_s) * 1000;
-        self.table
-            .hints
-            .get(self.annex.hints)
-            .iter()
-            .find(|hint| hint.place == place && at.since(hint.fixed_at) <= until_ms)
-            .copied()
+        self.last_hint(place).filter(|hint| at.since(hint.fixed_at) <= until_ms)
+    }
+
+    /// The last hint on a place, if it is still known.
+    pub(super) fn last_hint(&self, place: PlaceId) -> Option<Hint> {
+        let hints = self.table.hints.get(self.annex.hints);
+        hints.iter().find(|hint| hint.place == place).copied()
     }
 
     /// Adds the targets that hints put the device inside of, and takes out those they put it outside of.
@@ -165,7 +169,7 @@ impl Turn<'_, '_> {
     }
 }
 
-fn hint_puts_inside(verdict: HintVerdict, area: PlaceArea) -> bool {
+pub(super) fn hint_puts_inside(verdict: HintVerdict, area: PlaceArea) -> bool {
     match (verdict, area) {
         (HintVerdict::Enter, PlaceArea::Signal | PlaceArea::Inside)
         | (HintVerdict::Nearby, PlaceArea::Signal) => true,

@@ -3,7 +3,7 @@
 //! It is pure: time and snapshot come in as arguments, lots are keyed hashes, and the same inputs give the
 //! same outputs on every machine. Read it in the order of a fix: [`partition`] takes the inputs, [`arrival`]
 //! relates a fix to its device's past, [`stays`] follows where the device is, [`triggers`] what that means
-//! for campaigns, [`gates`] look for reasons not to push, [`decide`] picks the winner. What is remembered
+//! for campaigns, `visits` what it means for places, [`gates`] look for reasons not to push, [`decide`] picks the winner. What is remembered
 //! between steps is a [`device`]'s row, kept in the [`table`] with lists in [`slab`]s.
 
 pub mod partition;
@@ -12,6 +12,7 @@ mod arrival;
 mod turn;
 pub mod stays;
 mod hints;
+mod visits;
 pub mod triggers;
 pub mod gates;
 pub mod decide;
@@ -74,3 +75,5 @@ mod stays_tests;
 mod timers_tests;
 #[cfg(test)]
 mod triggers_tests;
+#[cfg(test)]
+mod visits_tests;

@@ -22,6 +22,8 @@ pub struct Counts {
     pub exits: u64,
     /// Dwell times come true.
     pub dwells: u64,
+    /// Stays that became visits.
+    pub visits: u64,
     /// Triggers opened.
     pub triggers: u64,
     /// Triggers that made a job.
@@ -46,6 +48,7 @@ impl Counts {
             (&mut self.enters, other.enters),
             (&mut self.exits, other.exits),
             (&mut self.dwells, other.dwells),
+            (&mut self.visits, other.visits),
             (&mut self.triggers, other.triggers),
             (&mut self.jobs, other.jobs),
             (&mut self.open, other.open),

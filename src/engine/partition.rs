@@ -257,10 +257,11 @@ impl Partition {
             Arrival::Late => {
                 out.counts.evaluated += 1;
                 out.counts.late += 1;
+                self.correct_visits(id, common, fix, out);
             }
             Arrival::Next => self.follow(id, common, fix, now, out),
             Arrival::Anew => {
-                self.end_visit(id, common, fix.fixed_at, now, out);
+                self.end_silence(id, common, fix.fixed_at, now, out);
                 self.follow(id, common, fix, now, out);
             }
         }
@@ -268,7 +269,7 @@ impl Partition {
 
     /// A gap or a confirmed jump: every stay ends where and when the device was last seen, but for those that
     /// a hint still in force at `until` holds.
-    pub(super) fn end_visit(
+    pub(super) fn end_silence(
         &mut self,
         id: RowId,
         common: &Common<'_>,
@@ -338,6 +339,7 @@ impl Partition {
     fn evict(&mut self, for_one: AccountId, view: SnapshotView<'_>, out: &mut Outputs) -> usize {
         let rule = Eviction {
             now: self.clock,
+            key: &self.key,
             gap_ms: i64::from(self.policy.gap_s) * 1000,
             is_prolonged: &|device, used| {
                 let account = view.account(device.account);

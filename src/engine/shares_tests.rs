@@ -11,6 +11,7 @@ use super::table::{DeviceTable, Eviction};
 use super::table_tests::hold;
 use crate::domain::ids::{AccountId, DeviceId, DeviceKey};
 use crate::domain::units::UtcMs;
+use crate::snapshot::samples::KEY;
 
 const FLOOD: AccountId = AccountId(1);
 const OTHER: AccountId = AccountId(2);
@@ -69,7 +70,8 @@ fn idle(account: AccountId, number: u128, fixed_at: i64) -> Row {
 
 /// Adds a device, making room if that is needed and can be had; tells whether it is in.
 fn offer(table: &mut DeviceTable, row: Row, now: i64) -> bool {
-    let rule = Eviction { now: UtcMs(now), gap_ms: i64::MAX, is_prolonged: &|_, _| false };
+    let rule =
+        Eviction { now: UtcMs(now), key: &KEY, gap_ms: i64::MAX, is_prolonged: &|_, _| false };
     let account = row.key.account;
     let fits =
         table.has_room_for(account) || table.evict(account, &rule, &mut Outputs::default()) > 0;

@@ -3,8 +3,10 @@
 //! The exact containment of a fix comes from the snapshot's index; [`hints`](super::hints) overrule it for their place;
 //! this file merges it with the open stays and reports each change to [`triggers`](super::triggers).
 
+use crate::domain::decision::VisitEnd;
 use crate::domain::ids::TargetId;
 use crate::domain::units::UtcMs;
+use crate::snapshot::view::TargetView;
 
 use super::device::{NEVER, Stay};
 use super::slab::Run;
@@ -23,7 +25,7 @@ impl Turn<'_, '_> {
             list.push(stay);
         }
         self.replace_stays();
-        self.report_ended();
+        self.report_ended(VisitEnd::Silence, until);
     }
 
     /// Ends the stays whose target is watched no more.
@@ -38,7 +40,7 @@ impl Turn<'_, '_> {
             }
             watched
         });
-        self.report_ended();
+        self.report_ended(VisitEnd::FenceRemoved, self.moment.at);
     }
 
     /// Takes a fix in: what contains it against the open stays.
@@ -56,9 +58,10 @@ impl Turn<'_, '_> {
             self.prefetch_changes(&contained);
             self.merge(&contained);
             self.replace_stays();
-            self.report_ended();
+            self.report_ended(VisitEnd::Exit, self.moment.at);
             self.report_entered();
         }
+        self.see_visits();
         self.scratch.contained = contained;
     }
 
@@ -176,7 +179,7 @@ impl Turn<'_, '_> {
         let shape = target.shape()?;
         let point = self.moment.point?;
         let is_beyond_m = shape.is_beyond_m(point);
-        if is_beyond_m(f64::from(policy.exit_settle_m) + accuracy_m) {
+        if is_beyond_m(self.settle_m()) {
             return None;
         }
         if !self.is_fine_enough_for(stay.target) {
@@ -188,9 +191,21 @@ impl Turn<'_, '_> {
         (!left).then_some(Stay { outside, inside: false, ..stay })
     }
 
+    /// Farther out than this no accuracy explains a fix of somebody inside.
+    fn settle_m(&self) -> f64 {
+        f64::from(self.rules.policy.exit_settle_m) + f64::from(self.moment.accuracy_m)
+    }
+
+    /// Whether the moment's fix is so far out that it is outside for certain, however coarse.
+    pub(super) fn is_far_outside(&self, target: TargetId) -> bool {
+        let shape = self.account.target(target).and_then(TargetView::shape);
+        let Some((shape, point)) = shape.zip(self.moment.point) else { return false };
+        shape.is_beyond_m(point)(self.settle_m())
+    }
+
     /// At least as fine as the policy's limit, as the target is large, or as a campaign there is content with;
     /// what is too coarse for the others is their gate's to say.
-    fn is_fine_enough_for(&self, target: TargetId) -> bool {
+    pub(super) fn is_fine_enough_for(&self, target: TargetId) -> bool {
         let accuracy_m = self.moment.accuracy_m;
         accuracy_m <= self.rules.policy.max_accuracy_m
             || self.account.target(target).is_some_and(|target| {
@@ -224,10 +239,12 @@ impl Turn<'_, '_> {
         debug_assert!(kept, "has_room_for_stay has seen to it");
     }
 
-    pub(super) fn report_ended(&mut self) {
+    /// Lets triggers and visits know what ended and how; `outside_at` is the instant from which that is known.
+    pub(super) fn report_ended(&mut self, how: VisitEnd, outside_at: UtcMs) {
         let ended = std::mem::take(&mut self.scratch.ended);
         self.out.counts.exits += ended.len() as u64;
         for stay in &ended {
+            self.close_visit(stay, how, outside_at);
             self.stay_ended(stay);
         }
         self.scratch.ended = ended;
@@ -242,6 +259,7 @@ impl Turn<'_, '_> {
         for target in &entered {
             if let Some(stay) = self.stay_at(*target) {
                 self.set_dwell_timer(&stay);
+                self.note_visit(&stay);
                 self.stay_began(&stay);
             }
         }

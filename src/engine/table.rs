@@ -9,11 +9,15 @@ use std::num::NonZeroU32;
 
 use hashbrown::HashTable;
 
+use crate::domain::decision::{Output, VisitEnd};
 use crate::domain::ids::{AccountId, DeviceKey};
+use crate::domain::lots::InstallationKey;
 use crate::domain::reasons::SuppressReason;
 use crate::domain::units::UtcMs;
 
-use super::device::{Anchor, Annex, AnnexId, Hint, Phase, Row, Stay, Trigger, UsedBucket};
+use super::device::{
+    Anchor, Annex, AnnexId, Hint, Phase, Row, Stay, Trigger, UsedBucket, VisitNote,
+};
 use super::outputs::Outputs;
 use super::shares::Shares;
 use super::slab::Slab;
@@ -27,6 +31,8 @@ pub(crate) struct RowId(u32);
 pub(crate) struct Eviction<'a> {
     /// The partition's clock.
     pub(crate) now: UtcMs,
+    /// What the ids of visits are derived with.
+    pub(crate) key: &'a InstallationKey,
     /// Silence longer than this has ended every stay.
     pub(crate) gap_ms: i64,
     /// Whether a used bucket lasts longer than was thought when it was used.
@@ -49,6 +55,8 @@ pub(crate) struct DeviceTable {
     pub(crate) buckets: Slab<UsedBucket>,
     /// Place hints of all devices.
     pub(crate) hints: Slab<Hint>,
+    /// Notes for visits of all devices.
+    pub(crate) visits: Slab<VisitNote>,
     capacity: u32,
     shares: Shares,
     /// No eviction is tried before this instant: the last one found nobody.
@@ -79,6 +87,7 @@ impl DeviceTable {
             triggers: Slab::default(),
             buckets: Slab::default(),
             hints: Slab::default(),
+            visits: Slab::default(),
             capacity,
             shares: Shares::new(capacity, seed),
             sweep_after: UtcMs::MIN,
@@ -106,6 +115,7 @@ impl DeviceTable {
             + self.triggers.bytes()
             + self.buckets.bytes()
             + self.hints.bytes()
+            + self.visits.bytes()
     }
 
     /// The row of a device, if it is known.
@@ -280,9 +290,11 @@ impl DeviceTable {
         } else if share < oldest.len() {
             oldest.select_nth_unstable(share - 1);
         }
+        // They may have visits to tell of, and the order in which they do is part of the output.
+        oldest[..share].sort_unstable();
         for &(_, key) in &oldest[..share] {
             if let Some(id) = self.find(key) {
-                self.end_stays(id, out);
+                self.end_stays(id, (VisitEnd::Silence, rule.key), out);
                 self.remove(key);
             }
         }
@@ -311,8 +323,13 @@ impl DeviceTable {
     }
 
     /// Ends the stays of a device without a snapshot at hand: its triggers close under what stopped them
-    /// last, and no exit is looked for.
-    pub(crate) fn end_stays(&mut self, id: RowId, out: &mut Outputs) {
+    /// last, no exit is looked for, and its visits end as `ended_by` says, for good.
+    pub(crate) fn end_stays(
+        &mut self,
+        id: RowId,
+        (ended_by, key): (VisitEnd, &InstallationKey),
+        out: &mut Outputs,
+    ) {
         let mut stays = std::mem::take(&mut self.row_mut(id).stays);
         out.counts.exits += stays.len() as u64;
         self.stays.clear(&mut stays);
@@ -323,6 +340,14 @@ impl DeviceTable {
             }
         }
         self.triggers.clear(&mut annex.triggers);
+        let device = self.row(id).key;
+        let notes = self.visits.get(annex.visits).iter();
+        for note in notes.filter(|note| note.ended_by.is_none() && note.revision > 0) {
+            let revision = note.revision.saturating_add(1);
+            let last = VisitNote { revision, ended_by: Some(ended_by), ..*note };
+            out.emit(Output::Visit(last.told(device, key)));
+        }
+        self.visits.clear(&mut annex.visits);
         self.set_annex(id, annex);
     }
 
@@ -365,6 +390,7 @@ impl DeviceTable {
         let mut annex = self.annex(id);
         self.buckets.clear(&mut annex.buckets);
         self.hints.clear(&mut annex.hints);
+        self.visits.clear(&mut annex.visits);
         self.set_annex(id, Annex::default());
     }
 }

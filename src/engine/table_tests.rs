@@ -3,6 +3,7 @@
 use crate::domain::campaign::RunMode;
 use crate::domain::ids::{AccountId, CampaignId, DeviceId, DeviceKey, TargetId};
 use crate::domain::units::UtcMs;
+use crate::snapshot::samples::KEY;
 
 use super::device::{Row, Stay, UsedBucket};
 use super::outputs::Outputs;
@@ -26,7 +27,8 @@ fn full_table(capacity: u32) -> DeviceTable {
 
 /// Evicts where no silence ends a stay and no bucket is prolonged.
 fn evict(table: &mut DeviceTable, now: i64) -> usize {
-    let rule = Eviction { now: UtcMs(now), gap_ms: i64::MAX, is_prolonged: &|_, _| false };
+    let rule =
+        Eviction { now: UtcMs(now), key: &KEY, gap_ms: i64::MAX, is_prolonged: &|_, _| false };
     table.evict(AccountId(1), &rule, &mut Outputs::default())
 }
 

@@ -200,7 +200,7 @@ impl Got {
     pub(super) fn jobs(&self) -> Vec<PushJob> {
         let job = |decision: &Decision| match decision.output {
             Output::Job(job) => Some(job),
-            Output::Event(_) => None,
+            Output::Event(_) | Output::Visit(_) => None,
         };
         self.decisions.iter().filter_map(job).collect()
     }
@@ -215,7 +215,7 @@ impl Got {
     pub(super) fn events(&self) -> Vec<AttributionEvent> {
         let event = |decision: &Decision| match decision.output {
             Output::Event(event) => Some(event),
-            Output::Job(_) => None,
+            Output::Job(_) | Output::Visit(_) => None,
         };
         self.decisions.iter().filter_map(event).collect()
     }
@@ -440,6 +440,7 @@ fn added(before: &Counts, after: &Counts) -> Counts {
     added.enters -= before.enters;
     added.exits -= before.exits;
     added.dwells -= before.dwells;
+    added.visits -= before.visits;
     added.triggers -= before.triggers;
     added.jobs -= before.jobs;
     added.evicted -= before.evicted;

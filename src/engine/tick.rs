@@ -3,6 +3,7 @@
 //! A timer acts only for a device that something is due for at that very instant, so it does not matter to
 //! any output which entries that lost their reason are still about.
 
+use crate::domain::decision::VisitEnd;
 use crate::domain::policy::ClockMode;
 use crate::domain::units::UtcMs;
 use crate::snapshot::view::SnapshotView;
@@ -25,7 +26,7 @@ impl Partition {
             }
             let Some(account) = view.account(device.account) else {
                 // The account has left the snapshot, and with it every target.
-                self.table.end_stays(id, out);
+                self.table.end_stays(id, (VisitEnd::FenceRemoved, &self.key), out);
                 continue;
             };
             let moment = last_known(self.table.row(id), deadline, now, self.clock, Basis::Timer);

@@ -22,6 +22,7 @@ impl<'s> Turn<'_, 's> {
             return;
         }
         if low_32(self.account.changed_in().0) > seen {
+            self.end_unwatched_visits();
             self.end_removed_stays();
             self.drop_outdated_triggers();
             self.await_started_campaigns(seen);

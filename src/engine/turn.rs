@@ -15,7 +15,7 @@ use crate::domain::policy::{ClockMode, Policy};
 use crate::domain::units::{PointE7, UtcMs};
 use crate::snapshot::view::AccountView;
 
-use super::device::{Annex, HeardBy, Row, Stay};
+use super::device::{Annex, HeardBy, Hint, Row, Stay};
 use super::gates::Known;
 use super::grants::Grants;
 use super::outputs::Outputs;
@@ -84,6 +84,8 @@ pub(crate) struct Scratch {
     pub(crate) ended: Vec<Stay>,
     /// Targets entered in this turn.
     pub(crate) entered: Vec<TargetId>,
+    /// What was last known of the place of the turn's hint before it.
+    pub(crate) last_word: Option<Hint>,
 }
 
 /// One device's turn.
@@ -114,6 +116,7 @@ impl Turn<'_, '_> {
     /// Puts row and annex back, without what has lost its meaning.
     pub(crate) fn finish(mut self) {
         self.annex.forget_old_pushes(self.moment.clock);
+        self.forget_old_visits();
         *self.table.row_mut(self.id) = self.row;
         self.table.set_annex(self.id, self.annex);
     }

@@ -59,7 +59,7 @@ proptest! {
         let kinds = [
             RecordKind::Fixes, RecordKind::FixesFar, RecordKind::Outcomes, RecordKind::Profiles,
             RecordKind::Hints, RecordKind::Tick, RecordKind::Publication, RecordKind::Grant,
-            RecordKind::Policy, RecordKind::Group,
+            RecordKind::Policy, RecordKind::PolicyWithoutVisits, RecordKind::Group,
         ];
         let kind = kinds[usize::from(kind) % kinds.len()];
         let mut input = OwnedInput::default();

@@ -9,7 +9,7 @@ use super::handle::Journal;
 use super::owned::OwnedInput;
 use super::position::{LogPosition, Resume};
 use super::recovery::LogReader;
-use super::segment::SEGMENT_HEADER_BYTES;
+use super::segment::{LOG_FORMAT, SEGMENT_HEADER_BYTES};
 use super::sim_disk::SimDisk;
 use super::test_inputs::{at, eventually, fix, fixes, no_time, tick};
 use crate::domain::ids::{InputPosition, InputSeq, PartitionId};
@@ -208,6 +208,7 @@ fn a_gap_in_a_partition_is_refused() {
 
 #[test]
 fn other_keys_and_newer_formats_are_refused() {
+    const NEWER: u16 = LOG_FORMAT + 1;
     let (disk, segments) = small_log();
     let other = Keyring::from_seed([2; 32]);
     let shared = Arc::new(disk.clone());
@@ -215,10 +216,10 @@ fn other_keys_and_newer_formats_are_refused() {
         LogReader::open_on(shared, Path::new("data"), &other, Resume::from_start()).unwrap();
     assert!(matches!(reader.next_input().unwrap_err(), JournalError::WrongKeys { .. }));
     disk.damage(&segments[1], |bytes| {
-        bytes[8] = 2;
+        bytes[8..10].copy_from_slice(&NEWER.to_le_bytes());
         let sum = crc32c::crc32c(&bytes[..SEGMENT_HEADER_BYTES - 4]);
         bytes[SEGMENT_HEADER_BYTES - 4..SEGMENT_HEADER_BYTES].copy_from_slice(&sum.to_le_bytes());
     });
     let refused = read(&disk).unwrap_err();
-    assert!(matches!(refused, JournalError::NewerFormat { format: 2, known: 1, .. }));
+    assert!(matches!(refused, JournalError::NewerFormat { format: NEWER, known: LOG_FORMAT, .. }));
 }

@@ -126,8 +126,8 @@ impl Decoder {
                 Shape::Publication { epoch, hash }
             }
             RecordKind::Grant => Shape::Grant(read_grant(payload)?),
-            RecordKind::Policy => {
-                into.policy = read_policy(payload)?;
+            kind @ (RecordKind::Policy | RecordKind::PolicyWithoutVisits) => {
+                into.policy = read_policy(payload, kind)?;
                 Shape::Policy
             }
             RecordKind::Group | RecordKind::Context | RecordKind::End => {
@@ -266,7 +266,8 @@ fn read_grant(payload: &[u8]) -> Result<Grant, NoInput> {
     Ok(Grant { limit, pushes })
 }
 
-fn read_policy(payload: &[u8]) -> Result<Policy, NoInput> {
+/// A policy without a number of its own for visits had none to obey: the default stands in for it.
+fn read_policy(payload: &[u8], kind: RecordKind) -> Result<Policy, NoInput> {
     let mut fields = Fields::new(payload);
     let policy = Policy {
         clock: match fields.u8()? {
@@ -284,9 +285,14 @@ fn read_policy(payload: &[u8]) -> Result<Policy, NoInput> {
         max_push_age_s: fields.u32()?,
         max_future_s: fields.u32()?,
         max_speed_kmh: fields.u16()?,
+        visit_dwell_s: if kind == RecordKind::PolicyWithoutVisits {
+            Policy::default().visit_dwell_s
+        } else {
+            fields.u32()?
+        },
         devices_per_partition: fields.u32()?,
         origins_per_partition: fields.u32()?,
     };
-    finish(&fields, RecordKind::Policy)?;
+    finish(&fields, kind)?;
     Ok(policy)
 }

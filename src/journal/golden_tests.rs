@@ -1,5 +1,5 @@
-//! The formats as they were released: `tests/golden/journal-v1` is a data directory that every
-//! later release must read, and that this one writes byte for byte.
+//! The formats as they were released: `tests/golden/journal-v1` and `journal-v2` are data directories that every
+//! later release must read; the newest is what this one writes byte for byte.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -30,8 +30,8 @@ fn keyring() -> Keyring {
     Keyring::from_seed([0x60; 32])
 }
 
-fn golden_dir() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/journal-v1")
+fn golden_dir(version: u8) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/journal-v{version}"))
 }
 
 fn batch<T>(records: &[T]) -> Batch<'_, T> {
@@ -121,27 +121,31 @@ fn files(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     files
 }
 
+/// The policy of version 1 had no number for visits, and means the default.
 #[test]
-fn version_1_is_read() {
-    let mut reader = LogReader::open(&golden_dir(), &keyring(), Resume::from_start()).unwrap();
-    assert!(reader.tail().clean);
-    let mut found = Vec::new();
-    while let Some((position, input)) = reader.next_input().unwrap() {
-        found.push((position, input.clone()));
+fn both_versions_are_read() {
+    for version in [1, 2] {
+        let dir = golden_dir(version);
+        let mut reader = LogReader::open(&dir, &keyring(), Resume::from_start()).unwrap();
+        assert!(reader.tail().clean);
+        let mut found = Vec::new();
+        while let Some((position, input)) = reader.next_input().unwrap() {
+            found.push((position, input.clone()));
+        }
+        assert_eq!(found, inputs());
+        let checkpoints = Checkpoints::open(&dir, &keyring()).unwrap();
+        let (mark, state) = checkpoint();
+        let found = checkpoints.latest(mark.partition).unwrap().checkpoint.unwrap();
+        assert_eq!(found.mark, mark);
+        assert!(found.state() == state);
     }
-    assert_eq!(found, inputs());
-    let checkpoints = Checkpoints::open(&golden_dir(), &keyring()).unwrap();
-    let (mark, state) = checkpoint();
-    let found = checkpoints.latest(mark.partition).unwrap().checkpoint.unwrap();
-    assert_eq!(found.mark, mark);
-    assert!(found.state() == state);
 }
 
 #[test]
-fn version_1_is_what_is_written() {
+fn version_2_is_what_is_written() {
     let dir = tempfile::tempdir().unwrap();
     write(dir.path());
-    assert!(files(dir.path()) == files(&golden_dir()), "a change of format needs a new version");
+    assert!(files(dir.path()) == files(&golden_dir(2)), "a change of format needs a new version");
 }
 
 #[test]
@@ -150,9 +154,9 @@ fn write_golden_files() {
     let dir = tempfile::tempdir().unwrap();
     write(dir.path());
     // A state of another input has another name.
-    let _none = fs::remove_dir_all(golden_dir());
+    let _none = fs::remove_dir_all(golden_dir(2));
     for (name, bytes) in files(dir.path()) {
-        let path = golden_dir().join(name);
+        let path = golden_dir(2).join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, bytes).unwrap();
     }

@@ -40,13 +40,15 @@ pub(super) enum RecordKind {
     Publication = 22,
     /// A grant.
     Grant = 23,
+    /// A policy from before visits were measured.
+    PolicyWithoutVisits = 24,
     /// A policy.
-    Policy = 24,
+    Policy = 25,
 }
 
 impl RecordKind {
     fn from_number(number: u8) -> Option<Self> {
-        const ALL: [RecordKind; 12] = [
+        const ALL: [RecordKind; 13] = [
             RecordKind::Group,
             RecordKind::Context,
             RecordKind::End,
@@ -58,6 +60,7 @@ impl RecordKind {
             RecordKind::Tick,
             RecordKind::Publication,
             RecordKind::Grant,
+            RecordKind::PolicyWithoutVisits,
             RecordKind::Policy,
         ];
         ALL.into_iter().find(|&kind| kind as u8 == number)

@@ -141,6 +141,7 @@ impl LogScan {
                 | RecordKind::Tick
                 | RecordKind::Publication
                 | RecordKind::Grant
+                | RecordKind::PolicyWithoutVisits
                 | RecordKind::Policy => {
                     let position = record.position;
                     self.check_seq(position, offset)?;

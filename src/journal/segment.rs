@@ -19,8 +19,9 @@ use super::fields::{Fields, Short};
 use super::position::LogPosition;
 use crate::identity::{KeyCheck, Keyring};
 
-/// The format that this release writes, and the newest that it reads.
-pub const LOG_FORMAT: u16 = 1;
+/// The format that this release writes, and the newest that it reads. Format 2 brought policies with a number for
+/// visits; the older ones are still read.
+pub const LOG_FORMAT: u16 = 2;
 
 /// Bytes of a header.
 pub(super) const SEGMENT_HEADER_BYTES: usize = 72;
@@ -30,6 +31,7 @@ const MAGIC: [u8; 8] = *b"GFDLOG\r\n";
 /// What a segment says of itself.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct SegmentHeader {
+    pub(super) format: u16,
     pub(super) key_version: u16,
     pub(super) key_check: KeyCheck,
     pub(super) number: u64,
@@ -60,7 +62,7 @@ impl SegmentHeader {
     pub(super) fn to_bytes(self) -> [u8; SEGMENT_HEADER_BYTES] {
         let mut bytes = Vec::with_capacity(SEGMENT_HEADER_BYTES);
         bytes.extend_from_slice(&MAGIC);
-        bytes.extend_from_slice(&LOG_FORMAT.to_le_bytes());
+        bytes.extend_from_slice(&self.format.to_le_bytes());
         bytes.extend_from_slice(&self.key_version.to_le_bytes());
         bytes.extend_from_slice(&self.key_check.0);
         bytes.extend_from_slice(&self.number.to_le_bytes());
@@ -79,6 +81,7 @@ impl SegmentHeader {
         }
         let format = fields.u16()?;
         let parsed = Self {
+            format,
             key_version: fields.u16()?,
             key_check: KeyCheck(fields.bytes()?),
             number: fields.u64()?,

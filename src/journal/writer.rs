@@ -18,7 +18,7 @@ use super::handle::Shared;
 use super::position::{CommitNo, LogPosition};
 use super::record::{GroupMark, RecordKind};
 use super::scan::Link;
-use super::segment::{self, SEGMENT_HEADER_BYTES, SegmentHeader};
+use super::segment::{self, LOG_FORMAT, SEGMENT_HEADER_BYTES, SegmentHeader};
 use crate::identity::Keyring;
 
 /// What a shard hands to the writer.
@@ -362,6 +362,7 @@ fn begin_segment(
 ) -> Result<OpenSegment, BeginError> {
     let key_version = keyring.key_version();
     let header = SegmentHeader {
+        format: LOG_FORMAT,
         key_version,
         key_check: keyring.check(key_version).expect("a keyring has its newest key"),
         number: link.map_or(0, |link| link.number + 1),

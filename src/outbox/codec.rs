@@ -6,25 +6,38 @@
 //! refused, so equal records and equal bytes are one.
 
 use crate::domain::campaign::{RunMode, Variant};
-use crate::domain::decision::Transition;
+use crate::domain::decision::{Transition, VisitEnd};
 use crate::domain::ids::{
     AccountId, AppId, CampaignId, Epoch, InputPosition, InputSeq, JobId, PartitionId, PlaceId,
-    SnapshotHash, TargetId,
+    SnapshotHash, TargetId, VisitId,
 };
 use crate::domain::report::Platform;
 use crate::domain::units::UtcMs;
 use crate::identity::SealedDevice;
 
+use super::fields::Reader;
 use super::record::{
     CampaignNames, Content, EventContent, JobContent, Message, OutboxRecord, RecordKind,
-    TargetNames,
+    TargetNames, VisitContent,
 };
 
-/// The version of the format, the first byte of each record.
-pub const RECORD_VERSION: u8 = 1;
+/// The newest version of the format. Version 2 brought visits and left jobs and events as they were.
+pub const RECORD_VERSION: u8 = 2;
 
-/// Bytes up to and including `expires_at`: version, kind, account, expires_at.
+/// The version of jobs and events.
+const FIRST_VERSION: u8 = 1;
+
+/// The version of visits.
+const VISIT_VERSION: u8 = 2;
+
+/// Bytes up to and including `expires_at`: version, kind, account, expires_at. A visit has one more: whether it is
+/// exported.
 const HEAD: usize = 1 + 1 + 4 + 8;
+
+/// The first byte of a record of this kind.
+fn version_of(kind: RecordKind) -> u8 {
+    if kind == RecordKind::Visited { VISIT_VERSION } else { FIRST_VERSION }
+}
 
 /// What a scan needs to know of a record.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -33,8 +46,10 @@ pub struct Head {
     pub kind: RecordKind,
     /// Whose it is.
     pub account: AccountId,
-    /// When a job is too late; [`UtcMs::MAX`] for events.
+    /// When a job is too late; [`UtcMs::MAX`] for the others.
     pub expires_at: UtcMs,
+    /// Whether consumers may have it, as [`OutboxRecord::is_for_consumers`] says.
+    pub is_for_consumers: bool,
 }
 
 impl Head {
@@ -43,7 +58,7 @@ impl Head {
     /// # Errors
     /// [`CodecError`] if they are not what [`encode`] writes.
     pub fn read(bytes: &[u8]) -> Result<Self, CodecError> {
-        Reader { rest: bytes, read: 0 }.head()
+        Reader::of(bytes).head()
     }
 }
 
@@ -52,7 +67,7 @@ impl Head {
 pub enum CodecError {
     /// Another release wrote it.
     #[error(
-        "the record has format {found}, and this release reads {RECORD_VERSION}; run the release that wrote it"
+        "the record has format {found}, and this release reads jobs and events of format {FIRST_VERSION}, visits of format {VISIT_VERSION}; run the release that wrote it"
     )]
     Version {
         /// Its version byte.
@@ -92,7 +107,7 @@ const HAS_CAMPAIGN: u8 = 1 << 0;
 const HAS_TARGET: u8 = 1 << 1;
 const VARIANT_B: u8 = 1 << 2;
 const TESTING: u8 = 1 << 3;
-/// A job has a place, an event belongs to a job.
+/// A job has a place, an event belongs to a job, a visit has ended.
 const HAS_LINK: u8 = 1 << 4;
 const HAS_MESSAGE: u8 = 1 << 5;
 const HAS_IMAGE: u8 = 1 << 6;
@@ -100,10 +115,13 @@ const HAS_LANDING: u8 = 1 << 7;
 
 /// Appends a record's bytes to `out`.
 pub fn encode(record: &OutboxRecord, out: &mut Vec<u8>) {
-    out.push(RECORD_VERSION);
+    out.push(version_of(record.kind()));
     out.push(record.kind().number());
     out.extend(record.account.0.to_le_bytes());
     out.extend(record.expires_at().0.to_le_bytes());
+    if let Content::Visit(visit) = &record.content {
+        out.push(u8::from(visit.is_exported));
+    }
     out.push(record.position.partition.0);
     out.extend(record.position.seq.0.to_le_bytes());
     out.extend(record.ordinal.to_le_bytes());
@@ -132,6 +150,7 @@ pub fn encode(record: &OutboxRecord, out: &mut Vec<u8>) {
             }
             out.extend(event.cell.to_le_bytes());
         }
+        Content::Visit(visit) => put_visit(out, visit),
     }
 }
 
@@ -139,6 +158,7 @@ fn flags(record: &OutboxRecord) -> u8 {
     let (link, message) = match &record.content {
         Content::Job(job) => (job.place.is_some(), job.message.as_ref()),
         Content::Event(event) => (event.job.is_some(), None),
+        Content::Visit(visit) => (visit.ended_by.is_some(), None),
     };
     let bit = |set: bool, bit: u8| if set { bit } else { 0 };
     bit(record.campaign.is_some(), HAS_CAMPAIGN)
@@ -170,6 +190,21 @@ fn put_job(out: &mut Vec<u8>, job: &JobContent) {
     }
 }
 
+fn put_visit(out: &mut Vec<u8>, visit: &VisitContent) {
+    out.extend(visit.id.0);
+    out.extend(visit.revision.to_le_bytes());
+    out.extend(visit.place.0.to_le_bytes());
+    out.extend(visit.first_entered_at.0.to_le_bytes());
+    out.extend(visit.entered_at.0.to_le_bytes());
+    if let Some((left_at, ended_by)) = visit.left_at.zip(visit.ended_by) {
+        out.extend(left_at.0.to_le_bytes());
+        out.push(ended_by as u8);
+    }
+    out.push(u8::from(visit.hinted));
+    out.push(visit.confidence_pct);
+    out.extend(visit.cell.to_le_bytes());
+}
+
 /// A text with its length. Campaign files bound every text far below the 65,535 bytes that fit; a longer one
 /// is cut at a character, the same way each time.
 fn put_text(out: &mut Vec<u8>, text: &str) {
@@ -187,7 +222,7 @@ fn put_text(out: &mut Vec<u8>, text: &str) {
 /// # Errors
 /// [`CodecError`] for any bytes but those that [`encode`] writes.
 pub fn decode(bytes: &[u8]) -> Result<OutboxRecord, CodecError> {
-    let mut reader = Reader { rest: bytes, read: 0 };
+    let mut reader = Reader::of(bytes);
     let head = reader.head()?;
     let position = InputPosition {
         partition: PartitionId(reader.u8("partition")?),
@@ -206,9 +241,7 @@ pub fn decode(bytes: &[u8]) -> Result<OutboxRecord, CodecError> {
     let target = reader.when(flags, HAS_TARGET, Reader::target)?;
     let time_zone = reader.text("time zone")?;
     let content = reader.content(head, flags)?;
-    if !reader.rest.is_empty() {
-        return Err(CodecError::Trailing { extra: reader.rest.len() });
-    }
+    reader.finish()?;
     Ok(OutboxRecord {
         position,
         ordinal,
@@ -226,25 +259,21 @@ pub fn decode(bytes: &[u8]) -> Result<OutboxRecord, CodecError> {
     })
 }
 
-/// What is left of a record, and how much was read.
-struct Reader<'a> {
-    rest: &'a [u8],
-    read: usize,
-}
-
-impl<'a> Reader<'a> {
+impl Reader<'_> {
     fn head(&mut self) -> Result<Head, CodecError> {
         let version = self.u8("version")?;
-        if version != RECORD_VERSION {
+        if !(FIRST_VERSION..=RECORD_VERSION).contains(&version) {
             return Err(CodecError::Version { found: version });
         }
         let number = self.u8("kind")?;
         let kind = RecordKind::from_number(number)
+            .filter(|kind| version_of(*kind) == version)
             .ok_or(CodecError::Value { field: "kind", value: number.into() })?;
         let account = AccountId(self.u32("account")?);
         let expires_at = UtcMs(self.i64("expiry")?);
-        debug_assert_eq!(self.read, HEAD);
-        Ok(Head { kind, account, expires_at })
+        debug_assert_eq!(self.read(), HEAD);
+        let is_for_consumers = kind != RecordKind::Visited || self.flag("export")?;
+        Ok(Head { kind, account, expires_at, is_for_consumers })
     }
 
     fn campaign(&mut self) -> Result<CampaignNames, CodecError> {
@@ -264,9 +293,9 @@ impl<'a> Reader<'a> {
     }
 
     fn content(&mut self, head: Head, flags: u8) -> Result<Content, CodecError> {
-        let Some(kind) = head.kind.event() else {
+        if head.kind == RecordKind::PushJob {
             return Ok(Content::Job(self.job(head.expires_at, flags)?));
-        };
+        }
         let of_jobs = flags & (HAS_MESSAGE | HAS_IMAGE | HAS_LANDING);
         if of_jobs != 0 {
             return Err(CodecError::Value { field: "flags of an event", value: flags.into() });
@@ -275,6 +304,9 @@ impl<'a> Reader<'a> {
             let value = head.expires_at.0.cast_unsigned();
             return Err(CodecError::Value { field: "expiry of an event", value });
         }
+        let Some(kind) = head.kind.event() else {
+            return Ok(Content::Visit(self.visit(head.is_for_consumers, flags)?));
+        };
         let job = self.when(flags, HAS_LINK, |reader| Ok(JobId(reader.array("job")?)))?;
         Ok(Content::Event(EventContent { kind, job, cell: self.u64("cell")? }))
     }
@@ -304,6 +336,39 @@ impl<'a> Reader<'a> {
         })
     }
 
+    fn visit(&mut self, is_exported: bool, flags: u8) -> Result<VisitContent, CodecError> {
+        let id = VisitId(self.array("visit")?);
+        let revision = self.u32("revision")?;
+        let place = PlaceId(self.u32("place")?);
+        let first_entered_at = UtcMs(self.i64("first enter")?);
+        let entered_at = UtcMs(self.i64("enter")?);
+        let end = self.when(flags, HAS_LINK, |reader| {
+            Ok((UtcMs(reader.i64("leave")?), reader.visit_end()?))
+        })?;
+        Ok(VisitContent {
+            id,
+            revision,
+            place,
+            first_entered_at,
+            entered_at,
+            left_at: end.map(|(left_at, _)| left_at),
+            ended_by: end.map(|(_, ended_by)| ended_by),
+            hinted: self.flag("hint")?,
+            confidence_pct: self.u8("confidence")?,
+            cell: self.u64("cell")?,
+            is_exported,
+        })
+    }
+
+    fn visit_end(&mut self) -> Result<VisitEnd, CodecError> {
+        match self.u8("end of a visit")? {
+            1 => Ok(VisitEnd::Exit),
+            2 => Ok(VisitEnd::Silence),
+            3 => Ok(VisitEnd::FenceRemoved),
+            other => Err(CodecError::Value { field: "end of a visit", value: other.into() }),
+        }
+    }
+
     fn platform(&mut self) -> Result<Platform, CodecError> {
         match self.u8("platform")? {
             0 => Ok(Platform::Unknown),
@@ -320,55 +385,5 @@ impl<'a> Reader<'a> {
             3 => Ok(Transition::Exit),
             other => Err(CodecError::Value { field: "transition", value: other.into() }),
         }
-    }
-
-    fn when<T>(
-        &mut self,
-        flags: u8,
-        bit: u8,
-        read: impl FnOnce(&mut Self) -> Result<T, CodecError>,
-    ) -> Result<Option<T>, CodecError> {
-        if flags & bit == 0 { Ok(None) } else { read(self).map(Some) }
-    }
-
-    fn text(&mut self, field: &'static str) -> Result<String, CodecError> {
-        let len = u16::from_le_bytes(self.array(field)?);
-        let bytes = self.take(usize::from(len), field)?;
-        match std::str::from_utf8(bytes) {
-            Ok(text) => Ok(text.to_owned()),
-            Err(_) => Err(CodecError::NotUtf8 { field }),
-        }
-    }
-
-    fn u8(&mut self, field: &'static str) -> Result<u8, CodecError> {
-        self.array(field).map(u8::from_le_bytes)
-    }
-
-    fn u32(&mut self, field: &'static str) -> Result<u32, CodecError> {
-        self.array(field).map(u32::from_le_bytes)
-    }
-
-    fn u64(&mut self, field: &'static str) -> Result<u64, CodecError> {
-        self.array(field).map(u64::from_le_bytes)
-    }
-
-    fn i64(&mut self, field: &'static str) -> Result<i64, CodecError> {
-        self.array(field).map(i64::from_le_bytes)
-    }
-
-    fn array<const N: usize>(&mut self, field: &'static str) -> Result<[u8; N], CodecError> {
-        let bytes = self.take(N, field)?;
-        let mut array = [0; N];
-        array.copy_from_slice(bytes);
-        Ok(array)
-    }
-
-    fn take(&mut self, len: usize, field: &'static str) -> Result<&'a [u8], CodecError> {
-        let Some((taken, rest)) = self.rest.split_at_checked(len) else {
-            return Err(CodecError::Truncated { field, have: self.read + self.rest.len() });
-        };
-        self.rest = rest;
-        self.read += len;
-        Ok(taken)
     }
 }

@@ -4,9 +4,9 @@ use proptest::prelude::*;
 
 use super::codec::{CodecError, Head, RECORD_VERSION, decode, encode};
 use super::record::{Content, Message, OutboxRecord, RecordKind};
-use super::samples::{NOON, TTL_S, event, job};
+use super::samples::{NOON, TTL_S, event, job, visit};
 use crate::domain::campaign::{RunMode, Variant};
-use crate::domain::decision::{EventKind, Transition};
+use crate::domain::decision::{EventKind, Transition, VisitEnd};
 use crate::domain::ids::{JobId, PlaceId};
 use crate::domain::report::Platform;
 use crate::domain::units::UtcMs;
@@ -38,9 +38,38 @@ fn every_kind_of_event_comes_back_as_it_went() {
 }
 
 #[test]
+fn a_visit_comes_back_and_its_head_says_whether_it_is_exported() {
+    let exported = visit(4, (0, 1, 0));
+    let mut kept = exported.clone();
+    let Content::Visit(content) = &mut kept.content else { panic!("a visit is a visit") };
+    content.is_exported = false;
+    for (record, is_for_consumers) in [(exported, true), (kept, false)] {
+        let bytes = bytes_of(&record);
+        let head = Head::read(&bytes).expect("the head of a visit");
+        assert_eq!((head.kind, head.expires_at), (RecordKind::Visited, UtcMs::MAX));
+        assert_eq!(head.is_for_consumers, is_for_consumers);
+        assert_eq!(record.is_for_consumers(), is_for_consumers);
+        assert_eq!(decode(&bytes), Ok(record));
+    }
+}
+
+#[test]
+fn the_bytes_of_a_visit_are_pinned() {
+    let bytes = bytes_of(&visit(0x0102_0304, (200, 9, 1)));
+    assert_eq!(bytes[..6], [RECORD_VERSION, 6, 4, 3, 2, 1]);
+    let digest = blake3::hash(&bytes).to_hex();
+    let pinned = (bytes.len(), &digest[..16]);
+    assert_eq!(
+        pinned,
+        (192, "d578063598d878e6"),
+        "the layout is durable: a change needs a new version"
+    );
+}
+
+#[test]
 fn the_bytes_of_a_job_are_pinned() {
     let bytes = bytes_of(&job(0x0102_0304, (200, 9, 1)));
-    let mut expected = vec![RECORD_VERSION, 0, 4, 3, 2, 1];
+    let mut expected = vec![1, 0, 4, 3, 2, 1];
     expected.extend(NOON.plus_s(TTL_S).0.to_le_bytes());
     expected.extend([200, 9, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0]);
     assert_eq!(bytes[..expected.len()], expected);
@@ -55,19 +84,25 @@ fn the_bytes_of_a_job_are_pinned() {
 
 #[test]
 fn each_cut_is_an_error_and_so_is_a_tail() {
-    let mut bytes = bytes_of(&job(1, (1, 1, 0)));
-    for end in 0..bytes.len() {
-        assert!(matches!(decode(&bytes[..end]), Err(CodecError::Truncated { .. })), "{end}");
+    for record in [job(1, (1, 1, 0)), visit(1, (1, 1, 0))] {
+        let mut bytes = bytes_of(&record);
+        for end in 0..bytes.len() {
+            assert!(matches!(decode(&bytes[..end]), Err(CodecError::Truncated { .. })), "{end}");
+        }
+        bytes.push(0);
+        assert_eq!(decode(&bytes), Err(CodecError::Trailing { extra: 1 }));
     }
-    bytes.push(0);
-    assert_eq!(decode(&bytes), Err(CodecError::Trailing { extra: 1 }));
 }
 
 #[test]
 fn another_version_is_refused_with_its_number() {
     let mut bytes = bytes_of(&job(1, (1, 1, 0)));
-    bytes[0] = 2;
-    assert_eq!(decode(&bytes), Err(CodecError::Version { found: 2 }));
+    for found in [0, RECORD_VERSION + 1] {
+        bytes[0] = found;
+        assert_eq!(decode(&bytes), Err(CodecError::Version { found }));
+    }
+    bytes[0] = RECORD_VERSION;
+    assert_eq!(decode(&bytes), Err(CodecError::Value { field: "kind", value: 0 }));
 }
 
 #[test]
@@ -84,9 +119,10 @@ fn records() -> impl Strategy<Value = OutboxRecord> {
     (shape, texts, any::<(i64, i64, i64, u64)>(), 0_u8..3, 1_u8..4).prop_map(
         |((account, position, kind, bits), texts, times, platform, transition)| {
             let kind = RecordKind::from_number(kind).expect("in range");
-            let mut record = match kind.event() {
-                None => job(account, position),
-                Some(kind) => event(account, position, kind),
+            let mut record = match (kind, kind.event()) {
+                (RecordKind::Visited, _) => visit(account, position),
+                (_, None) => job(account, position),
+                (_, Some(kind)) => event(account, position, kind),
             };
             let mut texts = texts.into_iter();
             let mut text = || texts.next().unwrap_or_default();
@@ -120,6 +156,14 @@ fn records() -> impl Strategy<Value = OutboxRecord> {
                     event.cell = times.3;
                     event.job = bits[4].then_some(JobId([account.to_le_bytes()[0]; 16]));
                 }
+                Content::Visit(visit) => {
+                    (visit.left_at, visit.ended_by) = (Some(UtcMs(times.1)), Some(VisitEnd::Exit));
+                    if bits[4] {
+                        (visit.left_at, visit.ended_by) = (None, None);
+                    }
+                    (visit.hinted, visit.is_exported) = (bits[5], bits[6]);
+                    (visit.entered_at, visit.cell) = (UtcMs(times.2), times.3);
+                }
             }
             record
         },
@@ -146,7 +190,7 @@ proptest! {
     #[test]
     fn a_changed_byte_gives_an_error_or_another_record(place in 0_usize..312, to in any::<u8>()) {
         let original = event(1, (1, 1, 0), EventKind::Clicked);
-        for record in [job(1, (1, 1, 0)), original] {
+        for record in [job(1, (1, 1, 0)), original, visit(1, (1, 1, 0))] {
             let mut bytes = bytes_of(&record);
             let place = place % bytes.len();
             bytes[place] = to;

@@ -9,7 +9,7 @@ use super::config::OutboxConfig;
 use super::consumer::{Consumer, ConsumerKey, ConsumerName, Filter, HandOut, NoConsumer, Owner};
 use super::orders::{ConsumerError, Start};
 use super::read::{ReadAsk, scan};
-use super::record::RecordKind;
+use super::record::{Content, RecordKind};
 use super::samples::*;
 use super::store::Outbox;
 use crate::domain::decision::EventKind;
@@ -104,6 +104,23 @@ async fn a_filter_shows_its_kinds_and_what_it_leaves_out_needs_no_ack() {
     assert!(matches!(other, Err(ConsumerError::OtherFilter { .. })));
     let same = outbox.create(clicks, Start::Latest, filter).await.expect("the same");
     assert!(!same.is_new);
+    outbox.close().expect("closed");
+}
+
+#[tokio::test]
+async fn visits_that_are_not_exported_are_written_and_no_consumer_gets_them() {
+    let dir = tempdir().expect("a folder");
+    let outbox = World::new().open(dir.path(), OutboxConfig::default());
+    let all = consumer_of(1, "all");
+    create(&outbox, &all).await;
+    let mut kept = visit(1, (0, 1, 0));
+    let Content::Visit(content) = &mut kept.content else { panic!("a visit is a visit") };
+    content.is_exported = false;
+    outbox.release(vec![kept, visit(1, (0, 2, 0)), job(1, (0, 3, 0))]).expect("it runs");
+    visible(&outbox, 3).await;
+    assert_eq!(outbox.figures().written(RecordKind::Visited), 2);
+    assert_eq!(offsets(&read(&outbox, &all).await), [2, 3]);
+    assert_eq!(outbox.consumers(None)[0].consumer.acked, 1, "it needs no ack");
     outbox.close().expect("closed");
 }
 

@@ -3,7 +3,8 @@
 //! The engine's outputs carry no strings; this is where they get them, before they leave the shard. It reads
 //! nothing but its arguments, so a replay makes the same records.
 
-use crate::domain::decision::{AttributionEvent, Decision, Output, PushJob};
+use crate::domain::campaign::{RunMode, Variant};
+use crate::domain::decision::{AttributionEvent, Decision, Output, PushJob, Visit};
 use crate::domain::ids::{AccountId, AppId, CampaignId, TargetId};
 use crate::domain::report::Platform;
 use crate::domain::target::Labels;
@@ -13,6 +14,7 @@ use crate::snapshot::view::{AccountView, CampaignView, MessageView, SnapshotView
 use super::message::{Codes, render};
 use super::record::{
     CampaignNames, Content, EventContent, JobContent, Message, OutboxRecord, TargetNames,
+    VisitContent,
 };
 
 /// The record of a decision. `view` is the snapshot that decided it; what it doesn't know stays empty.
@@ -21,6 +23,7 @@ pub fn record(decision: &Decision, view: SnapshotView<'_>, sealer: &mut Sealer) 
     match &decision.output {
         Output::Job(job) => job_record(decision, job, view, sealer),
         Output::Event(event) => event_record(decision, event, view, sealer),
+        Output::Visit(visit) => visit_record(decision, visit, view, sealer),
     }
 }
 
@@ -86,6 +89,44 @@ fn event_record(
             kind: event.kind,
             job: event.job,
             cell: event.cell,
+        }),
+    }
+}
+
+/// It belongs to no campaign and is the same for tests. Its account exports visits, or not, as the snapshot says that
+/// decided it.
+fn visit_record(
+    decision: &Decision,
+    visit: &Visit,
+    view: SnapshotView<'_>,
+    sealer: &mut Sealer,
+) -> OutboxRecord {
+    let names = Names::of(view, visit.device.account, None, Some(visit.target));
+    OutboxRecord {
+        position: decision.position,
+        ordinal: decision.ordinal,
+        account: visit.device.account,
+        device: sealer.seal(visit.device),
+        epoch: decision.epoch,
+        snapshot: decision.snapshot,
+        at: visit.entered_at,
+        time_zone: names.time_zone(),
+        mode: RunMode::Running,
+        variant: Variant::A,
+        campaign: None,
+        target: Some(names.target(visit.target)),
+        content: Content::Visit(VisitContent {
+            id: visit.id,
+            revision: visit.revision,
+            place: visit.place,
+            first_entered_at: visit.first_entered_at,
+            entered_at: visit.entered_at,
+            left_at: visit.left_at,
+            ended_by: visit.ended_by,
+            hinted: visit.hinted,
+            confidence_pct: visit.confidence_pct,
+            cell: visit.cell,
+            is_exported: names.account.is_some_and(AccountView::exports_visits),
         }),
     }
 }

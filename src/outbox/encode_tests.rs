@@ -2,15 +2,15 @@
 
 use super::encode::record;
 use super::message::UNKNOWN_HERE;
-use super::record::{Content, JobContent, OutboxRecord};
+use super::record::{Content, JobContent, OutboxRecord, RecordKind};
 use super::samples::{NOON, keyring};
 use crate::domain::campaign::{AppUrl, MessageSpec, RunMode, Variant};
 use crate::domain::decision::{
-    AttributionEvent, Bucket, Decision, EventKind, Output, PushJob, Transition,
+    AttributionEvent, Bucket, Decision, EventKind, Output, PushJob, Transition, Visit,
 };
 use crate::domain::ids::{
     AccountId, AppId, CampaignId, DeviceKey, Epoch, InputPosition, InputSeq, JobId, PartitionId,
-    PlaceId, SnapshotHash, TargetId,
+    PlaceId, SnapshotHash, TargetId, VisitId,
 };
 use crate::domain::report::Platform;
 use crate::domain::target::{Labels, TargetSpec};
@@ -66,7 +66,7 @@ fn recorded(output: Output) -> OutboxRecord {
 fn content(record: &OutboxRecord) -> &JobContent {
     match &record.content {
         Content::Job(job) => job,
-        Content::Event(_) => panic!("a job makes a job record"),
+        Content::Event(_) | Content::Visit(_) => panic!("a job makes a job record"),
     }
 }
 
@@ -174,7 +174,7 @@ fn the_device_knows_its_platform_best_and_the_snapshot_need_not_know_all() {
 #[test]
 fn an_event_keeps_what_it_knows() {
     let event = AttributionEvent {
-        kind: EventKind::Visited,
+        kind: EventKind::Clicked,
         device: DeviceKey { account: AccountId(1), device: device(1) },
         campaign: None,
         target: Some(TargetId(1)),
@@ -188,5 +188,49 @@ fn an_event_keeps_what_it_knows() {
     assert_eq!(record.campaign, None);
     assert_eq!(record.target.as_ref().map(|target| target.key.as_str()), Some("key-1"));
     let Content::Event(content) = record.content else { panic!("an event makes an event record") };
-    assert_eq!((content.kind, content.job, content.cell), (EventKind::Visited, None, 7));
+    assert_eq!((content.kind, content.job, content.cell), (EventKind::Clicked, None, 7));
+}
+
+fn a_visit() -> Visit {
+    Visit {
+        id: VisitId([0x8E; 16]),
+        revision: 3,
+        device: DeviceKey { account: AccountId(1), device: device(1) },
+        place: PlaceId(2),
+        target: TargetId(2),
+        first_entered_at: NOON.plus_s(9),
+        entered_at: NOON,
+        left_at: None,
+        ended_by: None,
+        hinted: false,
+        confidence_pct: 62,
+        cell: 7,
+    }
+}
+
+#[test]
+fn a_visit_has_the_name_of_its_place_and_no_campaign() {
+    let record = recorded(Output::Visit(a_visit()));
+    assert_eq!((record.kind(), record.at, record.campaign), (RecordKind::Visited, NOON, None));
+    assert_eq!((record.mode, record.variant), (RunMode::Running, Variant::A));
+    assert_eq!(record.target.as_ref().map(|target| target.name.as_str()), Some("펜스 2"));
+    let Content::Visit(visit) = record.content else { panic!("a visit makes a visit record") };
+    assert_eq!((visit.id, visit.revision, visit.place), (VisitId([0x8E; 16]), 3, PlaceId(2)));
+    assert_eq!((visit.first_entered_at, visit.left_at), (NOON.plus_s(9), None));
+    assert_eq!((visit.confidence_pct, visit.cell, visit.hinted), (62, 7, false));
+}
+
+#[test]
+fn a_visit_is_exported_if_its_account_says_so_when_it_is_decided() {
+    let is_exported = |measure_visits, export_visits| {
+        let mut source = source();
+        source.accounts[0].measure_visits = measure_visits;
+        source.accounts[0].export_visits = export_visits;
+        let snapshot = loaded(&source, 4, None);
+        let decision = decision(Output::Visit(a_visit()));
+        record(&decision, snapshot.view(), &mut keyring().sealer()).is_for_consumers()
+    };
+    assert!(is_exported(true, true));
+    assert!(!is_exported(true, false));
+    assert!(!is_exported(false, false), "it measures none");
 }

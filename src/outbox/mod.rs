@@ -14,6 +14,7 @@ pub mod record;
 pub mod message;
 pub mod encode;
 pub mod codec;
+mod fields;
 pub mod config;
 pub mod figures;
 pub mod orders;

@@ -62,10 +62,11 @@ impl Handed {
         match &self.record.content {
             Content::Job(job) => Some(job.id),
             Content::Event(event) => event.job,
+            Content::Visit(_) => None,
         }
     }
 
-    /// The event it leaves as; `None` for a job.
+    /// The event it leaves as; `None` for a job or a visit.
     #[must_use]
     pub fn event(&self) -> Option<EventKind> {
         self.kind.event()
@@ -176,7 +177,8 @@ pub(super) fn scan(
     for record in shared.tables.records(from, last) {
         let (offset, value) = record.map_err(|error| unreadable(&error))?;
         let head = Head::read(&value).map_err(|error| damaged(offset, &error))?;
-        if !key.owner.sees(head.account) || !may_want(consumer, head.kind) {
+        if !key.owner.sees(head.account) || !head.is_for_consumers || !may_want(consumer, head.kind)
+        {
             continue;
         }
         if head.kind == RecordKind::PushJob {

@@ -1,19 +1,20 @@
-//! What consumers read: one job or event with everything a sender or a report needs, the device sealed.
+//! What consumers read: one job, event or visit with everything a sender or a report needs, the device sealed.
 //!
 //! [`encode`](super::encode) makes records from decisions, [`codec`](super::codec) turns them into bytes,
 //! [`sink`](crate::sink) renders them for consumers. A record is self-contained: a consumer never asks the
 //! snapshot, which may be long gone when the record is read.
 
 use crate::domain::campaign::{RunMode, Variant};
-use crate::domain::decision::{EventKind, Transition};
+use crate::domain::decision::{EventKind, Transition, VisitEnd};
 use crate::domain::ids::{
     AccountId, AppId, CampaignId, Epoch, InputPosition, JobId, PlaceId, SnapshotHash, TargetId,
+    VisitId,
 };
 use crate::domain::report::Platform;
 use crate::domain::units::UtcMs;
 use crate::identity::SealedDevice;
 
-/// One job or event, as consumers read it.
+/// One job, event or visit, as consumers read it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct OutboxRecord {
     /// The input that caused it.
@@ -66,13 +67,15 @@ pub struct TargetNames {
     pub name: String,
 }
 
-/// What only jobs, or only events, have.
+/// What only jobs, only events or only visits have.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Content {
     /// An order to notify.
     Job(JobContent),
     /// A fact for attribution.
     Event(EventContent),
+    /// A revision of a visit.
+    Visit(VisitContent),
 }
 
 /// What only jobs have.
@@ -122,6 +125,33 @@ pub struct EventContent {
     pub cell: u64,
 }
 
+/// What only visits have. Their instant, campaign and mode in the record are those of the enter, none, and running.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct VisitContent {
+    /// Of all revisions.
+    pub id: VisitId,
+    /// From 1 on; the latest holds.
+    pub revision: u32,
+    /// Which store.
+    pub place: PlaceId,
+    /// The first fix or hint inside, as it was known at first; the id is made of it.
+    pub first_entered_at: UtcMs,
+    /// The first fix or hint inside, as it is known now.
+    pub entered_at: UtcMs,
+    /// The last one; `None` while the stay lasts.
+    pub left_at: Option<UtcMs>,
+    /// What told that it ended; `None` while the stay lasts.
+    pub ended_by: Option<VisitEnd>,
+    /// Whether a place hint told of it.
+    pub hinted: bool,
+    /// How sure it is, 0 to 100.
+    pub confidence_pct: u8,
+    /// The H3 cell (resolution 8) of the device, 0 where none was known.
+    pub cell: u64,
+    /// Whether consumers get it: the account exports its visits. The daemon's own stores read every visit.
+    pub is_exported: bool,
+}
+
 impl OutboxRecord {
     /// What kind of record it is.
     #[must_use]
@@ -129,15 +159,25 @@ impl OutboxRecord {
         match &self.content {
             Content::Job(_) => RecordKind::PushJob,
             Content::Event(event) => event.kind.into(),
+            Content::Visit(_) => RecordKind::Visited,
         }
     }
 
-    /// When it is too late to hand it out as a job; never for events.
+    /// When it is too late to hand it out as a job; never for the others.
     #[must_use]
     pub fn expires_at(&self) -> UtcMs {
         match &self.content {
             Content::Job(job) => job.expires_at,
-            Content::Event(_) => UtcMs::MAX,
+            Content::Event(_) | Content::Visit(_) => UtcMs::MAX,
+        }
+    }
+
+    /// Whether consumers may have it at all.
+    #[must_use]
+    pub fn is_for_consumers(&self) -> bool {
+        match &self.content {
+            Content::Job(_) | Content::Event(_) => true,
+            Content::Visit(visit) => visit.is_exported,
         }
     }
 }
@@ -158,7 +198,7 @@ pub enum RecordKind {
     Clicked = 4,
     /// The user wiped it away.
     Dismissed = 5,
-    /// A stay became a visit.
+    /// A stay became a visit, or a visit was corrected.
     Visited = 6,
     /// A job was too old when the consumer came for it.
     Expired = 7,
@@ -210,17 +250,16 @@ impl RecordKind {
         Self::ALL.into_iter().find(|kind| kind.label() == label)
     }
 
-    /// The event of this kind; `None` for jobs.
+    /// The event of this kind; `None` for jobs and visits.
     #[must_use]
     pub fn event(self) -> Option<EventKind> {
         match self {
-            Self::PushJob => None,
+            Self::PushJob | Self::Visited => None,
             Self::Matched => Some(EventKind::Matched),
             Self::HeldOut => Some(EventKind::HeldOut),
             Self::Delivered => Some(EventKind::Delivered),
             Self::Clicked => Some(EventKind::Clicked),
             Self::Dismissed => Some(EventKind::Dismissed),
-            Self::Visited => Some(EventKind::Visited),
             Self::Expired => Some(EventKind::Expired),
         }
     }
@@ -234,7 +273,6 @@ impl From<EventKind> for RecordKind {
             EventKind::Delivered => Self::Delivered,
             EventKind::Clicked => Self::Clicked,
             EventKind::Dismissed => Self::Dismissed,
-            EventKind::Visited => Self::Visited,
             EventKind::Expired => Self::Expired,
         }
     }

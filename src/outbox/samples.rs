@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use crate::domain::campaign::{RunMode, Variant};
-use crate::domain::decision::{EventKind, Transition};
+use crate::domain::decision::{EventKind, Transition, VisitEnd};
 use crate::domain::ids::{
     AccountId, AppId, CampaignId, DeviceId, DeviceKey, Epoch, InputPosition, InputSeq, JobId,
-    PartitionId, PlaceId, SnapshotHash, TargetId,
+    PartitionId, PlaceId, SnapshotHash, TargetId, VisitId,
 };
 use crate::domain::report::Platform;
 use crate::domain::units::UtcMs;
@@ -20,6 +20,7 @@ use super::orders::Start;
 use super::read::{ReadAsk, Reading};
 use super::record::{
     CampaignNames, Content, EventContent, JobContent, Message, OutboxRecord, TargetNames,
+    VisitContent,
 };
 use super::store::Outbox;
 
@@ -89,6 +90,29 @@ pub(crate) fn event(account: u32, position: (u8, u64, u32), kind: EventKind) -> 
     let Content::Job(content) = &job.content else { unreachable!("a job is a job") };
     let content = EventContent { kind, job: Some(content.id), cell: 0x0088_30e1_d8ad_ffff };
     OutboxRecord { content: Content::Event(content), ..job }
+}
+
+/// The second revision of a visit that is over.
+pub(crate) fn visit(account: u32, position: (u8, u64, u32)) -> OutboxRecord {
+    let content = VisitContent {
+        id: VisitId([0x8E; 16]),
+        revision: 2,
+        place: PlaceId(77),
+        first_entered_at: NOON.plus_s(60),
+        entered_at: NOON,
+        left_at: Some(NOON.plus_s(600)),
+        ended_by: Some(VisitEnd::Silence),
+        hinted: true,
+        confidence_pct: 100,
+        cell: 0x0088_30e1_d8ad_ffff,
+        is_exported: true,
+    };
+    OutboxRecord {
+        campaign: None,
+        variant: Variant::A,
+        content: Content::Visit(content),
+        ..job(account, position)
+    }
 }
 
 /// A clock and a disk that tests turn by hand.

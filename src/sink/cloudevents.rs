@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::domain::campaign::RunMode;
-use crate::domain::decision::Transition;
+use crate::domain::decision::{Transition, VisitEnd};
 use crate::domain::fix::TIME_RANGE_MS;
 use crate::domain::ids::DeviceId;
 use crate::domain::report::Platform;
@@ -15,7 +15,7 @@ use crate::domain::units::UtcMs;
 use crate::identity::{KeyError, Sealer};
 use crate::outbox::RecordKind;
 use crate::outbox::read::Handed;
-use crate::outbox::record::{Content, EventContent, JobContent, OutboxRecord};
+use crate::outbox::record::{Content, JobContent, OutboxRecord, VisitContent};
 
 /// The content type of a queue's answer: one CloudEvent a line.
 pub const NDJSON: &str = "application/x-ndjson";
@@ -70,8 +70,11 @@ struct CloudEvent<'r> {
 struct Payload<'r> {
     account: u32,
     device_id: String,
-    mode: &'static str,
-    variant: &'static str,
+    /// Of jobs and events: a visit is of no campaign and of no message.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mode: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    variant: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     campaign: Option<CampaignPart<'r>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -85,6 +88,8 @@ struct Payload<'r> {
     job_id: Option<String>,
     #[serde(flatten)]
     job: Option<JobPart<'r>>,
+    #[serde(flatten)]
+    visit: Option<VisitPart>,
     /// As H3 writes it: 15 hexadecimal digits.
     #[serde(skip_serializing_if = "Option::is_none")]
     cell: Option<String>,
@@ -124,6 +129,23 @@ struct JobPart<'r> {
     message: Option<MessagePart<'r>>,
 }
 
+/// What only visits have.
+#[derive(Serialize)]
+struct VisitPart {
+    visit_id: String,
+    revision: u32,
+    place: u32,
+    entered_at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    left_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dwell_s: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ended_by: Option<&'static str>,
+    hinted: bool,
+    confidence_pct: u8,
+}
+
 #[derive(Serialize)]
 struct AppPart<'r> {
     id: u32,
@@ -161,15 +183,16 @@ impl<'r> CloudEvent<'r> {
 impl<'r> Payload<'r> {
     fn of(handed: &'r Handed, device: DeviceId) -> Self {
         let record = &handed.record;
-        let (job, cell) = match &record.content {
-            Content::Job(job) => (Some(JobPart::of(job)), None),
-            Content::Event(event) => (None, cell_of(event)),
+        let (job, visit, cell) = match &record.content {
+            Content::Job(job) => (Some(JobPart::of(job)), None, None),
+            Content::Event(event) => (None, None, cell_of(event.cell)),
+            Content::Visit(visit) => (None, Some(VisitPart::of(visit)), cell_of(visit.cell)),
         };
         Self {
             account: record.account.0,
             device_id: device.to_string(),
-            mode: mode_name(record.mode),
-            variant: record.variant.label(),
+            mode: visit.is_none().then(|| mode_name(record.mode)),
+            variant: visit.is_none().then(|| record.variant.label()),
             campaign: record.campaign.as_ref().map(|campaign| CampaignPart {
                 id: campaign.id.0,
                 name: &campaign.name,
@@ -191,6 +214,7 @@ impl<'r> Payload<'r> {
             },
             job_id: handed.job().map(|job| job.to_string()),
             job,
+            visit,
             cell,
         }
     }
@@ -218,7 +242,23 @@ impl<'r> JobPart<'r> {
     }
 }
 
-/// A job has its job id, so that a repeat is recognised by (source, id). Everything else is named by its place
+impl VisitPart {
+    fn of(visit: &VisitContent) -> Self {
+        Self {
+            visit_id: visit.id.to_string(),
+            revision: visit.revision,
+            place: visit.place.0,
+            entered_at: rfc3339(visit.entered_at),
+            left_at: visit.left_at.map(rfc3339),
+            dwell_s: visit.left_at.map(|left_at| left_at.since(visit.entered_at) / 1000),
+            ended_by: visit.ended_by.map(VisitEnd::label),
+            hinted: visit.hinted,
+            confidence_pct: visit.confidence_pct,
+        }
+    }
+}
+
+/// A job has its job id, so that a repeat is recognised by (source, id); a visit its own id and the revision. Everything else is named by its place
 /// in the input, which is the same however often it is evaluated; a job that left as an event gets a name of
 /// its own, since another consumer may have had the job.
 fn id_of(handed: &Handed) -> String {
@@ -226,6 +266,7 @@ fn id_of(handed: &Handed) -> String {
     match &record.content {
         Content::Job(job) if handed.kind == RecordKind::PushJob => job.id.to_string(),
         Content::Job(job) => format!("{}.expired", job.id),
+        Content::Visit(visit) => format!("{}.{}", visit.id, visit.revision),
         Content::Event(_) => {
             let position = record.position;
             format!("{}.{}.{}", position.partition, position.seq, record.ordinal)
@@ -238,8 +279,8 @@ fn subject_of(record: &OutboxRecord) -> Option<String> {
     campaign.or_else(|| record.target.as_ref().map(|target| format!("targets/{}", target.id)))
 }
 
-fn cell_of(event: &EventContent) -> Option<String> {
-    (event.cell != 0).then(|| format!("{:x}", event.cell))
+fn cell_of(cell: u64) -> Option<String> {
+    (cell != 0).then(|| format!("{cell:x}"))
 }
 
 /// An instant in RFC 3339, UTC, to the millisecond. Expiries past the calendar's end, in the last hours of the

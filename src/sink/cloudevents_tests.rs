@@ -10,7 +10,7 @@ use crate::identity::Keyring;
 use crate::outbox::RecordKind;
 use crate::outbox::read::Handed;
 use crate::outbox::record::{Content, OutboxRecord};
-use crate::outbox::samples::{event, job, keyring};
+use crate::outbox::samples::{event, job, keyring, visit};
 
 fn handed(record: OutboxRecord) -> Handed {
     Handed { offset: 41, kind: record.kind(), record }
@@ -78,6 +78,37 @@ fn ids_tell_jobs_events_and_late_jobs_apart() {
 }
 
 #[test]
+fn a_visit_is_named_by_id_and_revision() {
+    let visit = rendered(&handed(visit(4, (200, 9, 1))));
+    assert_eq!(visit["id"], "8e8e8e8e-8e8e-8e8e-8e8e-8e8e8e8e8e8e.2");
+    assert_eq!(
+        (&visit["type"], &visit["subject"]),
+        (&json!("geofenced.visited.v1"), &json!("targets/5"))
+    );
+    let expected = json!({
+        "account": 4,
+        "device_id": "09090909-0909-0909-0909-090909090909",
+        "target": {"id": 5, "key": "seongsu-1", "name": "성수점"},
+        "at": "2026-09-21T14:13:20.000Z",
+        "time_zone": "Asia/Seoul",
+        "epoch": 3,
+        "snapshot": "ab".repeat(32),
+        "position": {"partition": 200, "seq": 9, "ordinal": 1},
+        "visit_id": "8e8e8e8e-8e8e-8e8e-8e8e-8e8e8e8e8e8e",
+        "revision": 2,
+        "place": 77,
+        "entered_at": "2026-09-21T14:13:20.000Z",
+        "left_at": "2026-09-21T14:23:20.000Z",
+        "dwell_s": 600,
+        "ended_by": "silence",
+        "hinted": true,
+        "confidence_pct": 100,
+        "cell": "8830e1d8adffff"
+    });
+    assert_eq!(visit["data"], expected);
+}
+
+#[test]
 fn a_line_is_one_line_and_the_ends_of_time_are_shown() {
     let mut record = job(4, (1, 1, 0));
     record.at = UtcMs::MIN;
@@ -129,6 +160,7 @@ fn check(document: &Value, schema: &Value, value: &Value, path: &str, seen: &mut
     let of_type = match schema["type"].as_str().expect("each schema has a type") {
         "object" => value.is_object(),
         "string" => value.is_string(),
+        "boolean" => value.is_boolean(),
         "integer" => value.is_i64() || value.is_u64(),
         other => panic!("{path}: the test knows no type {other}"),
     };
@@ -161,9 +193,10 @@ fn documented(document: &Value, schema: &Value, path: &str, paths: &mut Vec<Stri
 fn what_is_produced_is_documented_and_the_other_way_round() {
     let document = document();
     for kind in RecordKind::ALL {
-        let full = match kind.event() {
-            None => job(4, (200, 9, 1)),
-            Some(event_kind) => event(4, (200, 9, 1), event_kind),
+        let full = match (kind, kind.event()) {
+            (RecordKind::Visited, _) => visit(4, (200, 9, 1)),
+            (_, None) => job(4, (200, 9, 1)),
+            (_, Some(event_kind)) => event(4, (200, 9, 1), event_kind),
         };
         let mut samples = vec![handed(full.clone())];
         if kind == RecordKind::Expired {
@@ -201,6 +234,9 @@ fn bare(mut handed: Handed) -> Handed {
             event.cell = 0;
             handed.record.campaign = None;
             handed.record.target = None;
+        }
+        Content::Visit(visit) => {
+            (visit.left_at, visit.ended_by, visit.cell) = (None, None, 0);
         }
     }
     handed

@@ -171,8 +171,8 @@ pub struct CampaignsBlock {
     pub time_zone: String,
     /// Whether pushes at night need the user's agreement.
     pub night_rule: bool,
-    /// Whether every target is watched for visits.
-    pub measure_visits: bool,
+    /// Whether every target is watched for visits, and who gets them.
+    pub visits: VisitsRow,
     /// Pushes a device may get in a local day.
     pub daily_cap: Option<u16>,
     /// Pushes in a local month.
@@ -187,6 +187,21 @@ pub struct CampaignsBlock {
     pub ids: IdTable,
     /// In ascending order of id.
     pub rows: Vec<CampaignRow>,
+}
+
+/// What an account does with visits. The first two are the bytes of what was once a flag: blocks from before there was
+/// an export read the same.
+#[derive(Archive, Serialize, Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[rkyv(derive(Debug, PartialEq, Eq))]
+#[repr(u8)]
+pub enum VisitsRow {
+    /// It measures none.
+    #[default]
+    None = 0,
+    /// It measures them for its own reports.
+    Measured = 1,
+    /// Its consumers get them, too.
+    Exported = 2,
 }
 
 /// An app of an account.

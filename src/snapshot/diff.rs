@@ -168,6 +168,7 @@ fn same_settings(one: AccountView<'_>, two: AccountView<'_>) -> bool {
             account.daily_cap(),
             account.monthly_limit(),
             account.measures_visits(),
+            account.exports_visits(),
             account.has_night_rule(),
         )
     };

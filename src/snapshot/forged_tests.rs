@@ -175,6 +175,7 @@ fn ask_account(account: AccountView<'_>) {
     }
     let _texts = (account.name(), account.tz_name(), account.apps().count(), account.app(AppId(2)));
     let _limits = (account.daily_cap(), account.monthly_limit(), account.measures_visits());
+    let _exported = account.exports_visits();
     ask_index(account.index());
     let _keys = account.all_keys().map(|(key, _)| key.len()).sum::<usize>();
     for member in [0, 1, u64::MAX, KEY.member(device(900))] {

@@ -111,6 +111,7 @@ fn account(account: AccountView<'_>) -> Value {
         "daily_cap": account.daily_cap(),
         "monthly_limit": account.monthly_limit(),
         "measure_visits": account.measures_visits(),
+        "export_visits": account.exports_visits(),
         "blacklist": account.blacklists()[0].len(),
         "blacklist_echo": account.blacklists()[1].len(),
         "campaigns": account.campaigns().map(campaign).collect::<Value>(),

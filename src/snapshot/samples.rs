@@ -47,6 +47,7 @@ pub(crate) fn account(id: u32) -> AccountSpec {
         blacklist: vec![device(900), device(901)],
         blacklist_echo: vec![[9; 16]],
         measure_visits: false,
+        export_visits: false,
     }
 }
 

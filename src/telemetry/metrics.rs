@@ -104,6 +104,9 @@ table! {
     TRIGGERS_OPEN = "geofenced_triggers_open", Gauge, Count, [],
         "Triggers that wait for a better moment.";
 
+    VISITS = "geofenced_visits_total", Counter, Count, [],
+        "Stays at places that became visits; later revisions of a visit are not counted.";
+
     CONNECTIONS = "geofenced_connections", Gauge, Count, [],
         "Client connections that are open.";
     CONNECTIONS_OPENED = "geofenced_connections_opened_total", Counter, Count, [],

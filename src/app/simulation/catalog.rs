@@ -16,9 +16,18 @@ use crate::snapshot::build::{BuildOptions, Source, build};
 use crate::snapshot::load::Loaded;
 use crate::snapshot::samples;
 
-/// Fences: id, metres north, radius. The third is the signal range of a store.
-const FENCES: [(u32, f64, f64); 3] = [(1, 0.0, 100.0), (2, 150.0, 100.0), (3, 0.0, 300.0)];
-const STORE_FENCE: u32 = 3;
+/// Fences: id, metres north, radius. The last two are the signal range and the inside of a store.
+const FENCES: [(u32, f64, f64); 4] =
+    [(1, 0.0, 100.0), (2, 150.0, 100.0), (3, 0.0, 300.0), (4, 0.0, 60.0)];
+
+/// Which of the store's areas a fence is.
+fn area(fence: u32) -> Option<PlaceArea> {
+    match fence {
+        3 => Some(PlaceArea::Signal),
+        4 => Some(PlaceArea::Inside),
+        _ => None,
+    }
+}
 
 /// The store that hints are about.
 pub(super) const STORE: u32 = 7;
@@ -39,6 +48,8 @@ const LIMITED_EVERY: usize = 4;
 pub(super) struct Catalog {
     pub(super) editions: Vec<Edition>,
     pub(super) cap: Option<u16>,
+    /// Whether the account measures visits, and exports them: consumers get every record.
+    pub(super) measures: bool,
     /// How many jobs of [`LIMITED`] there may be. Which partition gets them is beyond the model.
     pub(super) limit: Option<u64>,
 }
@@ -66,7 +77,7 @@ pub(super) fn number_of(device: DeviceId) -> u32 {
 /// The fences, as the model wants to know them.
 pub(super) fn lines() -> Vec<Line> {
     let line = |(id, center_m, radius_m)| {
-        let store = (id == STORE_FENCE).then_some(STORE);
+        let store = area(id).map(|area| (STORE, area));
         Line { id, center_m, radius_m, store }
     };
     let everywhere = (TargetId::NATIONWIDE.0, 0.0, f64::INFINITY);
@@ -87,14 +98,20 @@ fn compiled(number: usize) -> Catalog {
     let limit = number.is_multiple_of(LIMITED_EVERY).then(|| 1 + lots.below(4));
     let specs: Vec<CampaignSpec> =
         (0..1 + lots.below(5)).map(|place| campaign(place, limit, &mut lots)).collect();
-    let account = AccountSpec { daily_cap: cap, ..testkit::account(1) };
-    Catalog { editions: editions(&account, &specs, &mut lots), cap, limit }
+    let measures = number.is_multiple_of(2);
+    let account = AccountSpec {
+        daily_cap: cap,
+        measure_visits: measures,
+        export_visits: measures,
+        ..testkit::account(1)
+    };
+    Catalog { editions: editions(&account, &specs, &mut lots), cap, measures, limit }
 }
 
 /// A catalog in which these campaigns run, and nothing else is special.
 pub(super) fn plain(specs: &[CampaignSpec]) -> Catalog {
     let editions = editions(&testkit::account(1), specs, &mut Lots::of(0));
-    Catalog { editions, cap: None, limit: None }
+    Catalog { editions, cap: None, measures: false, limit: None }
 }
 
 fn editions(account: &AccountSpec, specs: &[CampaignSpec], lots: &mut Lots) -> Vec<Edition> {
@@ -118,9 +135,9 @@ fn editions(account: &AccountSpec, specs: &[CampaignSpec], lots: &mut Lots) -> V
 }
 
 fn targets() -> Vec<TargetSpec> {
-    let target = |(id, center_m, radius_m)| match id == STORE_FENCE {
-        true => testkit::store(id, STORE, PlaceArea::Signal, center_m, radius_m),
-        false => testkit::fence(id, center_m, radius_m),
+    let target = |(id, center_m, radius_m)| match area(id) {
+        Some(area) => testkit::store(id, STORE, area, center_m, radius_m),
+        None => testkit::fence(id, center_m, radius_m),
     };
     FENCES.into_iter().map(target).collect()
 }

@@ -207,7 +207,7 @@ fn hint(now: UtcMs, lots: &mut Lots) -> PlaceHint {
         device: device(one_of(DEVICES, lots)),
         place: PlaceId(STORE),
         fixed_at: now - lots.pick(&[0, 0, 0, 30, 200, 299, 301]) * 1000,
-        verdict: if lots.one_in(3) { HintVerdict::Leave } else { HintVerdict::Nearby },
+        verdict: lots.pick(&[HintVerdict::Leave, HintVerdict::Nearby, HintVerdict::Enter]),
     }
 }
 

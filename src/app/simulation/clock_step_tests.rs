@@ -86,7 +86,7 @@ impl Bench {
     fn jobs(&self, wanted: Transition) -> usize {
         let is_wanted = |bytes: &&Vec<u8>| match codec::decode(bytes).unwrap().content {
             Content::Job(job) => job.transition == wanted,
-            Content::Event(_) => false,
+            Content::Event(_) | Content::Visit(_) => false,
         };
         self.seen.records.iter().filter(is_wanted).count()
     }

@@ -7,14 +7,13 @@ use super::super::catch_up::instant_of;
 use super::catalog::{Catalog, Edition, lines, number_of};
 use super::hardware::Hardware;
 use crate::domain::campaign::RunMode;
-use crate::domain::decision::{Decision, Output, PushJob};
+use crate::domain::decision::{Decision, Output, PushJob, Visit};
 use crate::domain::ids::{Epoch, PartitionId};
 use crate::domain::input::Input;
 use crate::domain::policy::Policy;
 use crate::domain::reasons::SuppressReason;
-use crate::domain::report::HintVerdict;
 use crate::domain::units::{PointE7, UtcMs};
-use crate::engine::model::{Brought, Model, Spot};
+use crate::engine::model::{Brought, Model, Spot, Visited};
 use crate::engine::testkit::{NOON, north};
 use crate::engine::{Counts, Outputs, Partition};
 use crate::journal::OwnedInput;
@@ -38,6 +37,7 @@ pub(super) fn expected(id: PartitionId, inputs: &[OwnedInput], catalog: &Catalog
     let mut expected = Expected { records: Vec::new(), jobs: Vec::new(), counts: Vec::new() };
     let mut edition: Option<&Edition> = None;
     let mut model = Model::new(lines(), Vec::new(), catalog.cap);
+    model.measures = catalog.measures;
     let mut clock = UtcMs(NOON);
     for input in inputs {
         let input = input.as_input();
@@ -74,7 +74,7 @@ pub(super) fn expected(id: PartitionId, inputs: &[OwnedInput], catalog: &Catalog
 fn job_of(decision: &Decision) -> Option<PushJob> {
     match decision.output {
         Output::Job(job) => Some(job),
-        Output::Event(_) => None,
+        Output::Event(_) | Output::Visit(_) => None,
     }
 }
 
@@ -97,8 +97,7 @@ fn model_of(model: &mut Model, input: &Input<'_>, clock: &mut UtcMs) -> Brought 
         }
         Input::Hints(batch) => {
             for hint in batch.records {
-                let inside = hint.verdict != HintVerdict::Leave;
-                let says = (hint.place.0, inside);
+                let says = (hint.place.0, hint.verdict);
                 let made_at = hint.fixed_at.0 - NOON;
                 add(&mut all, model.hint(number_of(hint.device), says, made_at, now));
             }
@@ -111,6 +110,7 @@ fn model_of(model: &mut Model, input: &Input<'_>, clock: &mut UtcMs) -> Brought 
         | Input::Profiles(_) => {}
     }
     all.suppressed.sort_unstable();
+    all.visits.sort_unstable();
     all
 }
 
@@ -130,6 +130,7 @@ fn add(all: &mut Brought, one: Brought) {
     all.suppressed.extend(one.suppressed);
     all.rejected += one.rejected;
     all.late += one.late;
+    all.visits.extend(one.visits);
 }
 
 /// What the engine did, in the model's words.
@@ -145,6 +146,12 @@ fn told(decisions: &[Decision], before: &Counts, after: &Counts) -> Brought {
         let times = after.suppressed[slot] - before.suppressed[slot];
         std::iter::repeat_n(*reason, usize::try_from(times).expect("a few"))
     });
+    let visit = |decision: &Decision| match decision.output {
+        Output::Visit(visit) => Some(visited(&visit)),
+        Output::Job(_) | Output::Event(_) => None,
+    };
+    let mut visits: Vec<Visited> = decisions.iter().filter_map(visit).collect();
+    visits.sort_unstable();
     Brought {
         jobs: decisions.iter().filter_map(job_of).map(job).collect(),
         enters: after.enters - before.enters,
@@ -154,6 +161,21 @@ fn told(decisions: &[Decision], before: &Counts, after: &Counts) -> Brought {
         suppressed: suppressed.collect(),
         rejected: after.rejected.iter().sum::<u64>() - before.rejected.iter().sum::<u64>(),
         late: after.late - before.late,
+        visits,
+    }
+}
+
+fn visited(visit: &Visit) -> Visited {
+    Visited {
+        device: number_of(visit.device.device),
+        fence: visit.target.0,
+        first_entered_at: visit.first_entered_at.0 - NOON,
+        revision: visit.revision,
+        entered_at: visit.entered_at.0 - NOON,
+        left_at: visit.left_at.map(|at| at.0 - NOON),
+        ended_by: visit.ended_by,
+        hinted: visit.hinted,
+        confidence_pct: visit.confidence_pct,
     }
 }
 

@@ -3,6 +3,7 @@
 use super::atlas::Atlas;
 use super::locations::{Gazetteer, Meant};
 use super::targets::{TargetKey, Targets};
+use crate::control::desk::membership::Feature;
 use crate::control::documents::account::Account;
 use crate::control::documents::campaign::{Audience, Location, Nearness};
 use crate::control::documents::document;
@@ -100,6 +101,7 @@ pub fn compile(
         blacklist: lists.opened(tx, record.key, DeviceList::Blacklist)?,
         blacklist_echo: echoes(tx, record.key)?,
         measure_visits: settings.measure_visits,
+        export_visits: settings.measure_visits && settings.membership.has(Feature::ServerToServer),
     };
     let live = live(tx, account)?;
     let mut drawing = Drawing::of(tx, account, &live)?;

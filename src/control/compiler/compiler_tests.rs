@@ -240,6 +240,24 @@ fn visits_are_measured_inside_all_stores() {
     let keys: Vec<_> = compiled.targets.iter().map(|target| &*target.key).collect();
     assert_eq!(keys, ["place:1:inside", "place:2:inside"]);
     assert!(compiled.account.measure_visits && compiled.campaigns.is_empty());
+    assert!(!compiled.account.export_visits, "Basic has them for its own reports");
+}
+
+#[test]
+fn premium_exports_the_visits_that_it_measures() {
+    let mut shop = Shop::new();
+    shop.make::<Place>(place("a", (37.5, 127.0)));
+    let mut is_exported = |measure_visits: bool| {
+        let account =
+            json!({ "name": "Mart", "membership": "premium", "measure_visits": measure_visits });
+        let saved = shop
+            .installation
+            .at(shop.account, |desk| desk.replace::<Account>(1, &Seen::Any, parsed(account)));
+        saved.unwrap();
+        shop.compiled().account.export_visits
+    };
+    assert!(is_exported(true));
+    assert!(!is_exported(false));
 }
 
 #[test]

@@ -1,8 +1,13 @@
 //! Where devices are: fixes, silence, time and publications, taken one after the other.
 
 use crate::domain::campaign::{CampaignSpec, Condition, RunMode};
-use crate::domain::decision::Transition;
+use crate::domain::decision::{Transition, VisitEnd};
+use crate::domain::ids::TargetId;
 use crate::domain::reasons::SuppressReason::{self, State};
+use crate::domain::report::HintVerdict;
+use crate::domain::target::PlaceArea;
+
+use super::visits::{Heard, Visited};
 
 /// A fence on the line; the infinite one contains everything.
 #[derive(Clone, Copy, Debug)]
@@ -10,13 +15,17 @@ pub(crate) struct Line {
     pub(crate) id: u32,
     pub(crate) center_m: f64,
     pub(crate) radius_m: f64,
-    /// The store whose signal range it is.
-    pub(crate) store: Option<u32>,
+    /// The store that it belongs to, and which of its areas it is.
+    pub(crate) store: Option<(u32, PlaceArea)>,
 }
 
 impl Line {
-    fn away_m(&self, at_m: f64) -> f64 {
+    pub(super) fn away_m(&self, at_m: f64) -> f64 {
         ((at_m - self.center_m).abs() - self.radius_m).max(0.0)
+    }
+
+    pub(super) fn is_suited_by(&self, accuracy_m: u16) -> bool {
+        accuracy_m <= 100 || f64::from(accuracy_m) <= self.radius_m
     }
 }
 
@@ -50,6 +59,8 @@ pub(crate) struct Brought {
     pub(crate) suppressed: Vec<SuppressReason>,
     pub(crate) rejected: u64,
     pub(crate) late: u64,
+    /// In no particular order.
+    pub(crate) visits: Vec<Visited>,
 }
 
 #[derive(Clone, Debug)]
@@ -108,8 +119,10 @@ pub(super) struct Device {
     pub(super) last: Option<Spot>,
     /// The last instant it was heard of as a whole: of its last fix, or of hints before the first.
     pub(super) heard: Option<i64>,
-    /// Of each store whether the last hint puts the device inside, and when it was made.
-    pub(super) hints: Vec<(u32, bool, i64)>,
+    /// Of each store the last hint, and when it was made.
+    pub(super) hints: Vec<(u32, HintVerdict, i64)>,
+    /// All that was ever heard of it at places, in the order in which it came.
+    pub(super) story: Vec<(u32, Heard)>,
     pub(super) jumped: Option<Spot>,
     pub(super) epoch: u64,
     pub(super) stays: Vec<Stay>,
@@ -147,6 +160,8 @@ pub(crate) struct Model {
     /// The epoch in which campaigns last changed.
     pub(crate) changed: u64,
     pub(crate) daily_cap: Option<u16>,
+    /// Whether the account measures visits.
+    pub(crate) measures: bool,
     pub(super) devices: Vec<Device>,
 }
 
@@ -155,7 +170,7 @@ pub(super) const STALE: i64 = 300_000;
 
 impl Model {
     pub(crate) fn new(fences: Vec<Line>, runs: Vec<Run>, daily_cap: Option<u16>) -> Self {
-        Self { fences, runs, epoch: 1, changed: 1, daily_cap, devices: Vec::new() }
+        Self { fences, runs, epoch: 1, changed: 1, daily_cap, measures: false, devices: Vec::new() }
     }
 
     pub(crate) fn fix(&mut self, number: u32, spot: Spot, now: i64) -> Brought {
@@ -165,6 +180,7 @@ impl Model {
             Some(at) => self.devices.remove(at),
             None => self.fresh(number),
         };
+        let told = self.told(&device);
         if device.last.is_none() && device.heard.is_none_or(|heard| (spot.at - heard).abs() <= GAP)
         {
             self.follow(&mut device, spot, now, &mut brought);
@@ -184,6 +200,7 @@ impl Model {
                 brought.rejected += 1;
             } else if elapsed < 0 {
                 brought.late += 1;
+                self.hear_late(&mut device, spot);
             } else if elapsed <= GAP && jumps(last) && !agrees {
                 device.jumped = Some(spot);
                 brought.rejected += 1;
@@ -194,6 +211,7 @@ impl Model {
                 self.follow(&mut device, spot, now, &mut brought);
             }
         }
+        brought.visits = self.told_since(&device, &told);
         self.devices.push(device);
         self.devices.sort_by_key(|device| device.number);
         brought
@@ -235,6 +253,7 @@ impl Model {
             last: None,
             heard: None,
             hints: Vec::new(),
+            story: Vec::new(),
             jumped: None,
             epoch: self.epoch,
             stays: Vec::new(),
@@ -255,6 +274,7 @@ impl Model {
             .partition(|stay| self.hinted(device, stay.fence, until) == Some(true));
         device.stays = kept;
         for stay in ended {
+            device.story.push((stay.fence, Heard::End { at: until, how: VisitEnd::Silence }));
             self.ended(device, &stay, brought);
         }
         self.decide(device, &moment, brought);
@@ -264,6 +284,7 @@ impl Model {
         let Spot { at, accuracy_m, app, .. } = spot;
         let moment = Moment { at, seen_at: at, now, accuracy_m, app, why: Why::Fix };
         self.reconcile(device, &moment, brought);
+        let known = device.heard;
         device.jumped = None;
         device.last = Some(spot);
         device.heard = Some(at);
@@ -271,7 +292,7 @@ impl Model {
         for fence in self.fences.iter().filter(|fence| self.is_watched(fence.id)) {
             let place = device.stays.iter().position(|stay| stay.fence == fence.id);
             let away_m = fence.away_m(spot.north_m);
-            let fine = accuracy_m <= 100 || f64::from(accuracy_m) <= fence.radius_m;
+            let fine = fence.is_suited_by(accuracy_m);
             let hinted = self.hinted(device, fence.id, at);
             match (place, hinted.unwrap_or(away_m == 0.0)) {
                 (Some(place), false) if hinted.is_some() => ended.push(device.stays.remove(place)),
@@ -294,6 +315,7 @@ impl Model {
                 }
             }
         }
+        self.hear(device, &moment, (known, None), (&ended, &entered));
         self.changed(device, ended, entered, &moment, brought);
     }
 
@@ -341,6 +363,10 @@ impl Model {
         if self.changed <= seen {
             return;
         }
+        if !self.measures {
+            let over = self.fences.iter().map(|fence| (fence.id, Heard::Over));
+            device.story.extend(over);
+        }
         let (kept, ended): (Vec<_>, Vec<_>) =
             device.stays.drain(..).partition(|stay| self.is_watched(stay.fence));
         device.stays = kept;
@@ -380,7 +406,8 @@ impl Model {
     }
 
     pub(super) fn is_watched(&self, fence: u32) -> bool {
-        !self.watchers(fence).is_empty()
+        let is_all = fence == TargetId::NATIONWIDE.0;
+        (self.measures && !is_all) || !self.watchers(fence).is_empty()
     }
 
     fn dwells_at(&self, fence: u32, began: u64) -> Vec<u32> {

@@ -3,7 +3,7 @@
 use crate::domain::ids::{AppId, DeviceKey};
 use crate::domain::units::{PointE7, UtcMs};
 use crate::engine::device::{
-    Anchor, Annex, DayPushes, Hint, ProfileNote, Row, Stay, Trigger, UsedBucket,
+    Anchor, Annex, DayPushes, Hint, ProfileNote, Row, Stay, Trigger, UsedBucket, VisitNote,
 };
 use crate::engine::marks::UsedMarks;
 use crate::engine::slab::{Run, Slab};
@@ -23,6 +23,7 @@ pub(super) struct DeviceEntry {
     triggers: Vec<Trigger>,
     buckets: Vec<UsedBucket>,
     hints: Vec<Hint>,
+    visits: Vec<VisitNote>,
     anchor: Option<Anchor>,
     profile: Option<ProfileNote>,
     pushes: [DayPushes; 2],
@@ -44,6 +45,7 @@ impl DeviceEntry {
             triggers: table.triggers.get(annex.triggers).to_vec(),
             buckets: table.buckets.get(annex.buckets).to_vec(),
             hints: table.hints.get(annex.hints).to_vec(),
+            visits: table.visits.get(annex.visits).to_vec(),
             anchor: annex.anchor,
             profile: annex.profile,
             pushes: annex.pushes,
@@ -59,6 +61,7 @@ impl DeviceEntry {
             buckets: spread(&mut table.buckets, &self.buckets),
             used: UsedMarks::of(&self.buckets),
             hints: spread(&mut table.hints, &self.hints),
+            visits: spread(&mut table.visits, &self.visits),
             anchor: self.anchor,
             profile: self.profile,
             pushes: self.pushes,
@@ -85,8 +88,8 @@ fn spread<T: Copy>(slab: &mut Slab<T>, records: &[T]) -> Run<T> {
     run
 }
 
-impl Field for DeviceEntry {
-    fn put(&self, out: &mut Vec<u8>) {
+impl DeviceEntry {
+    pub(super) fn put(&self, out: &mut Vec<u8>) {
         self.app.put(out);
         self.at.put(out);
         self.fixed_at.put(out);
@@ -95,13 +98,15 @@ impl Field for DeviceEntry {
         self.triggers.put(out);
         self.buckets.put(out);
         self.hints.put(out);
+        self.visits.put(out);
         self.anchor.put(out);
         self.profile.put(out);
         self.pushes.iter().for_each(|of_day| of_day.put(out));
         self.pushes_until.put(out);
     }
 
-    fn take(reader: &mut Reader<'_>) -> Result<Self, Damaged> {
+    /// `has_visits` is whether the format has notes for visits.
+    pub(super) fn take(reader: &mut Reader<'_>, has_visits: bool) -> Result<Self, Damaged> {
         Ok(Self {
             app: Field::take(reader)?,
             at: Field::take(reader)?,
@@ -113,6 +118,7 @@ impl Field for DeviceEntry {
             triggers: Field::take(reader)?,
             buckets: Field::take(reader)?,
             hints: Field::take(reader)?,
+            visits: if has_visits { Field::take(reader)? } else { Vec::new() },
             anchor: Field::take(reader)?,
             profile: Field::take(reader)?,
             pushes: [Field::take(reader)?, Field::take(reader)?],

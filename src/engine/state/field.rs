@@ -1,7 +1,7 @@
 //! How each type of the state is written and read: one rule per type, composed.
 
 use crate::domain::campaign::RunMode;
-use crate::domain::decision::Transition;
+use crate::domain::decision::{Transition, VisitEnd};
 use crate::domain::ids::{
     AccountId, AppId, CampaignId, Epoch, FrameSeq, InputSeq, InstanceId, PlaceId, SnapshotHash,
     StreamNo, TargetId,
@@ -11,7 +11,7 @@ use crate::domain::reasons::SuppressReason;
 use crate::domain::report::{HintVerdict, Platform};
 use crate::domain::units::{PointE7, UtcMs};
 use crate::engine::device::{
-    Anchor, DayPushes, Hint, Phase, ProfileNote, Stay, Trigger, UsedBucket,
+    Anchor, DayPushes, Hint, Phase, ProfileNote, Stay, Trigger, UsedBucket, VisitNote,
 };
 use crate::engine::grants::GrantState;
 
@@ -136,6 +136,10 @@ record! {
     Trigger { campaign, target, made_in, phase, transition, stopped_by, due_at, since }
     UsedBucket { campaign, mode, span, keep_until }
     Hint { place, verdict, fixed_at }
+    VisitNote {
+        target, place, revision, first_entered_at, entered_at, outside_before, inside_at, outside_after, hinted_at,
+        ended_by, confidence_pct, cell
+    }
     Anchor { at, fixed_at, accuracy_m }
     ProfileNote { echo, platform, ads_consent, night_consent, heard_at }
     DayPushes { day, count }
@@ -160,6 +164,7 @@ macro_rules! numbered {
 numbered! {
     RunMode { Testing = 1, Running = 2 }
     Transition { Enter = 1, Dwell = 2, Exit = 3 }
+    VisitEnd { Exit = 1, Silence = 2, FenceRemoved = 3 }
     Phase { AwaitsInside = 0, Armed = 1, Open = 2, Dwelling = 3 }
     HintVerdict { Enter = 1, Leave = 2, Nearby = 3 }
     Platform { Unknown = 0, Android = 1, Ios = 2 }

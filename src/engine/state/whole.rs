@@ -22,10 +22,13 @@ pub trait DeviceSeal {
 /// Key version (2 bytes) and one cipher block (16).
 pub const SEALED_LEN: usize = 18;
 
-/// The format this release writes. It reads the one before, too, which has one pause of evictions for all.
-const VERSION: u8 = 2;
+/// The format this release writes. It reads those before, too.
+const VERSION: u8 = 3;
 
-/// The oldest format it reads.
+/// The first format with notes for visits.
+const WITH_VISITS: u8 = 3;
+
+/// The oldest format it reads, which has one pause of evictions for all.
 const OLDEST: u8 = 1;
 
 /// The format of a state that a newer release wrote; `None` if this one may read it.
@@ -74,7 +77,7 @@ impl Partition {
         let mut reader = Reader::new(bytes);
         let version = u8::take(&mut reader)?;
         if !(OLDEST..=VERSION).contains(&version) {
-            return Err(reader.damaged("a format version that this release reads (1 or 2)"));
+            return Err(reader.damaged("a format version that this release reads (1 to 3)"));
         }
         let (seq, epoch, hash) = Field::take(&mut reader)?;
         let (published_at, clock, sweep_after) = Field::take(&mut reader)?;
@@ -96,7 +99,7 @@ impl Partition {
             partition.grants.restore(Field::take(&mut reader)?);
         }
         for _ in 0..reader.len(SEALED_LEN)? {
-            partition.read_device(seal, &mut reader)?;
+            partition.read_device(seal, &mut reader, version >= WITH_VISITS)?;
         }
         reader.finish()?;
         partition.reset_timers();
@@ -107,6 +110,7 @@ impl Partition {
         &mut self,
         seal: &mut dyn DeviceSeal,
         reader: &mut Reader<'_>,
+        has_visits: bool,
     ) -> Result<(), Damaged> {
         let account = Field::take(reader)?;
         let sealed = Field::take(reader)?;
@@ -118,7 +122,7 @@ impl Partition {
         if self.table.find(key).is_some() || key.partition() != self.id {
             return Err(reader.damaged("a device of this partition, once"));
         }
-        let entry = DeviceEntry::take(reader)?;
+        let entry = DeviceEntry::take(reader, has_visits)?;
         entry.restore(key, &mut self.table);
         Ok(())
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use crate::domain::decision::{Decision, EventKind, Output};
+use crate::domain::decision::{Decision, EventKind, Output, VisitEnd};
 use crate::domain::reasons::{RejectReason, SuppressReason};
 use crate::engine::Counts;
 use crate::offline::pings::Recorded;
@@ -65,6 +65,7 @@ impl Figures {
                 "enters": counts.enters,
                 "exits": counts.exits,
                 "dwells": counts.dwells,
+                "visits": counts.visits,
                 "jobs": counts.jobs,
                 "suppressed": suppressed,
                 "evaluate_s": evaluate_s,
@@ -147,6 +148,20 @@ pub(super) fn line(ping: u64, decision: &Decision, account: AccountView<'_>) -> 
             "campaign": event.campaign.map(|campaign| campaign.0),
             "target": event.target.and_then(key_of),
             "at": event.at.0,
+            "snapshot": decision.snapshot.to_string(),
+        }),
+        Output::Visit(visit) => json!({
+            "ping": ping,
+            "kind": RecordKind::Visited.label(),
+            "visit": visit.id.to_string(),
+            "revision": visit.revision,
+            "device": visit.device.device.to_string(),
+            "place": visit.place.0,
+            "target": key_of(visit.target),
+            "entered_at": visit.entered_at.0,
+            "left_at": visit.left_at.map(|at| at.0),
+            "ended_by": visit.ended_by.map(VisitEnd::label),
+            "confidence_pct": visit.confidence_pct,
             "snapshot": decision.snapshot.to_string(),
         }),
     }

@@ -9,11 +9,11 @@ use super::group::Group;
 use super::members::Members;
 use super::targets::id_table;
 use crate::domain::campaign::{
-    AppUrl, AudienceSpec, CampaignSpec, Condition, Frequency, MessageSpec, WindowSpec,
+    AccountSpec, AppUrl, AudienceSpec, CampaignSpec, Condition, Frequency, MessageSpec, WindowSpec,
 };
 use crate::snapshot::blocks::{
     AppRow, AppUrlRow, CampaignRow, CampaignsBlock, ConditionRow, FrequencyRow, MessageRow,
-    ScheduleBlock, WindowRow,
+    ScheduleBlock, VisitsRow, WindowRow,
 };
 use crate::snapshot::calendar::{Zone, day_number};
 
@@ -47,7 +47,7 @@ pub(super) fn campaigns(
         account_name: account.name.clone(),
         time_zone: account.time_zone.clone(),
         night_rule: account.night_rule,
-        measure_visits: account.measure_visits,
+        visits: visits(account),
         daily_cap: account.daily_cap,
         monthly_limit: account.monthly_limit,
         apps,
@@ -57,6 +57,14 @@ pub(super) fn campaigns(
         rows,
     };
     Ok((block, schedule.block))
+}
+
+fn visits(account: &AccountSpec) -> VisitsRow {
+    match (account.measure_visits, account.export_visits) {
+        (true, true) => VisitsRow::Exported,
+        (true, false) => VisitsRow::Measured,
+        (false, _) => VisitsRow::None,
+    }
 }
 
 /// Sets of windows, equal ones once.

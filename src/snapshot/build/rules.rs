@@ -92,6 +92,12 @@ pub fn of_account(account: &AccountSpec) -> Vec<BrokenRule> {
         0,
         "1 or more, or nothing for no limit",
     );
+    found.unless(
+        account.measure_visits || !account.export_visits,
+        "export_visits",
+        true,
+        "false, or measure_visits as well: what is not measured can't be exported",
+    );
     let mut ids = HashSet::new();
     for (at, app) in account.apps.iter().enumerate() {
         found.unless(

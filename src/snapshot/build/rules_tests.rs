@@ -70,6 +70,15 @@ fn the_samples_break_no_rule() {
 }
 
 #[test]
+fn what_is_not_measured_is_not_exported() {
+    let mut asks = account(1);
+    asks.export_visits = true;
+    assert_eq!(of_account(&asks).len(), 1);
+    asks.measure_visits = true;
+    assert_eq!(of_account(&asks), []);
+}
+
+#[test]
 fn borders_hold() {
     let broken = |change: &dyn Fn(&mut CampaignSpec)| -> Vec<BrokenRule> {
         let mut spec = campaign(1, 1, &[1]);

@@ -250,6 +250,7 @@ fn account(place: &str, shape: AccountShape, findings: &mut Findings) -> Account
         blacklist,
         blacklist_echo,
         measure_visits: shape.measure_visits,
+        export_visits: shape.export_visits,
     };
     findings.rules(place, rules::of_account(&spec));
     spec

@@ -44,6 +44,9 @@ pub struct AccountShape {
     /// Whether every target is watched for visits.
     #[serde(default)]
     pub measure_visits: bool,
+    /// Whether consumers get its visits.
+    #[serde(default)]
+    pub export_visits: bool,
 }
 
 /// An app of an account.

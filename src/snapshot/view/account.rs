@@ -11,7 +11,7 @@ use crate::domain::ids::{AccountId, AppId, CampaignId, Epoch, PlaceId, TargetId}
 use crate::domain::units::UtcMs;
 use crate::snapshot::blocks::{
     ArchivedAppRow, ArchivedCalendarBlock, ArchivedCampaignsBlock, ArchivedMemberSet,
-    ArchivedScheduleBlock, ArchivedWatchBlock,
+    ArchivedScheduleBlock, ArchivedVisitsRow, ArchivedWatchBlock,
 };
 use crate::snapshot::index::{IndexView, ShapeBook, prefetch};
 use crate::snapshot::parts::AccountParts;
@@ -235,7 +235,13 @@ impl<'s> AccountView<'s> {
     /// Whether every target is watched for visits, with or without a campaign.
     #[must_use]
     pub fn measures_visits(self) -> bool {
-        self.asks().measure_visits
+        self.asks().visits != ArchivedVisitsRow::None
+    }
+
+    /// Whether consumers get its visits.
+    #[must_use]
+    pub fn exports_visits(self) -> bool {
+        self.asks().visits == ArchivedVisitsRow::Exported
     }
 
     /// Whether a device is on the blacklist, by its member hash.
