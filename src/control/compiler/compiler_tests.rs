@@ -245,7 +245,8 @@ fn visits_are_measured_inside_all_stores() {
 
 #[test]
 fn premium_exports_the_visits_that_it_measures() {
-    let mut shop = Shop::new();
+    let (installation, account) = Installation::with(Membership::Premium);
+    let mut shop = Shop { installation, account, dealt: BTreeMap::new() };
     shop.make::<Place>(place("a", (37.5, 127.0)));
     let mut is_exported = |measure_visits: bool| {
         let account =

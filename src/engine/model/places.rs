@@ -234,9 +234,11 @@ impl Model {
             let at = self.devices.iter().position(|device| device.number == next.1).unwrap();
             let mut device = self.devices.remove(at);
             let moment = Moment { at: next.0, ..known(&device, now, Why::Timer) };
+            let told = self.told(&device);
             self.reconcile(&mut device, &moment, &mut brought);
             self.come_true(&mut device, &moment, &mut brought);
             self.decide(&mut device, &moment, &mut brought);
+            brought.visits.extend(self.told_since(&device, &told));
             self.devices.insert(at, device);
         }
     }

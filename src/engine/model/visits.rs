@@ -149,7 +149,9 @@ fn is_inside(line: &Line) -> bool {
 struct Known {
     first_entered_at: i64,
     insides: Vec<i64>,
-    outsides: Vec<i64>,
+    /// Where it is known not to have been going on, before and after.
+    before: Vec<i64>,
+    after: Vec<i64>,
     hints: Vec<i64>,
     end: Option<VisitEnd>,
     revision: u32,
@@ -161,9 +163,9 @@ fn take(stays: &mut Vec<Known>, heard: Heard, line: &Line) -> Vec<usize> {
     match heard {
         Heard::Enter { at, barred, hint } => {
             let hints = hint.into_iter().collect();
-            let (insides, outsides) = (vec![at], vec![barred]);
+            let (insides, before) = (vec![at], vec![barred]);
             let first_entered_at = at;
-            stays.push(Known { first_entered_at, insides, outsides, hints, ..Known::default() });
+            stays.push(Known { first_entered_at, insides, before, hints, ..Known::default() });
             return Vec::new();
         }
         Heard::Late { at, inside, accuracy_m } => {
@@ -184,11 +186,11 @@ fn take(stays: &mut Vec<Known>, heard: Heard, line: &Line) -> Vec<usize> {
             stay.becomes_visit(line, accuracy_m)
         }
         Heard::Outside { at } => {
-            stay.outsides.push(at.max(stay.to()));
+            stay.after.push(at.max(stay.to()));
             false
         }
         Heard::End { at, how } => {
-            stay.outsides.push(at.max(stay.to()));
+            stay.after.push(at.max(stay.to()));
             stay.end = Some(how);
             stay.revises()
         }
@@ -212,8 +214,10 @@ fn late(
         return Vec::new();
     }
     for (number, stay) in stays.iter_mut().enumerate() {
-        if Some(number) != taker && !(stay.from()..=stay.to()).contains(&at) {
-            stay.outsides.push(at);
+        match (Some(number) == taker, at < stay.from(), at > stay.to()) {
+            (false, true, _) => stay.before.push(at),
+            (false, _, true) => stay.after.push(at),
+            _ => {}
         }
     }
     let Some(taker) = taker else { return Vec::new() };
@@ -237,10 +241,10 @@ impl Known {
     fn may_take(&self, at: i64, is_inside: bool) -> bool {
         let (from, to) = (self.from(), self.to());
         if at < from {
-            let free = !self.outsides.iter().any(|out| (at..=from).contains(out));
+            let free = !self.before.iter().any(|out| *out >= at);
             is_inside && free && from - at <= GAP
         } else if at > to {
-            let free = !self.outsides.iter().any(|out| (to..=at).contains(out));
+            let free = !self.after.iter().any(|out| (to..=at).contains(out));
             let hinted = self.hints.iter().max().is_some_and(|hint| at - hint <= GAP);
             (is_inside || hinted) && free && at - to <= GAP
         } else {
