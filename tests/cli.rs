@@ -156,6 +156,7 @@ fn a_replay_of_pings_counts_every_row() {
         "dwells",
         "jobs",
         "suppressed",
+        "visits",
         "evaluate_s",
         "pings_per_s",
         "peak_rss_mb",

@@ -179,7 +179,9 @@ fn stepping_warm_devices_allocates_nothing() {
     let loaded = snapshot();
     let view = Some(loaded.view());
     let mut out = Outputs::with_capacity(8192);
-    let mut partition = Partition::new(PARTITION, KEY, Policy::default());
+    // An hour of notes for visits is soon full; a day of them would be growing all the while.
+    let policy = Policy { lateness_s: 3600, ..Policy::default() };
+    let mut partition = Partition::new(PARTITION, KEY, policy);
     let publication =
         Input::Publication { epoch: loaded.view().epoch(), hash: loaded.view().hash() };
     partition.step(&publication, view, &mut out);
