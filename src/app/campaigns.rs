@@ -15,10 +15,12 @@ use crate::admin::v1::{InForce, Service};
 use crate::auth::authority::Authority;
 use crate::clock::Clock;
 use crate::control::compiler::Publications;
+use crate::control::reports::Reports;
 use crate::control::store::{CATALOG_FILE, Catalog, SqliteStore, Store as _};
 use crate::control::uploads::{Depot, ImportQueue};
 use crate::domain::ids::Epoch;
 use crate::identity::Keyring;
+use crate::outbox::derived::Figures;
 use crate::shard::figures::ShardFigures;
 use crate::shutdown::{Shutdown, Stage};
 use crate::telemetry::sampler::Metrics;
@@ -31,6 +33,8 @@ pub(super) struct Joints<'d> {
     pub(super) publisher: Arc<Publisher>,
     pub(super) shards: Vec<Arc<ShardFigures>>,
     pub(super) authority: Arc<Authority>,
+    /// The figures of campaigns.
+    pub(super) counted: Figures,
     pub(super) shutdown: &'d Shutdown,
 }
 
@@ -66,7 +70,7 @@ pub(super) struct Campaigns {
 /// # Errors
 /// When it can't be opened, or the system gives no threads.
 fn start(joints: Joints<'_>) -> anyhow::Result<Campaigns> {
-    let Joints { data, keyring, clock, publisher, shards, authority, shutdown } = joints;
+    let Joints { data, keyring, clock, publisher, shards, authority, counted, shutdown } = joints;
     let path = data.join(CATALOG_FILE);
     let store = SqliteStore::open(&path).with_context(|| format!("opening {}", path.display()))?;
     let reader = store.reader()?;
@@ -98,6 +102,6 @@ fn start(joints: Joints<'_>) -> anyhow::Result<Campaigns> {
         Arc::new(move || Epoch(shards.iter().map(|shard| shard.sample().epoch).min().unwrap_or(0)));
     let service =
         Service::new(catalog, Arc::clone(&publications), in_force, depot, (keyring, clock));
-    let service = service.with_tokens(authority);
+    let service = service.with_tokens(authority).with_reports(Reports::new(counted));
     Ok(Campaigns { service: Arc::new(service), publications, figures })
 }

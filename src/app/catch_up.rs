@@ -309,8 +309,10 @@ impl<'a> Lane<'a> {
         for (number, (position, input)) in inputs.iter().enumerate() {
             rerun.prepare(&inputs[number..]);
             rerun.take(*position, &input.as_input(), |record| release.records.push(record))?;
+            release.tallies.extend(rerun.tallies());
             release.marks.push((position.partition, position.seq));
-            if release.records.len() + release.marks.len() >= RELEASE_RECORDS {
+            let outputs = release.records.len() + release.tallies.len() + release.marks.len();
+            if outputs >= RELEASE_RECORDS {
                 hand_over(self.outbox, std::mem::take(release))?;
             }
         }

@@ -29,9 +29,11 @@ use crate::ingest::transport::LastingKeys;
 use crate::journal::disk::{Disk, RealDisk};
 use crate::journal::{CHECKPOINT_FORMAT, Checkpoints, Journal, LOG_FORMAT, ShardLog};
 use crate::outbox::codec::RECORD_VERSION;
+use crate::outbox::derived::Figures;
 use crate::outbox::{Clocks, Outbox};
 use crate::shard::checkpoints::CheckpointThread;
 use crate::shard::figures::ShardFigures;
+use crate::shard::job_book::JobBook;
 use crate::shard::ledger::Ledger;
 use crate::shard::mailbox::{Inbox, mailbox};
 use crate::shard::parts::{Alarm, Failed, ShardParts};
@@ -90,11 +92,20 @@ pub struct Daemon {
 struct Ground {
     keyring: Keyring,
     outbox: Outbox,
+    figures: Figures,
     checkpoints: Checkpoints,
     partitions: Vec<Partition>,
     journal: Journal,
     logs: Vec<ShardLog>,
     clock: Clock,
+}
+
+impl Ground {
+    /// What others than the shards need of it.
+    fn handles(&self) -> (Clock, Keyring, Outbox, Figures) {
+        let (outbox, figures) = (self.outbox.clone(), self.figures.clone());
+        (self.clock.clone(), self.keyring.clone(), outbox, figures)
+    }
 }
 
 impl Daemon {
@@ -119,8 +130,7 @@ impl Daemon {
         let http_tls = http_identity(config)?.as_ref().map(TlsSwitch::new).transpose()?;
         let identity = server_identity(config)?;
         let runtime = io_runtime(config)?;
-        let (clock, keyring, outbox) =
-            (ground.clock.clone(), ground.keyring.clone(), ground.outbox.clone());
+        let (clock, keyring, outbox, counted) = ground.handles();
         let keys = LastingKeys::derive(&keyring.installation_key().0);
         let policy = PolicyInForce::new(config.policy);
         let (router, journal, figures) = start_shards(config, &policy, ground, &slot, &shutdown)?;
@@ -133,7 +143,7 @@ impl Daemon {
         let watched = watched((&shutdown, &clock), &journal, &outbox, figures);
         watched.conditions(&readiness);
         watched.signs_of_life(&runtime, config.shard.tick());
-        let stores = (Arc::clone(&journal), outbox.clone());
+        let stores = (Arc::clone(&journal), outbox.clone(), counted.clone());
         samplers::stores(&metrics, stores, router.clone(), &watched.shards);
         let deciding = (slot, Arc::clone(&publisher));
         samplers::state(&metrics, deciding, (readiness.clone(), clock.clone()));
@@ -144,7 +154,8 @@ impl Daemon {
         let taken = (Arc::clone(&authority), Arc::clone(&intake), Arc::clone(&intake_figures));
         let door = (config, passed.quic);
         let (quic, switch) = start_quic(door, &runtime, (&identity, keys), taken, &shutdown)?;
-        close_with(&runtime, outbox.clone(), shutdown.join(Stage::Outbox, "outbox"));
+        let closing = shutdown.join(Stage::Outbox, "outbox");
+        close_with(&runtime, (outbox.clone(), counted.clone()), closing);
         let joints = Joints {
             data,
             keyring: keyring.clone(),
@@ -152,6 +163,7 @@ impl Daemon {
             publisher: Arc::clone(&publisher),
             shards: watched.shards,
             authority: Arc::clone(&authority),
+            counted,
             shutdown: &shutdown,
         };
         let admin = campaigns::admin(joints, &config.admin, readiness, metrics)?;
@@ -236,11 +248,21 @@ fn watched(
     }
 }
 
-/// Closes the outbox when its stage ends: consumers that wait for records are told, or they would hold up the end.
-fn close_with(runtime: &tokio::runtime::Runtime, outbox: Outbox, mut member: Member) {
+/// Closes the outbox when its stage ends, and has the rest counted: consumers that wait for records are told, or they
+/// would hold up the end.
+fn close_with(
+    runtime: &tokio::runtime::Runtime,
+    (outbox, figures): (Outbox, Figures),
+    mut member: Member,
+) {
     runtime.spawn(async move {
         member.asked().await;
-        let closed = tokio::task::spawn_blocking(move || outbox.close()).await;
+        let close = move || {
+            let closed = outbox.close();
+            figures.close();
+            closed
+        };
+        let closed = tokio::task::spawn_blocking(close).await;
         if let Ok(Err(error)) = closed {
             tracing::error!(%error, "the outbox was not closed cleanly; the journal has what it lacks");
         }
@@ -288,6 +310,8 @@ fn ground(config: &Config, data: &Path, store: &Store, shards: usize) -> anyhow:
         config.outbox.clone(),
         outbox_clocks(config.policy.clock, &clock_cell),
     )?;
+    let cache_bytes = config.outbox.figures_cache_bytes;
+    let figures = Figures::follow(&data.join("figures"), cache_bytes, &outbox, keyring.sealer())?;
     let open = |resume| Journal::open(config.journal.clone(), &keyring, resume);
     let around = Surroundings { keyring: &keyring, outbox: &outbox, lanes: processors() };
     let find = |epoch, shared: Option<&_>| Publisher::find(store, epoch, shared);
@@ -298,7 +322,7 @@ fn ground(config: &Config, data: &Path, store: &Store, shards: usize) -> anyhow:
     let _started_once = clock_cell.set(clock.clone());
     let (journal, logs) = recovered.recovery.into_journal(shards, clock::process_ns)?;
     let partitions = recovered.partitions;
-    Ok(Ground { keyring, outbox, checkpoints, partitions, journal, logs, clock })
+    Ok(Ground { keyring, outbox, figures, checkpoints, partitions, journal, logs, clock })
 }
 
 /// The outbox opens before recovery has found the floor of the daemon's clock; until then it goes by one
@@ -323,7 +347,7 @@ fn start_shards(
     slot: &Arc<Slot>,
     shutdown: &Shutdown,
 ) -> anyhow::Result<Running> {
-    let Ground { keyring, outbox, checkpoints, mut partitions, journal, logs, clock } = ground;
+    let Ground { keyring, outbox, checkpoints, mut partitions, journal, logs, clock, .. } = ground;
     let deal = Deal::new(logs.len());
     let mut ledger = Ledger::default();
     partitions.iter().for_each(|partition| ledger.restore(partition.grants()));
@@ -373,6 +397,7 @@ fn start_shards(
         worker::spawn(shard, parts, member, shutdown.clone())?;
     }
     let router = Router::new(deal, mailboxes, clock, policy.clone(), Arc::clone(slot), failed);
+    let router = router.with_jobs(JobBook::new(outbox, &keyring));
     Ok((router, journal, figures))
 }
 

@@ -12,6 +12,7 @@ use crate::ingest::figures::{ACK_BUCKETS_NS, IngestFigures};
 use crate::ingest::flow::FlowSnapshot;
 use crate::journal::Journal;
 use crate::journal::figures::SYNC_BUCKETS_NS;
+use crate::outbox::derived::Figures;
 use crate::outbox::{Outbox, RecordKind};
 use crate::shard::figures::ShardFigures;
 use crate::shard::router::Router;
@@ -103,11 +104,12 @@ fn shards(metrics: &Metrics, figures: Vec<Arc<ShardFigures>>, router: Router) {
 /// What the engine did, and what is durable of it.
 pub(super) fn stores(
     metrics: &Metrics,
-    (journal, outbox): (Arc<Journal>, Outbox),
+    (journal, outbox, counted): (Arc<Journal>, Outbox, Figures),
     router: Router,
     figures: &[Arc<ShardFigures>],
 ) {
     shards(metrics, figures.to_vec(), router);
+    counting(metrics, counted);
     let syncs = Buckets::new(metrics, &table::JOURNAL_SYNC_SECONDS, seconds(SYNC_BUCKETS_NS));
     metrics.register(move |scrape: &Scrape<'_>| {
         let sample = journal.figures().sample();
@@ -124,6 +126,16 @@ pub(super) fn stores(
         scrape.gauge(&table::OUTBOX_MAX_BYTES, outbox.max_bytes());
         let dropped = figures.consumers_dropped.load(Ordering::Relaxed);
         scrape.total(&table::CONSUMERS_DROPPED, dropped);
+    });
+}
+
+/// How far the figures of campaigns are behind the outbox.
+fn counting(metrics: &Metrics, figures: Figures) {
+    metrics.register(move |scrape: &Scrape<'_>| {
+        let shown = figures.shown();
+        scrape.total(&table::FIGURES_RECORDS, shown.records.load(Ordering::Relaxed));
+        scrape.gauge(&table::FIGURES_BEHIND, figures.behind());
+        scrape.flag(&table::FIGURES_FAILED, shown.failed.load(Ordering::Relaxed));
     });
 }
 

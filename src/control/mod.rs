@@ -3,7 +3,7 @@
 //! A request becomes a [document](documents), which the [`desk`] holds against the rules and puts into the
 //! [`store`]; a [`refusal`] says which rule is in the way. A [`shape`] is a geofence as the catalog keeps it. Files that
 //! people send are read by [`imports`], in their turn ([`uploads`]). What has changed, the [`compiler`] makes into
-//! targets and campaigns of the next snapshot. [`cli`] is what operators do by hand.
+//! targets and campaigns of the next snapshot. What they brought, [`reports`] tell. [`cli`] is what operators do by hand.
 //!
 //! In reading order.
 
@@ -17,6 +17,7 @@ pub mod imports;
 pub mod desk;
 pub mod uploads;
 pub mod compiler;
+pub mod reports;
 pub mod cli;
 
 #[cfg(test)]

@@ -5,8 +5,8 @@
 //! who sent it ([`ids`]), where and when ([`units`]), the report as it came ([`ping`]), the report as we
 //! believe it ([`fix`]), what else a device may tell us ([`report`]), what intake hands on ([`submission`]),
 //! what is journalled ([`input`]), what campaigns ask for ([`target`], [`campaign`], [`policy`]) and which
-//! [`knobs`] are out of range, the keyed hashes that draw lots ([`lots`]), what comes out ([`decision`]), why
-//! something did not ([`reasons`]), and how a request is told so ([`problem`]).
+//! [`knobs`] are out of range, the keyed hashes that draw lots ([`lots`]), what comes out ([`decision`]), what is only
+//! counted ([`tally`]), why something did not come out ([`reasons`]), and how a request is told so ([`problem`]).
 
 pub mod ids;
 pub mod units;
@@ -21,6 +21,7 @@ pub mod knobs;
 pub mod policy;
 pub mod lots;
 pub mod decision;
+pub mod tally;
 pub mod reasons;
 pub mod problem;
 

@@ -93,6 +93,12 @@ impl UtcMs {
         self.0.saturating_sub(earlier.0)
     }
 
+    /// The day it lies in, UTC, counted from 1970-01-01.
+    #[must_use]
+    pub fn utc_day(self) -> i64 {
+        self.0.div_euclid(86_400_000)
+    }
+
     /// This instant moved by whole seconds.
     #[must_use]
     pub fn plus_s(self, seconds: u32) -> Self {

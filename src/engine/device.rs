@@ -148,6 +148,15 @@ pub(crate) enum Phase {
     Dwelling = 3,
 }
 
+impl Phase {
+    /// The phase with this number in a stored state.
+    pub(crate) fn from_number(number: u8) -> Option<Self> {
+        [Self::AwaitsInside, Self::Armed, Self::Open, Self::Dwelling]
+            .into_iter()
+            .find(|phase| *phase as u8 == number)
+    }
+}
+
 /// A campaign's condition on its way to a job, for one device.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Trigger {
@@ -161,6 +170,8 @@ pub(crate) struct Trigger {
     pub(crate) phase: Phase,
     /// What comes true.
     pub(crate) transition: Transition,
+    /// Whether its campaign was testing when it was made.
+    pub(crate) mode: RunMode,
     /// The gate that stopped it last.
     pub(crate) stopped_by: Option<SuppressReason>,
     /// For [`Phase::Armed`] and [`Phase::Dwelling`] when it opens.

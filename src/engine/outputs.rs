@@ -3,9 +3,13 @@
 //! The shard's worker owns one and hands it to every step; it takes the decisions out after each batch.
 
 use crate::domain::decision::{Decision, Output};
-use crate::domain::ids::{Epoch, InputPosition, PartitionId, SnapshotHash};
+use crate::domain::ids::{
+    AccountId, AppId, CampaignId, DeviceKey, Epoch, InputPosition, PartitionId, SnapshotHash,
+};
 use crate::domain::input::LimitId;
 use crate::domain::reasons::{RejectCounts, RejectReason, SuppressCounts, SuppressReason};
+use crate::domain::tally::{Fact, Tally};
+use crate::domain::units::UtcMs;
 
 /// Running totals of the engine. Both identities of the metrics stand in here.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -77,6 +81,9 @@ pub struct Outputs {
     pub wants: Vec<(PartitionId, LimitId)>,
     /// Running totals.
     pub counts: Counts,
+    /// What reports count; nothing unless [`Outputs::keeping_tallies`].
+    pub tallies: Vec<Tally>,
+    keeps_tallies: bool,
     stamp: Stamp,
 }
 
@@ -96,7 +103,15 @@ impl Outputs {
     #[must_use]
     pub fn with_capacity(decisions: usize) -> Self {
         let (decisions, wants) = (Vec::with_capacity(decisions), Vec::with_capacity(64));
-        Self { decisions, wants, counts: Counts::default(), stamp: Stamp::default() }
+        Self { decisions, wants, ..Self::default() }
+    }
+
+    /// With what reports count too, for a caller who takes it out.
+    #[must_use]
+    pub fn keeping_tallies(mut self) -> Self {
+        self.tallies.reserve(self.decisions.capacity());
+        self.keeps_tallies = true;
+        self
     }
 
     /// From now on, outputs belong to this input and snapshot.
@@ -124,6 +139,36 @@ impl Outputs {
 
     pub(crate) fn reject(&mut self, reason: RejectReason) {
         self.counts.rejected[usize::from(reason.number())] += 1;
+    }
+
+    /// Counts a trigger that closed without a job for the campaign's report.
+    pub(crate) fn withhold(
+        &mut self,
+        (account, campaign): (AccountId, CampaignId),
+        reason: SuppressReason,
+        at: UtcMs,
+    ) {
+        self.tally(Fact::Withheld { account, campaign, reason, at });
+    }
+
+    /// Counts a device among those seen, if its last fix was of another day or app.
+    pub(crate) fn see(
+        &mut self,
+        device: DeviceKey,
+        (app, at): (AppId, UtcMs),
+        before: Option<(AppId, UtcMs)>,
+    ) {
+        let is_news =
+            before.is_none_or(|(other, then)| other != app || then.utc_day() != at.utc_day());
+        if is_news {
+            self.tally(Fact::Seen { device, app, at });
+        }
+    }
+
+    fn tally(&mut self, fact: Fact) {
+        if self.keeps_tallies {
+            self.tallies.push(Tally { position: self.stamp.position, fact });
+        }
     }
 
     pub(crate) fn suppress(&mut self, reason: SuppressReason) {

@@ -305,6 +305,8 @@ impl Partition {
         let mut turn = self.turn(id, common.account, moment, out);
         turn.reconcile();
         turn.annex.anchor = None;
+        let before = turn.row.placed().then_some((turn.row.app, turn.row.fixed_at));
+        turn.out.see(turn.row.key, (common.app, fix.fixed_at), before);
         turn.row.app = common.app;
         turn.row.at = fix.at;
         turn.row.fixed_at = fix.fixed_at;

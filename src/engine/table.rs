@@ -9,6 +9,7 @@ use std::num::NonZeroU32;
 
 use hashbrown::HashTable;
 
+use crate::domain::campaign::RunMode;
 use crate::domain::decision::{Output, VisitEnd};
 use crate::domain::ids::{AccountId, DeviceKey};
 use crate::domain::lots::InstallationKey;
@@ -336,7 +337,12 @@ impl DeviceTable {
         let mut annex = self.annex(id);
         for trigger in self.triggers.get(annex.triggers) {
             if trigger.phase == Phase::Open {
-                out.suppress(trigger.stopped_by.unwrap_or(SuppressReason::State));
+                let reason = trigger.stopped_by.unwrap_or(SuppressReason::State);
+                out.suppress(reason);
+                if trigger.mode == RunMode::Running {
+                    let row = self.row(id);
+                    out.withhold((row.key.account, trigger.campaign), reason, row.fixed_at);
+                }
             }
         }
         self.triggers.clear(&mut annex.triggers);

@@ -172,6 +172,7 @@ impl<'s> Turn<'_, 's> {
             made_in: self.rules.epoch,
             phase: Phase::AwaitsInside,
             transition,
+            mode: campaign.mode(),
             stopped_by: None,
             due_at: since,
             since,
@@ -197,7 +198,12 @@ impl<'s> Turn<'_, 's> {
     pub(crate) fn close(&mut self, at: usize, reason: Option<SuppressReason>) {
         let trigger = self.table.triggers.remove(&mut self.annex.triggers, at);
         if trigger.phase == Phase::Open {
-            self.out.suppress(reason.or(trigger.stopped_by).unwrap_or(SuppressReason::State));
+            let reason = reason.or(trigger.stopped_by).unwrap_or(SuppressReason::State);
+            self.out.suppress(reason);
+            if trigger.mode == RunMode::Running {
+                let of = (self.row.key.account, trigger.campaign);
+                self.out.withhold(of, reason, self.moment.at);
+            }
         }
     }
 

@@ -9,6 +9,7 @@ use hashbrown::HashMap;
 
 use super::keyring::{KeyError, Keyring, SealedDevice};
 use crate::domain::ids::{AccountId, DeviceId, DeviceKey};
+use crate::domain::lots::InstallationKey;
 
 /// Accounts whose expanded key a sealer keeps: about 0.5 KB each, 2 MB in all. Past it the cache
 /// starts anew, which costs one expansion per account met.
@@ -17,6 +18,7 @@ const CIPHERS_KEPT: usize = 4096;
 /// Seals and opens devices on one thread.
 pub struct Sealer {
     keyring: Keyring,
+    lots: InstallationKey,
     ciphers: HashMap<(AccountId, u16), Aes256, foldhash::fast::RandomState>,
 }
 
@@ -24,13 +26,20 @@ impl Sealer {
     /// A sealer with an empty cache.
     #[must_use]
     pub fn new(keyring: Keyring) -> Self {
-        Self { keyring, ciphers: HashMap::default() }
+        let lots = keyring.installation_key();
+        Self { keyring, lots, ciphers: HashMap::default() }
     }
 
     /// The number of the master key that [`seal_blocks`](Self::seal_blocks) seals under.
     #[must_use]
     pub fn key_version(&self) -> u16 {
         self.keyring.key_version()
+    }
+
+    /// The hash under which lists of devices, and figures, hold one.
+    #[must_use]
+    pub fn member(&self, device: DeviceId) -> u64 {
+        self.lots.member(device)
     }
 
     /// Seals raw ids of one account in place, under the newest key.

@@ -18,11 +18,16 @@ pub(crate) struct Believed {
     pub(crate) rejects: RejectCounts,
 }
 
-/// Believes the records of an intake frame; `None` for any other frame.
-pub(super) fn body(body: &Body<'_>, rule: FutureRule) -> Option<Believed> {
+/// Believes the records of an intake frame; `None` for any other frame. `knows_job` tells whether the job of an
+/// outcome was made for its device.
+pub(super) fn body(
+    body: &Body<'_>,
+    rule: FutureRule,
+    knows_job: impl Fn(&Outcome) -> bool,
+) -> Option<Believed> {
     match body {
         Body::Pings(frame) => Some(pings(frame.iter(), rule)),
-        Body::Outcomes(frame) => Some(outcomes(frame.iter(), rule)),
+        Body::Outcomes(frame) => Some(outcomes(frame.iter(), rule, knows_job)),
         Body::Profiles(frame) => Some(profiles(frame.iter())),
         Body::Hints(frame) => Some(hints(frame.iter(), rule)),
         Body::Hello(_) | Body::HelloAck(_) | Body::Ack(_) => None,
@@ -36,12 +41,13 @@ pub(crate) fn pings(pings: impl ExactSizeIterator<Item = Ping>, rule: FutureRule
 pub(super) fn outcomes(
     outcomes: impl ExactSizeIterator<Item = Result<Outcome, RejectReason>>,
     rule: FutureRule,
+    knows_job: impl Fn(&Outcome) -> bool,
 ) -> Believed {
     let check = |outcome: Result<Outcome, RejectReason>| {
         let outcome = outcome?;
         device(outcome.device)?;
         instant(outcome.happened_at, rule)?;
-        Ok(outcome)
+        if knows_job(&outcome) { Ok(outcome) } else { Err(RejectReason::UnknownJob) }
     };
     sift(outcomes, check, Records::Outcomes)
 }

@@ -82,8 +82,11 @@ async fn pings<I: Intake>(http: Http<I>, grant: Granted, request: Request) -> An
 }
 
 async fn outcomes<I: Intake>(http: Http<I>, grant: Granted, request: Request) -> Answer {
-    let believe =
-        |outcomes: Vec<Outcome>, future| believe::outcomes(outcomes.into_iter().map(Ok), future);
+    let (intake, account) = (Arc::clone(&http.intake), grant.account);
+    let believe = |outcomes: Vec<Outcome>, future| {
+        let knows_job = |outcome: &Outcome| intake.knows_job(account, outcome);
+        believe::outcomes(outcomes.into_iter().map(Ok), future, knows_job)
+    };
     answer(http, grant, request, believe).await
 }
 

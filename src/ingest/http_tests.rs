@@ -36,6 +36,9 @@ struct Shards {
     draining: bool,
 }
 
+/// A job that nobody made.
+const NO_JOB: crate::domain::ids::JobId = crate::domain::ids::JobId([0xFF; 16]);
+
 impl Intake for Shards {
     type Ticket = Ready<Result<Applied, Lost>>;
 
@@ -49,6 +52,10 @@ impl Intake for Shards {
 
     fn may_have_app(&self, _account: AccountId, app: AppId) -> bool {
         app != NO_APP
+    }
+
+    fn knows_job(&self, _account: AccountId, outcome: &crate::domain::report::Outcome) -> bool {
+        outcome.job != NO_JOB
     }
 
     fn received_at(&self) -> UtcMs {

@@ -4,6 +4,7 @@ use std::future::Future;
 
 use crate::domain::fix::FutureRule;
 use crate::domain::ids::{AccountId, AppId};
+use crate::domain::report::Outcome;
 use crate::domain::submission::{Applied, Lost, Submission, SubmitError};
 use crate::domain::units::UtcMs;
 use crate::shard::router::Router;
@@ -26,6 +27,9 @@ pub trait Intake: Send + Sync + 'static {
     /// True as long as nobody knows better, for want of a snapshot or of the account in it.
     fn may_have_app(&self, account: AccountId, app: AppId) -> bool;
 
+    /// Whether the outcome's job was made for its device of this account.
+    fn knows_job(&self, account: AccountId, outcome: &Outcome) -> bool;
+
     /// The intake clock: UTC, monotone.
     fn received_at(&self) -> UtcMs;
 
@@ -45,6 +49,10 @@ impl Intake for Router {
 
     fn may_have_app(&self, account: AccountId, app: AppId) -> bool {
         Self::may_have_app(self, account, app)
+    }
+
+    fn knows_job(&self, account: AccountId, outcome: &Outcome) -> bool {
+        Self::knows_job(self, account, outcome)
     }
 
     fn received_at(&self) -> UtcMs {

@@ -20,6 +20,7 @@ use super::intake::Intake;
 use crate::auth::grant::Grant;
 use crate::domain::ids::{FrameSeq, InstanceId, Origin, StreamNo};
 use crate::domain::reasons::{RejectCounts, RejectReason};
+use crate::domain::report::Outcome;
 use crate::domain::submission::{Submission, SubmitError};
 use crate::wire::close::CloseCode;
 use crate::wire::frame::{self, Frame, Step};
@@ -192,7 +193,8 @@ impl<'a, I: Intake> Reader<'a, I> {
         let instance = self.context.instance;
         let origin = Origin { account, instance, stream: header.stream, seq: header.seq };
         let believed = if allowed {
-            believe::body(&frame.body, shared.intake.future_rule(received_at))
+            let knows_job = |outcome: &Outcome| shared.intake.knows_job(account, outcome);
+            believe::body(&frame.body, shared.intake.future_rule(received_at), knows_job)
         } else {
             None
         };

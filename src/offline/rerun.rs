@@ -15,6 +15,7 @@ use crate::engine::prepare::prepare;
 use crate::engine::{Counts, Outputs, Partition};
 use crate::identity::Sealer;
 use crate::journal::OwnedInput;
+use crate::outbox::tallies::TallyItem;
 use crate::outbox::{OutboxRecord, encode};
 use crate::snapshot::load::Loaded;
 
@@ -84,7 +85,7 @@ impl<'a> Rerun<'a> {
             .zip(by_id)
             .map(|(id, one)| one.unwrap_or_else(|| fresh(id)))
             .collect();
-        let mut out = Outputs::with_capacity(1024);
+        let mut out = Outputs::with_capacity(1024).keeping_tallies();
         for partition in &partitions {
             // What the checkpoints left open will close here.
             out.counts.triggers += partition.open_triggers();
@@ -124,6 +125,7 @@ impl<'a> Rerun<'a> {
         if let Input::Publication { epoch, hash } = input {
             self.need(position.partition, *epoch, *hash)?;
         }
+        self.out.tallies.clear();
         let partition = &mut self.partitions[position.partition.index()];
         let loaded = self.snapshots.get(&partition.epoch());
         let view = loaded.map(|loaded| loaded.view());
@@ -140,6 +142,11 @@ impl<'a> Rerun<'a> {
         }
         self.out.wants.clear();
         Ok(())
+    }
+
+    /// What the input taken last adds to the figures.
+    pub fn tallies(&self) -> impl Iterator<Item = TallyItem> {
+        self.out.tallies.iter().map(|tally| TallyItem::of(tally, &self.sealer))
     }
 
     /// What was counted on the way; triggers that the checkpoints left open count as triggers.

@@ -34,6 +34,8 @@ pub struct OutboxConfig {
     pub handoff_releases: usize,
     /// Memory for blocks of records being read, bytes. Default 32 MiB.
     pub cache_bytes: u64,
+    /// Memory for blocks of the figures being counted and read, bytes. Default 64 MiB.
+    pub figures_cache_bytes: u64,
 }
 
 impl Default for OutboxConfig {
@@ -46,6 +48,7 @@ impl Default for OutboxConfig {
             consumers_per_account: 16,
             handoff_releases: 256,
             cache_bytes: 32 << 20,
+            figures_cache_bytes: 64 << 20,
         }
     }
 }
@@ -67,6 +70,8 @@ impl OutboxConfig {
         bad.within("consumers_per_account", self.consumers_per_account, (1, 1000), "consumers");
         bad.within("handoff_releases", self.handoff_releases, (1, 65_536), "releases");
         bad.within("cache_bytes", self.cache_bytes, (1 << 20, 1 << 40), "bytes");
+        let figures = self.figures_cache_bytes;
+        bad.within("figures_cache_bytes", figures, (1 << 20, 1 << 40), "bytes");
         bad
     }
 }

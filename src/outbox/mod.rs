@@ -6,11 +6,14 @@
 //! nobody has seen. Beside the records stand, in the same atomic batches, how far each partition has come
 //! (recovery repeats outputs; repeats are dropped) and the state of the named consumers ([`consumer`]).
 //!
-//! What ends a record's life is [`retention`]; what its bytes are is [`codec`]; how consumers get it over HTTP is
+//! Beside its records go [`tallies`], and what is known of [`jobs`] for good; from all of these [`derived`] keeps the
+//! figures of campaigns. What ends a record's life is [`retention`]; what its bytes are is [`codec`]; how consumers get it over HTTP is
 //! [`sink`](crate::sink). In reading order: the record, its making, its bytes, the handle, the thread, the
 //! consumers, the store.
 
 pub mod record;
+pub mod tallies;
+pub mod jobs;
 pub mod message;
 pub mod encode;
 pub mod codec;
@@ -28,6 +31,7 @@ mod retention;
 mod tables;
 mod rows;
 mod space;
+pub mod derived;
 
 pub use config::{Clocks, OutboxConfig};
 pub use figures::OutboxFigures;
@@ -48,6 +52,8 @@ mod message_tests;
 mod encode_tests;
 #[cfg(test)]
 mod codec_tests;
+#[cfg(test)]
+mod tallies_tests;
 #[cfg(test)]
 mod golden_tests;
 #[cfg(test)]

@@ -6,6 +6,7 @@ use crate::domain::ids::{InputSeq, PartitionId};
 
 use super::consumer::{Consumer, ConsumerKey, Filter, HandOut};
 use super::record::OutboxRecord;
+use super::tallies::TallyItem;
 
 /// Outputs of inputs that are synced, and how far the partitions have come.
 ///
@@ -15,6 +16,8 @@ use super::record::OutboxRecord;
 pub struct Release {
     /// The outputs.
     pub records: Vec<OutboxRecord>,
+    /// What reports count of them.
+    pub tallies: Vec<TallyItem>,
     /// Partitions whose inputs up to these numbers have no other outputs than those released so far.
     pub marks: Vec<(PartitionId, InputSeq)>,
 }

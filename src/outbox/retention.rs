@@ -1,8 +1,9 @@
-//! What is removed when: whole stretches of records that all consumers have passed.
+//! What is removed when: whole stretches of records that all consumers, and the figures, have passed.
 //!
 //! Records are deleted by stretch, so the size and age of what is kept are known without reading a record.
 
 use std::collections::VecDeque;
+use std::sync::atomic::Ordering;
 
 use crate::domain::units::UtcMs;
 
@@ -73,7 +74,8 @@ impl Stretches {
     ) -> u64 {
         let newest = end.next_offset - 1;
         let passed = shared.seats().values().map(|seat| seat.consumer.acked).min();
-        let passed = passed.unwrap_or(newest).min(newest);
+        let followed = shared.followed.load(Ordering::Acquire);
+        let passed = passed.unwrap_or(newest).min(newest).min(followed);
         if passed == newest && self.may_end_last(end, now) {
             self.begin(end, now).into_iter().for_each(|stretch| batch.put_stretch(stretch));
         }

@@ -1,4 +1,4 @@
-//! Where the rows of the outbox are: three keyspaces of fjall, and one batch that writes to all of them at once.
+//! Where the rows of the outbox are: keyspaces of fjall, and one batch that writes to all of them at once.
 //!
 //! Nothing above knows fjall's keyspaces; tests put rows in memory in their place (`sim_rows`),
 //! which lose their power as a disk does.
@@ -19,6 +19,19 @@ pub(super) enum Table {
     Records,
     Marks,
     Consumers,
+    Tallies,
+    Jobs,
+}
+
+impl Table {
+    /// Every table, with the name of its keyspace and what of it may wait in memory.
+    const ALL: [(Self, &'static str, u64); 5] = [
+        (Self::Records, "records", 16 << 20),
+        (Self::Marks, "marks", 2 << 20),
+        (Self::Consumers, "consumers", 2 << 20),
+        (Self::Tallies, "tallies", 4 << 20),
+        (Self::Jobs, "jobs", 8 << 20),
+    ];
 }
 
 /// A key and its value.
@@ -38,9 +51,8 @@ pub(super) enum Rows {
 #[derive(Clone)]
 pub(super) struct FjallRows {
     database: Database,
-    records: Keyspace,
-    marks: Keyspace,
-    consumers: Keyspace,
+    /// In the order of [`Table::ALL`].
+    keyspaces: Vec<Keyspace>,
 }
 
 impl Rows {
@@ -52,16 +64,12 @@ impl Rows {
             .worker_threads(1)
             .manual_journal_persist(true)
             .open()?;
-        let keyspace = |name: &str, memtable_bytes: u64| {
+        let keyspaces = Table::ALL.map(|(_, name, memtable_bytes)| {
             let options = || KeyspaceCreateOptions::default().max_memtable_size(memtable_bytes);
             database.keyspace(name, options)
-        };
-        Ok(Self::Fjall(FjallRows {
-            records: keyspace("records", 16 << 20)?,
-            marks: keyspace("marks", 2 << 20)?,
-            consumers: keyspace("consumers", 2 << 20)?,
-            database,
-        }))
+        });
+        let keyspaces = keyspaces.into_iter().collect::<Result<_, _>>()?;
+        Ok(Self::Fjall(FjallRows { database, keyspaces }))
     }
 
     /// What a crash left in the system's buffers counts only once it is on the disk.
@@ -87,6 +95,15 @@ impl Rows {
             Self::Fjall(rows) => rows.keyspace(table).insert(key, value),
             #[cfg(test)]
             Self::Simulated(rows) => rows.insert(table, key, value),
+        }
+    }
+
+    /// Removes one pair; it may come back after a crash.
+    pub(super) fn remove(&self, table: Table, key: &[u8]) -> fjall::Result<()> {
+        match self {
+            Self::Fjall(rows) => rows.keyspace(table).remove(key),
+            #[cfg(test)]
+            Self::Simulated(rows) => rows.commit(vec![(table, key.to_vec(), None)]),
         }
     }
 
@@ -124,19 +141,15 @@ impl Rows {
     }
 
     #[cfg(test)]
-    pub(super) fn keyspaces(&self) -> [(&'static str, &Keyspace); 3] {
+    pub(super) fn keyspaces(&self) -> Vec<(&'static str, &Keyspace)> {
         let Self::Fjall(rows) = self else { unreachable!("simulated rows have no keyspaces") };
-        [("records", &rows.records), ("marks", &rows.marks), ("consumers", &rows.consumers)]
+        Table::ALL.into_iter().map(|(table, name, _)| (name, rows.keyspace(table))).collect()
     }
 }
 
 impl FjallRows {
     fn keyspace(&self, table: Table) -> &Keyspace {
-        match table {
-            Table::Records => &self.records,
-            Table::Marks => &self.marks,
-            Table::Consumers => &self.consumers,
-        }
+        &self.keyspaces[table as usize]
     }
 }
 

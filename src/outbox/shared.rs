@@ -101,6 +101,12 @@ pub(super) struct Shared {
     pub(super) durable: [AtomicU64; PARTITIONS],
     /// The oldest offset kept.
     pub(super) first_offset: AtomicU64,
+    /// The newest row of tallies on stable storage.
+    pub(super) newest_tally: AtomicU64,
+    /// The last offset that the figures have taken in; the end of all where nobody keeps any.
+    pub(super) followed: AtomicU64,
+    /// When the store was made.
+    pub(super) made_at: UtcMs,
     /// Whether intake should stop.
     pub(super) is_full: AtomicBool,
     /// The latest instant that was written when this run began.
@@ -117,7 +123,7 @@ impl Shared {
         config: OutboxConfig,
         clocks: Clocks,
         seats: BTreeMap<ConsumerKey, Seat>,
-        instant_before: UtcMs,
+        (made_at, instant_before): (UtcMs, UtcMs),
     ) -> Self {
         Self {
             tables,
@@ -127,6 +133,9 @@ impl Shared {
             seats: Mutex::new(seats),
             durable: [const { AtomicU64::new(0) }; PARTITIONS],
             first_offset: AtomicU64::new(1),
+            newest_tally: AtomicU64::new(0),
+            followed: AtomicU64::new(u64::MAX),
+            made_at,
             is_full: AtomicBool::new(false),
             instant_before,
             failed: OnceLock::new(),

@@ -10,12 +10,13 @@ use std::time::Duration;
 use crossbeam::channel::{SendTimeoutError, Sender, TrySendError, bounded};
 use tokio::sync::{oneshot, watch};
 
-use crate::domain::ids::{InputSeq, PartitionId};
+use crate::domain::ids::{InputSeq, JobId, PartitionId};
 use crate::domain::units::UtcMs;
 
 use super::config::{Clocks, OutboxConfig, SpaceProbe};
 use super::consumer::{Consumer, ConsumerKey, Filter, Owner};
 use super::figures::OutboxFigures;
+use super::jobs::MadeJob;
 use super::orders::{ConsumerError, Created, Order, OutboxError, Release, Start, Withheld};
 use super::record::OutboxRecord;
 use super::retention::Stretches;
@@ -91,14 +92,17 @@ impl Outbox {
             Stretches::new(contents.stretches, config.outbox_max_bytes, config.retain_min_s);
         let (releases, release_queue) = bounded(config.handoff_releases.max(1));
         let (orders, order_queue) = bounded(ORDERS_WAITING);
-        let shared = Arc::new(Shared::new(tables, config, clocks, seats, contents.instant));
+        let instants = (tables.made_at((clocks.now)())?, contents.instant);
+        let shared = Arc::new(Shared::new(tables, config, clocks, seats, instants));
+        shared.newest_tally.store(contents.next_tally - 1, Ordering::Release);
         shared.first_offset.store(stretches.first_offset(contents.end), Ordering::Release);
         shared.visible.send_replace(contents.end.next_offset - 1);
         for (partition, seq) in contents.marks {
             shared.durable[partition.index()].store(seq.0, Ordering::Release);
         }
         let queues = (release_queue, order_queue);
-        let writer = Writer::new(shared.clone(), queues, space, contents.end, stretches);
+        let ends = (contents.end, contents.next_tally);
+        let writer = Writer::new(shared.clone(), queues, space, ends, stretches);
         let (offer_wait, thread) = (OFFER_WAIT, Arc::default());
         Ok((Self { shared, releases, orders, offer_wait, thread }, writer))
     }
@@ -132,7 +136,7 @@ impl Outbox {
     /// # Errors
     /// [`OutboxError`] when the outbox has stopped; final.
     pub fn release(&self, records: Vec<OutboxRecord>) -> Result<(), OutboxError> {
-        self.release_through(Release { records, marks: Vec::new() })
+        self.release_through(Release { records, ..Release::default() })
     }
 
     /// Reports inputs up to which there are no other outputs than those released, so that
@@ -141,7 +145,7 @@ impl Outbox {
     /// # Errors
     /// [`OutboxError`] when the outbox has stopped; final.
     pub fn marks(&self, marks: Vec<(PartitionId, InputSeq)>) -> Result<(), OutboxError> {
-        self.release_through(Release { records: Vec::new(), marks })
+        self.release_through(Release { marks, ..Release::default() })
     }
 
     /// The last input of a partition whose outputs are all on stable storage. A checkpoint beyond it does not
@@ -155,6 +159,14 @@ impl Outbox {
     #[must_use]
     pub fn instant_before(&self) -> UtcMs {
         self.shared.instant_before
+    }
+
+    /// What is known of a job that was made; it is from when consumers can see its record.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store can't be read.
+    pub fn job(&self, id: JobId) -> Result<Option<MadeJob>, StoreError> {
+        self.shared.tables.job(id)
     }
 
     /// Whether intake should stop: `outbox_max_bytes` is reached, the disk is nearly full, or the outbox failed.

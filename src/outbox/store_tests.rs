@@ -136,8 +136,11 @@ async fn recovery_repeats_outputs_and_none_is_written_twice() {
 async fn inputs_without_outputs_move_the_mark_and_never_back() {
     let dir = tempdir().expect("a folder");
     let outbox = World::new().open(dir.path(), OutboxConfig::default());
-    let release =
-        Release { records: vec![job(1, (0, 2, 0))], marks: vec![(PartitionId(0), InputSeq(9))] };
+    let release = Release {
+        records: vec![job(1, (0, 2, 0))],
+        marks: vec![(PartitionId(0), InputSeq(9))],
+        ..Release::default()
+    };
     outbox.release_through(release).expect("it runs");
     outbox.marks(vec![(PartitionId(0), InputSeq(4)), (PartitionId(255), InputSeq(6))]).expect("it");
     until("the marks are durable", || outbox.durable(PartitionId(255)) == InputSeq(6)).await;

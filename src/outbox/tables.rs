@@ -1,22 +1,29 @@
-//! The three tables of the outbox and what their rows mean; where they are is the matter of [`rows`](super::rows).
+//! The tables of the outbox and what their rows mean; where they are is the matter of [`rows`](super::rows).
 //!
-//! *records*: offset (u64, big-endian) → record bytes. *consumers*: owner and name → their state. *marks*:
-//! what the outbox knows of itself, by a tag: the format, the end (next offset and bytes so far), the latest
-//! instant, per partition the last input whose outputs are here, and where stretches of records begin.
+//! *records*: offset (u64, big-endian) → record bytes. *consumers*: owner and name → their state. *tallies*:
+//! number (u64, big-endian) → [`tallies`](super::tallies). *jobs*: job id → what is known of it. *marks*: what the
+//! outbox knows of itself, by a tag: the format, when it was made, the end (next offset and bytes so far), the next
+//! number of tallies, the latest instant, per partition the last input whose outputs are here, and where stretches
+//! of records begin.
 
 use std::path::{Path, PathBuf};
 
-use crate::domain::ids::{InputSeq, PartitionId};
+use crate::domain::ids::{InputSeq, JobId, PartitionId};
 use crate::domain::units::UtcMs;
 
 use super::consumer::{CONSUMER_VERSION, Consumer, ConsumerKey, NoConsumer};
+use super::jobs::MadeJob;
 use super::rows::{RowBatch, Rows, Table};
+use super::tallies::{self, TallyItem};
 
-/// The format of the keyspaces. Records and consumers have versions of their own.
-const STORE_VERSION: u32 = 1;
+/// The format of the keyspaces. Records and consumers have versions of their own. One of format 1 has no tallies and
+/// jobs, and gets them.
+const STORE_VERSION: u32 = 2;
 
 const FORMAT: &[u8] = b"format";
+const MADE_AT: &[u8] = b"made";
 const END: &[u8] = b"end";
+const NEXT_TALLY: &[u8] = b"tally";
 const INSTANT: &[u8] = b"instant";
 const PARTITION: u8 = b'p';
 const STRETCH: u8 = b's';
@@ -110,6 +117,7 @@ pub(super) struct Stretch {
 /// What the store holds besides records, read once at start.
 pub(super) struct Contents {
     pub(super) end: End,
+    pub(super) next_tally: u64,
     /// The latest instant that was written; the beginning of time in a new outbox.
     pub(super) instant: UtcMs,
     pub(super) marks: Vec<(PartitionId, InputSeq)>,
@@ -144,23 +152,49 @@ impl Tables {
     }
 
     fn check_format(&self) -> Result<(), StoreError> {
-        let Some(found) = self.mark(FORMAT)? else {
-            return self
-                .rows
-                .insert(Table::Marks, FORMAT, &STORE_VERSION.to_be_bytes())
-                .map_err(|error| self.refused("written", error));
-        };
+        let Some(found) = self.mark(FORMAT)? else { return self.set_format() };
         let found = found.as_ref().try_into().map(u32::from_be_bytes);
         match found {
             Ok(STORE_VERSION) => Ok(()),
+            Ok(version) if version + 1 == STORE_VERSION => self.set_format(),
             Ok(found) => Err(StoreError::Format { path: self.path.clone(), found }),
             Err(_) => Err(self.damaged("its format is not four bytes")),
         }
     }
 
+    fn set_format(&self) -> Result<(), StoreError> {
+        let version = STORE_VERSION.to_be_bytes();
+        self.rows
+            .insert(Table::Marks, FORMAT, &version)
+            .map_err(|error| self.refused("written", error))
+    }
+
+    /// When this store was made, which tells it from one that was there before it. One that does not know yet was
+    /// made `now`.
+    pub(super) fn made_at(&self, now: UtcMs) -> Result<UtcMs, StoreError> {
+        if let Some([made_at]) = self.words(MADE_AT)? {
+            return Ok(UtcMs(made_at.cast_signed()));
+        }
+        let bytes = now.0.cast_unsigned().to_be_bytes();
+        self.rows
+            .insert(Table::Marks, MADE_AT, &bytes)
+            .and_then(|()| self.rows.persist())
+            .map_err(|error| self.refused("written", error))?;
+        Ok(now)
+    }
+
+    /// The words of a mark, if there is one.
+    fn words<const N: usize>(&self, key: &[u8]) -> Result<Option<[u64; N]>, StoreError> {
+        let Some(value) = self.mark(key)? else { return Ok(None) };
+        let tag = key.escape_ascii();
+        let words = numbers(&value).ok_or_else(|| self.damaged(format!("mark {tag} is malformed")));
+        words.map(Some)
+    }
+
     pub(super) fn contents(&self) -> Result<Contents, StoreError> {
         Ok(Contents {
             end: self.end()?,
+            next_tally: self.next_tally()?,
             instant: self.instant()?,
             marks: self.partition_marks()?,
             stretches: self.stretches()?,
@@ -173,22 +207,18 @@ impl Tables {
     }
 
     fn end(&self) -> Result<End, StoreError> {
-        let Some(value) = self.mark(END)? else {
-            return Ok(End { next_offset: 1, total_bytes: 0 });
-        };
-        match numbers::<2>(&value) {
-            Some([next_offset, total_bytes]) => Ok(End { next_offset, total_bytes }),
-            None => Err(self.damaged("its end is not 16 bytes")),
-        }
+        let [next_offset, total_bytes] = self.words(END)?.unwrap_or([1, 0]);
+        Ok(End { next_offset, total_bytes })
+    }
+
+    fn next_tally(&self) -> Result<u64, StoreError> {
+        let [next] = self.words(NEXT_TALLY)?.unwrap_or([1]);
+        Ok(next)
     }
 
     fn instant(&self) -> Result<UtcMs, StoreError> {
-        let value = self.mark(INSTANT)?;
-        match value.as_deref().map(numbers::<1>) {
-            None => Ok(UtcMs::MIN),
-            Some(Some([instant])) => Ok(UtcMs(instant.cast_signed())),
-            Some(None) => Err(self.damaged("its latest instant is not 8 bytes")),
-        }
+        let instant = self.words(INSTANT)?;
+        Ok(instant.map_or(UtcMs::MIN, |[instant]| UtcMs(instant.cast_signed())))
     }
 
     fn partition_marks(&self) -> Result<Vec<(PartitionId, InputSeq)>, StoreError> {
@@ -247,6 +277,37 @@ impl Tables {
         })
     }
 
+    /// Rows of tallies with numbers in `from..=through`, ascending.
+    pub(super) fn tallies(
+        &self,
+        from: u64,
+        through: u64,
+    ) -> impl Iterator<Item = Result<(u64, Vec<TallyItem>), StoreError>> + '_ {
+        let (from, through) = (from.to_be_bytes(), through.to_be_bytes());
+        self.rows.range(Table::Tallies, &from, &through).map(|pair| {
+            let (key, value) = pair.map_err(|error| self.refused("read", error))?;
+            match (numbers::<1>(&key), tallies::decode(&value)) {
+                (Some([number]), Some(items)) => Ok((number, items)),
+                _ => Err(self.damaged("a row of tallies is malformed")),
+            }
+        })
+    }
+
+    /// Removes a row of tallies that somebody has taken over; it may come back after a crash.
+    pub(super) fn remove_tallies(&self, number: u64) -> Result<(), StoreError> {
+        let removed = self.rows.remove(Table::Tallies, &number.to_be_bytes());
+        removed.map_err(|error| self.refused("written", error))
+    }
+
+    /// What is known of a job.
+    pub(super) fn job(&self, id: JobId) -> Result<Option<MadeJob>, StoreError> {
+        let row = self.rows.get(Table::Jobs, &id.0).map_err(|error| self.refused("read", error))?;
+        let job = |row: fjall::Slice| {
+            MadeJob::from_bytes(&row).ok_or_else(|| self.damaged("a job's row is malformed"))
+        };
+        row.map(job).transpose()
+    }
+
     pub(super) fn batch(&self) -> Batch<'_> {
         Batch { tables: self, writes: self.rows.batch() }
     }
@@ -264,7 +325,7 @@ impl Tables {
     }
 
     #[cfg(test)]
-    pub(super) fn keyspaces(&self) -> [(&'static str, &fjall::Keyspace); 3] {
+    pub(super) fn keyspaces(&self) -> Vec<(&'static str, &fjall::Keyspace)> {
         self.rows.keyspaces()
     }
 
@@ -291,6 +352,15 @@ impl Batch<'_> {
     pub(super) fn put_end(&mut self, end: End) {
         let value = [end.next_offset.to_be_bytes(), end.total_bytes.to_be_bytes()].concat();
         self.writes.insert(Table::Marks, END, &value);
+    }
+
+    pub(super) fn put_tallies(&mut self, number: u64, row: &[u8]) {
+        self.writes.insert(Table::Tallies, &number.to_be_bytes(), row);
+        self.writes.insert(Table::Marks, NEXT_TALLY, &(number + 1).to_be_bytes());
+    }
+
+    pub(super) fn put_job(&mut self, id: JobId, job: MadeJob) {
+        self.writes.insert(Table::Jobs, &id.0, &job.to_bytes());
     }
 
     pub(super) fn put_instant(&mut self, instant: UtcMs) {

@@ -16,10 +16,12 @@ use crate::domain::units::UtcMs;
 use super::changes::Changes;
 use super::codec;
 use super::config::SpaceProbe;
+use super::jobs::MadeJob;
 use super::orders::{Order, OutboxError, Release};
 use super::retention::Stretches;
 use super::shared::Shared;
 use super::tables::{Batch, End, StoreError};
+use super::tallies::{self, TallyItem};
 
 /// Records of one batch, roughly: a release is never split. Some 30 MB at most, and milliseconds of a sync.
 const GROUP_RECORDS: usize = 32_768;
@@ -48,6 +50,10 @@ pub(super) struct Writer {
     stretches: Stretches,
     /// Per partition the last input whose outputs are written or in the batch at hand.
     applied: [InputSeq; PARTITIONS],
+    /// The number that the next row of tallies gets.
+    next_tally: u64,
+    /// Tallies of the batch at hand.
+    tallies: Vec<TallyItem>,
     /// One record's bytes, reused.
     bytes: Vec<u8>,
     kept_house_at: Option<UtcMs>,
@@ -61,7 +67,7 @@ impl Writer {
         shared: Arc<Shared>,
         (releases, orders): (Receiver<Release>, Receiver<Order>),
         space: SpaceProbe,
-        end: End,
+        (end, next_tally): (End, u64),
         stretches: Stretches,
     ) -> Self {
         let mut applied = [InputSeq(0); PARTITIONS];
@@ -79,6 +85,8 @@ impl Writer {
             end,
             stretches,
             applied,
+            next_tally,
+            tallies: Vec::new(),
             bytes: Vec::new(),
             kept_house_at: None,
             instant,
@@ -169,6 +177,7 @@ impl Writer {
         if self.end != before {
             batch.put_end(self.end);
         }
+        self.stage_tallies(&mut batch);
         self.stage_marks(&mut batch);
         let mut changes = Changes::new(&shared, now);
         for order in orders {
@@ -211,15 +220,32 @@ impl Writer {
             self.bytes.clear();
             codec::encode(record, &mut self.bytes);
             batch.put_record(self.end.next_offset, &self.bytes);
+            if let Some((id, made)) = MadeJob::of(record) {
+                batch.put_job(id, made);
+            }
             let bytes = record_bytes(self.bytes.len());
             figures.count_written(record.kind(), bytes);
             self.end.next_offset += 1;
             self.end.total_bytes += bytes;
         }
+        let is_new =
+            |item: &&TallyItem| item.position.seq > before[item.position.partition.index()];
+        self.tallies.extend(release.tallies.iter().filter(is_new));
         for (partition, seq) in release.marks {
             let applied = &mut self.applied[partition.index()];
             *applied = (*applied).max(seq);
         }
+    }
+
+    fn stage_tallies(&mut self, batch: &mut Batch<'_>) {
+        if self.tallies.is_empty() {
+            return;
+        }
+        self.bytes.clear();
+        tallies::encode(&self.tallies, &mut self.bytes);
+        batch.put_tallies(self.next_tally, &self.bytes);
+        self.next_tally += 1;
+        self.tallies.clear();
     }
 
     fn stage_marks(&self, batch: &mut Batch<'_>) {
@@ -236,6 +262,7 @@ impl Writer {
         for (durable, applied) in self.shared.durable.iter().zip(self.applied) {
             durable.store(applied.0, Ordering::Release);
         }
+        self.shared.newest_tally.store(self.next_tally - 1, Ordering::Release);
         let newest = self.end.next_offset - 1;
         self.shared.visible.send_if_modified(|visible| {
             let is_news = *visible != newest;

@@ -7,6 +7,7 @@ use crate::domain::reasons::{RejectCounts, RejectReason};
 use crate::engine::Partition;
 use crate::engine::prepare::prepare;
 use crate::outbox::Release;
+use crate::outbox::tallies::TallyItem;
 use crate::snapshot::view::SnapshotView;
 
 use super::batch::What;
@@ -38,6 +39,8 @@ impl Worker {
             release.records.extend(
                 decisions.map(|decision| crate::outbox::encode::record(&decision, view, sealer)),
             );
+            let tallies = self.out.tallies.drain(..);
+            release.tallies.extend(tallies.map(|tally| TallyItem::of(&tally, sealer)));
         }
         release.marks.sort_unstable();
         release.marks.reverse();

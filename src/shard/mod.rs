@@ -11,6 +11,7 @@ pub mod config;
 pub mod ticket;
 pub mod mailbox;
 pub mod router;
+pub mod job_book;
 pub mod policy;
 mod batch;
 mod plan;

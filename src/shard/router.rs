@@ -12,6 +12,7 @@ use crate::domain::submission::{Records, Submission, SubmitError};
 use crate::domain::units::UtcMs;
 use crate::snapshot::slot::Slot;
 
+use super::job_book::JobBook;
 use super::mailbox::{Delivery, Mailbox, Parcel};
 use super::parts::Failed;
 use super::policy::PolicyInForce;
@@ -69,6 +70,8 @@ struct Shared {
     draining: AtomicBool,
     /// Set once journal, outbox or a shard has failed; nothing is taken any more.
     failed: Arc<Failed>,
+    /// What outcomes are held against; none where outcomes are all believed.
+    jobs: Option<JobBook>,
 }
 
 impl Router {
@@ -85,7 +88,24 @@ impl Router {
     ) -> Self {
         debug_assert_eq!(deal.shards(), mailboxes.len());
         let draining = AtomicBool::new(false);
-        Self { shared: Arc::new(Shared { deal, mailboxes, clock, policy, slot, draining, failed }) }
+        let jobs = None;
+        let shared = Shared { deal, mailboxes, clock, policy, slot, draining, failed, jobs };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// With what outcomes are held against. To be called before the router is shared.
+    #[must_use]
+    pub fn with_jobs(mut self, jobs: JobBook) -> Self {
+        if let Some(shared) = Arc::get_mut(&mut self.shared) {
+            shared.jobs = Some(jobs);
+        }
+        self
+    }
+
+    /// Whether the outcome's job was made for its device of this account.
+    #[must_use]
+    pub fn knows_job(&self, account: AccountId, outcome: &Outcome) -> bool {
+        self.shared.jobs.as_ref().is_none_or(|jobs| jobs.has(account, outcome))
     }
 
     /// Whether records may speak for this app of an account: not if the snapshot in force has the account and it

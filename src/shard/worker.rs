@@ -101,7 +101,7 @@ impl Worker {
         for (place, partition) in parts.partitions.iter().enumerate() {
             slots[partition.id().index()] = Some(place);
         }
-        let mut out = Outputs::with_capacity(4096);
+        let mut out = Outputs::with_capacity(4096).keeping_tallies();
         for partition in &parts.partitions {
             // What recovery found open counts as triggers of this process.
             out.counts.triggers += partition.open_triggers();

@@ -158,6 +158,12 @@ table! {
         "Bytes of records that the outbox holds.";
     OUTBOX_MAX_BYTES = "geofenced_outbox_max_bytes", Gauge, Bytes, [],
         "Bytes of records at which the outbox is full and intake stops: outbox.outbox_max_bytes.";
+    FIGURES_RECORDS = "geofenced_figures_records_total", Counter, Count, [],
+        "Records of the outbox that were gone through for the figures of campaigns.";
+    FIGURES_BEHIND = "geofenced_figures_behind_records", Gauge, Count, [],
+        "Records of the outbox that the figures of campaigns have not come to yet.";
+    FIGURES_FAILED = "geofenced_figures_failed", Gauge, Count, [],
+        "1 after an error of their store: figures stand still until a restart.";
     CONSUMERS_DROPPED = "geofenced_queue_consumers_dropped_total", Counter, Count, [],
         "Consumers dropped because they were idle for consumer_ttl_s.";
 

@@ -55,6 +55,18 @@ impl Customer {
         customer
     }
 
+    /// Goes on with a daemon that was started again.
+    pub(crate) fn follow(&mut self, daemon: &Daemon) {
+        (self.http, self.quic) = (daemon.http.to_string(), daemon.quic);
+    }
+
+    /// Sends records by HTTP, and gives what became of them.
+    pub(crate) async fn ingest(&self, path: &str, body: &Value) -> Value {
+        let mut http = HttpClient::connect(&self.http, Some(&self.ingest)).await.unwrap();
+        let answer = http.send(Method::POST, path, body.to_string().into()).await.unwrap();
+        serde_json::from_slice(&answer.success().unwrap()).unwrap()
+    }
+
     pub(crate) async fn get(&self, path: &str) -> Done {
         self.ask(Method::GET, path, &[], Vec::new()).await
     }

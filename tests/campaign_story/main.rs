@@ -6,4 +6,5 @@
 mod support;
 
 mod customer;
+mod figures;
 mod story;

@@ -76,6 +76,9 @@ impl Future for Ticket {
     }
 }
 
+/// A job that nobody made.
+pub(crate) const NO_JOB: geofenced::domain::ids::JobId = geofenced::domain::ids::JobId([0xFF; 16]);
+
 impl Intake for Shards {
     type Ticket = Ticket;
 
@@ -107,6 +110,10 @@ impl Intake for Shards {
 
     fn may_have_app(&self, _account: AccountId, _app: AppId) -> bool {
         true
+    }
+
+    fn knows_job(&self, _account: AccountId, outcome: &geofenced::domain::report::Outcome) -> bool {
+        outcome.job != NO_JOB
     }
 
     fn received_at(&self) -> UtcMs {

@@ -13,6 +13,7 @@ pub mod service;
 mod rates;
 mod request;
 mod answer;
+mod reports;
 mod resource;
 mod accounts;
 mod campaigns;

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::sync::Semaphore;
+
 use super::figures::ApiFigures;
 use super::rates::Rates;
 use crate::auth::authority::Authority;
@@ -11,10 +13,15 @@ use crate::clock::Clock;
 use crate::control::compiler::Publications;
 use crate::control::desk::{Actor, Desk};
 use crate::control::refusal::Refusal;
+use crate::control::reports::Reports;
 use crate::control::store::{Catalog, thread};
 use crate::control::uploads::Depot;
 use crate::domain::ids::{AccountId, Epoch};
+use crate::domain::units::UtcMs;
 use crate::identity::Keyring;
+
+/// Streams of figures that may be open: each looks at its campaign once a second.
+const MAX_STREAMS: usize = 256;
 
 /// What endpoints share.
 pub type Shared = Arc<Service>;
@@ -33,6 +40,10 @@ pub struct Service {
     pub(super) figures: Arc<ApiFigures>,
     /// Where uploads are kept.
     pub(super) depot: Depot,
+    /// What campaigns have brought, where that is counted.
+    pub(super) counted: Option<Reports>,
+    /// Turns of streams of figures.
+    pub(super) streams: Arc<Semaphore>,
     keyring: Keyring,
     clock: Clock,
     rates: Arc<Rates>,
@@ -50,7 +61,31 @@ impl Service {
     ) -> Self {
         let authority = Arc::new(Authority::of(Book::default()));
         let (figures, rates) = (Arc::default(), Arc::default());
-        Self { catalog, publications, in_force, depot, authority, figures, keyring, clock, rates }
+        let (counted, streams) = (None, Arc::new(Semaphore::new(MAX_STREAMS)));
+        Self {
+            catalog,
+            publications,
+            in_force,
+            authority,
+            figures,
+            depot,
+            counted,
+            streams,
+            keyring,
+            clock,
+            rates,
+        }
+    }
+
+    /// With what campaigns have brought.
+    #[must_use]
+    pub fn with_reports(self, counted: Reports) -> Self {
+        Self { counted: Some(counted), ..self }
+    }
+
+    /// What the clock says.
+    pub(super) fn now(&self) -> UtcMs {
+        self.clock.now()
     }
 
     /// With the tokens of the daemon in place of none.

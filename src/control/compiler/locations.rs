@@ -87,6 +87,18 @@ impl<'t> Gazetteer<'t> {
         Ok(Meant { places, ..Meant::default() })
     }
 
+    /// The stores that a block means: those that it names, or all, within the areas that it names, or anywhere.
+    ///
+    /// # Errors
+    /// When a record is gone or can't be read.
+    pub fn stores_meant(&mut self, block: &General) -> Result<BTreeSet<u32>, CompileError> {
+        if block.has_stores() {
+            return Ok(self.meant(block)?.places);
+        }
+        let places = self.all_places()?;
+        Ok(self.meant(&General { places, ..block.clone() })?.places)
+    }
+
     /// A region and its shape.
     ///
     /// # Errors

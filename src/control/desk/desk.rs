@@ -13,7 +13,7 @@ use crate::domain::units::UtcMs;
 
 /// What a change is made with.
 pub struct Desk<'t> {
-    pub(super) tx: &'t mut dyn Tx,
+    pub(in crate::control) tx: &'t mut dyn Tx,
     pub(super) actor: &'t Actor,
     account: Shown<Account>,
     /// Whether the engine's snapshot has to follow what was changed.

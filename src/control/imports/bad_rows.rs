@@ -49,7 +49,7 @@ pub fn write_xlsx(
 }
 
 /// The byte-order mark of UTF-8, without which Excel takes a file for CP949.
-pub(super) const MARK: &[u8] = b"\xEF\xBB\xBF";
+pub(in crate::control) const MARK: &[u8] = b"\xEF\xBB\xBF";
 
 const fn header(language: Language) -> [&'static str; 4] {
     match language {
@@ -59,7 +59,7 @@ const fn header(language: Language) -> [&'static str; 4] {
 }
 
 /// A text that no spreadsheet takes for a formula: after OWASP's list, with the wide forms that Excel folds.
-pub(super) fn inert(text: String) -> String {
+pub(in crate::control) fn inert(text: String) -> String {
     let begins = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']);
     if begins { format!("'{text}") } else { text }
 }

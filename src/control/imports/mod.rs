@@ -18,7 +18,7 @@ mod geometry;
 pub mod geojson;
 pub mod rows;
 pub mod read;
-mod workbook;
+pub(super) mod workbook;
 pub mod bad_rows;
 pub mod templates;
 

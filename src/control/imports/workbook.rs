@@ -9,16 +9,18 @@ pub(super) const SHEET_ROWS: usize = 1_000_000;
 
 /// A cell that is written.
 #[derive(Clone, Debug)]
-pub(super) enum Value {
+pub(in crate::control) enum Value {
     /// A text, which no program takes for a formula or a number.
     Text(String),
-    /// A row's number.
+    /// A number of something.
     Number(u64),
+    /// A share, to two places.
+    Rate(f64),
 }
 
 /// Writes a header and rows, on further sheets where one is full. The columns are marked as text, so that a program
 /// that the file is edited with keeps the zeros at the start of a code.
-pub(super) fn write(
+pub(in crate::control) fn write(
     out: impl Write + Seek + Send,
     (name, header): (&str, &[&str]),
     rows: impl IntoIterator<Item = Vec<Value>>,
@@ -61,6 +63,9 @@ fn fill(
                 #[expect(clippy::cast_precision_loss, reason = "rows are far below 2^53")]
                 Value::Number(number) => {
                     sheet.write_number(row, column, number as f64)?;
+                }
+                Value::Rate(rate) => {
+                    sheet.write_number(row, column, rate)?;
                 }
             }
         }

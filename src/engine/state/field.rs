@@ -133,7 +133,6 @@ macro_rules! record {
 record! {
     PointE7 { lat, lon }
     Stay { target, began, entered_at, next_dwell_s, outside, inside, seen_in, hinted_s }
-    Trigger { campaign, target, made_in, phase, transition, stopped_by, due_at, since }
     UsedBucket { campaign, mode, span, keep_until }
     Hint { place, verdict, fixed_at }
     VisitNote {
@@ -165,9 +164,34 @@ numbered! {
     RunMode { Testing = 1, Running = 2 }
     Transition { Enter = 1, Dwell = 2, Exit = 3 }
     VisitEnd { Exit = 1, Silence = 2, FenceRemoved = 3 }
-    Phase { AwaitsInside = 0, Armed = 1, Open = 2, Dwelling = 3 }
     HintVerdict { Enter = 1, Leave = 2, Nearby = 3 }
     Platform { Unknown = 0, Android = 1, Ios = 2 }
+}
+
+/// Beside a trigger's phase: it is of a test. States of earlier releases do not tell, and say of the real run.
+const OF_TEST: u8 = 1 << 7;
+
+impl Field for Trigger {
+    fn put(&self, out: &mut Vec<u8>) {
+        (self.campaign, self.target, self.made_in).put(out);
+        let phase = out.len();
+        (self.phase as u8).put(out);
+        if self.mode == RunMode::Testing {
+            out[phase] |= OF_TEST;
+        }
+        (self.transition, self.stopped_by).put(out);
+        (self.due_at, self.since).put(out);
+    }
+    fn take(reader: &mut Reader<'_>) -> Result<Self, Damaged> {
+        let (campaign, target, made_in) = Field::take(reader)?;
+        let phase = u8::take(reader)?;
+        let mode = if phase & OF_TEST == 0 { RunMode::Running } else { RunMode::Testing };
+        let phase =
+            Phase::from_number(phase & !OF_TEST).ok_or_else(|| reader.damaged("a Phase"))?;
+        let (transition, stopped_by) = Field::take(reader)?;
+        let (due_at, since) = Field::take(reader)?;
+        Ok(Self { campaign, target, made_in, phase, transition, mode, stopped_by, due_at, since })
+    }
 }
 
 impl Field for bool {

@@ -1,0 +1,358 @@
+//! What campaigns have brought: live figures, reports of a period, the pushes of a month.
+
+use std::convert::Infallible;
+use std::io::Cursor;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::header;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Extension, Json};
+use futures_util::stream::{self, Stream};
+use utoipa::openapi::HttpMethod;
+
+use super::answer::refused;
+use super::api::{Api, Endpoint, Like, Named, Parameter};
+use super::request::{Number, Parameters};
+use super::service::{Service, Shared};
+use crate::auth::grant::Grant;
+use crate::control::desk::Desk;
+use crate::control::refusal::Refusal;
+use crate::control::reports::hours::HourFigures;
+use crate::control::reports::live::LiveFigures;
+use crate::control::reports::period::{PeriodReport, PeriodRequest};
+use crate::control::reports::sheet::Sheet;
+use crate::control::reports::usage::{Usage, UsageRequest};
+use crate::control::reports::visits::{VisitReport, VisitRequest};
+use crate::control::reports::{Reports, Subject};
+use crate::domain::problem::{Kind, Problem};
+
+const IN_PATH: &[(&str, &str)] = &[("id", "The campaign's number")];
+
+const PERIOD: &[Parameter] = &[
+    Parameter(
+        "from",
+        Like::Text,
+        "The first local day, as 2026-11-23; the campaign's where left out",
+    ),
+    Parameter("to", Like::Text, "The last local day; the campaign's, or yesterday, where left out"),
+];
+
+const VISITS: &[Parameter] = &[
+    Parameter(
+        "regions",
+        Like::Text,
+        "Districts and trade areas, any of them: numbers with commas between",
+    ),
+    Parameter("brands", Like::Text, "Brands, any of them; with regions, both must hold"),
+    Parameter(
+        "extra_days",
+        Like::Number,
+        "Days after the campaign on which visits count, 0 to 30; 15 where left out",
+    ),
+    Parameter(
+        "after",
+        Like::Text,
+        "What a visit must come after: match or click; match where left out",
+    ),
+    Parameter("as_of", Like::Text, "The last local day of visits, yesterday at the latest"),
+];
+
+const MONTH: &[Parameter] =
+    &[Parameter("month", Like::Text, "As 2026-11: this month, where left out, or the last")];
+
+pub(super) fn endpoints(api: Api) -> Api {
+    let of_campaign =
+        |path: &str, summary: &str, in_query, answer: (&'static str, Named)| Endpoint {
+            method: HttpMethod::Get,
+            path: format!("/v1/campaigns/{{id}}/{path}"),
+            tag: "reports",
+            summary: summary.to_owned(),
+            in_path: IN_PATH,
+            in_query,
+            in_header: &[],
+            body: None,
+            answer: (200, answer.0, Some(answer.1)),
+        };
+    let of_account = |path: &str, summary: &str, answer: (&'static str, Named)| Endpoint {
+        method: HttpMethod::Get,
+        path: format!("/v1/{path}"),
+        tag: "reports",
+        summary: summary.to_owned(),
+        in_path: &[],
+        in_query: MONTH,
+        in_header: &[],
+        body: None,
+        answer: (200, answer.0, Some(answer.1)),
+    };
+    let now = || ("As it is", Named::of::<LiveFigures>());
+    let file = || ("A file", Named::file());
+    let day: &[Parameter] =
+        &[Parameter("day", Like::Text, "The local day, as 2026-11-23; today where left out")];
+    let live = of_campaign("figures", "Show what a campaign has brought", &[], now());
+    let stream = of_campaign(
+        "figures/stream",
+        "Follow it: server-sent events named `figures`, each time that it changes, at most once a second",
+        &[],
+        (
+            "A stream of text/event-stream, each event's data as the figures themselves",
+            Named::of::<LiveFigures>(),
+        ),
+    );
+    let hours = of_campaign(
+        "figures/hours",
+        "Show a day of a campaign by its local hours",
+        day,
+        (
+            "The hours, ascending",
+            Named::of::<Vec<HourFigures>>().called("Hours").with::<HourFigures>(),
+        ),
+    );
+    let report = of_campaign(
+        "report",
+        "Report days that are over",
+        PERIOD,
+        ("The report", Named::of::<PeriodReport>()),
+    );
+    let csv = of_campaign("report.csv", "The same as CSV", PERIOD, file());
+    let xlsx = of_campaign("report.xlsx", "The same as XLSX", PERIOD, file());
+    let visits = of_campaign(
+        "visit-report",
+        "Report who came to a store after the campaign reached it. Basic and Premium",
+        VISITS,
+        ("The report", Named::of::<VisitReport>()),
+    );
+    let usage = of_account(
+        "usage",
+        "Show the pushes of a month, and what they cost",
+        ("The month", Named::of::<Usage>()),
+    );
+    let usage_csv = of_account("usage.csv", "The same as CSV", file());
+    api.serve(live, get(figures))
+        .serve(stream, get(follow))
+        .serve(hours, get(by_hour))
+        .serve(report, get(period))
+        .serve(csv, get(period_csv))
+        .serve(xlsx, get(period_xlsx))
+        .serve(visits, get(visited))
+        .serve(usage, get(month))
+        .serve(usage_csv, get(month_csv))
+}
+
+impl Service {
+    fn reports(&self) -> Result<Reports, Problem> {
+        let none = || Problem::new(Kind::Unavailable, "this daemon keeps no figures");
+        self.counted.clone().ok_or_else(none)
+    }
+
+    async fn subject(&self, grant: &Grant, id: u32) -> Result<Subject, Refusal> {
+        self.look(self.caller(grant), move |desk| desk.subject(id)).await
+    }
+
+    /// Makes a report where it may wait for the disk.
+    async fn report<T: Send + 'static>(
+        &self,
+        make: impl FnOnce(&Reports) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let reports = self.reports()?;
+        let made = tokio::task::spawn_blocking(move || make(&reports)).await;
+        made.unwrap_or_else(|_panicked| {
+            Err(Problem::new(Kind::Internal, "a fault of the daemon's own; please report it"))
+        })
+    }
+}
+
+/// The store of the figures said no.
+fn unread(error: impl std::fmt::Display) -> Problem {
+    tracing::error!(%error, "figures could not be read");
+    Problem::new(Kind::Internal, "the figures can't be read; the daemon's log says why")
+}
+
+async fn figures(
+    State(service): State<Shared>,
+    Extension(grant): Extension<Grant>,
+    Number(id): Number,
+) -> Result<Response, Problem> {
+    let subject = match service.subject(&grant, id).await {
+        Ok(subject) => subject,
+        Err(refusal) => return Ok(refused(refusal)),
+    };
+    let now = service.now();
+    let live = service.report(move |reports| reports.live(&subject, now).map_err(unread)).await?;
+    Ok(Json(live).into_response())
+}
+
+async fn follow(
+    State(service): State<Shared>,
+    Extension(grant): Extension<Grant>,
+    Number(id): Number,
+) -> Result<Response, Problem> {
+    let subject = match service.subject(&grant, id).await {
+        Ok(subject) => subject,
+        Err(refusal) => return Ok(refused(refusal)),
+    };
+    let Ok(turn) = service.streams.clone().try_acquire_owned() else {
+        let detail = "too many streams of figures are open; ask for /figures instead, or come back";
+        return Err(Problem::new(Kind::Unavailable, detail));
+    };
+    let following = Following { service, subject, sent: None, _turn: turn };
+    Ok(Sse::new(changes(following)).keep_alive(KeepAlive::default()).into_response())
+}
+
+/// A stream that is open.
+struct Following {
+    service: Shared,
+    subject: Subject,
+    sent: Option<LiveFigures>,
+    _turn: tokio::sync::OwnedSemaphorePermit,
+}
+
+/// How often a stream looks for changes.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+fn changes(following: Following) -> impl Stream<Item = Result<Event, Infallible>> {
+    stream::unfold(following, |mut following| async move {
+        loop {
+            if following.sent.is_some() {
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+            let (subject, now) = (following.subject.clone(), following.service.now());
+            let look = move |reports: &Reports| {
+                if reports.is_closing() {
+                    return Err(Problem::new(Kind::Unavailable, "the daemon is ending"));
+                }
+                reports.live(&subject, now).map_err(unread)
+            };
+            // The client connects again, and is told why it can't.
+            let live = following.service.report(look).await.ok()?;
+            if following.sent.as_ref() == Some(&live) {
+                continue;
+            }
+            let event = Event::default().event("figures").json_data(&live).ok()?;
+            following.sent = Some(live);
+            return Some((Ok(event), following));
+        }
+    })
+}
+
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HoursRequest {
+    day: Option<String>,
+}
+
+async fn by_hour(
+    State(service): State<Shared>,
+    Extension(grant): Extension<Grant>,
+    Number(id): Number,
+    Parameters(asked): Parameters<HoursRequest>,
+) -> Result<Response, Problem> {
+    let subject = match service.subject(&grant, id).await {
+        Ok(subject) => subject,
+        Err(refusal) => return Ok(refused(refusal)),
+    };
+    let day = crate::control::reports::period::day(asked.day.as_deref(), "/day", subject.today)
+        .map_err(Problem::from)?;
+    let hours = service.report(move |reports| reports.hours(&subject, day).map_err(unread)).await?;
+    Ok(Json(hours).into_response())
+}
+
+async fn made(
+    service: &Shared,
+    grant: &Grant,
+    id: u32,
+    asked: PeriodRequest,
+) -> Result<PeriodReport, Problem> {
+    let subject = service.subject(grant, id).await.map_err(Problem::from)?;
+    let days = asked.days_of(&subject).map_err(Problem::from)?;
+    service.report(move |reports| reports.period(&subject, &days).map_err(unread)).await
+}
+
+async fn period(
+    State(service): State<Shared>,
+    Extension(grant): Extension<Grant>,
+    Number(id): Number,
+    Parameters(asked): Parameters<PeriodRequest>,
+) -> Result<Json<PeriodReport>, Problem> {
+    made(&service, &grant, id, asked).await.map(Json)
+}
+
+async fn period_csv(
+    State(service): State<Shared>,
+    Extension(grant): Extension<Grant>,
+    Number(id): Number,
+    Parameters(asked): Parameters<PeriodRequest>,
+) -> Result<Response, Problem> {
+    let report = made(&service, &grant, id, asked).await?;
+    let name = format!("campaign-{id}-{}-{}.csv", report.from, report.to);
+    as_csv(report.into(), &name)
+}
+
+async fn period_xlsx(
+    State(service): State<Shared>,
+    Extension(grant): Extension<Grant>,
+    Number(id): Number,
+    Parameters(asked): Parameters<PeriodRequest>,
+) -> Result<Response, Problem> {
+    let report = made(&service, &grant, id, asked).await?;
+    let name = format!("campaign-{id}-{}-{}.xlsx", report.from, report.to);
+    let mut file = Cursor::new(Vec::new());
+    Sheet::from(report).write_xlsx(&mut file).map_err(unread)?;
+    Ok(download(XLSX, &name, file.into_inner()))
+}
+
+async fn visited(
+    State(service): State<Shared>,
+    Extension(grant): Extension<Grant>,
+    Number(id): Number,
+    Parameters(asked): Parameters<VisitRequest>,
+) -> Result<Json<VisitReport>, Problem> {
+    let ask = move |desk: &mut Desk<'_>| asked.held_against(desk, id);
+    let question = service.look(service.caller(&grant), ask).await.map_err(Problem::from)?;
+    service.report(move |reports| reports.visits(&question).map_err(unread)).await.map(Json)
+}
+
+async fn used(service: &Shared, grant: &Grant, asked: UsageRequest) -> Result<Usage, Problem> {
+    let look = service.look(service.caller(grant), move |desk| {
+        let month = asked.month_of(desk.today())?;
+        Ok((desk.account_id(), desk.account().membership, month))
+    });
+    let (account, membership, month) = look.await.map_err(Problem::from)?;
+    let make = move |reports: &Reports| reports.usage(account, membership, month).map_err(unread);
+    service.report(make).await
+}
+
+async fn month(
+    State(service): State<Shared>,
+    Extension(grant): Extension<Grant>,
+    Parameters(asked): Parameters<UsageRequest>,
+) -> Result<Json<Usage>, Problem> {
+    used(&service, &grant, asked).await.map(Json)
+}
+
+async fn month_csv(
+    State(service): State<Shared>,
+    Extension(grant): Extension<Grant>,
+    Parameters(asked): Parameters<UsageRequest>,
+) -> Result<Response, Problem> {
+    let usage = used(&service, &grant, asked).await?;
+    let name = format!("usage-{}.csv", usage.month);
+    as_csv(usage.into(), &name)
+}
+
+const CSV: &str = "text/csv; charset=utf-8";
+const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
+
+fn as_csv(sheet: Sheet, name: &str) -> Result<Response, Problem> {
+    let mut file = Vec::new();
+    sheet.write_csv(&mut file).map_err(unread)?;
+    Ok(download(CSV, name, file))
+}
+
+fn download(media: &'static str, name: &str, file: Vec<u8>) -> Response {
+    let disposition = format!("attachment; filename=\"{name}\"");
+    ([(header::CONTENT_TYPE, media.to_owned()), (header::CONTENT_DISPOSITION, disposition)], file)
+        .into_response()
+}

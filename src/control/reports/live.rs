@@ -1,0 +1,152 @@
+//! A campaign's figures as they are now: at most some seconds behind the outbox.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::parts::Brought;
+use super::subject::{Addressed, Subject, day_of};
+use crate::domain::campaign::Variant;
+use crate::domain::ids::{AccountId, AppId};
+use crate::domain::units::UtcMs;
+use crate::outbox::derived::rows::DayFigures;
+use crate::outbox::derived::{Figures, FiguresError};
+
+/// Devices count as users of an app for so many days, UTC, today among them.
+const SEEN_DAYS: i64 = 30;
+
+/// How old the number of an app's users may be: it takes a look at each of them.
+const AUDIENCE_MS: i64 = 10 * 60_000;
+
+/// Makes reports. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Reports {
+    pub(super) figures: Figures,
+    /// Users of apps, and when they were counted.
+    users: Arc<Mutex<Users>>,
+}
+
+/// Users of an account's apps, and when they were counted.
+type Users = HashMap<(AccountId, Vec<AppId>), (UtcMs, u64)>;
+
+/// A campaign's figures.
+#[derive(Clone, PartialEq, Debug, serde::Serialize, utoipa::ToSchema)]
+pub struct LiveFigures {
+    /// The campaign's number.
+    pub campaign: u32,
+    /// Whom it addresses: the segment's size, or the devices seen in its apps within 30 days.
+    pub audience: u64,
+    /// What it has brought on the days of its period.
+    pub total: Brought,
+    /// The same by message: one, or A and B.
+    pub variants: Vec<VariantFigures>,
+    /// Times that the condition came true and nothing was sent, by the last gate that stopped it.
+    pub suppressed: BTreeMap<&'static str, u64>,
+    /// The same by day, ascending; days that brought nothing are left out.
+    pub days: Vec<DayOfCampaign>,
+}
+
+/// What one message brought.
+#[derive(Clone, PartialEq, Debug, serde::Serialize, utoipa::ToSchema)]
+pub struct VariantFigures {
+    /// A or B.
+    pub variant: &'static str,
+    /// What it has brought.
+    #[serde(flatten)]
+    pub brought: Brought,
+}
+
+/// What a day brought; devices are counted on each day on which they were reached.
+#[derive(Clone, PartialEq, Debug, serde::Serialize, utoipa::ToSchema)]
+pub struct DayOfCampaign {
+    /// The local day, as 2026-11-23.
+    pub day: String,
+    /// What it has brought.
+    #[serde(flatten)]
+    pub brought: Brought,
+}
+
+impl Reports {
+    /// Of these figures.
+    #[must_use]
+    pub fn new(figures: Figures) -> Self {
+        Self { figures, users: Arc::default() }
+    }
+
+    /// Whether the daemon ends: nothing will change any more.
+    #[must_use]
+    pub fn is_closing(&self) -> bool {
+        self.figures.is_closing()
+    }
+
+    /// A campaign's figures as they are. Blocks on the disk.
+    ///
+    /// # Errors
+    /// [`FiguresError`] if they can't be read.
+    pub fn live(&self, subject: &Subject, now: UtcMs) -> Result<LiveFigures, FiguresError> {
+        let days = self.figures.days(subject.key(), subject.span())?;
+        let mut totals = [DayFigures::default(); 2];
+        for variants in days.values() {
+            totals.iter_mut().zip(variants).for_each(|(total, day)| total.add(day));
+        }
+        let suppressed = self.figures.withheld(subject.key())?;
+        Ok(LiveFigures {
+            campaign: subject.campaign.0,
+            audience: self.audience(subject, now)?,
+            total: Brought::over_days(&both(&totals)),
+            variants: variants(subject, &totals),
+            suppressed: suppressed.iter().map(|(reason, count)| (reason.label(), *count)).collect(),
+            days: days
+                .iter()
+                .map(|(day, variants)| DayOfCampaign {
+                    day: day_of(*day).to_string(),
+                    brought: Brought::on_day(&both(variants)),
+                })
+                .collect(),
+        })
+    }
+
+    fn audience(&self, subject: &Subject, now: UtcMs) -> Result<u64, FiguresError> {
+        let apps = match &subject.addressed {
+            Addressed::Devices(devices) => return Ok(*devices),
+            Addressed::Apps(apps) => apps,
+        };
+        let mut apps = apps.clone();
+        apps.sort_unstable();
+        apps.dedup();
+        let key = (subject.account, apps);
+        let known = self.users().get(&key).copied();
+        if let Some((counted_at, users)) = known
+            && now.since(counted_at) < AUDIENCE_MS
+        {
+            return Ok(users);
+        }
+        let since = u32::try_from(now.utc_day() - SEEN_DAYS + 1).unwrap_or(0);
+        let users = self.figures.seen_since(subject.account, &key.1, since)?;
+        self.users().insert(key, (now, users));
+        Ok(users)
+    }
+
+    /// Held for moments; its content is whole between statements, so a poisoned lock is as good as any.
+    fn users(&self) -> MutexGuard<'_, Users> {
+        self.users.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn variants(subject: &Subject, totals: &[DayFigures; 2]) -> Vec<VariantFigures> {
+    let shown = if subject.has_ab { &[Variant::A, Variant::B][..] } else { &[Variant::A][..] };
+    shown
+        .iter()
+        .zip(totals)
+        .map(|(variant, total)| VariantFigures {
+            variant: variant.label(),
+            brought: Brought::over_days(total),
+        })
+        .collect()
+}
+
+/// Both variants together: a device gets always the same.
+pub(super) fn both(variants: &[DayFigures; 2]) -> DayFigures {
+    let mut all = variants[0];
+    all.add(&variants[1]);
+    all
+}

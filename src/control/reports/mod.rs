@@ -1,0 +1,23 @@
+//! What campaigns have brought: figures while they run, reports of a period, and the pushes of a month.
+//!
+//! The [`subject`] of a report is a campaign as the catalog has it; what it brought is counted by
+//! [`outbox::derived`](crate::outbox::derived). [`live`] and [`hours`] show it as it is now, [`period`] for days that
+//! are over, [`visits`] who came to a store afterwards, [`usage`] all campaigns of an account by month. [`sheet`] writes what can be downloaded.
+
+mod subject;
+mod parts;
+pub mod live;
+pub mod hours;
+pub mod period;
+mod interval;
+pub mod visits;
+pub mod usage;
+pub mod sheet;
+
+pub use live::Reports;
+pub use subject::Subject;
+
+#[cfg(test)]
+mod reports_tests;
+#[cfg(test)]
+mod visits_tests;

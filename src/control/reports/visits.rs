@@ -1,0 +1,280 @@
+//! The visit report: who of those reached came to a store afterwards, and how many would have come anyway.
+
+use std::collections::{HashMap, HashSet};
+
+use jiff::civil::Date;
+
+use super::hours::bounds;
+use super::interval::{Share, difference};
+use super::live::Reports;
+use super::parts::per_cent;
+use super::period::day;
+use super::subject::{Subject, day_number};
+use crate::control::compiler::locations::Gazetteer;
+use crate::control::desk::Desk;
+use crate::control::desk::membership::Feature;
+use crate::control::documents::campaign::General;
+use crate::control::refusal::Refusal;
+use crate::domain::ids::PlaceId;
+use crate::domain::units::UtcMs;
+use crate::outbox::derived::FiguresError;
+use crate::outbox::derived::rows::{Reach, Side};
+
+/// Days after the last one of the campaign on which visits count, unless others are asked for.
+const EXTRA_DAYS: i32 = 15;
+
+/// The most.
+const MAX_EXTRA_DAYS: i32 = 30;
+
+/// A visit report that is asked for.
+#[derive(Clone, PartialEq, Eq, Debug, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VisitRequest {
+    /// Districts and trade areas, any of them: numbers with commas between.
+    pub regions: Option<String>,
+    /// Brands, any of them: numbers with commas between. With regions, both must hold.
+    pub brands: Option<String>,
+    /// Days after the last one of the campaign on which visits count, 0 to 30; 15 where it is left out.
+    pub extra_days: Option<i32>,
+    /// What a visit must come after: `match` or `click`; `match` where it is left out.
+    pub after: Option<String>,
+    /// The last local day of visits, for a report before all days are over; yesterday at the latest.
+    pub as_of: Option<String>,
+}
+
+/// What a visit must come after.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum After {
+    /// The device's first job.
+    Match,
+    /// The first that it opened.
+    Click,
+}
+
+/// A request, held against the catalog.
+#[derive(Clone, Debug)]
+pub struct VisitQuestion {
+    pub(super) subject: Subject,
+    pub(super) places: Vec<PlaceId>,
+    pub(super) last_day: Date,
+    pub(super) after: After,
+}
+
+/// A visit report.
+#[derive(Clone, PartialEq, Debug, serde::Serialize, utoipa::ToSchema)]
+pub struct VisitReport {
+    /// The campaign's number.
+    pub campaign: u32,
+    /// Stores that were looked at.
+    pub places: u64,
+    /// The last local day of visits.
+    pub as_of: String,
+    /// What a visit must come after: the attribution rule.
+    pub after: After,
+    /// Distinct devices that were given a job.
+    pub reached: u64,
+    /// Distinct devices of those that opened one on a day of the campaign.
+    pub responded: u64,
+    /// Distinct devices of those reached that entered one of the stores afterwards.
+    pub visitors: u64,
+    /// Visits of theirs.
+    pub visits: u64,
+    /// Responded of reached, per cent, to two places.
+    pub response_rate_pct: Option<f64>,
+    /// Visitors of reached, per cent, to two places.
+    pub visit_rate_pct: Option<f64>,
+    /// Against the devices held out; none where there are none, and none after clicks, which those can't do.
+    pub lift: Option<Lift>,
+}
+
+/// How much more those reached came than those held out.
+#[derive(Clone, Copy, PartialEq, Debug, serde::Serialize, utoipa::ToSchema)]
+pub struct Lift {
+    /// Devices held out.
+    pub held_out: u64,
+    /// Of them, those that entered one of the stores after the first job that they did not get.
+    pub visitors: u64,
+    /// Those of the devices held out, per cent, to two places.
+    pub visit_rate_pct: Option<f64>,
+    /// The rate of those reached less that rate, in points of per cent.
+    pub points: f64,
+    /// The lower end of its 95 % interval (Newcombe 1998, method 10).
+    pub points_from: f64,
+    /// The upper end.
+    pub points_to: f64,
+}
+
+impl VisitRequest {
+    /// What is asked, with the stores that are meant.
+    ///
+    /// # Errors
+    /// [`Refusal`] where the membership has no visit report, the account measures no visits, nothing is asked for, or
+    /// no day is over.
+    pub fn held_against(
+        self,
+        desk: &mut Desk<'_>,
+        campaign: u32,
+    ) -> Result<VisitQuestion, Refusal> {
+        desk.account().membership.must_have(Feature::VisitReport)?;
+        let subject = desk.subject(campaign)?;
+        let (regions, brands) = (
+            numbers(self.regions.as_deref(), "/regions")?,
+            numbers(self.brands.as_deref(), "/brands")?,
+        );
+        if regions.is_empty() && brands.is_empty() {
+            let detail = "regions and brands are both empty; name at least one of either";
+            return Err(Refusal::field("/regions", detail));
+        }
+        let after = match self.after.as_deref() {
+            None | Some("match") => After::Match,
+            Some("click") => After::Click,
+            Some(other) => {
+                let detail = format!("after is {other:?}; allowed: match, click");
+                return Err(Refusal::field("/after", detail));
+            }
+        };
+        let extra_days = self.extra_days.unwrap_or(EXTRA_DAYS);
+        if !(0..=MAX_EXTRA_DAYS).contains(&extra_days) {
+            let detail = format!("extra_days is {extra_days}; allowed: 0 to {MAX_EXTRA_DAYS}");
+            return Err(Refusal::field("/extra_days", detail));
+        }
+        let last_day = last_day(&subject, extra_days, self.as_of.as_deref())?;
+        for id in &regions {
+            desk.record(crate::control::store::Kind::Region, *id)?;
+        }
+        for id in &brands {
+            desk.record(crate::control::store::Kind::Brand, *id)?;
+        }
+        let block = General { regions, brands, ..General::default() };
+        let account = desk.account_id();
+        let places = Gazetteer::of(desk.tx, account).stores_meant(&block);
+        let places = places.map_err(|error| Refusal::field("/regions", error.to_string()))?;
+        let places = places.into_iter().map(PlaceId).collect();
+        Ok(VisitQuestion { subject, places, last_day, after })
+    }
+}
+
+/// The last day of visits: the campaign's with the extra ones, but no day that is not over.
+fn last_day(subject: &Subject, extra_days: i32, as_of: Option<&str>) -> Result<Date, Refusal> {
+    let (first, end) = subject.days;
+    let yesterday = subject.today.yesterday().unwrap_or(Date::MIN);
+    let extra = jiff::Span::new().days(extra_days);
+    let latest = end.checked_add(extra).unwrap_or(Date::MAX).min(yesterday);
+    if latest < first {
+        let detail = format!(
+            "campaign {} begins on {first}; a report has whole days to yesterday, {yesterday}",
+            subject.campaign.0
+        );
+        return Err(Refusal::field("/as_of", detail));
+    }
+    let as_of = day(as_of, "/as_of", latest)?;
+    if !(first..=latest).contains(&as_of) {
+        let detail = format!("as_of is {as_of}; allowed: {first} to {latest}");
+        return Err(Refusal::field("/as_of", detail));
+    }
+    Ok(as_of)
+}
+
+/// Numbers with commas between.
+fn numbers(text: Option<&str>, pointer: &str) -> Result<Vec<u32>, Refusal> {
+    let parts = text.unwrap_or_default().split(',').map(str::trim).filter(|part| !part.is_empty());
+    parts
+        .map(|part| {
+            part.parse().map_err(|_no_number| {
+                let field = pointer.trim_start_matches('/');
+                let detail = format!("{field} has {part:?}; allowed: numbers with commas between");
+                Refusal::field(pointer, detail)
+            })
+        })
+        .collect()
+}
+
+/// Distinct devices, and visits of theirs.
+#[derive(Default)]
+struct Came {
+    devices: HashSet<u64>,
+    visits: u64,
+}
+
+impl Reports {
+    /// The visit report. Blocks on the disk.
+    ///
+    /// # Errors
+    /// [`FiguresError`] if the figures can't be read.
+    pub fn visits(&self, question: &VisitQuestion) -> Result<VisitReport, FiguresError> {
+        let VisitQuestion { subject, places, last_day, after } = question;
+        let days = day_number(subject.days.0)..=day_number(subject.days.1.min(*last_day));
+        let uniques = self.figures.uniques(subject.key(), days)?;
+        let from = bounds(subject.days.0, &subject.zone).0.begins_at();
+        let until = bounds(*last_day, &subject.zone).1.begins_at();
+        let reached = self.figures.devices(subject.key(), Side::Reached)?;
+        let held_out = self.figures.devices(subject.key(), Side::HeldOut)?;
+        let since = |reach: &Reach| match after {
+            After::Match => reach.first_at,
+            After::Click => reach.first_click_at,
+        };
+        let of_reached: HashMap<u64, UtcMs> = since_of(&reached, until, since);
+        let of_held_out: HashMap<u64, UtcMs> = since_of(&held_out, until, |reach| reach.first_at);
+        let (mut came, mut came_anyway) = (Came::default(), Came::default());
+        for place in places {
+            self.figures.visits((subject.account, *place), (from, until), |device, visit| {
+                for (of, came) in [(&of_reached, &mut came), (&of_held_out, &mut came_anyway)] {
+                    // A stay that had begun by then does not count.
+                    if of.get(&device).is_some_and(|since| visit.entered_at > *since) {
+                        came.devices.insert(device);
+                        came.visits += 1;
+                    }
+                }
+            })?;
+        }
+        let reached: u64 = uniques.iter().map(|one| one.reached).sum();
+        let responded = uniques.iter().map(|one| one.responded).sum();
+        let visitors = came.devices.len() as u64;
+        let lift = match after {
+            After::Match => {
+                let held_out = of_held_out.len() as u64;
+                lift((visitors, reached), (came_anyway.devices.len() as u64, held_out))
+            }
+            After::Click => None,
+        };
+        Ok(VisitReport {
+            campaign: subject.campaign.0,
+            places: places.len() as u64,
+            as_of: last_day.to_string(),
+            after: *after,
+            reached,
+            responded,
+            visitors,
+            visits: came.visits,
+            response_rate_pct: per_cent(responded, reached),
+            visit_rate_pct: per_cent(visitors, reached),
+            lift,
+        })
+    }
+}
+
+/// Since when visits of each device count, for those of before `until`.
+fn since_of(
+    devices: &HashMap<u64, Reach>,
+    until: UtcMs,
+    since: impl Fn(&Reach) -> UtcMs,
+) -> HashMap<u64, UtcMs> {
+    let each = devices.iter().map(|(device, reach)| (*device, since(reach)));
+    each.filter(|(_, since)| *since < until).collect()
+}
+
+fn lift((visitors, reached): (u64, u64), (came, held_out): (u64, u64)) -> Option<Lift> {
+    let (one, other) =
+        (Share { part: visitors, whole: reached }, Share { part: came, whole: held_out });
+    let (points, (from, to)) = difference(one, other)?;
+    let shown = |share: f64| (share * 10_000.0).round() / 100.0;
+    Some(Lift {
+        held_out,
+        visitors: came,
+        visit_rate_pct: per_cent(came, held_out),
+        points: shown(points),
+        points_from: shown(from),
+        points_to: shown(to),
+    })
+}

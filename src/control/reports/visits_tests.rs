@@ -1,0 +1,166 @@
+//! The visit report against a plain look at the same records, and the interval against published ones.
+
+use jiff::civil::date;
+use jiff::tz::TimeZone;
+use tempfile::tempdir;
+
+use super::interval::{Share, difference};
+use super::live::Reports;
+use super::subject::{Addressed, Subject};
+use super::visits::{After, VisitQuestion, VisitReport};
+use crate::domain::decision::EventKind;
+use crate::domain::ids::{AccountId, CampaignId, DeviceId, DeviceKey, PlaceId};
+use crate::domain::units::UtcMs;
+use crate::outbox::OutboxConfig;
+use crate::outbox::derived::Figures;
+use crate::outbox::record::{Content, OutboxRecord};
+use crate::outbox::samples::*;
+
+const HOUR_MS: i64 = 3_600_000;
+/// The place that is asked for, and one that is not.
+const HERE: PlaceId = PlaceId(77);
+const ELSEWHERE: PlaceId = PlaceId(78);
+
+fn of(number: u8, at: UtcMs, record: OutboxRecord) -> OutboxRecord {
+    let device = DeviceKey { account: AccountId(1), device: DeviceId([number; 16]) };
+    OutboxRecord { device: keyring().seal(device), at, ..record }
+}
+
+fn campaign_event(number: u8, seq: u64, at: UtcMs, kind: EventKind) -> OutboxRecord {
+    of(number, at, event(1, (3, seq, 0), kind))
+}
+
+fn visited(number: u8, seq: u64, place: PlaceId, entered_at: UtcMs) -> OutboxRecord {
+    let mut record = of(number, entered_at, visit(1, (3, seq, 0)));
+    let Content::Visit(content) = &mut record.content else { panic!("a visit is a visit") };
+    content.place = place;
+    (content.first_entered_at, content.entered_at) = (entered_at + HOUR_MS, entered_at);
+    content.left_at = Some(entered_at + 2 * HOUR_MS);
+    record
+}
+
+fn question(after: After) -> VisitQuestion {
+    // NOON is 2026-09-21 22:13 in Seoul.
+    let subject = Subject {
+        campaign: CampaignId(11),
+        account: AccountId(1),
+        name: "가을 할인".to_owned(),
+        state: "running".to_owned(),
+        days: (date(2026, 9, 20), date(2026, 9, 22)),
+        zone: TimeZone::get("Asia/Seoul").expect("a zone"),
+        today: date(2026, 10, 20),
+        has_ab: false,
+        addressed: Addressed::Devices(9),
+    };
+    VisitQuestion { subject, places: vec![HERE], last_day: date(2026, 9, 30), after }
+}
+
+async fn asked(records: Vec<OutboxRecord>, question: VisitQuestion) -> VisitReport {
+    let (dir, counts) = (tempdir().expect("a folder"), tempdir().expect("a folder"));
+    let outbox = World::new().open(dir.path(), OutboxConfig::default());
+    let figures = Figures::follow(counts.path(), 1 << 20, &outbox, keyring().sealer());
+    let figures = figures.expect("a new store");
+    outbox.release(records).expect("it runs");
+    outbox.close().expect("written");
+    figures.close();
+    Reports::new(figures).visits(&question).expect("readable")
+}
+
+#[tokio::test]
+async fn who_came_after_a_match_is_counted_once_and_beside_those_held_out() {
+    let day_ms = 24 * HOUR_MS;
+    let late = NOON + 12 * day_ms;
+    let records = vec![
+        campaign_event(1, 1, NOON, EventKind::Matched),
+        campaign_event(2, 2, NOON, EventKind::Matched),
+        campaign_event(3, 3, NOON, EventKind::Matched),
+        campaign_event(4, 4, NOON, EventKind::Matched),
+        campaign_event(8, 5, NOON, EventKind::HeldOut),
+        campaign_event(9, 6, NOON, EventKind::HeldOut),
+        // Twice, an hour and a day later.
+        visited(1, 7, HERE, NOON + HOUR_MS),
+        visited(1, 8, HERE, NOON + day_ms),
+        // It had begun by then.
+        visited(2, 9, HERE, NOON),
+        visited(3, 10, ELSEWHERE, NOON + HOUR_MS),
+        // After the last day that counts.
+        visited(4, 11, HERE, late),
+        visited(8, 12, HERE, NOON + HOUR_MS),
+        // Nobody whom the campaign concerns.
+        visited(5, 13, HERE, NOON + HOUR_MS),
+    ];
+    let report = asked(records, question(After::Match)).await;
+    assert_eq!((report.reached, report.visitors, report.visits), (4, 1, 2));
+    assert_eq!(report.visit_rate_pct, Some(25.0));
+    let lift = report.lift.expect("there are devices held out");
+    assert_eq!((lift.held_out, lift.visitors, lift.visit_rate_pct), (2, 1, Some(50.0)));
+    assert!((lift.points + 25.0).abs() < 1e-9, "{lift:?}");
+    assert!(lift.points_from < lift.points && lift.points < lift.points_to, "{lift:?}");
+}
+
+#[tokio::test]
+async fn after_clicks_only_who_clicked_counts_and_there_is_no_lift() {
+    let made = job(1, (3, 1, 0));
+    let records = vec![
+        OutboxRecord { at: NOON, ..made },
+        campaign_event(9, 1, NOON, EventKind::Matched),
+        campaign_event(9, 2, NOON + HOUR_MS, EventKind::Clicked),
+        campaign_event(2, 3, NOON, EventKind::Matched),
+        campaign_event(8, 4, NOON, EventKind::HeldOut),
+        visited(9, 5, HERE, NOON + HOUR_MS / 2),
+        visited(9, 6, HERE, NOON + 2 * HOUR_MS),
+        visited(2, 7, HERE, NOON + 2 * HOUR_MS),
+        visited(8, 8, HERE, NOON + 2 * HOUR_MS),
+    ];
+    // The click names the job of the record before it, which has the same place in the input.
+    let mut records = records;
+    let Content::Job(content) = &records[0].content else { panic!("a job is a job") };
+    let id = content.id;
+    let Content::Event(click) = &mut records[2].content else { panic!("an event is an event") };
+    click.job = Some(id);
+    let report = asked(records, question(After::Click)).await;
+    assert_eq!((report.responded, report.visitors, report.visits), (1, 1, 1));
+    assert_eq!(report.lift, None);
+}
+
+#[test]
+fn intervals_are_those_of_the_paper() {
+    // Newcombe 1998, table II, method 10: the contrasts a, b, d and h.
+    let published = [
+        ((56, 70), (48, 80), (0.0524, 0.3339)),
+        ((9, 10), (3, 10), (0.1705, 0.8090)),
+        ((5, 56), (0, 29), (-0.0381, 0.1926)),
+        ((10, 10), (0, 10), (0.6075, 1.0000)),
+    ];
+    for ((a, m), (b, n), (low, high)) in published {
+        let (_, (from, to)) =
+            difference(Share { part: a, whole: m }, Share { part: b, whole: n }).expect("counts");
+        assert!(
+            (from - low).abs() < 5e-5 && (to - high).abs() < 5e-5,
+            "{a}/{m} {b}/{n}: {from} {to}"
+        );
+    }
+    assert_eq!(difference(Share { part: 0, whole: 0 }, Share { part: 1, whole: 2 }), None);
+}
+
+#[test]
+fn an_interval_covers_a_planted_difference_as_often_as_it_says() {
+    // A plain generator; 300 of 1,000 against 250 of 1,000, 400 times.
+    let mut state = 0x9E37_79B9_7F4A_7C15_u64;
+    let mut draw = |below: u64| {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % 1000 < below
+    };
+    let mut covered = 0;
+    for _ in 0..400 {
+        let part = |below, draw: &mut dyn FnMut(u64) -> bool| {
+            u64::try_from((0..1000).filter(|_| draw(below)).count()).expect("a thousand")
+        };
+        let one = Share { part: part(300, &mut draw), whole: 1000 };
+        let other = Share { part: part(250, &mut draw), whole: 1000 };
+        let (_, (from, to)) = difference(one, other).expect("counts");
+        covered += u32::from((from..=to).contains(&0.05));
+    }
+    assert!((364..=396).contains(&covered), "{covered} of 400");
+}

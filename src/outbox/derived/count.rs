@@ -1,0 +1,315 @@
+//! One record, or one tally, counted into the rows. Tests are in no figure.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::domain::campaign::{RunMode, Variant};
+use crate::domain::decision::EventKind;
+use crate::domain::ids::JobId;
+use crate::domain::units::UtcMs;
+use crate::identity::{KeyError, Sealer};
+use crate::outbox::jobs::MadeJob;
+use crate::outbox::record::{Content, EventContent, OutboxRecord, VisitContent};
+use crate::outbox::tables::StoreError;
+use crate::outbox::tallies::{Counted, Quarter, TallyItem};
+
+use super::pad::Pad;
+use super::rows::{
+    CampaignKey, Count, DayFigures, DeviceDay, Heard, QuarterFigures, Reach, Side, Visit,
+    of_member, of_member_day, of_quarter, of_seen, of_variant_day, of_visit, of_withheld,
+    of_withheld_in_all,
+};
+use super::tables::Sheet;
+
+/// Why a record could not be counted.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CountError {
+    /// A store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A device can't be opened.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+}
+
+/// Finds a job that was made.
+pub(super) type FindJob<'a> = &'a dyn Fn(JobId) -> Result<Option<MadeJob>, StoreError>;
+
+/// What counting needs beside the rows.
+pub(super) struct Counter {
+    sealer: Sealer,
+    zones: HashMap<String, TimeZone>,
+}
+
+/// A device's part in a campaign at an instant.
+struct Part<'r> {
+    campaign: CampaignKey,
+    member: u64,
+    variant: Variant,
+    at: UtcMs,
+    day: i32,
+    time_zone: &'r str,
+}
+
+impl Part<'_> {
+    fn change_device_day(
+        &self,
+        pad: &mut Pad<'_>,
+        change: impl FnOnce(&mut DeviceDay),
+    ) -> Result<(), StoreError> {
+        let key = of_member_day(self.campaign, self.day, self.member);
+        pad.change(Sheet::DeviceDays, key, |day: &mut DeviceDay| {
+            day.is_b = u64::from(self.variant == Variant::B);
+            change(day);
+        })
+    }
+
+    fn change_day(
+        &self,
+        pad: &mut Pad<'_>,
+        change: impl FnOnce(&mut DayFigures),
+    ) -> Result<(), StoreError> {
+        pad.change(Sheet::Days, of_variant_day(self.campaign, self.day, self.variant), change)
+    }
+
+    fn change_quarter(
+        &self,
+        pad: &mut Pad<'_>,
+        change: impl FnOnce(&mut QuarterFigures),
+    ) -> Result<(), StoreError> {
+        let key = of_quarter(self.campaign, Quarter::of(self.at), self.variant);
+        pad.change(Sheet::Quarters, key, change)
+    }
+}
+
+impl Counter {
+    pub(super) fn new(sealer: Sealer) -> Self {
+        Self { sealer, zones: HashMap::new() }
+    }
+
+    pub(super) fn record(
+        &mut self,
+        record: &OutboxRecord,
+        find_job: FindJob<'_>,
+        pad: &mut Pad<'_>,
+    ) -> Result<(), CountError> {
+        // A job stands beside its `matched` event, which is counted.
+        let event = match &record.content {
+            Content::Job(_) => return Ok(()),
+            Content::Event(event) => event,
+            Content::Visit(visit) => return self.visit(record, visit, pad),
+        };
+        match event.kind {
+            EventKind::Matched => self.match_made(record, pad),
+            EventKind::HeldOut => self.held_out(record, pad),
+            EventKind::Delivered | EventKind::Clicked | EventKind::Dismissed => {
+                self.outcome(record, event, find_job, pad)
+            }
+            EventKind::Expired => Ok(()),
+        }
+    }
+
+    fn visit(
+        &mut self,
+        record: &OutboxRecord,
+        told: &VisitContent,
+        pad: &mut Pad<'_>,
+    ) -> Result<(), CountError> {
+        let device = self.sealer.open(record.account, record.device)?;
+        let member = self.sealer.member(device);
+        let key = of_visit(record.account, told.place, told.first_entered_at, member);
+        let visit = Visit {
+            entered_at: told.entered_at,
+            left_at: told.left_at,
+            revision: told.revision,
+            confidence_pct: told.confidence_pct,
+        };
+        Ok(pad.change(Sheet::Visits, key, |known: &mut Visit| {
+            if visit.revision > known.revision {
+                *known = visit;
+            }
+        })?)
+    }
+
+    /// A tally of one input.
+    pub(super) fn tally(&self, item: &TallyItem, pad: &mut Pad<'_>) -> Result<(), StoreError> {
+        match item.counted {
+            Counted::Withheld { campaign, reason, quarter } => {
+                let campaign = (item.account, campaign);
+                let more = |row: &mut Count| row.count += 1;
+                pad.change(Sheet::Withheld, of_withheld(campaign, quarter, reason), more)?;
+                pad.change(Sheet::WithheldInAll, of_withheld_in_all(campaign, reason), more)
+            }
+            Counted::Seen { app, member, day } => {
+                let key = of_seen(item.account, app, member);
+                pad.change(Sheet::Seen, key, |last: &mut Count| {
+                    last.count = last.count.max(day.into())
+                })
+            }
+        }
+    }
+
+    fn match_made(&mut self, record: &OutboxRecord, pad: &mut Pad<'_>) -> Result<(), CountError> {
+        let Some(part) = self.part(record)? else { return Ok(()) };
+        let mut jobs_today = 0;
+        part.change_device_day(pad, |day| {
+            day.jobs += 1;
+            jobs_today = day.jobs;
+        })?;
+        part.change_day(pad, |day| {
+            day.jobs += 1;
+            day.reached += u64::from(jobs_today == 1);
+        })?;
+        part.change_quarter(pad, |quarter| quarter.jobs += 1)?;
+        let key = of_member(part.campaign, Side::Reached, part.member);
+        let reach: Option<Reach> = pad.find(Sheet::Reach, &key)?;
+        self.count_first(&part, reach.map(|reach| reach.first_at), pad, |day| {
+            &mut day.first_reached
+        })?;
+        let reach = reach.unwrap_or_default();
+        let first_at = reach.first_at.min(part.at);
+        pad.put(Sheet::Reach, key, &Reach { first_at, variant: part.variant, ..reach });
+        Ok(())
+    }
+
+    fn held_out(&mut self, record: &OutboxRecord, pad: &mut Pad<'_>) -> Result<(), CountError> {
+        let Some(part) = self.part(record)? else { return Ok(()) };
+        part.change_device_day(pad, |day| day.held_out += 1)?;
+        part.change_day(pad, |day| day.held_out += 1)?;
+        part.change_quarter(pad, |quarter| quarter.held_out += 1)?;
+        let key = of_member(part.campaign, Side::HeldOut, part.member);
+        let reach: Option<Reach> = pad.find(Sheet::Reach, &key)?;
+        self.count_first(&part, reach.map(|reach| reach.first_at), pad, |day| {
+            &mut day.first_held_out
+        })?;
+        let reach = reach.unwrap_or_default();
+        let first_at = reach.first_at.min(part.at);
+        pad.put(Sheet::Reach, key, &Reach { first_at, variant: part.variant, ..reach });
+        Ok(())
+    }
+
+    /// Counts a device once, on the day of its first. Where a later one was counted before, its day has it no more.
+    fn count_first(
+        &mut self,
+        part: &Part<'_>,
+        known: Option<UtcMs>,
+        pad: &mut Pad<'_>,
+        counter: fn(&mut DayFigures) -> &mut u64,
+    ) -> Result<(), StoreError> {
+        match known.filter(|at| *at != UtcMs::MAX) {
+            Some(at) if at <= part.at => return Ok(()),
+            Some(at) => {
+                let day = self.local_day(at, part.time_zone);
+                let other = of_variant_day(part.campaign, day, part.variant);
+                pad.change(Sheet::Days, other, |day| *counter(day) -= 1)?;
+            }
+            None => {}
+        }
+        part.change_day(pad, |day| *counter(day) += 1)
+    }
+
+    fn outcome(
+        &mut self,
+        record: &OutboxRecord,
+        event: &EventContent,
+        find_job: FindJob<'_>,
+        pad: &mut Pad<'_>,
+    ) -> Result<(), CountError> {
+        let Some(job) = event.job else { return Ok(()) };
+        let Some(made) = find_job(job)? else { return Ok(()) };
+        let device = self.sealer.open(record.account, record.device)?;
+        let is_own = made.account == record.account
+            && self.sealer.open(made.account, made.device)? == device;
+        if !is_own || made.mode == RunMode::Testing || self.was_heard(job.0, event.kind, pad)? {
+            return Ok(());
+        }
+        let at = record.at.max(made.at);
+        let part = Part {
+            campaign: (made.account, made.campaign),
+            member: self.sealer.member(device),
+            variant: made.variant,
+            at,
+            day: self.local_day(at, &record.time_zone),
+            time_zone: &record.time_zone,
+        };
+        match event.kind {
+            EventKind::Delivered => {
+                part.change_device_day(pad, |day| day.delivered += 1)?;
+                part.change_day(pad, |day| day.delivered += 1)?;
+                Ok(part.change_quarter(pad, |quarter| quarter.delivered += 1)?)
+            }
+            EventKind::Clicked => self.click(&part, pad),
+            EventKind::Dismissed => {
+                part.change_day(pad, |day| day.dismissed += 1)?;
+                Ok(part.change_quarter(pad, |quarter| quarter.dismissed += 1)?)
+            }
+            EventKind::Matched | EventKind::HeldOut | EventKind::Expired => Ok(()),
+        }
+    }
+
+    fn click(&mut self, part: &Part<'_>, pad: &mut Pad<'_>) -> Result<(), CountError> {
+        let mut clicked_today = 0;
+        part.change_device_day(pad, |day| {
+            day.clicked += 1;
+            clicked_today = day.clicked;
+        })?;
+        part.change_day(pad, |day| {
+            day.clicked += 1;
+            day.responded += u64::from(clicked_today == 1);
+        })?;
+        part.change_quarter(pad, |quarter| quarter.clicked += 1)?;
+        let key = of_member(part.campaign, Side::Reached, part.member);
+        let reach: Reach = pad.find(Sheet::Reach, &key)?.unwrap_or_default();
+        let known = Some(reach.first_click_at);
+        self.count_first(part, known, pad, |day| &mut day.first_responded)?;
+        let first_click_at = reach.first_click_at.min(part.at);
+        pad.put(Sheet::Reach, key, &Reach { first_click_at, ..reach });
+        Ok(())
+    }
+
+    /// Whether this kind of outcome of a job was heard before; from now on it was.
+    fn was_heard(
+        &self,
+        job: [u8; 16],
+        kind: EventKind,
+        pad: &mut Pad<'_>,
+    ) -> Result<bool, StoreError> {
+        let bit = 1 << (kind as u8);
+        let mut heard: Heard = pad.find(Sheet::Heard, &job)?.unwrap_or_default();
+        let was_heard = heard.kinds & bit != 0;
+        heard.kinds |= bit;
+        pad.put(Sheet::Heard, job.to_vec(), &heard);
+        Ok(was_heard)
+    }
+
+    /// The device's part in the record's campaign, unless it is a test.
+    fn part<'r>(&mut self, record: &'r OutboxRecord) -> Result<Option<Part<'r>>, KeyError> {
+        let Some(campaign) = record.campaign.as_ref().filter(|_| record.mode == RunMode::Running)
+        else {
+            return Ok(None);
+        };
+        let device = self.sealer.open(record.account, record.device)?;
+        Ok(Some(Part {
+            campaign: (record.account, campaign.id),
+            member: self.sealer.member(device),
+            variant: record.variant,
+            at: record.at,
+            day: self.local_day(record.at, &record.time_zone),
+            time_zone: &record.time_zone,
+        }))
+    }
+
+    /// The local day, counted from 1970-01-01; by UTC where the zone is not known.
+    fn local_day(&mut self, at: UtcMs, time_zone: &str) -> i32 {
+        if !self.zones.contains_key(time_zone) {
+            let zone = TimeZone::get(time_zone).unwrap_or(TimeZone::UTC);
+            self.zones.insert(time_zone.to_owned(), zone);
+        }
+        let offset_s = Timestamp::from_millisecond(at.0)
+            .map_or(0, |instant| self.zones[time_zone].to_offset(instant).seconds());
+        let local = at.0.saturating_add(i64::from(offset_s) * 1000);
+        i32::try_from(UtcMs(local).utc_day()).unwrap_or(i32::MAX)
+    }
+}

@@ -1,0 +1,209 @@
+//! The thread that follows the outbox: what it has made visible is counted, and committed with how far that is.
+//!
+//! Offsets and numbers of tallies tell what was counted. They are those of one outbox: when another takes its place,
+//! filled again from the journal, what partitions had come to before is passed over by the inputs' positions.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::domain::ids::{InputPosition, InputSeq, PARTITIONS};
+use crate::domain::units::UtcMs;
+use crate::outbox::codec;
+use crate::outbox::shared::Shared;
+use crate::outbox::tables::StoreError;
+
+use super::count::{CountError, Counter};
+use super::pad::Pad;
+use super::rows::Row;
+use super::tables::{Sheet, Tables};
+
+/// How often it looks for more: the figures are so much behind the outbox, and a batch.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// Rows that a batch changes, roughly: past it the batch is written.
+const BATCH_ROWS: usize = 32_768;
+
+/// Offsets looked through for one batch.
+const BATCH_RECORDS: u64 = 16_384;
+
+const PROGRESS: &[u8] = b"progress";
+
+/// How far the figures have come.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Progress {
+    /// When the outbox was made that offset and tally are of.
+    pub(super) made_at: UtcMs,
+    /// The last record counted.
+    pub(super) offset: u64,
+    /// The last row of tallies counted.
+    pub(super) tally: u64,
+    /// Of records and of tallies, the last input counted of each partition.
+    pub(super) inputs: [[InputSeq; PARTITIONS]; 2],
+    /// The same when this outbox took the place of another: what it repeats up to there was counted before.
+    pub(super) floor: [[InputSeq; PARTITIONS]; 2],
+}
+
+const OF_RECORDS: usize = 0;
+const OF_TALLIES: usize = 1;
+
+impl Default for Progress {
+    fn default() -> Self {
+        let none = [[InputSeq(0); PARTITIONS]; 2];
+        Self { made_at: UtcMs::MIN, offset: 0, tally: 0, inputs: none, floor: none }
+    }
+}
+
+impl Progress {
+    /// Goes on with the outbox made then, if it is another from its start.
+    fn go_on_with(mut self, made_at: UtcMs) -> Self {
+        if self.made_at != made_at {
+            self.floor = self.inputs;
+            (self.made_at, self.offset, self.tally) = (made_at, 0, 0);
+        }
+        self
+    }
+
+    /// Whether an input's outputs are to be counted; they are from now on.
+    fn takes(&mut self, of: usize, position: InputPosition) -> bool {
+        let partition = position.partition.index();
+        let last = &mut self.inputs[of][partition];
+        *last = (*last).max(position.seq);
+        position.seq > self.floor[of][partition]
+    }
+}
+
+impl Row for Progress {
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (words, []) = bytes.as_chunks::<8>() else { return None };
+        let mut words = words.iter().map(|word| u64::from_le_bytes(*word));
+        let mut next = || words.next();
+        let mut progress = Self { made_at: UtcMs(next()?.cast_signed()), ..Self::default() };
+        (progress.offset, progress.tally) = (next()?, next()?);
+        for seq in [&mut progress.inputs, &mut progress.floor].into_iter().flatten().flatten() {
+            *seq = InputSeq(next()?);
+        }
+        next().is_none().then_some(progress)
+    }
+
+    fn to_bytes(&self) -> Vec<u8> {
+        let seqs = [&self.inputs, &self.floor].into_iter().flatten().flatten();
+        let words = [self.made_at.0.cast_unsigned(), self.offset, self.tally];
+        words.into_iter().chain(seqs.map(|seq| seq.0)).flat_map(u64::to_le_bytes).collect()
+    }
+}
+
+/// What the follower shows of itself. All relaxed: each stands alone.
+#[derive(Debug, Default)]
+pub struct FollowerFigures {
+    /// Records gone through since start, whatever their kind.
+    pub records: AtomicU64,
+    /// Whether it has given up; it says why in the log.
+    pub failed: AtomicBool,
+}
+
+/// The state of the thread.
+pub(super) struct Follower {
+    outbox: Arc<Shared>,
+    tables: Tables,
+    counter: Counter,
+    progress: Progress,
+    figures: Arc<FollowerFigures>,
+    /// Set when it should end.
+    ends: Arc<AtomicBool>,
+}
+
+impl Follower {
+    pub(super) fn new(
+        outbox: Arc<Shared>,
+        tables: Tables,
+        counter: Counter,
+        figures: Arc<FollowerFigures>,
+        ends: Arc<AtomicBool>,
+    ) -> Result<Self, StoreError> {
+        let progress: Option<Progress> = Pad::new(&tables).find(Sheet::Marks, PROGRESS)?;
+        let progress = progress.unwrap_or_default().go_on_with(outbox.made_at);
+        outbox.followed.store(progress.offset, Ordering::Release);
+        Ok(Self { outbox, tables, counter, progress, figures, ends })
+    }
+
+    /// Follows until it is told to end, and then to what was visible by that time.
+    pub(super) fn run(mut self) {
+        loop {
+            let ends = self.ends.load(Ordering::Acquire);
+            match self.turn() {
+                Ok(true) => {}
+                Ok(false) if ends => return,
+                Ok(false) => std::thread::park_timeout(LOOK_EVERY),
+                Err(error) => {
+                    // The outbox keeps what was not counted; past its size intake stops.
+                    tracing::error!(%error, "figures are no longer counted; restart once the disk is sound");
+                    self.figures.failed.store(true, Ordering::Relaxed);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Counts a batch. Whether there was anything to count.
+    pub(super) fn turn(&mut self) -> Result<bool, CountError> {
+        let tables = self.tables.clone();
+        let mut pad = Pad::new(&tables);
+        let before = (self.progress.offset, self.progress.tally);
+        self.count_records(&mut pad)?;
+        self.count_tallies(&mut pad)?;
+        let after = (self.progress.offset, self.progress.tally);
+        if after == before {
+            return Ok(false);
+        }
+        pad.put(Sheet::Marks, PROGRESS.to_vec(), &self.progress);
+        pad.commit()?;
+        self.outbox.followed.store(after.0, Ordering::Release);
+        for number in before.1 + 1..=after.1 {
+            self.outbox.tables.remove_tallies(number)?;
+        }
+        self.figures.records.fetch_add(after.0.saturating_sub(before.0), Ordering::Relaxed);
+        Ok(true)
+    }
+
+    fn count_records(&mut self, pad: &mut Pad<'_>) -> Result<(), CountError> {
+        let newest = self.outbox.newest();
+        let from = (self.progress.offset + 1).max(self.outbox.oldest());
+        let through = newest.min(from.saturating_add(BATCH_RECORDS - 1));
+        let outbox = Arc::clone(&self.outbox);
+        for pair in outbox.tables.records(from, through) {
+            let (offset, bytes) = pair?;
+            let record = codec::decode(&bytes).map_err(|error| {
+                outbox.tables.damaged(format!("the record at offset {offset}: {error}"))
+            })?;
+            if self.progress.takes(OF_RECORDS, record.position) {
+                self.counter.record(&record, &|id| outbox.tables.job(id), pad)?;
+            }
+            self.progress.offset = offset;
+            if pad.len() >= BATCH_ROWS {
+                return Ok(());
+            }
+        }
+        self.progress.offset = self.progress.offset.max(through);
+        Ok(())
+    }
+
+    fn count_tallies(&mut self, pad: &mut Pad<'_>) -> Result<(), CountError> {
+        let newest = self.outbox.newest_tally.load(Ordering::Acquire);
+        let outbox = Arc::clone(&self.outbox);
+        for pair in outbox.tables.tallies(self.progress.tally + 1, newest) {
+            let (number, items) = pair?;
+            for item in &items {
+                if self.progress.takes(OF_TALLIES, item.position) {
+                    self.counter.tally(item, pad)?;
+                }
+            }
+            self.progress.tally = number;
+            if pad.len() >= BATCH_ROWS {
+                return Ok(());
+            }
+        }
+        self.progress.tally = self.progress.tally.max(newest);
+        Ok(())
+    }
+}

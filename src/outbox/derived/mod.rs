@@ -1,0 +1,20 @@
+//! Figures of campaigns: what became of the records and tallies, counted as they go by.
+//!
+//! One thread, the [`follower`], reads what the outbox has made visible, [`count`]s it into [`rows`] and commits them
+//! together with how far it has come, in a store of its own. So figures are a function of what the journal caused:
+//! a crash repeats nothing and loses nothing. Devices are in here by their keyed hash alone. What people ask is
+//! answered by [`read`].
+
+pub mod rows;
+mod tables;
+mod pad;
+mod count;
+mod follower;
+pub mod read;
+pub mod store;
+
+pub use read::FiguresError;
+pub use store::Figures;
+
+#[cfg(test)]
+mod figures_tests;
