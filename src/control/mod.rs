@@ -9,6 +9,7 @@
 
 pub mod fault;
 pub mod refusal;
+mod simple;
 mod outline;
 pub mod shape;
 pub mod documents;
@@ -24,3 +25,5 @@ pub mod cli;
 pub(crate) mod samples;
 #[cfg(test)]
 mod shape_tests;
+#[cfg(test)]
+mod simple_tests;
