@@ -82,7 +82,7 @@ impl Command {
                 Ok(command.run(Clock::start(UtcMs::MIN).now(), &mut stdout())?)
             }
             Self::Catalog(command) => Ok(command.run(&mut stdout())?),
-            Self::Token(command) => Ok(command.run(now()?, &mut stdout())?),
+            Self::Token(command) => geofenced::app::tokens::run(&command, now()?, &mut stdout()),
             Self::Queue(command) => {
                 let one = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
                 Ok(one.block_on(tail::run(&command, &mut stdout()))?)

@@ -162,6 +162,36 @@ async fn tokens_are_made_used_and_revoked_over_http() {
 }
 
 #[tokio::test]
+async fn what_is_done_to_tokens_by_hand_is_in_the_audit_log() {
+    let daemon = Daemon::start(&[QUIET_RESERVE]);
+    let dir = daemon.data_dir.to_str().unwrap();
+    let token = |words: &[&str]| said(&[&["token", "--data-dir", dir], words].concat());
+    let make = ["create", "--name", "by hand", "--account", "1", "--scope", "queue"];
+    // Nobody is told where the catalog has no such account.
+    token(&["create", "--name", "early", "--account", "1", "--scope", "queue"]);
+    said(&account(dir, &["create", "--name", "One", "--membership", "basic"]));
+    let secret = token(&make);
+    token(&["revoke", "by hand"]);
+    let elsewhere = daemon.data_dir.join("other.json");
+    token(&[&make[..], &["--file", elsewhere.to_str().unwrap()]].concat());
+    let mut own = daemon.http_client(Scope::Campaigns).await;
+    let (_, audit) = ask(&mut own, Method::GET, "/v1/audit", &Value::Null).await;
+    let items = audit["items"].as_array().unwrap();
+    let told: Vec<_> =
+        items.iter().map(|note| (&note["by"], &note["action"], &note["kind"])).collect();
+    let (by, token) = (&json!("geofenced token"), &json!("token"));
+    assert_eq!(
+        told[..2],
+        [(by, &json!("revoke"), token), (by, &json!("create"), token)],
+        "{audit}"
+    );
+    assert_eq!((items.len(), &items[2]["kind"]), (3, &json!("account")), "{audit}");
+    assert_eq!(items[1]["after"], json!({"name": "by hand", "apps": "all", "scopes": ["queue"]}));
+    assert_eq!(items[0]["before"], json!({"name": "by hand"}));
+    assert!(!audit.to_string().contains(secret.trim()), "the text of a token is nowhere");
+}
+
+#[tokio::test]
 async fn a_gateway_whose_token_is_revoked_over_http_is_closed_at_once() {
     let daemon = Daemon::start(&[QUIET_RESERVE]);
     let dir = daemon.data_dir.to_str().unwrap();

@@ -103,11 +103,21 @@ impl Holder {
 }
 
 impl TokenCommand {
-    /// Does it, writing the answer to `out`. `now` is the instant that is noted.
+    /// Does it, writing the answer to `out`. `now` is the instant that is noted. Gives what has changed in the data
+    /// directory's own book.
     ///
     /// # Errors
     /// [`BookError`]; the file is then as it was.
-    pub fn run(&self, now: jiff::Timestamp, out: &mut dyn Write) -> Result<(), BookError> {
+    pub fn run(
+        &self,
+        now: jiff::Timestamp,
+        out: &mut dyn Write,
+    ) -> Result<Option<Change>, BookError> {
+        let change = self.done(now, out)?;
+        Ok(change.filter(|_| self.file.is_none()))
+    }
+
+    fn done(&self, now: jiff::Timestamp, out: &mut dyn Write) -> Result<Option<Change>, BookError> {
         let file = self.file.clone().unwrap_or_else(|| self.data_dir.join(BOOK_FILE));
         match &self.action {
             TokenAction::Create { holder } => {
@@ -115,7 +125,8 @@ impl TokenCommand {
                 let (account, apps) = (AccountId(*account), holder.apps());
                 let wanted = NewToken { name, account, apps, scopes };
                 let token = Book::change(&file, |book| wanted.add_to(book, now))?;
-                writeln!(out, "{}", token.reveal()).map_err(BookError::Output)
+                writeln!(out, "{}", token.reveal()).map_err(BookError::Output)?;
+                Ok(Some(Change::of("create", holder)))
             }
             TokenAction::Certificate { holder, pem, uri } => {
                 let subject = match (pem, uri) {
@@ -126,19 +137,44 @@ impl TokenCommand {
                 };
                 let told = format!("{} stands for account {}", subject, holder.account);
                 Book::change(&file, |book| admit(book, holder, subject))?;
-                writeln!(out, "{told}").map_err(BookError::Output)
+                writeln!(out, "{told}").map_err(BookError::Output)?;
+                Ok(Some(Change::of("certificate", holder)))
             }
             TokenAction::List => {
                 // A data directory without a book has no credentials yet; a place that is not there is a slip.
                 let may_be_absent = self.file.is_none() && self.data_dir.is_dir();
                 let book = if may_be_absent { Book::read(&file) } else { Book::existing(&file) };
-                list(&book?, out)
+                list(&book?, out)?;
+                Ok(None)
             }
             TokenAction::Revoke { name, account } => {
-                Book::change(&file, |book| revoke(book, name, account.map(AccountId), now))?;
-                writeln!(out, "revoked {name}").map_err(BookError::Output)
+                let revoked = |book: &mut Book| revoke(book, name, account.map(AccountId), now);
+                let account = Book::change(&file, revoked)?;
+                writeln!(out, "revoked {name}").map_err(BookError::Output)?;
+                let (name, rights) = (name.clone(), None);
+                Ok(Some(Change { action: "revoke", account, name, rights }))
             }
         }
+    }
+}
+
+/// What a command has changed in the book, for the audit log of the account.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Change {
+    /// create, certificate or revoke.
+    pub action: &'static str,
+    /// Whose credentials they are.
+    pub account: AccountId,
+    /// What they are called.
+    pub name: String,
+    /// What they allow, where they were made.
+    pub rights: Option<(Apps, Vec<Scope>)>,
+}
+
+impl Change {
+    fn of(action: &'static str, holder: &Holder) -> Self {
+        let rights = Some((holder.apps(), sorted(&holder.scopes)));
+        Self { action, account: AccountId(holder.account), name: holder.name.clone(), rights }
     }
 }
 
@@ -269,7 +305,7 @@ fn revoke(
     name: &str,
     account: Option<AccountId>,
     now: jiff::Timestamp,
-) -> Result<(), BookError> {
+) -> Result<AccountId, BookError> {
     let fits = |whose: AccountId| account.is_none_or(|account| account == whose);
     let found = live(book).filter(|(whose, known, _)| *known == name && fits(*whose));
     let mut found: Vec<_> = found.collect();
@@ -277,9 +313,9 @@ fn revoke(
         let accounts: Vec<String> = found.iter().map(|(whose, ..)| whose.to_string()).collect();
         return Err(BookError::SameName { name: name.to_owned(), accounts: accounts.join(", ") });
     }
-    let (_, _, revoked) = found.pop().ok_or_else(|| BookError::NotLive(name.to_owned()))?;
+    let (whose, _, revoked) = found.pop().ok_or_else(|| BookError::NotLive(name.to_owned()))?;
     *revoked = Some(now);
-    Ok(())
+    Ok(whose)
 }
 
 /// Revokes this very token, if it still is live.
