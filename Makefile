@@ -22,7 +22,7 @@ PAPERS := target/papers
 
 PROMTOOL := target/promtool
 VENV := target/venv
-PYTHON_NEEDS := $(wildcard docs/examples/requirements.txt)
+PYTHON_NEEDS := $(wildcard docs/examples/requirements.txt tests/requirements.txt)
 CRASH_TESTS := $(patsubst tests/%.rs,--test %,$(wildcard tests/crash*.rs))
 FUZZ_TARGETS := $(patsubst fuzz/fuzz_targets/%.rs,%,$(wildcard fuzz/fuzz_targets/*.rs))
 
@@ -64,7 +64,7 @@ bench-report: sets ## The section Growth of docs/benchmarks.md and its plot, fro
 	python3 loadtest/growth.py
 
 # First with the checks of arithmetic and the assertions that a release leaves out, then other seeds as a release.
-torture: ## Crashes, power losses, failing disks and the simulation, for many rounds and seeds
+torture: python ## Crashes, power losses, failing disks, the simulation and the API, for many rounds and seeds
 	GEOFENCED_SEEDS=$(SEEDS) GEOFENCED_POWER_SEEDS=$(POWER_SEEDS) GEOFENCED_FAULT_STRIDE=1 \
 		cargo test --locked --lib -- simulation:: power_tests:: damage_tests:: checkpoint_tests::
 	GEOFENCED_FIRST_SEED=$$(($(SEEDS) + 1)) GEOFENCED_SEEDS=$(SEEDS) \
@@ -72,6 +72,8 @@ torture: ## Crashes, power losses, failing disks and the simulation, for many ro
 	PROPTEST_CASES=$(CASES) cargo test --release --locked --lib -- journal:: outbox::
 	$(if $(CRASH_TESTS),,$(error there are no tests/crash*.rs to run))
 	GEOFENCED_CRASH_ROUNDS=$(ROUNDS) cargo test --release --locked $(CRASH_TESTS)
+	GEOFENCED_PYTHON="$(CURDIR)/$(VENV)/bin/python" GEOFENCED_SCHEMA_EXAMPLES=$(EXAMPLES) \
+		GEOFENCED_SCHEMA_REQUESTS=5000 cargo test --release --locked --test described -- --nocapture
 
 fuzz: ## Property tests with many cases, then every fuzz target
 	PROPTEST_CASES=$(CASES) cargo test --release --locked --workspace
@@ -143,7 +145,7 @@ promtool:
 		rm prometheus_*.deb; \
 	}
 
-# The second implementation of the protocol runs in an environment of its own.
+# The second implementation of the protocol, and what holds the API against its description, in an environment of their own.
 python: $(if $(PYTHON_NEEDS),$(VENV)/ready)
 
 sets: $(if $(SETS_FROM),$(SETS)/w1/done $(SETS)/w2/done $(SETS)/w3/done)
@@ -165,5 +167,5 @@ $(VENV)/ready: $(PYTHON_NEEDS)
 		$$as_root apt-get install -qy --no-install-recommends python3 python3-venv; \
 	}
 	python3 -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r $(PYTHON_NEEDS)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check $(addprefix -r ,$(PYTHON_NEEDS))
 	touch $@

@@ -9,7 +9,7 @@ use axum::routing::{get, post, put};
 use utoipa::openapi::HttpMethod;
 
 use super::answer::{Changed, changed, created, found, refused};
-use super::api::{Api, Endpoint, Like, Named, Parameter};
+use super::api::{Api, Endpoint, IF_MATCH, IF_NONE_MATCH, Like, Named, Parameter};
 use super::request::{Number, Parameters, json, seen};
 use super::service::Shared;
 use crate::auth::grant::Grant;
@@ -18,9 +18,6 @@ use crate::control::desk::operator;
 use crate::control::documents::{Account, Shown, document};
 use crate::domain::ids::AccountId;
 use crate::domain::problem::Problem;
-
-const IF_MATCH: Parameter =
-    Parameter("If-Match", Like::Text, "The ETag of the revision that you saw, or * for any");
 
 /// The token's account.
 pub(super) fn own(api: Api) -> Api {
@@ -31,7 +28,7 @@ pub(super) fn own(api: Api) -> Api {
         summary: "Read one's own account".to_owned(),
         in_path: &[],
         in_query: &[],
-        in_header: &[],
+        in_header: &[IF_NONE_MATCH],
         body: None,
         answer: (200, "It", Some(shown())),
     };
@@ -68,7 +65,7 @@ pub(super) fn all(api: Api) -> Api {
             Parameter("search", Like::Text, "Part of the name, in any case"),
             Parameter("sort", Like::Text, "id, name or updated_at; with a minus the largest first"),
             Parameter("cursor", Like::Text, "`next` of the page before"),
-            Parameter("limit", Like::Number, "Accounts a page, 1 to 1000"),
+            Parameter("limit", Like::Limit, "Accounts a page, 1 to 1000"),
             Parameter("count", Like::Flag, "Whether to count all that fit"),
         ],
         answer: (200, "A page", Some(page)),
@@ -85,9 +82,13 @@ pub(super) fn all(api: Api) -> Api {
         answer: (200, "It was replaced", Some(changed_shape())),
         ..endpoint(HttpMethod::Put, "/v1/accounts/{id}", "Replace an account")
     };
+    let reading = Endpoint {
+        in_header: &[IF_NONE_MATCH],
+        ..endpoint(HttpMethod::Get, "/v1/accounts/{id}", "Read an account")
+    };
     api.serve(listing, get(list))
         .serve(making, post(make))
-        .serve(endpoint(HttpMethod::Get, "/v1/accounts/{id}", "Read an account"), get(read))
+        .serve(reading, get(read))
         .serve(replacing, put(replace))
 }
 

@@ -14,7 +14,9 @@ use utoipa::openapi::{
     Required, ResponseBuilder, Schema,
 };
 
+use super::flatten::flatten;
 use super::service::Shared;
+use crate::control::desk::listing::MAX_LIMIT;
 
 /// One endpoint, described.
 pub struct Endpoint {
@@ -38,6 +40,14 @@ pub struct Endpoint {
     pub answer: (u16, &'static str, Option<Named>),
 }
 
+/// For callers who may have the document already: they get nothing but 304 then.
+pub const IF_NONE_MATCH: Parameter =
+    Parameter("If-None-Match", Like::Text, "The ETag of the revision that you have");
+
+/// Says which revision a change is of.
+pub const IF_MATCH: Parameter =
+    Parameter("If-Match", Like::Needed, "The ETag of the revision that you saw, or * for any");
+
 /// A parameter: its name, what it is and what it does.
 pub struct Parameter(pub &'static str, pub Like, pub &'static str);
 
@@ -46,8 +56,14 @@ pub struct Parameter(pub &'static str, pub Like, pub &'static str);
 pub enum Like {
     /// Any text.
     Text,
-    /// A whole number, 0 or more.
+    /// Any text, without which the request is refused.
+    Needed,
+    /// The number of a document.
     Number,
+    /// A number that counts on for ever: an epoch, a place in a log.
+    Long,
+    /// How long a page may be.
+    Limit,
     /// true or false.
     Flag,
 }
@@ -57,17 +73,40 @@ pub struct Named {
     name: String,
     schema: RefOr<Schema>,
     parts: Vec<(String, RefOr<Schema>)>,
-    media: &'static str,
+    media: &'static [&'static str],
 }
+
+const JSON: &[&str] = &["application/json"];
+
+/// Tables come in these.
+const TABLES: &[&str] =
+    &["text/csv", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"];
 
 impl Named {
     /// The bytes of a file.
     #[must_use]
     pub fn file() -> Self {
+        Self::bytes("File", &["application/octet-stream"])
+    }
+
+    /// A table as CSV or as a workbook.
+    #[must_use]
+    pub fn table() -> Self {
+        Self::bytes("Table", TABLES)
+    }
+
+    /// Server-sent events.
+    #[must_use]
+    pub fn stream() -> Self {
+        let text = ObjectBuilder::new().schema_type(Type::String);
+        let media = &["text/event-stream"];
+        Self { name: "Events".to_owned(), schema: text.into(), parts: Vec::new(), media }
+    }
+
+    fn bytes(name: &str, media: &'static [&'static str]) -> Self {
         let bytes = ObjectBuilder::new().schema_type(Type::String);
         let bytes = bytes.format(Some(SchemaFormat::KnownFormat(KnownFormat::Binary)));
-        let (name, media) = ("File".to_owned(), "application/octet-stream");
-        Self { name, schema: bytes.into(), parts: Vec::new(), media }
+        Self { name: name.to_owned(), schema: bytes.into(), parts: Vec::new(), media }
     }
 
     /// The schema of a type.
@@ -75,8 +114,7 @@ impl Named {
     pub fn of<T: ToSchema>() -> Self {
         let mut parts = Vec::new();
         T::schemas(&mut parts);
-        let (name, media) = (T::name().into_owned(), "application/json");
-        Self { name, schema: T::schema(), parts, media }
+        Self { name: T::name().into_owned(), schema: T::schema(), parts, media: JSON }
     }
 
     /// The same under another name: types that are generic share theirs.
@@ -127,19 +165,30 @@ impl Api {
         if let Some(body) = body {
             let media = body.media;
             let content = Content::new(Some(self.keep(body)));
-            let body = RequestBodyBuilder::new().content(media, content);
-            operation = operation.request_body(Some(body.required(Some(Required::True)).build()));
+            let mut described = RequestBodyBuilder::new().required(Some(Required::True));
+            for media in media {
+                described = described.content(*media, content.clone());
+            }
+            operation = operation.request_body(Some(described.build()));
         }
         let (status, about, schema) = answer;
         let mut response = ResponseBuilder::new().description(about);
         if let Some(schema) = schema {
-            response = response.content("application/json", Content::new(Some(self.keep(schema))));
+            let media = schema.media;
+            let content = Content::new(Some(self.keep(schema)));
+            for media in media {
+                response = response.content(*media, content.clone());
+            }
         }
         let problem = Content::new(Some(Ref::from_schema_name("Problem")));
         let refused = ResponseBuilder::new()
             .description("Refused, with what to change")
             .content("application/problem+json", problem);
         operation = operation.response(status.to_string(), response).response("default", refused);
+        if in_header.iter().any(|Parameter(name, ..)| *name == IF_NONE_MATCH.0) {
+            let known = ResponseBuilder::new().description("It is still as the caller has it");
+            operation = operation.response("304", known);
+        }
         let item = PathItem::new(method, operation);
         match self.paths.paths.entry(path) {
             std::collections::btree_map::Entry::Vacant(free) => drop(free.insert(item)),
@@ -165,6 +214,7 @@ impl Api {
         let problem = Named::of::<crate::domain::problem::Problem>();
         schemas.extend(problem.parts);
         schemas.insert(problem.name, problem.schema);
+        flatten(&mut schemas);
         let components = ComponentsBuilder::new()
             .schemas_from_iter(schemas)
             .security_scheme("token", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)))
@@ -192,15 +242,23 @@ impl Api {
 }
 
 fn parameter(name: &str, like: Like, about: &str, place: ParameterIn) -> ParameterBuilder {
-    let object = match like {
-        Like::Text => ObjectBuilder::new().schema_type(Type::String),
-        Like::Number => ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0)),
-        Like::Flag => ObjectBuilder::new().schema_type(Type::Boolean),
+    let object = ObjectBuilder::new();
+    let whole = |object: ObjectBuilder, most: usize| {
+        object.schema_type(Type::Integer).minimum(Some(0_usize)).maximum(Some(most))
     };
+    let object = match like {
+        Like::Text | Like::Needed => object.schema_type(Type::String),
+        Like::Number => whole(object, u32::MAX as usize),
+        // As much as a signed number of 64 bits holds: JSON readers know no other.
+        Like::Long => whole(object, usize::MAX >> 1),
+        Like::Limit => whole(object, MAX_LIMIT as usize).minimum(Some(1_usize)),
+        Like::Flag => object.schema_type(Type::Boolean),
+    };
+    let required = if matches!(like, Like::Needed) { Required::True } else { Required::False };
     ParameterBuilder::new()
         .name(name)
         .parameter_in(place)
-        .required(Required::False)
+        .required(required)
         .description(Some(about))
         .schema(Some(object))
 }

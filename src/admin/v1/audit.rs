@@ -22,8 +22,8 @@ pub(super) fn endpoints(api: Api) -> Api {
         summary: "List changes, the newest first".to_owned(),
         in_path: &[],
         in_query: &[
-            Parameter("cursor", Like::Number, "`next` of the page before"),
-            Parameter("limit", Like::Number, "Changes a page, 1 to 1000; 100 where it is left out"),
+            Parameter("cursor", Like::Long, "`next` of the page before"),
+            Parameter("limit", Like::Limit, "Changes a page, 1 to 1000; 100 where it is left out"),
         ],
         in_header: &[],
         body: None,

@@ -28,7 +28,7 @@ pub(super) fn endpoints(api: Api) -> Api {
         in_query: &[
             Parameter("by", Like::Text, "advertising_id (the default) or echo_code"),
             Parameter("cursor", Like::Text, "`next` of the page before"),
-            Parameter("limit", Like::Number, "Devices a page, 1 to 1000; 100 where it is left out"),
+            Parameter("limit", Like::Limit, "Devices a page, 1 to 1000; 100 where it is left out"),
         ],
         in_header: &[],
         body: None,

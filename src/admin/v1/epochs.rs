@@ -44,6 +44,14 @@ fn account_of(request: &Request) -> Option<AccountId> {
 }
 
 async fn until(service: &Shared, account: Option<AccountId>, epoch: Epoch) -> Result<(), Problem> {
+    let told = service.publications.settled_in().max((service.in_force)());
+    if epoch > told {
+        let detail = format!(
+            "wait_epoch is {epoch}, and no change was answered with a later one than {told}; allowed: the epoch that a \
+             change was answered with"
+        );
+        return Err(Problem::field("wait_epoch", detail));
+    }
     let came = tokio::time::timeout(PATIENCE, async {
         while (service.in_force)() < epoch {
             tokio::time::sleep(LOOK_EVERY).await;

@@ -58,7 +58,7 @@ pub(super) fn endpoints(api: Api) -> Api {
     };
     let bad = Endpoint {
         in_query: FORM,
-        answer: (200, "Row, column, value and reason of each wrong cell", None),
+        answer: (200, "Row, column, value and reason of each wrong cell", Some(Named::table())),
         ..endpoint(HttpMethod::Get, "/v1/imports/{id}/bad-rows", "Download the rows that are wrong")
     };
     api.serve(accepting, post(accept)).serve(removing, delete(give_up)).serve(bad, get(bad_rows_of))
@@ -107,7 +107,7 @@ pub(super) fn templates(api: Api) -> Api {
             in_query: FORM,
             in_header: &[],
             body: None,
-            answer: (200, "The template", None),
+            answer: (200, "The template", Some(Named::table())),
         };
         api.serve(endpoint, get(move |form: Parameters<Form>| template(of, form)))
     })

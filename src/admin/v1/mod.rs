@@ -1,6 +1,6 @@
 //! The campaign API, `/v1`: documents over HTTP, and their description.
 //!
-//! An [`Api`](api::Api) gathers endpoints: each is a route and its part of `/openapi.json`, said once. Documents of
+//! An [`Api`](api::Api) gathers endpoints: each is a route and its part of `/openapi.json`, said once ([`flatten`] makes one object of a document and what is added to it). Documents of
 //! all kinds have the same five ([`resource`]); [`accounts`], [`campaigns`], [`blacklist`], [`tokens`] and [`audit`] have more.
 //! [`request`] reads what callers send, [`answer`] writes what they get, and [`service`] takes requests to the
 //! catalog's desk, within what the account may ask for ([`rates`]). [`epochs`] lets a caller wait until a change is in
@@ -9,6 +9,7 @@
 //! In reading order.
 
 pub mod api;
+mod flatten;
 pub mod service;
 mod rates;
 mod request;

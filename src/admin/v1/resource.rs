@@ -9,15 +9,15 @@ use axum::routing::{delete, get, post, put};
 use utoipa::openapi::HttpMethod;
 
 use super::answer::{Changed, changed, created, deleted, found, refused};
-use super::api::{Api, Endpoint, Like, Named, Parameter};
+use super::api::{Api, Endpoint, IF_MATCH, IF_NONE_MATCH, Like, Named, Parameter};
 use super::request::{Number, Parameters, json, once, seen};
 use super::service::Shared;
 use crate::auth::grant::Grant;
 use crate::control::desk::Ruled;
 use crate::control::desk::listing::{ListRequest, Listed};
 use crate::control::documents::{
-    App, Brand, Campaign, Category, Geofence, Group, Import, Place, Region, Segment, Shown,
-    document,
+    App, Brand, Campaign, Category, Geofence, Group, Import, Place, Region,
+    Segment, Shown, document,
 };
 use crate::domain::problem::Problem;
 
@@ -42,10 +42,6 @@ fn both<D: Ruled>(api: Api) -> Api {
 
 const IN_PATH: &[(&str, &str)] = &[("id", "Its number")];
 
-/// Says which revision a change is of.
-const IF_MATCH: Parameter =
-    Parameter("If-Match", Like::Text, "The ETag of the revision that you saw, or * for any");
-
 const LIST_PARAMETERS: &[Parameter] = &[
     Parameter("search", Like::Text, "Part of the name or the code, in any case"),
     Parameter("state", Like::Text, "States, separated by commas"),
@@ -55,17 +51,17 @@ const LIST_PARAMETERS: &[Parameter] = &[
         "id, name or updated_at; with a minus in front the largest first",
     ),
     Parameter("cursor", Like::Text, "`next` of the page before"),
-    Parameter("limit", Like::Number, "Documents a page, 1 to 1000; 100 where it is left out"),
+    Parameter("limit", Like::Limit, "Documents a page, 1 to 1000; 100 where it is left out"),
     Parameter("count", Like::Flag, "Whether to count all that fit"),
     Parameter("group", Like::Number, "Geofences: those of this group"),
     Parameter("brand", Like::Number, "Places: those of this brand"),
     Parameter("category", Like::Number, "Places: those of this category"),
     Parameter("parent", Like::Number, "Regions and categories: those right below this one"),
-    Parameter("wait_epoch", Like::Number, "Wait until this epoch is in force"),
+    Parameter("wait_epoch", Like::Long, "Wait until this epoch is in force"),
 ];
 
 const GET_PARAMETERS: &[Parameter] =
-    &[Parameter("wait_epoch", Like::Number, "Wait until this epoch is in force")];
+    &[Parameter("wait_epoch", Like::Long, "Wait until this epoch is in force")];
 
 fn path<D: Ruled>() -> String {
     format!("/v1/{}", D::KIND.path())
@@ -93,7 +89,7 @@ fn readable<D: Ruled>(api: Api) -> Api {
         summary: format!("Read one {}", D::KIND),
         in_path: IN_PATH,
         in_query: GET_PARAMETERS,
-        in_header: &[],
+        in_header: &[IF_NONE_MATCH],
         body: None,
         answer: (200, "It", Some(shown)),
     };

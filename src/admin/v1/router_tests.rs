@@ -178,12 +178,16 @@ async fn campaigns_change_their_state_and_are_copied() {
 #[tokio::test(start_paused = true)]
 async fn a_request_can_wait_for_an_epoch() {
     let served = Served::new().await;
+    served.publications.changed(crate::domain::ids::AccountId(1));
     let late = served.get(1, "/v1/geofences?wait_epoch=1").await;
     assert_eq!(late.problem(504), "timed-out");
     served.in_force.store(1, Ordering::Relaxed);
     assert_eq!(served.get(1, "/v1/geofences?wait_epoch=1").await.status, 200);
     assert_eq!(served.get(1, "/v1/account?wait_epoch=1").await.status, 200);
     assert_eq!(served.get(1, "/v1/geofences?wait_epoch=soon").await.problem(422), "bad-field");
+    // No change was told this one: nobody waits for what does not come.
+    assert_eq!(served.get(1, "/v1/geofences?wait_epoch=2").await.problem(422), "bad-field");
+    served.publications.skip_past(crate::domain::ids::Epoch(8));
     let (waiting, _done) = tokio::join!(served.get(1, "/v1/blacklist?wait_epoch=2"), async {
         tokio::time::sleep(std::time::Duration::from_secs(2)).await;
         served.in_force.store(2, Ordering::Relaxed);

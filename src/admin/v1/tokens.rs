@@ -38,10 +38,29 @@ struct TokenRequest {
     name: String,
     /// The numbers of the apps it speaks for, or "all"; all where it is left out.
     #[serde(default = "all_apps")]
-    #[schema(value_type = Vec<u32>)]
+    #[schema(value_type = AppsShape)]
     apps: Apps,
     /// What it allows: at least one.
     scopes: Vec<Scope>,
+}
+
+/// How [`Apps`] are written.
+#[derive(Serialize, utoipa::ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "it describes; nothing is made of it")]
+enum AppsShape {
+    /// Their numbers.
+    Only(Vec<u32>),
+    /// All of the account's.
+    All(AllApps),
+}
+
+/// The word for all apps of the account.
+#[derive(Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[expect(dead_code, reason = "it describes; nothing is made of it")]
+enum AllApps {
+    All,
 }
 
 fn all_apps() -> Apps {
@@ -54,7 +73,7 @@ struct TokenShown {
     /// What it is called.
     name: String,
     /// The numbers of the apps it speaks for, or "all".
-    #[schema(value_type = Vec<u32>)]
+    #[schema(value_type = AppsShape)]
     apps: Apps,
     /// What it allows.
     scopes: Vec<Scope>,
@@ -89,7 +108,7 @@ struct TokenMade {
     /// What it is called.
     name: String,
     /// The numbers of the apps it speaks for, or "all".
-    #[schema(value_type = Vec<u32>)]
+    #[schema(value_type = AppsShape)]
     apps: Apps,
     /// What it allows.
     scopes: Vec<Scope>,

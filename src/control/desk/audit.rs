@@ -44,10 +44,10 @@ pub struct AuditItem {
     /// Which of them; 0 for tokens, which are known by their names.
     pub id: u32,
     /// What it was before.
-    #[schema(value_type = Object)]
+    #[schema(value_type = serde_json::Value)]
     pub before: serde_json::Value,
     /// What it is now.
-    #[schema(value_type = Object)]
+    #[schema(value_type = serde_json::Value)]
     pub after: serde_json::Value,
 }
 
