@@ -62,6 +62,30 @@ async fn a_partly_bad_file_waits_for_its_good_rows_to_be_accepted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn progress_is_followed_to_the_end_and_told_as_a_notice() {
+    let daemon = Daemon::start(&[]);
+    let customer = Customer::new(&daemon, "basic").await;
+    let rows = (0..6000).map(|row| format!("{row},매장,,,37.5,127.0\n"));
+    let header = "매장코드,매장명,브랜드,카테고리,위도,경도\n".to_owned();
+    let file: String = std::iter::once(header).chain(rows).collect();
+    let path = "/v1/imports?of=places&file=p.csv";
+    let sent = customer.ask(Method::POST, path, &[], file.into()).await;
+    let path = format!("/v1/imports/{}/stream", sent.body["id"]);
+    let events = text(&customer, &path).await;
+    let all: Vec<&str> = events.split("\n\n").filter(|event| event.starts_with("id: ")).collect();
+    let (last, earlier) = all.split_last().unwrap();
+    assert!(earlier.iter().all(|event| event.contains("event: progress")), "{events}");
+    assert!(last.contains("event: ended") && last.contains("\"state\":\"usable\""), "{events}");
+    let id = last.strip_prefix("id: ").unwrap().lines().next().unwrap();
+    let again = customer.raw(Method::GET, &path, &[("last-event-id", id)], Vec::new()).await;
+    assert_eq!(again.status.as_u16(), 204, "whoever comes again is told that there is no more");
+    let notices = customer.get("/v1/notices").await.body;
+    let notice = &notices["items"][0];
+    let told = [&notice["of"], &notice["subject"], &notice["name"], &notice["detail"]];
+    assert_eq!(told, [&json!("import_ended"), &json!(1), &json!("p.csv"), &json!("usable")]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_is_none_fails_and_says_why() {
     let daemon = Daemon::start(&[]);
     let customer = Customer::new(&daemon, "premium").await;

@@ -11,10 +11,11 @@ use super::samplers;
 use crate::admin::readiness::Readiness;
 use crate::admin::routes::Admin;
 use crate::admin::server::AdminConfig;
-use crate::admin::v1::{InForce, Service};
+use crate::admin::v1::{InForce, Service, Streams};
 use crate::auth::authority::Authority;
 use crate::clock::Clock;
 use crate::control::compiler::Publications;
+use crate::control::config::CampaignsConfig;
 use crate::control::reports::Reports;
 use crate::control::store::{CATALOG_FILE, Catalog, SqliteStore, Store as _};
 use crate::control::uploads::{Depot, ImportQueue};
@@ -35,6 +36,7 @@ pub(super) struct Joints<'d> {
     pub(super) authority: Arc<Authority>,
     /// The figures of campaigns.
     pub(super) counted: Figures,
+    pub(super) config: CampaignsConfig,
     pub(super) shutdown: &'d Shutdown,
 }
 
@@ -70,7 +72,8 @@ pub(super) struct Campaigns {
 /// # Errors
 /// When it can't be opened, or the system gives no threads.
 fn start(joints: Joints<'_>) -> anyhow::Result<Campaigns> {
-    let Joints { data, keyring, clock, publisher, shards, authority, counted, shutdown } = joints;
+    let Joints { data, keyring, clock, publisher, shards, authority, counted, config, shutdown } =
+        joints;
     let path = data.join(CATALOG_FILE);
     let store = SqliteStore::open(&path).with_context(|| format!("opening {}", path.display()))?;
     let reader = store.reader()?;
@@ -85,6 +88,7 @@ fn start(joints: Joints<'_>) -> anyhow::Result<Campaigns> {
         publisher,
         keyring: keyring.clone(),
         clock: clock.clone(),
+        config,
         figures: Arc::clone(&figures),
     };
     compiling.spawn(shutdown.join(Stage::Intake, "compiler"))?;
@@ -103,5 +107,6 @@ fn start(joints: Joints<'_>) -> anyhow::Result<Campaigns> {
     let service =
         Service::new(catalog, Arc::clone(&publications), in_force, depot, (keyring, clock));
     let service = service.with_tokens(authority).with_reports(Reports::new(counted));
+    let service = service.with_streams(Streams::new(config, shutdown.clone()));
     Ok(Campaigns { service: Arc::new(service), publications, figures })
 }

@@ -15,6 +15,7 @@ use super::publish::Publisher;
 use crate::admin::snapshots::SnapshotControl as _;
 use crate::clock::Clock;
 use crate::control::compiler::{CompileError, Compiled, Due, Failure, Publications, compile};
+use crate::control::config::CampaignsConfig;
 use crate::control::desk::calendar;
 use crate::control::refusal::Refusal;
 use crate::control::store::{Catalog, INSTALLATION, Kind, Query, Store, thread};
@@ -49,6 +50,7 @@ pub(super) struct CompileThread {
     pub(super) publisher: Arc<Publisher>,
     pub(super) keyring: Keyring,
     pub(super) clock: Clock,
+    pub(super) config: CampaignsConfig,
     pub(super) figures: Arc<CompileFigures>,
 }
 
@@ -80,7 +82,7 @@ impl CompileThread {
         self.begin_with_all();
         while !member.is_asked() {
             if naps.is_multiple_of(LOOK_EVERY) {
-                self.end_what_is_over();
+                self.look_at_calendar();
             }
             if naps.is_multiple_of(ASK_EVERY) {
                 self.take_up_what_others_did();
@@ -131,12 +133,12 @@ impl CompileThread {
         }
     }
 
-    /// Campaigns whose last local day is over.
-    fn end_what_is_over(&mut self) {
-        let (now, keyring) = (self.clock.now(), self.keyring.clone());
+    /// Campaigns whose last local day is over, or has begun.
+    fn look_at_calendar(&mut self) {
+        let (now, keyring, config) = (self.clock.now(), self.keyring.clone(), self.config);
         let publications = Arc::clone(&self.publications);
         let ended = self.catalog.ask_and_wait(move |store| {
-            let touched = thread::write(store, |tx| calendar::end_what_is_over(tx, now, &keyring))?;
+            let touched = thread::write(store, |tx| calendar::look(tx, now, &keyring, &config))?;
             for account in &touched {
                 publications.changed(*account);
             }

@@ -164,6 +164,7 @@ impl Daemon {
             shards: watched.shards,
             authority: Arc::clone(&authority),
             counted,
+            config: config.campaigns,
             shutdown: &shutdown,
         };
         let admin = campaigns::admin(joints, &config.admin, readiness, metrics)?;

@@ -50,6 +50,7 @@ fn the_shipped_file_is_the_defaults() {
     let plain = Config::load_from(None, &[]).unwrap();
     assert_eq!(shipped.policy, plain.policy);
     assert_eq!(shipped.admin, plain.admin);
+    assert_eq!(shipped.campaigns, plain.campaigns);
     assert_eq!(shipped.telemetry, plain.telemetry);
     assert_eq!(shipped.daemon, plain.daemon);
     assert_eq!(shipped.ingest, plain.ingest);
@@ -184,7 +185,7 @@ fn no_fault_hides_another() {
         found.iter().map(|wrong| format!("{} {}", wrong.key, wrong.problem)).collect();
     let known = ["daemon", "policy", "ingest", "shard", "journal", "outbox", "snapshots", "admin"];
     for expected in [
-        format!("polcy is no section; allowed are {}, telemetry", known.join(", ")),
+        format!("polcy is no section; allowed are {}, campaigns, telemetry", known.join(", ")),
         "daemon.io_threads is -1; allowed is 1 to 64 (threads)".to_owned(),
         "daemon.drain_s is 0; allowed is 1 to 3600 (s)".to_owned(),
         "policy.gap_s is \"soon\"; allowed is an integer".to_owned(),

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use crate::admin::server::AdminConfig;
 use crate::app::SnapshotConfig;
+use crate::control::config::CampaignsConfig;
 use crate::domain::knobs::BadKnobs;
 use crate::domain::policy::Policy;
 use crate::ingest::config::IngestConfig;
@@ -62,6 +63,8 @@ sections! {
     snapshots: SnapshotConfig;
     /// The HTTP server for health, metrics, queues and snapshots.
     admin: AdminConfig;
+    /// What the campaign service keeps, and how many may follow it.
+    campaigns: CampaignsConfig;
     /// Logs and metrics.
     telemetry: TelemetryConfig;
 }

@@ -3,10 +3,12 @@
 //! A request becomes a [document](documents), which the [`desk`] holds against the rules and puts into the
 //! [`store`]; a [`refusal`] says which rule is in the way. A [`shape`] is a geofence as the catalog keeps it. Files that
 //! people send are read by [`imports`], in their turn ([`uploads`]). What has changed, the [`compiler`] makes into
-//! targets and campaigns of the next snapshot. What they brought, [`reports`] tell. [`cli`] is what operators do by hand.
+//! targets and campaigns of the next snapshot. What they brought, [`reports`] tell. [`cli`] is what operators do by
+//! hand, and [`config`] what they set.
 //!
 //! In reading order.
 
+pub mod config;
 pub mod fault;
 pub mod refusal;
 mod simple;

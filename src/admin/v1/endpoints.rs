@@ -1,7 +1,9 @@
 //! Every endpoint.
 
 use super::api::Api;
-use super::{accounts, audit, blacklist, campaigns, imports, reports, resource, tokens};
+use super::{
+    accounts, audit, blacklist, campaigns, imports, reports, resource, streams, tokens,
+};
 
 /// Those for the tokens of accounts.
 #[must_use]
@@ -12,7 +14,7 @@ pub fn campaign_api() -> Api {
     let api = blacklist::endpoints(api);
     let api = imports::templates(imports::endpoints(api));
     let api = tokens::own(api);
-    audit::endpoints(api)
+    streams::endpoints(audit::endpoints(api))
 }
 
 /// Those that take whole files.

@@ -63,6 +63,10 @@ async fn what_is_described_is_served_and_nothing_else() {
     let (served, document) = (Served::new().await, description());
     for (path, item) in document["paths"].as_object().unwrap() {
         for method in ["get", "post", "put", "delete", "patch"] {
+            if (method, path.as_str()) == ("get", "/v1/notices/stream") {
+                // It has no end; its own tests read it.
+                continue;
+            }
             let line = format!("{} {}", method.to_uppercase(), path.replace("{id}", "77"));
             let answer = served.ask(1, &line, &[], json!({})).await;
             let is_described = item.get(method).is_some();
@@ -106,7 +110,7 @@ fn pages_are_described_as_what_is_in_them() {
         assert!(of_one.len() > 5, "{path}: {of_one:?}");
         compared += 1;
     }
-    assert_eq!(compared, 11, "each kind of document");
+    assert_eq!(compared, 12, "each kind of document");
 }
 
 #[tokio::test]

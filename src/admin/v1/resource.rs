@@ -16,7 +16,7 @@ use crate::auth::grant::Grant;
 use crate::control::desk::Ruled;
 use crate::control::desk::listing::{ListRequest, Listed};
 use crate::control::documents::{
-    App, Brand, Campaign, Category, Geofence, Group, Import, Place, Region,
+    App, Brand, Campaign, Category, Geofence, Group, Import, Notice, Place, Region,
     Segment, Shown, document,
 };
 use crate::domain::problem::Problem;
@@ -32,7 +32,7 @@ pub(super) fn all(api: Api) -> Api {
     let api = both::<Group>(api);
     let api = both::<Segment>(api);
     let api = both::<Campaign>(api);
-    readable::<Import>(api)
+    readable::<Notice>(readable::<Import>(api))
 }
 
 /// Documents that can be read and changed.

@@ -5,17 +5,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
+use axum::response::Response;
 use axum::{Extension, Router, middleware};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
-use super::{Service, campaign_api, operator_api, upload_api, wait_for_epoch};
+use super::{Service, Streams, campaign_api, operator_api, upload_api, wait_for_epoch};
 use crate::auth::authority::Authority;
 use crate::auth::book::{Book, TokenEntry};
 use crate::auth::grant::{Apps, Grant, Scope};
 use crate::auth::token::Token;
 use crate::clock::{Clock, Hands};
 use crate::control::compiler::Publications;
+use crate::control::config::CampaignsConfig;
 use crate::control::samples::{NOON, app, keyring};
 use crate::control::store::{Catalog, SqliteStore};
 use crate::control::uploads::Depot;
@@ -25,10 +27,12 @@ use crate::shutdown::{Shutdown, Stage};
 /// Accounts 1 and 2, each with an app, and the operator.
 pub(super) struct Served {
     router: Router,
-    authority: Authority,
+    pub(super) authority: Arc<Authority>,
     pub(super) publications: Arc<Publications>,
     pub(super) in_force: Arc<AtomicU64>,
     pub(super) hands: Hands,
+    /// The daemon's end, which nothing but streams looks at here.
+    pub(super) shutdown: Shutdown,
     _dir: tempfile::TempDir,
 }
 
@@ -94,19 +98,23 @@ impl Served {
         let in_force = Arc::new(AtomicU64::new(0));
         let looked_at = Arc::clone(&in_force);
         let (clock, hands) = Clock::manual(NOON);
-        let service = Arc::new(Service::new(
+        let shutdown = Shutdown::new();
+        let authority = Arc::new(authority());
+        let config = CampaignsConfig { streams: 3, streams_per_account: 2, ..Default::default() };
+        let service = Service::new(
             catalog,
             Arc::clone(&publications),
             Arc::new(move || Epoch(looked_at.load(Ordering::Relaxed))),
             Depot::open(&dir.path().join("uploads")).unwrap(),
             (keyring(), clock),
-        ));
+        );
+        let service = service.with_tokens(Arc::clone(&authority));
+        let service = Arc::new(service.with_streams(Streams::new(config, shutdown.clone())));
         let waiting = middleware::from_fn_with_state(Arc::clone(&service), wait_for_epoch);
         let own = campaign_api().into_parts().0.route_layer(waiting);
         let others = operator_api().into_parts().0.merge(upload_api().into_parts().0);
         let router = own.merge(others).with_state(service);
-        let served =
-            Self { router, authority: authority(), publications, in_force, hands, _dir: dir };
+        let served = Self { router, authority, publications, in_force, hands, shutdown, _dir: dir };
         for account in 1..=2 {
             let made = served
                 .ask(0, "POST /v1/accounts", &[], json!({ "name": "Mart", "membership": "basic" }))
@@ -140,17 +148,28 @@ impl Served {
         headers: &[(&str, &str)],
         body: String,
     ) -> Answer {
+        let response = self.begin(account, line, headers, body).await;
+        let (parts, body) = response.into_parts();
+        let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+        let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+        Answer { status: parts.status, headers: parts.headers, body }
+    }
+
+    /// An answer whose body is still to come.
+    pub(super) async fn begin(
+        &self,
+        account: u32,
+        line: &str,
+        headers: &[(&str, &str)],
+        body: String,
+    ) -> Response {
         let (method, path) = line.split_once(' ').unwrap();
         let mut request = Request::builder().method(method).uri(path);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
         let router = self.router.clone().layer(Extension(self.grant(account)));
-        let response = router.oneshot(request.body(Body::from(body)).unwrap()).await.unwrap();
-        let (parts, body) = response.into_parts();
-        let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap();
-        let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-        Answer { status: parts.status, headers: parts.headers, body }
+        router.oneshot(request.body(Body::from(body)).unwrap()).await.unwrap()
     }
 
     pub(super) async fn get(&self, account: u32, path: &str) -> Answer {

@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
-
 use super::figures::ApiFigures;
 use super::rates::Rates;
+use super::streams::Streams;
 use crate::auth::authority::Authority;
 use crate::auth::book::Book;
 use crate::auth::grant::Grant;
 use crate::clock::Clock;
 use crate::control::compiler::Publications;
+use crate::control::config::CampaignsConfig;
 use crate::control::desk::{Actor, Desk};
 use crate::control::refusal::Refusal;
 use crate::control::reports::Reports;
@@ -19,9 +19,7 @@ use crate::control::uploads::Depot;
 use crate::domain::ids::{AccountId, Epoch};
 use crate::domain::units::UtcMs;
 use crate::identity::Keyring;
-
-/// Streams of figures that may be open: each looks at its campaign once a second.
-const MAX_STREAMS: usize = 256;
+use crate::shutdown::Shutdown;
 
 /// What endpoints share.
 pub type Shared = Arc<Service>;
@@ -42,8 +40,8 @@ pub struct Service {
     pub(super) depot: Depot,
     /// What campaigns have brought, where that is counted.
     pub(super) counted: Option<Reports>,
-    /// Turns of streams of figures.
-    pub(super) streams: Arc<Semaphore>,
+    /// Those that are open.
+    pub(super) streams: Arc<Streams>,
     keyring: Keyring,
     clock: Clock,
     rates: Arc<Rates>,
@@ -60,20 +58,19 @@ impl Service {
         (keyring, clock): (Keyring, Clock),
     ) -> Self {
         let authority = Arc::new(Authority::of(Book::default()));
-        let (figures, rates) = (Arc::default(), Arc::default());
-        let (counted, streams) = (None, Arc::new(Semaphore::new(MAX_STREAMS)));
+        let streams = Streams::new(CampaignsConfig::default(), Shutdown::new());
         Self {
             catalog,
             publications,
             in_force,
             authority,
-            figures,
+            figures: Arc::default(),
             depot,
-            counted,
-            streams,
+            counted: None,
+            streams: Arc::new(streams),
             keyring,
             clock,
-            rates,
+            rates: Arc::default(),
         }
     }
 
@@ -92,6 +89,12 @@ impl Service {
     #[must_use]
     pub fn with_tokens(self, authority: Arc<Authority>) -> Self {
         Self { authority, ..self }
+    }
+
+    /// With other bounds on streams, which end with the daemon.
+    #[must_use]
+    pub fn with_streams(self, streams: Streams) -> Self {
+        Self { streams: Arc::new(streams), ..self }
     }
 
     /// What requests are counted in.

@@ -1,25 +1,30 @@
-//! What happens to campaigns because a day is over.
+//! What happens to campaigns because a day begins or is over.
 
 use std::collections::BTreeSet;
 
+use jiff::ToSpan as _;
 use jiff::civil::Date;
 
 use super::actor::Actor;
 use super::desk::Desk;
+use super::states::State;
+use crate::control::config::CampaignsConfig;
 use crate::control::refusal::Refusal;
 use crate::control::store::{INSTALLATION, Kind, Query, Tx};
 use crate::domain::ids::AccountId;
 use crate::domain::units::UtcMs;
 use crate::identity::Keyring;
 
-/// Ends every campaign whose last local day is over. Gives the accounts that the engine has to be told of.
+/// Ends every campaign whose last local day is over, tells of those whose end is near, and forgets old notices. Gives
+/// the accounts that the engine has to be told of.
 ///
 /// # Errors
 /// When the store says no.
-pub fn end_what_is_over(
+pub fn look(
     tx: &mut dyn Tx,
     now: UtcMs,
     keyring: &Keyring,
+    config: &CampaignsConfig,
 ) -> Result<BTreeSet<AccountId>, Refusal> {
     let mut accounts = Vec::new();
     tx.scan(&Query::all(INSTALLATION, Kind::Account), &mut |record| {
@@ -32,12 +37,16 @@ pub fn end_what_is_over(
         let actor = Actor { account, by, operator: true, now, keyring };
         let mut desk = Desk::open(tx, &actor)?;
         let today = desk.today();
+        let soon = today.saturating_add(i64::from(config.notice_lead_days).days());
         for campaign in desk.campaigns(&["waiting", "testing", "running"])? {
-            let end = campaign.document.end.parse::<Date>().ok();
-            if end.is_some_and(|end| end < today) {
+            let Ok(end) = campaign.document.end.parse::<Date>() else { continue };
+            if end < today {
                 desk.end(campaign.id)?;
+            } else if end <= soon && campaign.state != State::Waiting.name() {
+                desk.tell_of_end(&campaign)?;
             }
         }
+        desk.forget_notices(config.notices_kept)?;
         if desk.reaches_engine() {
             touched.insert(account);
         }

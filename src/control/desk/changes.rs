@@ -75,6 +75,7 @@ impl Desk<'_> {
         self.keep_devices(record.key, &lists)?;
         self.note("create", record.key, "", &record.content.body)?;
         if reaches {
+        document.tell_of_making(self, record.key.id)?;
             self.touch_engine();
         }
         Ok(record)

@@ -3,7 +3,7 @@
 //! A [`Desk`] is one transaction of one account's. [`changes`] makes, replaces and removes documents of
 //! any kind; what a kind asks for besides is its row of [`rules`]. [`membership`] says what accounts may have,
 //! [`states`] what becomes of a campaign, [`locks`] what has to stay as it is meanwhile. [`devices`] keeps
-//! advertising ids out of sight; those of the [`blacklist`] too. What files bring comes by [`imported`]. [`audit`] tells who changed what, and [`operator`] is
+//! advertising ids out of sight; those of the [`blacklist`] too. What files bring comes by [`imported`]. [`notices`] say what has happened, [`audit`] tells who changed what, and [`operator`] is
 //! for those who look after accounts.
 //!
 //! In reading order.
@@ -17,6 +17,7 @@ pub mod listing;
 pub mod rules;
 pub mod states;
 pub mod blacklist;
+pub mod notices;
 pub mod audit;
 pub mod operator;
 pub mod calendar;
@@ -38,3 +39,5 @@ mod states_tests;
 mod membership_tests;
 #[cfg(test)]
 mod listing_tests;
+#[cfg(test)]
+mod notices_tests;

@@ -6,11 +6,12 @@ use super::desk::Desk;
 use super::membership::Feature;
 use super::states::State;
 use crate::control::documents::campaign::{Audience, Location};
+use crate::control::documents::notice::NoticeOf;
 use crate::control::documents::place::CATEGORY_DEPTH;
 use crate::control::documents::region::Level;
 use crate::control::documents::{
-    Account, App, Brand, Campaign, Category, Document, Geofence, Group, Import, Place, Region,
-    Segment, Shown,
+    Account, App, Brand, Campaign, Category, Document, Geofence, Group, Import, Notice,
+    Place, Region, Segment, Shown,
 };
 use crate::control::refusal::Refusal;
 use crate::control::store::{Kind, Query};
@@ -20,6 +21,14 @@ use crate::domain::problem::Fault;
 pub trait Ruled: Document {
     /// Documents that are parts of it, linked to it, and go with it.
     const PARTS: Option<Kind> = None;
+
+    /// Tells that it was made, where that is worth a notice.
+    ///
+    /// # Errors
+    /// When the store can't be written.
+    fn tell_of_making(&self, _desk: &mut Desk<'_>, _id: u32) -> Result<(), Refusal> {
+        Ok(())
+    }
 
     /// Whether the account may have one more.
     ///
@@ -69,6 +78,12 @@ impl Ruled for Brand {}
 impl Ruled for Place {}
 
 impl Ruled for Import {
+    fn reaches_engine(&self, _desk: &mut Desk<'_>) -> Result<bool, Refusal> {
+        Ok(false)
+    }
+}
+
+impl Ruled for Notice {
     fn reaches_engine(&self, _desk: &mut Desk<'_>) -> Result<bool, Refusal> {
         Ok(false)
     }
@@ -243,6 +258,10 @@ impl Ruled for Segment {
 }
 
 impl Ruled for Campaign {
+    fn tell_of_making(&self, desk: &mut Desk<'_>, id: u32) -> Result<(), Refusal> {
+        Ok(desk.tell_of_campaign(NoticeOf::CampaignCreated, id, self)?)
+    }
+
     fn may_be_made(&self, desk: &mut Desk<'_>) -> Result<(), Refusal> {
         self.within_membership(desk.account())
     }

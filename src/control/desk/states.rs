@@ -5,6 +5,7 @@ use std::fmt;
 use super::changes::{Seen, content, require};
 use super::desk::Desk;
 use crate::control::documents::campaign::{Audience, Location};
+use crate::control::documents::notice::NoticeOf;
 use crate::control::documents::{Campaign, Document as _, Shown};
 use crate::control::refusal::Refusal;
 use crate::control::store::{Kind, Record, StoreError};
@@ -154,6 +155,14 @@ impl Desk<'_> {
         let (key, before) = (record.key, record.content.state.clone());
         self.tx.update(key, content(&document, to.name()), self.actor.now)?;
         self.note(action, key, &before, to.name())?;
+        let notice = match to {
+            State::Testing => NoticeOf::CampaignTesting,
+            State::Running => NoticeOf::CampaignStarted,
+            State::Ended => NoticeOf::CampaignEnded,
+            // Whoever set it so knows.
+            State::Waiting => return Ok(()),
+        };
+        self.tell_of_campaign(notice, key.id, &document)?;
         Ok(())
     }
 

@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::calendar::end_what_is_over;
+use super::calendar;
 use super::changes::Seen;
 use super::states::{CopyRequest, State};
+use crate::control::config::CampaignsConfig;
 use crate::control::documents::account::Membership;
 use crate::control::documents::{Account, Campaign, Geofence, Group, Region, Segment};
 use crate::control::refusal::Refusal;
@@ -236,8 +237,9 @@ fn ended_at(zone: &str, now: i64) -> (Vec<String>, Vec<u32>) {
         let id = installation.make::<Campaign>(account, campaign());
         put(&mut installation, (account, id), state);
     }
-    let touched =
-        thread::write(&mut installation.store, |tx| end_what_is_over(tx, UtcMs(now), &keyring()));
+    let touched = thread::write(&mut installation.store, |tx| {
+        calendar::look(tx, UtcMs(now), &keyring(), &CampaignsConfig::default())
+    });
     let states = installation.at(account, |desk| {
         (1..=3).map(|id| Ok(desk.record(Kind::Campaign, id)?.content.state)).collect()
     });
@@ -267,8 +269,10 @@ fn a_waiting_campaign_ends_without_the_engine() {
     let (mut installation, account, id) = with_campaign(State::Waiting);
     let later = UtcMs(NOON.0 + 30 * 86_400_000);
     let end = |installation: &mut Installation| {
-        thread::write(&mut installation.store, |tx| end_what_is_over(tx, later, &keyring()))
-            .unwrap()
+        thread::write(&mut installation.store, |tx| {
+            calendar::look(tx, later, &keyring(), &CampaignsConfig::default())
+        })
+        .unwrap()
     };
     assert!(end(&mut installation).is_empty());
     assert!(end(&mut installation).is_empty(), "and once");

@@ -16,6 +16,7 @@ pub mod segment;
 pub mod campaign;
 pub(crate) mod campaign_rules;
 pub mod import;
+pub mod notice;
 
 pub use account::{Account, Membership};
 pub use app::App;
@@ -23,6 +24,7 @@ pub use campaign::Campaign;
 pub use document::{Document, Need, Shown};
 pub use geofence::{Geofence, Group};
 pub use import::Import;
+pub use notice::Notice;
 pub use place::{Brand, Category, Place};
 pub use region::Region;
 pub use segment::Segment;

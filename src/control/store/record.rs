@@ -62,6 +62,8 @@ kinds! {
     Import = 11, "import", "imports";
     /// A token, in the audit log alone: tokens are kept in their own book.
     Token = 12, "token", "tokens";
+    /// What has happened, told to whoever follows the account.
+    Notice = 13, "notice", "notices";
 }
 
 impl Kind {

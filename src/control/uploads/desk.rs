@@ -3,7 +3,8 @@
 use crate::control::desk::Desk;
 use crate::control::desk::changes::content;
 use crate::control::desk::membership::Feature;
-use crate::control::documents::{Document as _, Group, Import, Segment, Shown};
+use crate::control::documents::notice::NoticeOf;
+use crate::control::documents::{Document as _, Group, Import, Notice, Segment, Shown};
 use crate::control::imports::columns::Kind as ImportOf;
 use crate::control::refusal::Refusal;
 use crate::control::store::{Kind, Query};
@@ -128,7 +129,20 @@ impl Desk<'_> {
         Ok(Shown::of(&record)?)
     }
 
-    /// Notes how far an import is, or what has come of it.
+    /// Notes and tells what has come of an import.
+    pub(in crate::control) fn end_import(
+        &mut self,
+        id: u32,
+        state: &str,
+        change: impl FnOnce(&mut Import),
+    ) -> Result<(), Refusal> {
+        self.follow_import(id, state, change)?;
+        let name = self.document::<Import>(id)?.document.file;
+        let (of, detail) = (NoticeOf::ImportEnded, state.to_owned());
+        Ok(self.tell(&Notice { of, subject: id, name, detail })?)
+    }
+
+    /// Notes how far an import is.
     pub(in crate::control) fn follow_import(
         &mut self,
         id: u32,

@@ -284,7 +284,7 @@ impl ImportQueue {
             }
         };
         self.catalog.ask_and_wait(move |store| {
-            thread::write(store, |tx| Desk::open(tx, &actor)?.follow_import(id, state, change))
+            thread::write(store, |tx| Desk::open(tx, &actor)?.end_import(id, state, change))
         })
     }
 }

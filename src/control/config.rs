@@ -1,0 +1,39 @@
+//! The settings of the campaign service.
+
+use crate::domain::knobs::BadKnobs;
+
+/// What the campaign service keeps, and how many may follow it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CampaignsConfig {
+    /// How many days before its last one a campaign is said to be about to end. Default 0, on the last day itself; at
+    /// most 30.
+    pub notice_lead_days: u8,
+    /// Notices that an account's catalog keeps, the newest. Default 10,000; 1,000 to 1,000,000. In the worst case
+    /// whoever was away for longer misses some.
+    pub notices_kept: u32,
+    /// Streams of notices and progress that are open at a time. Default 64; 1 to 10,000. Each holds one of
+    /// `admin.max_connections`; in the worst case too many of them keep other requests out.
+    pub streams: u32,
+    /// Those of one account. Default 8; 1 to 10,000.
+    pub streams_per_account: u32,
+}
+
+impl Default for CampaignsConfig {
+    fn default() -> Self {
+        Self { notice_lead_days: 0, notices_kept: 10_000, streams: 64, streams_per_account: 8 }
+    }
+}
+
+impl CampaignsConfig {
+    /// Every knob that is out of its range.
+    #[must_use]
+    pub fn check(&self) -> BadKnobs {
+        let mut bad = BadKnobs::new();
+        bad.within("notice_lead_days", self.notice_lead_days, (0, 30), "days");
+        bad.within("notices_kept", self.notices_kept, (1000, 1_000_000), "notices");
+        bad.within("streams", self.streams, (1, 10_000), "streams");
+        bad.within("streams_per_account", self.streams_per_account, (1, 10_000), "streams");
+        bad
+    }
+}
