@@ -62,6 +62,38 @@ async fn a_partly_bad_file_waits_for_its_good_rows_to_be_accepted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn rows_by_address_are_put_where_the_table_has_them() {
+    let daemon = Daemon::start(&[]);
+    let customer = Customer::new(&daemon, "basic").await;
+    let other = Customer::new(&daemon, "premium").await;
+    let rows = "이름,반경(m),도로명주소,지번주소\n\
+        시청,100,서울특별시 중구 세종대로 110 (태평로1가),\n\
+        궁,150,없는 길 1,서울 종로구 세종로 1-1\n";
+    let group = |name: &'static str| format!("of=group&name={name}&file=g.csv");
+    let before = customer.upload(&group("A"), rows.into()).await;
+    assert_eq!((&before["state"], &before["bad"]), (&json!("failed"), &json!(2)), "{before}");
+    let bad = text(&customer, &format!("/v1/imports/{}/bad-rows", before["id"])).await;
+    assert!(bad.contains("address table") && bad.contains("latitude and longitude"), "{bad}");
+    let table = "road address,lot address,latitude,longitude\n\
+        서울 중구 세종대로 110,,37.5663,126.9779\n,서울 종로구 세종로 1-1,37.5796,126.9770\n";
+    let table = customer.upload("of=addresses&file=a.csv", table.into()).await;
+    assert_eq!((&table["state"], &table["good"]), (&json!("usable"), &json!(2)), "{table}");
+    let after = customer.upload(&group("B"), rows.into()).await;
+    assert_eq!((&after["state"], &after["good"]), (&json!("usable"), &json!(2)), "{after}");
+    let fences = customer.get("/v1/geofences").await.body;
+    let shape = |at: usize| fences["items"][at]["shape"].clone();
+    let circle = |lat: f64, lon: f64, radius_m: u32| json!({"type": "circle", "lat": lat, "lon": lon, "radius_m": radius_m});
+    assert_eq!(shape(0), circle(37.5663, 126.9779, 100));
+    assert_eq!(shape(1), circle(37.5796, 126.977, 150));
+    let stores = "매장코드,매장명,도로명주소\na,하나,서울 중구 세종대로 110\n";
+    assert_eq!(customer.upload("of=places&file=p.csv", stores.into()).await["state"], "usable");
+    assert_eq!(customer.get("/v1/places/1").await.body["lat"], 37.5663);
+    // The table is the account's own.
+    assert_eq!(other.upload(&group("A"), rows.into()).await["state"], "failed");
+    assert_eq!(total(&other, "addresses").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn progress_is_followed_to_the_end_and_told_as_a_notice() {
     let daemon = Daemon::start(&[]);
     let customer = Customer::new(&daemon, "basic").await;

@@ -76,7 +76,7 @@ pub(super) fn sending(api: Api) -> Api {
             Parameter(
                 "of",
                 Like::Text,
-                "What is in the file: group, places, regions, segment, blacklist",
+                "What is in the file: group, places, regions, segment, blacklist, addresses",
             ),
             Parameter("file", Like::Text, "What the file is called"),
             Parameter("name", Like::Text, "The name of the group or segment that it makes"),

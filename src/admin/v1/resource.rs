@@ -16,7 +16,7 @@ use crate::auth::grant::Grant;
 use crate::control::desk::Ruled;
 use crate::control::desk::listing::{ListRequest, Listed};
 use crate::control::documents::{
-    App, Brand, Campaign, Category, Geofence, Group, Import, Notice, Place, Region,
+    Address, App, Brand, Campaign, Category, Geofence, Group, Import, Notice, Place, Region,
     Segment, Shown, document,
 };
 use crate::domain::problem::Problem;
@@ -25,6 +25,7 @@ use crate::domain::problem::Problem;
 pub(super) fn all(api: Api) -> Api {
     let api = both::<App>(api);
     let api = both::<Region>(api);
+    let api = both::<Address>(api);
     let api = both::<Brand>(api);
     let api = both::<Category>(api);
     let api = both::<Place>(api);

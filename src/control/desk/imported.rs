@@ -3,7 +3,8 @@
 use super::changes::content;
 use super::desk::Desk;
 use super::rules::Ruled;
-use crate::control::documents::Import;
+use crate::control::documents::address::plain;
+use crate::control::documents::{Address, Import};
 use crate::control::imports::columns::Kind as ImportOf;
 use crate::control::refusal::Refusal;
 use crate::control::store::{Content, DeviceList, Key, Kind, Link, Query, Record, StoreError};
@@ -35,6 +36,21 @@ impl Desk<'_> {
     ) -> Result<Option<u32>, StoreError> {
         let found = self.tx.find(self.account_id(), kind, natural)?;
         Ok(found.map(|record| record.key.id))
+    }
+
+    /// Where the first of these addresses is that the account's table has: latitude and longitude, degrees.
+    pub(in crate::control) fn locate(
+        &mut self,
+        addresses: [Option<&str>; 2],
+    ) -> Result<Option<(f64, f64)>, Refusal> {
+        for address in addresses.into_iter().flatten() {
+            let found = self.tx.find(self.account_id(), Kind::Address, &plain(address))?;
+            if let Some(record) = found {
+                let Address { lat, lon, .. } = Self::read(&record)?;
+                return Ok(Some((lat, lon)));
+            }
+        }
+        Ok(None)
     }
 
     /// Adds sealed devices to a list.

@@ -10,7 +10,7 @@ use crate::control::documents::notice::NoticeOf;
 use crate::control::documents::place::CATEGORY_DEPTH;
 use crate::control::documents::region::Level;
 use crate::control::documents::{
-    Account, App, Brand, Campaign, Category, Document, Geofence, Group, Import, Notice,
+    Account, Address, App, Brand, Campaign, Category, Document, Geofence, Group, Import, Notice,
     Place, Region, Segment, Shown,
 };
 use crate::control::refusal::Refusal;
@@ -78,6 +78,13 @@ impl Ruled for Brand {}
 impl Ruled for Place {}
 
 impl Ruled for Import {
+    fn reaches_engine(&self, _desk: &mut Desk<'_>) -> Result<bool, Refusal> {
+        Ok(false)
+    }
+}
+
+/// It is read when files are; the engine knows none.
+impl Ruled for Address {
     fn reaches_engine(&self, _desk: &mut Desk<'_>) -> Result<bool, Refusal> {
         Ok(false)
     }

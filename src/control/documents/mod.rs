@@ -15,10 +15,12 @@ pub mod geofence;
 pub mod segment;
 pub mod campaign;
 pub(crate) mod campaign_rules;
+pub mod address;
 pub mod import;
 pub mod notice;
 
 pub use account::{Account, Membership};
+pub use address::Address;
 pub use app::App;
 pub use campaign::Campaign;
 pub use document::{Document, Need, Shown};
@@ -29,6 +31,8 @@ pub use place::{Brand, Category, Place};
 pub use region::Region;
 pub use segment::Segment;
 
+#[cfg(test)]
+mod address_tests;
 #[cfg(test)]
 mod campaign_tests;
 #[cfg(test)]

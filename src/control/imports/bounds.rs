@@ -27,7 +27,7 @@ impl Bounds {
     pub const fn of(kind: Kind) -> Self {
         match kind {
             Kind::Group => Self { rows: GROUP_ROWS, seconds: 60, ..COMMON },
-            Kind::Places => {
+            Kind::Places | Kind::Addresses => {
                 Self { bytes: STREAMED_BYTES, rows: PLACE_ROWS, seconds: 600, ..COMMON }
             }
             Kind::Regions => Self {
@@ -45,7 +45,7 @@ impl Bounds {
 /// A group's rows: the promise to the marketer, and what a console still shows.
 pub const GROUP_ROWS: u64 = 10_000;
 
-/// All stores of the largest brands together.
+/// All stores of the largest brands together; the addresses of a large city.
 pub const PLACE_ROWS: u64 = 1_000_000;
 
 /// Ten times the districts and trade areas of Korea.

@@ -19,12 +19,14 @@ pub enum Kind {
     Segment,
     /// Devices that get no push.
     Blacklist,
+    /// Addresses, and where they are.
+    Addresses,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Group, Self::Places, Self::Regions, Self::Segment, Self::Blacklist];
+    pub const ALL: [Self; 6] =
+        [Self::Group, Self::Places, Self::Regions, Self::Segment, Self::Blacklist, Self::Addresses];
 
     /// Its columns, in the order of its template.
     #[must_use]
@@ -35,6 +37,7 @@ impl Kind {
             Self::Regions => REGIONS,
             Self::Segment => SEGMENT,
             Self::Blacklist => BLACKLIST,
+            Self::Addresses => ADDRESSES,
         }
     }
 
@@ -47,6 +50,7 @@ impl Kind {
             Self::Regions => REGION_SAMPLES,
             Self::Segment => SEGMENT_SAMPLES,
             Self::Blacklist => BLACKLIST_SAMPLES,
+            Self::Addresses => ADDRESS_SAMPLES,
         }
     }
 }
@@ -263,6 +267,8 @@ const BLACKLIST: &[ColumnName] = &[
     column(Column::EchoCode, "echo code", "에코코드", &["echo", "device code", "기기코드"]),
 ];
 
+const ADDRESSES: &[ColumnName] = &[ROAD_ADDRESS, LOT_ADDRESS, needed(LATITUDE), needed(LONGITUDE)];
+
 const GROUP_SAMPLES: &[&[&str]] = &[
     &[
         "1",
@@ -351,3 +357,8 @@ const SEGMENT_SAMPLES: &[&[&str]] = &[&["38400000-8cf0-11bd-b23e-10b96e40000d"]]
 
 const BLACKLIST_SAMPLES: &[&[&str]] =
     &[&["38400000-8cf0-11bd-b23e-10b96e40000d", ""], &["", "00112233445566778899aabbccddeeff"]];
+
+const ADDRESS_SAMPLES: &[&[&str]] = &[
+    &["서울 중구 세종대로 110", "서울 중구 태평로1가 31", "37.5662952", "126.9779451"],
+    &["서울 종로구 사직로 161", "", "37.5796212", "126.9770162"],
+];

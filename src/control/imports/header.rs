@@ -144,6 +144,7 @@ fn ways(kind: Kind) -> &'static [Way] {
             &[POINT, Way { columns: &[Column::Footprint], said: "footprint" }, ROAD, LOT]
         }
         Kind::Regions => &[POLYGON],
+        Kind::Addresses => &[ROAD, LOT],
         Kind::Segment => &[],
         Kind::Blacklist => &[
             Way { columns: &[Column::AdvertisingId], said: "advertising id" },

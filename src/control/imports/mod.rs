@@ -1,4 +1,4 @@
-//! The files that people upload: geofence groups, places, regions, segments and blacklists.
+//! The files that people upload: geofence groups, places, regions, segments, blacklists and addresses.
 //!
 //! Files come from spreadsheets, in Korean or English, and some from an enemy. Each is read once, front to back, within
 //! [`bounds`], while a [`watch`] hears how far it is and may stop it. A [`table`] turns CSV, XLSX and XLS into rows of

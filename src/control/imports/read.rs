@@ -8,6 +8,7 @@ use super::columns::Kind;
 use super::error::ImportError;
 use super::geojson;
 use super::header::Header;
+use super::rows::addresses::{AddressRow, address};
 use super::rows::bad_cell::BadCell;
 use super::rows::devices::{DeviceRow, device};
 use super::rows::fences::{FenceRow, fence};
@@ -70,6 +71,20 @@ pub fn regions(
     each: Each<'_, RegionRow>,
 ) -> Result<Totals, ImportError> {
     Reading { kind: Kind::Regions, draft: region, totals: Totals::default() }
+        .read(file, bounds, watch, each)
+}
+
+/// Reads addresses: CSV, XLSX or XLS.
+///
+/// # Errors
+/// As [`fences`].
+pub fn addresses(
+    file: impl Read + Seek,
+    bounds: &Bounds,
+    watch: &mut Watch<'_>,
+    each: Each<'_, AddressRow>,
+) -> Result<Totals, ImportError> {
+    Reading { kind: Kind::Addresses, draft: address, totals: Totals::default() }
         .read(file, bounds, watch, each)
 }
 

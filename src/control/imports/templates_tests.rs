@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use super::bounds::Bounds;
 use super::columns::{Kind, Language};
 use super::error::ImportError;
-use super::read::{Totals, devices, fences, places, regions};
+use super::read::{Totals, addresses, devices, fences, places, regions};
 use super::rows::bad_cell::BadCell;
 use super::templates;
 use super::watch::Watch;
@@ -25,6 +25,7 @@ fn read(kind: Kind, bytes: Vec<u8>) -> Result<Totals, ImportError> {
         Kind::Group => fences(file, &bounds, watch, &mut sound),
         Kind::Places => places(file, &bounds, watch, &mut sound),
         Kind::Regions => regions(file, &bounds, watch, &mut sound),
+        Kind::Addresses => addresses(file, &bounds, watch, &mut sound),
         Kind::Segment | Kind::Blacklist => devices(file, (kind, &bounds), watch, &mut sound),
     }
 }

@@ -64,6 +64,8 @@ kinds! {
     Token = 12, "token", "tokens";
     /// What has happened, told to whoever follows the account.
     Notice = 13, "notice", "notices";
+    /// An address whose place is known.
+    Address = 14, "address", "addresses";
 }
 
 impl Kind {

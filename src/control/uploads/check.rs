@@ -11,6 +11,7 @@ use crate::control::imports::bounds::{Bounds, SEGMENT_DEVICES};
 use crate::control::imports::columns::Kind as ImportOf;
 use crate::control::imports::error::ImportError;
 use crate::control::imports::read::{self, Totals};
+use crate::control::imports::rows::addresses::AddressRow;
 use crate::control::imports::rows::bad_cell::BadCell;
 use crate::control::imports::rows::devices::{Device, DeviceRow};
 use crate::control::imports::rows::fences::{FenceRow, FenceSite};
@@ -35,19 +36,25 @@ impl Checked {
     }
 }
 
-/// Whether the catalog has a region, by its natural key.
-pub(super) type Known<'k> = &'k mut dyn FnMut(&str) -> bool;
+/// What the catalog has already.
+pub(super) struct Known<'k> {
+    /// Whether it has a region, by its natural key.
+    pub(super) region: &'k mut dyn FnMut(&str) -> bool,
+    /// Whether its table has one of these addresses.
+    pub(super) address: &'k mut dyn FnMut([Option<&str>; 2]) -> bool,
+}
 
 /// Reads a file to its end.
 pub(super) fn check(
     (file, of): (BufReader<File>, ImportOf),
     watch: &mut Watch<'_>,
     bad_rows: &mut BadRows,
-    known: Known<'_>,
+    mut known: Known<'_>,
 ) -> Result<Checked, ImportError> {
     let bounds = &Bounds::of(of);
     let mut checking = Checking {
         bad_rows,
+        known: &mut known,
         useless: HashSet::new(),
         failed: None,
         seen: HashSet::new(),
@@ -58,13 +65,16 @@ pub(super) fn check(
         ImportOf::Group => read::fences(file, bounds, watch, &mut |row| checking.fence(row)),
         ImportOf::Places => read::places(file, bounds, watch, &mut |row| checking.place(row)),
         ImportOf::Regions => read::regions(file, bounds, watch, &mut |row| checking.region(row)),
+        ImportOf::Addresses => {
+            read::addresses(file, bounds, watch, &mut |row| checking.address(&row))
+        }
         ImportOf::Segment | ImportOf::Blacklist => {
             read::devices(file, (of, bounds), watch, &mut |row| {
                 checking.device(row, (of == ImportOf::Segment).then_some(&mut devices))
             })
         }
     }?;
-    checking.parents(known);
+    checking.parents();
     let useless = checking.useless;
     match checking.failed {
         Some(error) => Err(ImportError::Io(error)),
@@ -72,8 +82,9 @@ pub(super) fn check(
     }
 }
 
-struct Checking<'b> {
+struct Checking<'b, 'k> {
     bad_rows: &'b mut BadRows,
+    known: &'b mut Known<'k>,
     useless: HashSet<u64>,
     /// Why bad rows can't be written.
     failed: Option<std::io::Error>,
@@ -83,15 +94,20 @@ struct Checking<'b> {
     parents: Vec<(u64, String)>,
 }
 
-/// What stands where an address has to be looked up.
-const NO_GEOCODING: &str = "the row has an address alone, and this installation looks none up; needed: latitude and longitude";
+/// What is wrong with an address that can't be looked up.
+const NO_SUCH_ADDRESS: &str = "the row has an address alone, and the account's address table does not have it; import a file of \
+    addresses that does, then send this one again, or give latitude and longitude";
 
-impl Checking<'_> {
+impl Checking<'_, '_> {
     fn fence(&mut self, row: Result<FenceRow, Vec<BadCell>>) -> ControlFlow<()> {
         match row {
-            Ok(FenceRow { row, site: FenceSite::NeedsGeocoding { address, .. }, .. }) => {
-                self.useless(BadCell::new(row, "address", &address, NO_GEOCODING))
-            }
+            Ok(FenceRow {
+                row,
+                site: FenceSite::NeedsGeocoding { address, .. },
+                road_address,
+                lot_address,
+                ..
+            }) => self.located(row, &address, [road_address, lot_address]),
             Ok(_) => ControlFlow::Continue(()),
             Err(bad) => self.bad(&bad),
         }
@@ -99,11 +115,42 @@ impl Checking<'_> {
 
     fn place(&mut self, row: Result<PlaceRow, Vec<BadCell>>) -> ControlFlow<()> {
         match row {
-            Ok(PlaceRow { row, site: PlaceSite::NeedsGeocoding { address }, .. }) => {
-                self.useless(BadCell::new(row, "address", &address, NO_GEOCODING))
-            }
+            Ok(PlaceRow {
+                row,
+                key,
+                site: PlaceSite::NeedsGeocoding { address },
+                road_address,
+                lot_address,
+                ..
+            }) => match self.once(row, "key", key) {
+                ControlFlow::Continue(()) if !self.useless.contains(&row) => {
+                    self.located(row, &address, [road_address, lot_address])
+                }
+                told => told,
+            },
             Ok(PlaceRow { row, key, .. }) => self.once(row, "key", key),
             Err(bad) => self.bad(&bad),
+        }
+    }
+
+    /// A row that has nothing but addresses, of which one must be known.
+    fn located(
+        &mut self,
+        row: u64,
+        address: &str,
+        [road, lot]: [Option<String>; 2],
+    ) -> ControlFlow<()> {
+        if (self.known.address)([road.as_deref(), lot.as_deref()]) {
+            return ControlFlow::Continue(());
+        }
+        self.useless(BadCell::new(row, "address", address, NO_SUCH_ADDRESS))
+    }
+
+    /// The last row of an address counts.
+    fn address(&mut self, row: &Result<AddressRow, Vec<BadCell>>) -> ControlFlow<()> {
+        match row {
+            Ok(_) => ControlFlow::Continue(()),
+            Err(bad) => self.bad(bad),
         }
     }
 
@@ -139,9 +186,9 @@ impl Checking<'_> {
     }
 
     /// Regions around others, which must be in the file or in the catalog.
-    fn parents(&mut self, known: Known<'_>) {
+    fn parents(&mut self) {
         for (row, parent) in std::mem::take(&mut self.parents) {
-            if !self.seen.contains(&parent) && !known(&parent) {
+            if !self.seen.contains(&parent) && !(self.known.region)(&parent) {
                 let reason = "there is no such region, in the file or the catalog; needed: the code of the district around it";
                 let _told = self.useless(BadCell::new(row, "parent code", &parent, reason));
             }

@@ -13,7 +13,7 @@ use crate::control::store::{Kind, Query};
 #[derive(Clone, PartialEq, Eq, Debug, Default, serde::Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct UploadRequest {
-    /// What is in the file: group, places, regions, segment or blacklist.
+    /// What is in the file: group, places, regions, segment, blacklist or addresses.
     pub of: String,
     /// What the file is called.
     pub file: String,
@@ -34,8 +34,10 @@ impl UploadRequest {
     pub fn kind(&self) -> Result<ImportOf, Refusal> {
         let named = |kind: &ImportOf| serde_json::to_value(kind).is_ok_and(|name| name == self.of);
         ImportOf::ALL.into_iter().find(named).ok_or_else(|| {
-            let detail =
-                format!("of is {:?}; allowed: group, places, regions, segment, blacklist", self.of);
+            let detail = format!(
+                "of is {:?}; allowed: group, places, regions, segment, blacklist, addresses",
+                self.of
+            );
             Refusal::field("of", detail)
         })
     }
@@ -56,7 +58,9 @@ impl Desk<'_> {
         let into = match of {
             ImportOf::Group => Some(self.group_to_fill(asked)?),
             ImportOf::Segment => Some(self.segment_to_fill(asked)?),
-            ImportOf::Places | ImportOf::Regions | ImportOf::Blacklist => None,
+            ImportOf::Places | ImportOf::Regions | ImportOf::Blacklist | ImportOf::Addresses => {
+                None
+            }
         };
         let file = if asked.file.is_empty() { "upload" } else { &asked.file };
         let file = file.chars().filter(|one| !one.is_control()).take(200).collect();

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use super::apply::addresses::Addresses;
 use super::apply::batch::{Applies, Batch};
 use super::apply::devices::Devices;
 use super::apply::fences::Fences;
 use super::apply::places::Places;
 use super::apply::regions::{Joins, Regions};
-use super::check::{Checked, check};
+use super::check::{Checked, Known, check};
 use super::depot::{Depot, Parcel};
 use crate::clock::Clock;
 use crate::control::compiler::Publications;
@@ -162,8 +163,11 @@ impl ImportQueue {
         let mut look = within(&self.clock, Bounds::of(of).seconds, ends, told);
         let mut watch = Watch::new(TELL_EVERY, &mut look);
         let account = turn.account;
-        let mut known = |key: &str| self.has_region(account, key);
-        let checked = check((parcel.open()?, of), &mut watch, &mut bad_rows, &mut known)?;
+        let known = Known {
+            region: &mut |key| self.has_region(account, key),
+            address: &mut |addresses| self.has_address(account, addresses),
+        };
+        let checked = check((parcel.open()?, of), &mut watch, &mut bad_rows, known)?;
         bad_rows.finish()?;
         match (checked.good(), checked.bad()) {
             (0, _) => return Ok(("failed", checked)),
@@ -205,6 +209,11 @@ impl ImportQueue {
                 batch.finish()?.parents.into_iter().try_for_each(|join| joins.add(join))?;
                 joins.finish()?;
             }
+            ImportOf::Addresses => {
+                let mut batch = Batch::new(&self.catalog, actor, Addresses);
+                each((&mut batch, checked), |put| read::addresses(file, bounds, watch, put))?;
+                batch.finish()?;
+            }
             ImportOf::Segment | ImportOf::Blacklist => {
                 let of = turn.import.of;
                 let list = if of == ImportOf::Segment {
@@ -234,6 +243,18 @@ impl ImportQueue {
             thread::read(store, |tx| Ok(tx.find(account, Kind::Region, &key)?.is_some()))
         });
         found.unwrap_or(false)
+    }
+
+    fn has_address(&self, account: AccountId, addresses: [Option<&str>; 2]) -> bool {
+        let actor = self.actor(account);
+        let addresses = addresses.map(|address| address.map(str::to_owned));
+        let found = self.catalog.ask_and_wait(move |store| {
+            thread::read(store, |tx| {
+                let [road, lot] = &addresses;
+                Desk::open(tx, &actor)?.locate([road.as_deref(), lot.as_deref()])
+            })
+        });
+        found.is_ok_and(|place| place.is_some())
     }
 
     fn actor(&self, account: AccountId) -> Actor {

@@ -88,7 +88,7 @@ impl<'c, 'w> Collection<'c, 'w> {
             Kind::Group => Column::ClientCode,
             Kind::Places => Column::Key,
             Kind::Regions => Column::Code,
-            Kind::Segment | Kind::Blacklist => return,
+            Kind::Segment | Kind::Blacklist | Kind::Addresses => return,
         };
         if let Some(cell) = self.header.place(column).and_then(|at| feature.row.cells.get_mut(at))
             && cell.is_empty()

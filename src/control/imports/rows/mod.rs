@@ -1,7 +1,7 @@
 //! Rows to typed drafts. Of a row that is wrong, every wrong cell is told, so that it has to be mended only once.
 //!
 //! A [`record`] is a row under its header, or a feature with its geometry. [`cells`] reads single cells and gathers what
-//! is wrong ([`bad_cell`]); [`fences`], [`places`], [`regions`] and [`devices`] know what a whole row has to be.
+//! is wrong ([`bad_cell`]); [`fences`], [`places`], [`regions`], [`devices`] and [`addresses`] know what a whole row has to be.
 
 pub mod bad_cell;
 pub mod record;
@@ -10,7 +10,10 @@ pub mod fences;
 pub mod places;
 pub mod regions;
 pub mod devices;
+pub mod addresses;
 
+#[cfg(test)]
+mod addresses_tests;
 #[cfg(test)]
 mod bad_cell_tests;
 #[cfg(test)]

@@ -1,10 +1,12 @@
 //! Geofences of a group.
 
+use super::addresses::located;
 use super::batch::Applies;
 use crate::control::desk::Desk;
 use crate::control::documents::Geofence;
 use crate::control::imports::rows::fences::{FenceRow, FenceSite};
 use crate::control::refusal::Refusal;
+use crate::control::shape::FenceShape;
 
 /// Fills a group.
 #[derive(Clone)]
@@ -20,7 +22,14 @@ impl Applies for Fences {
     }
 
     fn apply(&mut self, desk: &mut Desk<'_>, row: FenceRow) -> Result<(), Refusal> {
-        let FenceSite::Drawn(shape) = row.site else { return Ok(()) };
+        let shape = match row.site {
+            FenceSite::Drawn(shape) => shape,
+            FenceSite::NeedsGeocoding { radius_m, .. } => {
+                let addresses = [row.road_address.as_deref(), row.lot_address.as_deref()];
+                let (lat, lon) = located(desk, addresses)?;
+                FenceShape::Circle { lat, lon, radius_m }
+            }
+        };
         let geofence = Geofence {
             name: row.name,
             description: row.description.unwrap_or_default(),

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::addresses::located;
 use super::batch::Applies;
 use crate::control::desk::Desk;
 use crate::control::documents::place::category_key;
@@ -27,7 +28,12 @@ impl Applies for Places {
     }
 
     fn apply(&mut self, desk: &mut Desk<'_>, row: PlaceRow) -> Result<(), Refusal> {
-        let PlaceSite::At { lat, lon } = row.site else { return Ok(()) };
+        let (lat, lon) = match row.site {
+            PlaceSite::At { lat, lon } => (lat, lon),
+            PlaceSite::NeedsGeocoding { .. } => {
+                located(desk, [row.road_address.as_deref(), row.lot_address.as_deref()])?
+            }
+        };
         let brand = match row.brand {
             Some(name) => Some(self.brand(desk, name)?),
             None => None,
