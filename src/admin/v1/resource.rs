@@ -17,7 +17,7 @@ use crate::control::desk::Ruled;
 use crate::control::desk::listing::{ListRequest, Listed};
 use crate::control::documents::{
     Address, App, Brand, Campaign, Category, Geofence, Group, Import, Notice, Place, Region,
-    Segment, Shown, document,
+    Segment, Shown, TestDevice, document,
 };
 use crate::domain::problem::Problem;
 
@@ -26,6 +26,7 @@ pub(super) fn all(api: Api) -> Api {
     let api = both::<App>(api);
     let api = both::<Region>(api);
     let api = both::<Address>(api);
+    let api = both::<TestDevice>(api);
     let api = both::<Brand>(api);
     let api = both::<Category>(api);
     let api = both::<Place>(api);

@@ -65,6 +65,7 @@ impl Desk<'_> {
         mut document: D,
         state: &str,
     ) -> Result<Record, Refusal> {
+        document.complete(self)?;
         let links = self.checked(&document)?;
         document.fits(self, None)?;
         let reaches = document.reaches_engine(self)?;
@@ -74,8 +75,8 @@ impl Desk<'_> {
         self.tx.link(record.key, &links)?;
         self.keep_devices(record.key, &lists)?;
         self.note("create", record.key, "", &record.content.body)?;
-        if reaches {
         document.tell_of_making(self, record.key.id)?;
+        if reaches {
             self.touch_engine();
         }
         Ok(record)
@@ -117,6 +118,7 @@ impl Desk<'_> {
         let before = self.record(D::KIND, id)?;
         require(&before, seen)?;
         let mut old = self.shown::<D>(&before)?;
+        document.complete(self)?;
         document.may_replace(&old, self)?;
         let links = self.checked(&document)?;
         document.fits(self, Some(id))?;

@@ -3,7 +3,7 @@
 //! A [`Desk`] is one transaction of one account's. [`changes`] makes, replaces and removes documents of
 //! any kind; what a kind asks for besides is its row of [`rules`]. [`membership`] says what accounts may have,
 //! [`states`] what becomes of a campaign, [`locks`] what has to stay as it is meanwhile. [`devices`] keeps
-//! advertising ids out of sight; those of the [`blacklist`] too. What files bring comes by [`imported`]. [`notices`] say what has happened, [`audit`] tells who changed what, and [`operator`] is
+//! advertising ids out of sight; those of the [`blacklist`] and of [`test_devices`] too. What files bring comes by [`imported`]. [`notices`] say what has happened, [`audit`] tells who changed what, and [`operator`] is
 //! for those who look after accounts.
 //!
 //! In reading order.
@@ -24,6 +24,7 @@ pub mod calendar;
 mod locks;
 mod imported;
 mod devices;
+mod test_devices;
 
 pub use actor::Actor;
 pub use desk::Desk;
@@ -41,3 +42,5 @@ mod membership_tests;
 mod listing_tests;
 #[cfg(test)]
 mod notices_tests;
+#[cfg(test)]
+mod test_devices_tests;

@@ -11,7 +11,7 @@ use crate::control::documents::place::CATEGORY_DEPTH;
 use crate::control::documents::region::Level;
 use crate::control::documents::{
     Account, Address, App, Brand, Campaign, Category, Document, Geofence, Group, Import, Notice,
-    Place, Region, Segment, Shown,
+    Place, Region, Segment, Shown, TestDevice,
 };
 use crate::control::refusal::Refusal;
 use crate::control::store::{Kind, Query};
@@ -21,6 +21,14 @@ use crate::domain::problem::Fault;
 pub trait Ruled: Document {
     /// Documents that are parts of it, linked to it, and go with it.
     const PARTS: Option<Kind> = None;
+
+    /// Puts what it names in another way into the form that is kept.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    fn complete(&mut self, _desk: &mut Desk<'_>) -> Result<(), Refusal> {
+        Ok(())
+    }
 
     /// Tells that it was made, where that is worth a notice.
     ///
@@ -78,6 +86,17 @@ impl Ruled for Brand {}
 impl Ruled for Place {}
 
 impl Ruled for Import {
+    fn reaches_engine(&self, _desk: &mut Desk<'_>) -> Result<bool, Refusal> {
+        Ok(false)
+    }
+}
+
+/// Campaigns have the id that it had when they took it.
+impl Ruled for TestDevice {
+    fn may_be_made(&self, desk: &mut Desk<'_>) -> Result<(), Refusal> {
+        desk.room_for_test_device()
+    }
+
     fn reaches_engine(&self, _desk: &mut Desk<'_>) -> Result<bool, Refusal> {
         Ok(false)
     }
@@ -265,6 +284,10 @@ impl Ruled for Segment {
 }
 
 impl Ruled for Campaign {
+    fn complete(&mut self, desk: &mut Desk<'_>) -> Result<(), Refusal> {
+        desk.take_by_name(&mut self.test_devices)
+    }
+
     fn tell_of_making(&self, desk: &mut Desk<'_>, id: u32) -> Result<(), Refusal> {
         Ok(desk.tell_of_campaign(NoticeOf::CampaignCreated, id, self)?)
     }

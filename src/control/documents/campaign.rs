@@ -61,7 +61,8 @@ pub struct Campaign {
     /// Where a click leads, by app; before the message's own.
     #[serde(default)]
     pub landing_urls: Vec<LandingUrl>,
-    /// Advertising ids that it is tried on, at most 20; at least one for testing.
+    /// Advertising ids that it is tried on, at most 20; at least one for testing. The name of a test device stands for its
+    /// id.
     #[serde(default)]
     pub test_devices: Vec<String>,
 }

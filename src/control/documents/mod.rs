@@ -15,6 +15,7 @@ pub mod geofence;
 pub mod segment;
 pub mod campaign;
 pub(crate) mod campaign_rules;
+pub mod test_device;
 pub mod address;
 pub mod import;
 pub mod notice;
@@ -30,6 +31,7 @@ pub use notice::Notice;
 pub use place::{Brand, Category, Place};
 pub use region::Region;
 pub use segment::Segment;
+pub use test_device::TestDevice;
 
 #[cfg(test)]
 mod address_tests;

@@ -66,6 +66,8 @@ kinds! {
     Notice = 13, "notice", "notices";
     /// An address whose place is known.
     Address = 14, "address", "addresses";
+    /// A device that campaigns are tried on.
+    TestDevice = 15, "test device", "test-devices";
 }
 
 impl Kind {
@@ -160,6 +162,8 @@ pub enum DeviceList {
     Audience = 4,
     /// An account's blacklist, by echo code. They are codes of the SDK, not ids, and kept as they are.
     EchoBlacklist = 5,
+    /// The id of a test device.
+    TestDevice = 6,
 }
 
 /// Whom a listing is asked for.
