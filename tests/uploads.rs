@@ -11,6 +11,7 @@ use customer::Customer;
 use hyper::Method;
 use serde_json::{Value, json};
 use support::Daemon;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 /// Three stores, one of them on no earth and one a repeat.
 const PLACES: &str = "매장코드,매장명,브랜드,카테고리,위도,경도\n\
@@ -185,4 +186,14 @@ async fn a_refused_upload_leaves_nothing_behind() {
     assert_eq!(refused.status, 403, "{}", refused.body);
     let left = std::fs::read_dir(daemon.data_dir.join("uploads")).unwrap().count();
     assert_eq!(left, 0);
+    // It is refused by its head, before any of a file that is said to be long has come.
+    let mut stream = tokio::net::TcpStream::connect(daemon.http).await.unwrap();
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\ncontent-length: 60000000\r\n\r\n",
+        customer.campaigns
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 403");
 }

@@ -19,7 +19,7 @@ use crate::support::Daemon;
 pub(crate) struct Customer {
     http: String,
     quic: std::net::SocketAddr,
-    campaigns: String,
+    pub(crate) campaigns: String,
     ingest: String,
     queue: String,
 }

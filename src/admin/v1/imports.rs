@@ -122,7 +122,14 @@ async fn send(
     Parameters(asked): Parameters<UploadRequest>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let most = Bounds::of(asked.kind()?).bytes;
+    // Nobody sends a file for nothing: what can be refused without it is.
+    let wanted = asked.clone();
+    let may =
+        service.look(service.caller(&grant), move |desk| desk.may_begin_import(&wanted)).await;
+    let most = match may {
+        Ok(of) => Bounds::of(of).bytes,
+        Err(refusal) => return Ok(refused(refusal)),
+    };
     // Relaxed: only that numbers differ counts.
     let number = ARRIVALS.fetch_add(1, Ordering::Relaxed);
     let depot = service.depot.clone();
@@ -137,7 +144,7 @@ async fn send(
     };
     let (account, arrived_at) = (grant.account, path.clone());
     let begun = service
-        .change(service.caller(&grant), move |desk| {
+        .change_looked_at(service.caller(&grant), move |desk| {
             let shown = desk.begin_import(&asked, bytes)?;
             // Before the import can be read: whoever reads it finds its file.
             depot.parcel(account, shown.id).take_in(&path)?;

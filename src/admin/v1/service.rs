@@ -146,12 +146,25 @@ impl Service {
         actor: Actor,
         change: impl FnOnce(&mut Desk<'_>) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<(T, Epoch), Refusal> {
-        let (rates, publications) = (Arc::clone(&self.rates), Arc::clone(&self.publications));
+        let (rates, counted) = (Arc::clone(&self.rates), actor.clone());
+        let change = move |desk: &mut Desk<'_>| {
+            count(&rates, desk, &counted)?;
+            change(desk)
+        };
+        self.change_looked_at(actor, change).await
+    }
+
+    /// The same for a request that was [looked at](Self::look), and counted, before.
+    pub(super) async fn change_looked_at<T: Send + 'static>(
+        &self,
+        actor: Actor,
+        change: impl FnOnce(&mut Desk<'_>) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<(T, Epoch), Refusal> {
+        let publications = Arc::clone(&self.publications);
         self.catalog
             .ask(move |store| {
                 let (value, reaches) = thread::write(store, |tx| {
                     let mut desk = Desk::open(tx, &actor)?;
-                    count(&rates, &desk, &actor)?;
                     let value = change(&mut desk)?;
                     Ok((value, desk.reaches_engine()))
                 })?;

@@ -53,8 +53,7 @@ impl Desk<'_> {
         asked: &UploadRequest,
         bytes: u64,
     ) -> Result<Shown<Import>, Refusal> {
-        self.refuse_too_many_uploads()?;
-        let of = asked.kind()?;
+        let of = self.may_begin_import(asked)?;
         let into = match of {
             ImportOf::Group => Some(self.group_to_fill(asked)?),
             ImportOf::Segment => Some(self.segment_to_fill(asked)?),
@@ -67,6 +66,30 @@ impl Desk<'_> {
         let import = Import::begun(file, of, into, bytes);
         let record = self.insert(import, Import::FIRST_STATE)?;
         Ok(Shown::of(&record)?)
+    }
+
+    /// What may be refused before the file has come; gives what is in it.
+    ///
+    /// # Errors
+    /// The rule that is in the way.
+    pub fn may_begin_import(&mut self, asked: &UploadRequest) -> Result<ImportOf, Refusal> {
+        let of = asked.kind()?;
+        self.refuse_too_many_uploads()?;
+        let account = self.account();
+        match of {
+            ImportOf::Group => account.membership.must_have(Feature::Groups)?,
+            ImportOf::Segment => account.membership.must_have(Feature::Segments)?,
+            ImportOf::Places | ImportOf::Regions | ImportOf::Blacklist | ImportOf::Addresses => {}
+        }
+        match (of, asked.into) {
+            (ImportOf::Group, Some(group)) => {
+                self.record(Kind::Group, group)?;
+                self.refuse_active(self.key(Kind::Group, group))?;
+            }
+            (ImportOf::Segment, Some(segment)) => drop(self.record(Kind::Segment, segment)?),
+            _ => {}
+        }
+        Ok(of)
     }
 
     fn refuse_too_many_uploads(&mut self) -> Result<(), Refusal> {
@@ -84,18 +107,15 @@ impl Desk<'_> {
     }
 
     fn group_to_fill(&mut self, asked: &UploadRequest) -> Result<u32, Refusal> {
-        self.account().membership.must_have(Feature::Groups)?;
         let Some(group) = asked.into else {
             let name = asked.name.clone();
             return Ok(self.create(Group { name, description: String::new() }, None)?.id);
         };
-        self.refuse_active(self.key(Kind::Group, group))?;
         self.set_file_state::<Group>(group, "checking")?;
         Ok(group)
     }
 
     fn segment_to_fill(&mut self, asked: &UploadRequest) -> Result<u32, Refusal> {
-        self.account().membership.must_have(Feature::Segments)?;
         let Some(segment) = asked.into else {
             let name = asked.name.clone();
             return Ok(self.create(Segment { name, description: String::new() }, None)?.id);
