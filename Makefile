@@ -11,6 +11,8 @@ ROUNDS ?= 200
 SEEDS ?= 5000
 POWER_SEEDS ?= 10000
 CASES ?= 20000
+# Requests of each operation of the API, made from its description: some 7,000 in all.
+EXAMPLES ?= 20
 # Seconds per fuzz target.
 FUZZ_S ?= 60
 HOST = $(shell rustc -vV | sed -n 's/host: //p')

@@ -72,7 +72,7 @@ async fn answers_are_as_they_are_described() {
     make_account(&daemon).await;
     let home = tempfile::tempdir().unwrap();
     let report = home.path().join("report.json");
-    let examples = number("GEOFENCED_SCHEMA_EXAMPLES", 4);
+    let examples = number("GEOFENCED_SCHEMA_EXAMPLES", 3);
     let phases = if examples > 10 { "coverage,fuzzing,stateful" } else { "fuzzing" };
     let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/schemathesis.toml");
     let mut requests = 0;

@@ -248,6 +248,9 @@ async fn an_account_sees_itself_and_the_operator_all() {
     assert_eq!(wrong.pointers(), ["/name"]);
     let notes = served.get(1, "/v1/audit?limit=1").await;
     let note = &notes.body["items"][0];
+    assert_eq!(served.get(1, "/v1/audit?cursor=9223372036854775807").await.status, 200);
+    let beyond = served.get(1, "/v1/audit?cursor=9223372036854775808").await;
+    assert_eq!((beyond.problem(422), beyond.pointers()), ("bad-field", vec!["cursor"]));
     assert_eq!(
         (&note["by"], &note["action"], &note["kind"]),
         (&json!("token 0"), &json!("update"), &json!("account"))

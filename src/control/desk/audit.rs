@@ -17,6 +17,9 @@ pub struct AuditRequest {
     pub wait_epoch: Option<u64>,
 }
 
+/// No note has a larger number: the store's are signed.
+const MAX_CURSOR: u64 = u64::MAX >> 1;
+
 /// A page of the audit log.
 #[derive(Clone, PartialEq, Debug, serde::Serialize, utoipa::ToSchema)]
 pub struct AuditPage {
@@ -77,7 +80,11 @@ impl Desk<'_> {
             let detail = format!("limit is {limit}; allowed: 1 to {MAX_LIMIT}");
             return Err(Refusal::field("limit", detail));
         }
-        let before = asked.cursor.unwrap_or(u64::MAX);
+        let before = asked.cursor.unwrap_or(MAX_CURSOR);
+        if before > MAX_CURSOR {
+            let detail = format!("cursor is {before}; allowed: next of the page before");
+            return Err(Refusal::field("cursor", detail));
+        }
         let mut notes = self.tx.notes(self.account_id(), before, limit + 1)?;
         let more = notes.len() > limit as usize;
         notes.truncate(limit as usize);

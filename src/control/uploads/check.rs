@@ -122,12 +122,13 @@ impl Checking<'_, '_> {
                 road_address,
                 lot_address,
                 ..
-            }) => match self.once(row, "key", key) {
-                ControlFlow::Continue(()) if !self.useless.contains(&row) => {
-                    self.located(row, &address, [road_address, lot_address])
+            }) => {
+                let told = self.once(row, "key", key);
+                if told.is_break() || self.useless.contains(&row) {
+                    return told;
                 }
-                told => told,
-            },
+                self.located(row, &address, [road_address, lot_address])
+            }
             Ok(PlaceRow { row, key, .. }) => self.once(row, "key", key),
             Err(bad) => self.bad(&bad),
         }
