@@ -96,6 +96,7 @@ class Reason(IntEnum):
     PARTITION_NOT_OWNED = 14
     UNAVAILABLE = 15
     BAD_RECORD = 16
+    UNKNOWN_JOB = 17
 
 
 class CloseCode(IntEnum):

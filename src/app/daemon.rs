@@ -17,7 +17,6 @@ use crate::auth::authority::Authority;
 use crate::clock::{self, Clock};
 use crate::config::Config;
 use crate::domain::ids::{Epoch, PartitionId};
-use crate::domain::lots::InstallationKey;
 use crate::domain::policy::ClockMode;
 use crate::domain::units::UtcMs;
 use crate::engine::Partition;
@@ -123,8 +122,7 @@ impl Daemon {
         let readiness = Readiness::new();
         let metrics = Metrics::new(FORMATS.into_iter().max().unwrap_or_default())?;
         let slot = Arc::new(Slot::new());
-        let key = ground.keyring.installation_key();
-        let publisher = start_publisher((store, key), &ground.partitions, &slot, &readiness);
+        let publisher = start_publisher(store, &ground, &slot, &readiness);
         let authority = Authority::open(data.join("tokens.json"))?.told_by(ground.clock.clone());
         let authority = Arc::new(authority);
         let http_tls = http_identity(config)?.as_ref().map(TlsSwitch::new).transpose()?;
@@ -416,13 +414,14 @@ fn keep_histograms_up(
 
 /// Puts a snapshot in force, if one loads: without one the daemon runs, unready, until one appears.
 fn start_publisher(
-    (store, key): (Store, InstallationKey),
-    partitions: &[Partition],
+    store: Store,
+    ground: &Ground,
     slot: &Arc<Slot>,
     readiness: &Readiness,
 ) -> Arc<Publisher> {
     let ready = readiness.condition("snapshot", "no snapshot is in force yet");
+    let key = ground.keyring.installation_key();
     let publisher = Arc::new(Publisher::new(store, Arc::clone(slot), key, ready));
-    publisher.start(partitions.iter().map(Partition::epoch).max().unwrap_or(Epoch(0)));
+    publisher.start(ground.partitions.iter().map(Partition::epoch).max().unwrap_or(Epoch(0)));
     publisher
 }

@@ -82,7 +82,7 @@ reasons!(
         /// A kind, verdict, platform, consent or place number without a meaning, or padding that is not 0.
         BadRecord = 16 "bad_record",
         /// No job of this id was made for this device of the account.
-        UnknownJob = 18 "unknown_job",
+        UnknownJob = 17 "unknown_job",
     }
 );
 

@@ -1,7 +1,7 @@
 //! The tables of the outbox and what their rows mean; where they are is the matter of [`rows`](super::rows).
 //!
 //! *records*: offset (u64, big-endian) → record bytes. *consumers*: owner and name → their state. *tallies*:
-//! number (u64, big-endian) → [`tallies`](super::tallies). *jobs*: job id → what is known of it. *marks*: what the
+//! number (u64, big-endian) → [`tallies`]. *jobs*: job id → what is known of it. *marks*: what the
 //! outbox knows of itself, by a tag: the format, when it was made, the end (next offset and bytes so far), the next
 //! number of tallies, the latest instant, per partition the last input whose outputs are here, and where stretches
 //! of records begin.

@@ -1,9 +1,7 @@
 //! Every endpoint.
 
 use super::api::Api;
-use super::{
-    accounts, audit, blacklist, campaigns, imports, reports, resource, streams, tokens,
-};
+use super::{accounts, audit, blacklist, campaigns, imports, reports, resource, streams, tokens};
 
 /// Those for the tokens of accounts.
 #[must_use]

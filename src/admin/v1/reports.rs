@@ -17,6 +17,7 @@ use super::answer::refused;
 use super::api::{Api, Endpoint, Like, Named, Parameter};
 use super::request::{Number, Parameters};
 use super::service::{Service, Shared};
+use super::streams::{KEEP_ALIVE, OpenStream};
 use crate::auth::grant::Grant;
 use crate::control::desk::Desk;
 use crate::control::refusal::Refusal;
@@ -64,6 +65,10 @@ const MONTH: &[Parameter] =
     &[Parameter("month", Like::Text, "As 2026-11: this month, where left out, or the last")];
 
 pub(super) fn endpoints(api: Api) -> Api {
+    of_accounts(of_campaigns(api))
+}
+
+fn of_campaigns(api: Api) -> Api {
     let of_campaign =
         |path: &str, summary: &str, in_query, answer: (&'static str, Named)| Endpoint {
             method: HttpMethod::Get,
@@ -76,30 +81,16 @@ pub(super) fn endpoints(api: Api) -> Api {
             body: None,
             answer: (200, answer.0, Some(answer.1)),
         };
-    let of_account = |path: &str, summary: &str, answer: (&'static str, Named)| Endpoint {
-        method: HttpMethod::Get,
-        path: format!("/v1/{path}"),
-        tag: "reports",
-        summary: summary.to_owned(),
-        in_path: &[],
-        in_query: MONTH,
-        in_header: &[],
-        body: None,
-        answer: (200, answer.0, Some(answer.1)),
-    };
     let now = || ("As it is", Named::of::<LiveFigures>());
-    let file = || ("A file", Named::file());
+    let file = || ("A file", Named::table());
     let day: &[Parameter] =
         &[Parameter("day", Like::Text, "The local day, as 2026-11-23; today where left out")];
     let live = of_campaign("figures", "Show what a campaign has brought", &[], now());
     let stream = of_campaign(
         "figures/stream",
-        "Follow it: server-sent events named `figures`, each time that it changes, at most once a second",
+        "Follow it: an event `figures` each time that it changes, at most once a second",
         &[],
-        (
-            "A stream of text/event-stream, each event's data as the figures themselves",
-            Named::of::<LiveFigures>(),
-        ),
+        ("Server-sent events, each with the figures as data", Named::stream()),
     );
     let hours = of_campaign(
         "figures/hours",
@@ -124,12 +115,6 @@ pub(super) fn endpoints(api: Api) -> Api {
         VISITS,
         ("The report", Named::of::<VisitReport>()),
     );
-    let usage = of_account(
-        "usage",
-        "Show the pushes of a month, and what they cost",
-        ("The month", Named::of::<Usage>()),
-    );
-    let usage_csv = of_account("usage.csv", "The same as CSV", file());
     api.serve(live, get(figures))
         .serve(stream, get(follow))
         .serve(hours, get(by_hour))
@@ -137,8 +122,27 @@ pub(super) fn endpoints(api: Api) -> Api {
         .serve(csv, get(period_csv))
         .serve(xlsx, get(period_xlsx))
         .serve(visits, get(visited))
-        .serve(usage, get(month))
-        .serve(usage_csv, get(month_csv))
+}
+
+fn of_accounts(api: Api) -> Api {
+    let of_account = |path: &str, summary: &str, answer: (&'static str, Named)| Endpoint {
+        method: HttpMethod::Get,
+        path: format!("/v1/{path}"),
+        tag: "reports",
+        summary: summary.to_owned(),
+        in_path: &[],
+        in_query: MONTH,
+        in_header: &[],
+        body: None,
+        answer: (200, answer.0, Some(answer.1)),
+    };
+    let usage = of_account(
+        "usage",
+        "Show the pushes of a month, and what they cost",
+        ("The month", Named::of::<Usage>()),
+    );
+    let usage_csv = of_account("usage.csv", "The same as CSV", ("A file", Named::table()));
+    api.serve(usage, get(month)).serve(usage_csv, get(month_csv))
 }
 
 impl Service {
@@ -193,20 +197,22 @@ async fn follow(
         Ok(subject) => subject,
         Err(refusal) => return Ok(refused(refusal)),
     };
-    let Ok(turn) = service.streams.clone().try_acquire_owned() else {
-        let detail = "too many streams of figures are open; ask for /figures instead, or come back";
-        return Err(Problem::new(Kind::Unavailable, detail));
+    let open = match service.streams.open(grant.account) {
+        Ok(open) => open,
+        Err(refusal) => return Ok(refused(refusal)),
     };
-    let following = Following { service, subject, sent: None, _turn: turn };
-    Ok(Sse::new(changes(following)).keep_alive(KeepAlive::default()).into_response())
+    let following = Following { service, grant, subject, sent: None, _open: open };
+    let alive = KeepAlive::new().interval(KEEP_ALIVE);
+    Ok(Sse::new(changes(following)).keep_alive(alive).into_response())
 }
 
 /// A stream that is open.
 struct Following {
     service: Shared,
+    grant: Grant,
     subject: Subject,
     sent: Option<LiveFigures>,
-    _turn: tokio::sync::OwnedSemaphorePermit,
+    _open: OpenStream,
 }
 
 /// How often a stream looks for changes.
@@ -219,13 +225,11 @@ fn changes(following: Following) -> impl Stream<Item = Result<Event, Infallible>
                 tokio::time::sleep(LOOK_EVERY).await;
             }
             let (subject, now) = (following.subject.clone(), following.service.now());
-            let look = move |reports: &Reports| {
-                if reports.is_closing() {
-                    return Err(Problem::new(Kind::Unavailable, "the daemon is ending"));
-                }
-                reports.live(&subject, now).map_err(unread)
-            };
-            // The client connects again, and is told why it can't.
+            if following.service.has_to_end(&following.grant) {
+                return None;
+            }
+            // Where they can't be read the stream ends; the caller connects again, and is told so.
+            let look = move |reports: &Reports| reports.live(&subject, now).map_err(unread);
             let live = following.service.report(look).await.ok()?;
             if following.sent.as_ref() == Some(&live) {
                 continue;

@@ -1,4 +1,4 @@
-//! Server-sent events: notices as they come, and how far an import is.
+//! Server-sent events: notices as they come, and how far an import is; [`reports`](super::reports) has those of figures.
 //!
 //! A stream looks into the catalog now and then and sends what is new. It ends when its import has, when its token is
 //! revoked, and with the daemon. Each has a number of its last event, from which it goes on when it is opened again
@@ -22,7 +22,7 @@ use utoipa::openapi::HttpMethod;
 use super::answer::refused;
 use super::api::{Api, Endpoint, Like, Named, Parameter};
 use super::request::Number;
-use super::service::Shared;
+use super::service::{Service, Shared};
 use crate::auth::grant::{Grant, Scope};
 use crate::control::config::CampaignsConfig;
 use crate::control::desk::Desk;
@@ -36,7 +36,7 @@ use crate::shutdown::Shutdown;
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// How often a silent stream says that it is there, so that no proxy takes it for dead.
-const KEEP_ALIVE: Duration = Duration::from_secs(10);
+pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
 /// Notices that are read at a time.
 const AT_ONCE: u32 = 100;
@@ -64,7 +64,7 @@ impl Streams {
         Self { config, shutdown, open: Mutex::default() }
     }
 
-    fn open(self: &Arc<Self>, account: AccountId) -> Result<OpenStream, Refusal> {
+    pub(super) fn open(self: &Arc<Self>, account: AccountId) -> Result<OpenStream, Refusal> {
         let refuse =
             |what, allowed| Refusal::TooMany { what, allowed, per: "at a time", retry_s: RETRY_S };
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
@@ -82,7 +82,7 @@ impl Streams {
 }
 
 /// One that is open, until it is dropped.
-struct OpenStream {
+pub(super) struct OpenStream {
     streams: Arc<Streams>,
     account: AccountId,
 }
@@ -174,6 +174,14 @@ struct Feed {
     of: Followed,
 }
 
+impl Service {
+    /// Whether a stream of this caller's has to end: its token is no longer good, or the daemon ends.
+    pub(super) fn has_to_end(&self, grant: &Grant) -> bool {
+        self.authority.again(grant, Scope::Campaigns).is_err()
+            || self.streams.shutdown.is_requested()
+    }
+}
+
 /// Events that wait to be sent, and whether more can come.
 struct Fresh {
     events: Vec<(u32, Event)>,
@@ -189,11 +197,6 @@ impl Feed {
         let flow = Flow { feed: self, waiting: VecDeque::new(), over: false, _open: open };
         let events = stream::unfold(flow, Flow::next);
         Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response()
-    }
-
-    fn has_to_end(&self) -> bool {
-        let good = self.service.authority.again(&self.grant, Scope::Campaigns);
-        good.is_err() || self.service.streams.shutdown.is_requested()
     }
 
     /// What is new; nothing where the catalog can't say, and the stream ends.
@@ -232,7 +235,7 @@ impl Flow {
                 self.feed.after = id;
                 return Some((Ok(event), self));
             }
-            if self.over || self.feed.has_to_end() {
+            if self.over || self.feed.service.has_to_end(&self.feed.grant) {
                 return None;
             }
             let fresh = self.feed.fresh().await?;

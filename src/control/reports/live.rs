@@ -72,12 +72,6 @@ impl Reports {
         Self { figures, users: Arc::default() }
     }
 
-    /// Whether the daemon ends: nothing will change any more.
-    #[must_use]
-    pub fn is_closing(&self) -> bool {
-        self.figures.is_closing()
-    }
-
     /// A campaign's figures as they are. Blocks on the disk.
     ///
     /// # Errors

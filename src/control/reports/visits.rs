@@ -197,6 +197,16 @@ struct Came {
     visits: u64,
 }
 
+impl Came {
+    /// Notes a visit of a device that is looked at. A stay that had begun by then does not count.
+    fn note(&mut self, since: &HashMap<u64, UtcMs>, device: u64, entered_at: UtcMs) {
+        if since.get(&device).is_some_and(|since| entered_at > *since) {
+            self.devices.insert(device);
+            self.visits += 1;
+        }
+    }
+}
+
 impl Reports {
     /// The visit report. Blocks on the disk.
     ///
@@ -219,13 +229,8 @@ impl Reports {
         let (mut came, mut came_anyway) = (Came::default(), Came::default());
         for place in places {
             self.figures.visits((subject.account, *place), (from, until), |device, visit| {
-                for (of, came) in [(&of_reached, &mut came), (&of_held_out, &mut came_anyway)] {
-                    // A stay that had begun by then does not count.
-                    if of.get(&device).is_some_and(|since| visit.entered_at > *since) {
-                        came.devices.insert(device);
-                        came.visits += 1;
-                    }
-                }
+                came.note(&of_reached, device, visit.entered_at);
+                came_anyway.note(&of_held_out, device, visit.entered_at);
             })?;
         }
         let reached: u64 = uniques.iter().map(|one| one.reached).sum();

@@ -69,12 +69,6 @@ impl Figures {
         self.outbox.newest().saturating_sub(self.outbox.followed.load(Ordering::Acquire))
     }
 
-    /// Whether it was told to end.
-    #[must_use]
-    pub fn is_closing(&self) -> bool {
-        self.ends.load(Ordering::Acquire)
-    }
-
     /// Counts what is visible by now, ends the thread and waits for it.
     pub fn close(&self) {
         self.ends.store(true, Ordering::Release);
