@@ -17,6 +17,7 @@ use crate::clock::Clock;
 use crate::control::compiler::Publications;
 use crate::control::config::CampaignsConfig;
 use crate::control::reports::Reports;
+use crate::control::segments::SegmentKeeper;
 use crate::control::store::{CATALOG_FILE, Catalog, SqliteStore, Store as _};
 use crate::control::uploads::{Depot, ImportQueue};
 use crate::domain::ids::Epoch;
@@ -76,7 +77,7 @@ fn start(joints: Joints<'_>) -> anyhow::Result<Campaigns> {
         joints;
     let path = data.join(CATALOG_FILE);
     let store = SqliteStore::open(&path).with_context(|| format!("opening {}", path.display()))?;
-    let reader = store.reader()?;
+    let (reader, looking) = (store.reader()?, store.reader()?);
     let publications = Arc::new(Publications::from(publisher.store.next_epoch()?));
     // As long as requests that ask it.
     let catalog = Catalog::spawn(Box::new(store), shutdown.join(Stage::Admin, "catalog"))?;
@@ -89,6 +90,7 @@ fn start(joints: Joints<'_>) -> anyhow::Result<Campaigns> {
         keyring: keyring.clone(),
         clock: clock.clone(),
         config,
+        counted: counted.clone(),
         figures: Arc::clone(&figures),
     };
     compiling.spawn(shutdown.join(Stage::Intake, "compiler"))?;
@@ -102,6 +104,15 @@ fn start(joints: Joints<'_>) -> anyhow::Result<Campaigns> {
         clock: clock.clone(),
     };
     importing.spawn(shutdown.join(Stage::Intake, "imports"))?;
+    let keeping = SegmentKeeper {
+        catalog: catalog.clone(),
+        reader: looking,
+        figures: counted.clone(),
+        publications: Arc::clone(&publications),
+        keyring: keyring.clone(),
+        clock: clock.clone(),
+    };
+    keeping.spawn(shutdown.join(Stage::Intake, "segments"))?;
     let in_force: InForce =
         Arc::new(move || Epoch(shards.iter().map(|shard| shard.sample().epoch).min().unwrap_or(0)));
     let service =

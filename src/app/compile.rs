@@ -14,13 +14,16 @@ use std::time::Duration;
 use super::publish::Publisher;
 use crate::admin::snapshots::SnapshotControl as _;
 use crate::clock::Clock;
-use crate::control::compiler::{CompileError, Compiled, Due, Failure, Publications, compile};
+use crate::control::compiler::{
+    CompileError, Compiled, Due, Failure, Known, Publications, compile,
+};
 use crate::control::config::CampaignsConfig;
 use crate::control::desk::calendar;
 use crate::control::refusal::Refusal;
 use crate::control::store::{Catalog, INSTALLATION, Kind, Query, Store, thread};
 use crate::domain::ids::{AccountId, Epoch};
 use crate::identity::Keyring;
+use crate::outbox::derived::Figures;
 use crate::shutdown::Member;
 use crate::snapshot::build::{
     AccountsEdit, After, BuildError, BuildOptions, Built, Dealt, Source, build, edit_accounts,
@@ -51,6 +54,8 @@ pub(super) struct CompileThread {
     pub(super) keyring: Keyring,
     pub(super) clock: Clock,
     pub(super) config: CampaignsConfig,
+    /// The users of segments.
+    pub(super) counted: Figures,
     pub(super) figures: Arc<CompileFigures>,
 }
 
@@ -228,10 +233,10 @@ impl CompileThread {
         view: Option<SnapshotView<'_>>,
     ) -> Result<Option<Compiled>, CompileError> {
         let mut directory = TargetDirectory::of_account(view, account);
-        let keyring = &self.keyring;
+        let known = Known { keyring: &self.keyring, figures: Some(&self.counted) };
         let (mut outcome, mut failed) = (None, None);
         self.reader.read(&mut |tx| {
-            match compile(tx, (account, keyring), |key| directory.id_of(account, key)) {
+            match compile(tx, (account, known), |key| directory.id_of(account, key)) {
                 Ok(compiled) => outcome = compiled,
                 Err(error) => failed = Some(error),
             }

@@ -3,7 +3,8 @@
 //! A request becomes a [document](documents), which the [`desk`] holds against the rules and puts into the
 //! [`store`]; a [`refusal`] says which rule is in the way. A [`shape`] is a geofence as the catalog keeps it. Files that
 //! people send are read by [`imports`], in their turn ([`uploads`]). What has changed, the [`compiler`] makes into
-//! targets and campaigns of the next snapshot. What they brought, [`reports`] tell. [`cli`] is what operators do by
+//! targets and campaigns of the next snapshot. What they brought, [`reports`] tell; who was
+//! where, [`segments`] look up. [`cli`] is what operators do by
 //! hand, and [`config`] what they set.
 //!
 //! In reading order.
@@ -21,6 +22,7 @@ pub mod desk;
 pub mod uploads;
 pub mod compiler;
 pub mod reports;
+pub mod segments;
 pub mod cli;
 
 #[cfg(test)]

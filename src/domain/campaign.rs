@@ -77,6 +77,8 @@ pub enum AudienceSpec {
     All,
     /// These advertising ids.
     Devices(Vec<DeviceId>),
+    /// Devices by their keyed hash, as lists of members hold them.
+    Members(Vec<u64>),
 }
 
 /// One row of the weekly schedule, in the account's time zone, half-open.

@@ -157,18 +157,28 @@ impl Customer {
     }
 
     /// Sends one ping of each device at a place, and waits until they are safe and evaluated.
-    pub(crate) async fn ping(&self, app: u64, devices: &[DeviceId], (lat, lon): (f64, f64)) {
+    pub(crate) async fn ping(&self, app: u64, devices: &[DeviceId], at: (f64, f64)) {
+        self.ping_of(now_ms(), app, devices, at).await;
+    }
+
+    /// The same, of an instant.
+    pub(crate) async fn ping_of(
+        &self,
+        fixed_at: i64,
+        app: u64,
+        devices: &[DeviceId],
+        (lat, lon): (f64, f64),
+    ) {
         let credentials = Credentials::Token(self.ingest.clone());
         let instance = draw_instance().unwrap();
         let options = ClientOptions::new(self.quic, Trust::Anybody, credentials, instance);
         let client = Client::connect(options).await.unwrap();
         let mut stream = client.open(StreamNo(1), FrameSeq(1), |_ack| {});
-        let now = now_ms();
         let ping = |device: &DeviceId| Ping {
             device: *device,
             lat_e7: e7(lat),
             lon_e7: e7(lon),
-            fixed_at: UtcMs(now),
+            fixed_at: UtcMs(fixed_at),
             accuracy_m: 10,
             flags: PingFlags(PingFlags::ANDROID),
         };

@@ -143,3 +143,69 @@ async fn told(customer: &Customer, campaign: u64) {
     assert_eq!((&usage["over"], &usage["fee_krw"]), (&json!(0), &json!(1_000_000)));
     assert_eq!(customer.get("/v1/campaigns/4711/figures").await.status, 404);
 }
+
+/// Users who were at a store yesterday, found by their visits, are whom a campaign addresses.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_segment_by_visit_history_is_an_audience() {
+    let daemon = Daemon::start(&[]);
+    tokio::time::timeout(PATIENCE, looked_up(&daemon)).await.unwrap();
+}
+
+async fn looked_up(daemon: &Daemon) {
+    let customer = Customer::new(daemon, "basic").await;
+    let android = json!({"name": "Shop", "package": "kr.example.shop", "platform": "android"});
+    let app = customer.make("/v1/apps", &android).await;
+    let brand = customer.make("/v1/brands", &json!({"name": "Beans"})).await;
+    let store =
+        json!({"name": "City hall", "code": "s-1", "brand": brand, "lat": HERE.0, "lon": HERE.1});
+    let place = customer.make("/v1/places", &store).await;
+    let history = json!({"days": 7, "blocks": [{"brands": [brand], "at_least": 1}]});
+    let segment = json!({"name": "Regulars", "history": history});
+    let refused = customer.post("/v1/segments", &segment).await;
+    assert_eq!((refused.status, &refused.body["errors"][0]["pointer"]), (422, &json!("/history")));
+    let measured =
+        customer.edit("/v1/account", |account| account["measure_visits"] = json!(true)).await;
+    let epoch = measured.epoch.unwrap();
+    assert_eq!(customer.get(&format!("/v1/account?wait_epoch={epoch}")).await.status, 200);
+
+    // Yesterday or the day before, wherever the account's day begins.
+    let then = now_ms() - 30 * 3_600_000;
+    for after_s in [0, 200] {
+        customer.ping_of(then + after_s * 1000, app, &[device(1)], HERE).await;
+        customer.ping_of(then + after_s * 1000, app, &[device(2)], (37.6, 127.0)).await;
+    }
+    let preview = json!({"history": history});
+    while customer.post("/v1/segment-preview", &preview).await.body["size"] != 1 {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    let id = customer.make("/v1/segments", &segment).await;
+    let path = format!("/v1/segments/{id}");
+    while customer.get(&path).await.body["state"] != "usable" {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    let size = customer.get(&format!("{path}/size")).await.body;
+    assert_eq!((&size["size"], &size["as_of"]), (&json!(1), &json!(day(0))));
+    let campaign = json!({
+        "name": "Come again", "apps": [app], "audience": {"segment": id},
+        "locations": [{"general": {"places": [place]}}], "trigger": {"on": "enter"},
+        "start": day(-1), "end": day(1),
+        "windows": [{"days": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"],
+            "start": "00:00", "end": "24:00"}],
+        "frequency": "once_per_period", "message_type": "none",
+    });
+    let campaign = customer.make("/v1/campaigns", &campaign).await;
+    customer.set_in_force(campaign, "running").await;
+    customer.ping(app, &[device(1), device(2), device(3)], HERE).await;
+    let jobs = customer.jobs().await;
+    assert_eq!(jobs.len(), 1, "{jobs:?}");
+    assert_eq!(jobs[0]["data"]["device_id"], device(1).to_string());
+    let figures = customer.get(&format!("/v1/campaigns/{campaign}/figures")).await.body;
+    assert_eq!(figures["audience"], 1);
+    // Asked for more visits than there were, it is nobody.
+    let edited =
+        customer.edit(&path, |segment| segment["history"]["blocks"][0]["at_least"] = json!(2));
+    assert_eq!(edited.await.body["state"], "computing");
+    while customer.get(&format!("{path}/size")).await.body["size"] != 0 {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+}

@@ -1,14 +1,16 @@
 //! Every endpoint.
 
 use super::api::Api;
-use super::{accounts, audit, blacklist, campaigns, imports, reports, resource, streams, tokens};
+use super::{
+    accounts, audit, blacklist, campaigns, imports, reports, resource, segments, streams, tokens,
+};
 
 /// Those for the tokens of accounts.
 #[must_use]
 pub fn campaign_api() -> Api {
     let api = accounts::own(Api::default());
     let api = resource::all(api);
-    let api = reports::endpoints(campaigns::endpoints(api));
+    let api = segments::endpoints(reports::endpoints(campaigns::endpoints(api)));
     let api = blacklist::endpoints(api);
     let api = imports::templates(imports::endpoints(api));
     let api = tokens::own(api);

@@ -15,6 +15,7 @@ mod rates;
 mod request;
 mod answer;
 mod reports;
+mod segments;
 mod resource;
 mod accounts;
 mod campaigns;

@@ -156,7 +156,7 @@ impl Service {
     }
 
     /// Makes a report where it may wait for the disk.
-    async fn report<T: Send + 'static>(
+    pub(super) async fn report<T: Send + 'static>(
         &self,
         make: impl FnOnce(&Reports) -> Result<T, Problem> + Send + 'static,
     ) -> Result<T, Problem> {
@@ -169,7 +169,7 @@ impl Service {
 }
 
 /// The store of the figures said no.
-fn unread(error: impl std::fmt::Display) -> Problem {
+pub(super) fn unread(error: impl std::fmt::Display) -> Problem {
     tracing::error!(%error, "figures could not be read");
     Problem::new(Kind::Internal, "the figures can't be read; the daemon's log says why")
 }

@@ -8,7 +8,7 @@ use crate::control::documents::account::Account;
 use crate::control::documents::campaign::{Audience, Location, Nearness};
 use crate::control::documents::document;
 use crate::control::documents::region::Level;
-use crate::control::documents::{App, Brand, Campaign, Place, Region, campaign_rules};
+use crate::control::documents::{App, Brand, Campaign, Place, Region, Segment, campaign_rules};
 use crate::control::store::{DeviceList, Key, Kind, Query, Record, StoreError, Tx};
 use crate::domain::campaign::{
     AccountSpec, AppSpec, AppUrl, AudienceSpec, CampaignSpec, MessageSpec, RunMode,
@@ -17,6 +17,7 @@ use crate::domain::ids::{AccountId, AppId, CampaignId, DeviceId, TargetId};
 use crate::domain::target::{Labels, TargetSpec};
 use crate::domain::units::PointE7;
 use crate::identity::{KeyError, Keyring};
+use crate::outbox::derived::{Figures, FiguresError};
 
 /// What the engine has of an account.
 #[derive(Clone, PartialEq, Debug)]
@@ -60,6 +61,9 @@ pub enum CompileError {
     /// The catalog can't be read.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The users of a segment can't be read.
+    #[error(transparent)]
+    Figures(#[from] FiguresError),
 }
 
 impl CompileError {
@@ -77,19 +81,28 @@ impl CompileError {
     }
 }
 
+/// What is known of devices beside the catalog.
+#[derive(Clone, Copy)]
+pub struct Known<'k> {
+    /// What lists are sealed with.
+    pub keyring: &'k Keyring,
+    /// Whose visits were looked up, where that is known.
+    pub figures: Option<&'k Figures>,
+}
+
 /// Compiles an account. `deal` gives the number of a target by its key. `None` where there is no such account.
 ///
 /// # Errors
 /// What stands in the way.
 pub fn compile(
     tx: &mut dyn Tx,
-    (account, keyring): (AccountId, &Keyring),
+    (account, known): (AccountId, Known<'_>),
     deal: impl FnMut(&str) -> Result<TargetId, crate::snapshot::source::IdsUsedUp>,
 ) -> Result<Option<Compiled>, CompileError> {
     let Some(record) = tx.get(Key::of_account(account))? else { return Ok(None) };
     let settings: Account = document::read(&record)?;
     let apps = apps(tx, account)?;
-    let mut lists = Lists { account, keyring };
+    let mut lists = Lists { account, known };
     let spec = AccountSpec {
         id: account,
         name: settings.name.clone(),
@@ -127,7 +140,8 @@ pub fn compile(
         // A block may mean nothing, such as a brand without a store in a district: then it watches nothing. A segment
         // without users is nobody.
         let is_idle = spec.targets.is_empty()
-            || matches!(&spec.audience, AudienceSpec::Devices(devices) if devices.is_empty());
+            || matches!(&spec.audience, AudienceSpec::Devices(devices) if devices.is_empty())
+            || matches!(&spec.audience, AudienceSpec::Members(members) if members.is_empty());
         if !is_idle {
             campaigns.push(spec);
         }
@@ -170,7 +184,7 @@ fn echoes(tx: &mut dyn Tx, account: Key) -> Result<Vec<[u8; 16]>, CompileError> 
 /// Opens the lists of devices that hang on records.
 struct Lists<'k> {
     account: AccountId,
-    keyring: &'k Keyring,
+    known: Known<'k>,
 }
 
 impl Lists<'_> {
@@ -181,8 +195,21 @@ impl Lists<'_> {
         list: DeviceList,
     ) -> Result<Vec<DeviceId>, CompileError> {
         let sealed = tx.devices((key, list), None, u32::MAX)?;
-        let mut sealer = self.keyring.sealer();
+        let mut sealer = self.known.keyring.sealer();
         sealed.iter().map(|one| Ok(sealer.open(self.account, *one)?)).collect()
+    }
+
+    /// The users of a segment: of its file, or those whose visits were looked up.
+    fn segment(&mut self, tx: &mut dyn Tx, id: u32) -> Result<AudienceSpec, CompileError> {
+        let key = Key::new(self.account, Kind::Segment, id);
+        let record = tx.get(key)?.ok_or(CompileError::Gone(key))?;
+        let segment: Segment = document::read(&record)?;
+        if segment.history.is_none() {
+            return Ok(AudienceSpec::Devices(self.opened(tx, key, DeviceList::Segment)?));
+        }
+        let figures = self.known.figures;
+        let members = figures.map(|figures| figures.members((self.account, id))).transpose()?;
+        Ok(AudienceSpec::Members(members.unwrap_or_default()))
     }
 
     /// A campaign as the engine has it, but for what it watches.
@@ -211,10 +238,7 @@ impl Lists<'_> {
         let audience = match campaign.audience {
             // The test devices take its place, so it need not be carried along.
             Audience::Segment(_) if mode == RunMode::Testing => AudienceSpec::All,
-            Audience::Segment(segment) => {
-                let key = Key::new(self.account, Kind::Segment, segment);
-                AudienceSpec::Devices(self.opened(tx, key, DeviceList::Segment)?)
-            }
+            Audience::Segment(segment) => self.segment(tx, segment)?,
             Audience::All | Audience::Devices(_) => spec.audience,
         };
         Ok(CampaignSpec { id, account: self.account, audience, messages, ..spec })

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::{Compiled, compile};
+use super::{Compiled, Known, compile};
 use crate::control::desk::blacklist::BlacklistEdit;
 use crate::control::desk::changes::Seen;
 use crate::control::desk::states::State;
@@ -57,7 +57,7 @@ impl Shop {
                 let next = TargetId(u32::try_from(dealt.len()).unwrap() + 1);
                 Ok(*dealt.entry(key.to_owned()).or_insert(next))
             };
-            Ok(compile(tx, (account, &keys), deal))
+            Ok(compile(tx, (account, Known { keyring: &keys, figures: None }), deal))
         });
         compiled.unwrap().unwrap().unwrap()
     }
@@ -80,7 +80,9 @@ impl Shop {
 fn no_account_gives_nothing_and_a_new_one_its_settings() {
     let mut shop = Shop::new();
     let missing = thread::read(&mut shop.installation.store, |tx| {
-        Ok(compile(tx, (AccountId(9), &keyring()), |_key| Ok(TargetId(1))))
+        Ok(compile(tx, (AccountId(9), Known { keyring: &keyring(), figures: None }), |_key| {
+            Ok(TargetId(1))
+        }))
     });
     assert!(missing.unwrap().unwrap().is_none());
     let settings = json!({ "name": "Mart", "membership": "basic", "time_zone": "Europe/Paris",

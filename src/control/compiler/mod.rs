@@ -14,7 +14,7 @@ pub mod locations;
 mod atlas;
 mod targets;
 
-pub use account::{CompileError, Compiled, compile};
+pub use account::{CompileError, Compiled, Known, compile};
 pub use publications::{Due, Failure, Publications};
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use super::desk::Desk;
 use super::devices::take_devices;
 use super::rules::Ruled;
-use crate::control::documents::Shown;
+use crate::control::documents::{Segment, Shown};
 use crate::control::refusal::Refusal;
 use crate::control::store::{Content, Key, Kind, Link, Record, Remembered};
 use crate::domain::problem::Fault;
@@ -49,7 +49,8 @@ impl Desk<'_> {
             return Ok(made);
         }
         document.may_be_made(self)?;
-        let record = self.insert(document, D::FIRST_STATE)?;
+        let state = document.first_state();
+        let record = self.insert(document, state)?;
         if let Some(Once { key, request }) = once {
             let at = self.actor.now;
             let answer = Remembered { request: *request, made: record.key, at };
@@ -96,6 +97,17 @@ impl Desk<'_> {
         self.shown(&record).map(Some)
     }
 
+    /// A segment that could be made, with nothing kept.
+    ///
+    /// # Errors
+    /// The rule that is in the way.
+    pub fn may_be_segment(&mut self, segment: Segment) -> Result<Segment, Refusal> {
+        segment.may_be_made(self)?;
+        self.checked(&segment)?;
+        segment.fits(self, None)?;
+        Ok(segment)
+    }
+
     /// Reads a document.
     ///
     /// # Errors
@@ -123,7 +135,8 @@ impl Desk<'_> {
         let links = self.checked(&document)?;
         document.fits(self, Some(id))?;
         let lists = take_devices(&mut document)?;
-        let content = content(&document, &before.content.state);
+        let state = document.state_after(&old.document, &before.content.state);
+        let content = content(&document, &state);
         let key = before.key;
         let record = self.tx.update(key, content, self.actor.now)?;
         self.tx.link(key, &links)?;

@@ -7,7 +7,7 @@ use super::actor::Actor;
 use crate::control::documents::document::{self, Document, Shown};
 use crate::control::documents::{Account, Campaign};
 use crate::control::refusal::Refusal;
-use crate::control::store::{AuditEntry, Key, Kind, Query, Record, StoreError, Tx};
+use crate::control::store::{AuditEntry, DeviceList, Key, Kind, Query, Record, StoreError, Tx};
 use crate::domain::ids::AccountId;
 use crate::domain::units::UtcMs;
 
@@ -119,6 +119,19 @@ impl<'t> Desk<'t> {
             Ok(())
         })?;
         Ok(found || self.account().measure_visits)
+    }
+
+    /// How many devices a list has.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub fn count_devices(&mut self, list: (Key, DeviceList)) -> Result<u64, Refusal> {
+        Ok(self.tx.count_devices(list)?)
+    }
+
+    /// The transaction.
+    pub fn tx(&mut self) -> &mut dyn Tx {
+        self.tx
     }
 
     /// When the request came.

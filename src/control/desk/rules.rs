@@ -281,6 +281,22 @@ impl Ruled for Segment {
     fn may_be_made(&self, desk: &mut Desk<'_>) -> Result<(), Refusal> {
         desk.account().membership.must_have(Feature::Segments)
     }
+
+    fn may_replace(&self, old: &Shown<Self>, _desk: &mut Desk<'_>) -> Result<(), Refusal> {
+        if self.history.is_some() == old.document.history.is_some() {
+            return Ok(());
+        }
+        let detail = "a segment stays what it is, by visit history or of a file; make another one";
+        Err(Refusal::field("/history", detail))
+    }
+
+    fn fits(&self, desk: &mut Desk<'_>, _id: Option<u32>) -> Result<(), Refusal> {
+        if self.history.is_none() || desk.account().measure_visits {
+            return Ok(());
+        }
+        let detail = "visits are not measured; set measure_visits of the account to true first";
+        Err(Refusal::field("/history", detail))
+    }
 }
 
 impl Ruled for Campaign {

@@ -6,6 +6,7 @@ use super::changes::{Seen, content, require};
 use super::desk::Desk;
 use crate::control::documents::campaign::{Audience, Location};
 use crate::control::documents::notice::NoticeOf;
+use crate::control::documents::segment::COMPUTING;
 use crate::control::documents::{Campaign, Document as _, Shown};
 use crate::control::refusal::Refusal;
 use crate::control::store::{Kind, Record, StoreError};
@@ -223,7 +224,11 @@ impl Desk<'_> {
         for (kind, id) in wanted {
             let state = self.record(kind, id)?.content.state;
             if state != "usable" {
-                let remedy = "accept its good rows, or upload its file again";
+                let remedy = if state == COMPUTING {
+                    "its users are being looked up; try again in a moment"
+                } else {
+                    "accept its good rows, or upload its file again"
+                };
                 return Err(Refusal::NotUsable { kind, id, state, remedy });
             }
         }

@@ -31,6 +31,16 @@ pub trait Document:
     /// The state that a new one is in, where there are states.
     const FIRST_STATE: &'static str = "";
 
+    /// The state that this one begins in.
+    fn first_state(&self) -> &'static str {
+        Self::FIRST_STATE
+    }
+
+    /// The state of one that takes the place of another in `state`.
+    fn state_after(&self, _old: &Self, state: &str) -> String {
+        state.to_owned()
+    }
+
     /// Other documents that it names.
     fn needs(&self) -> Vec<Need> {
         Vec::new()

@@ -63,11 +63,15 @@ impl Reports {
 
 /// The quarters of a local day: from the first up to, not with, the second.
 pub(super) fn bounds(day: Date, zone: &TimeZone) -> (Quarter, Quarter) {
-    let starts = |day: Date| {
-        let start = zone.to_timestamp(day.at(0, 0, 0, 0));
-        Quarter::of(UtcMs(start.map_or(0, |start| start.as_millisecond())))
-    };
+    let starts = |day: Date| Quarter::of(starts_at(day, zone));
     (starts(day), starts(day.tomorrow().unwrap_or(Date::MAX)))
+}
+
+/// When a local day begins.
+#[must_use]
+pub fn starts_at(day: Date, zone: &TimeZone) -> UtcMs {
+    let start = zone.to_timestamp(day.at(0, 0, 0, 0));
+    UtcMs(start.map_or(0, |start| start.as_millisecond()))
 }
 
 fn shown(at: UtcMs, zone: &TimeZone) -> String {

@@ -5,9 +5,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::parts::Brought;
 use super::subject::{Addressed, Subject, day_of};
+use crate::control::segments::lookup::Lookup;
 use crate::domain::campaign::Variant;
 use crate::domain::ids::{AccountId, AppId};
 use crate::domain::units::UtcMs;
+use crate::outbox::derived::members::{LookedUp, SegmentKey};
 use crate::outbox::derived::rows::DayFigures;
 use crate::outbox::derived::{Figures, FiguresError};
 
@@ -72,6 +74,22 @@ impl Reports {
         Self { figures, users: Arc::default() }
     }
 
+    /// What was looked up of a segment by visit history last. Blocks on the disk.
+    ///
+    /// # Errors
+    /// [`FiguresError`] if it can't be read.
+    pub fn segment(&self, segment: SegmentKey) -> Result<Option<LookedUp>, FiguresError> {
+        self.figures.looked_up(segment)
+    }
+
+    /// How many devices a look-up finds. Blocks on the disk.
+    ///
+    /// # Errors
+    /// [`FiguresError`] if the visits can't be read.
+    pub fn would_have(&self, lookup: &Lookup) -> Result<u64, FiguresError> {
+        Ok(lookup.devices(&self.figures)?.len() as u64)
+    }
+
     /// A campaign's figures as they are. Blocks on the disk.
     ///
     /// # Errors
@@ -102,6 +120,10 @@ impl Reports {
     fn audience(&self, subject: &Subject, now: UtcMs) -> Result<u64, FiguresError> {
         let apps = match &subject.addressed {
             Addressed::Devices(devices) => return Ok(*devices),
+            Addressed::Looked(segment) => {
+                let known = self.figures.looked_up((subject.account, *segment))?;
+                return Ok(known.map_or(0, |known| known.size));
+            }
             Addressed::Apps(apps) => apps,
         };
         let mut apps = apps.clone();

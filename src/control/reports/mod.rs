@@ -4,7 +4,7 @@
 //! [`outbox::derived`](crate::outbox::derived). [`live`] and [`hours`] show it as it is now, [`period`] for days that
 //! are over, [`visits`] who came to a store afterwards, [`usage`] all campaigns of an account by month. [`sheet`] writes what can be downloaded.
 
-mod subject;
+pub mod subject;
 mod parts;
 pub mod live;
 pub mod hours;

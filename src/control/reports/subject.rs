@@ -6,8 +6,8 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use crate::control::desk::Desk;
-use crate::control::documents::Campaign;
 use crate::control::documents::campaign::Audience;
+use crate::control::documents::{Campaign, Segment};
 use crate::control::refusal::Refusal;
 use crate::control::store::{DeviceList, Kind};
 use crate::domain::ids::{AccountId, AppId, CampaignId};
@@ -43,6 +43,8 @@ pub enum Addressed {
     Apps(Vec<AppId>),
     /// So many devices.
     Devices(u64),
+    /// Those of a segment by visit history.
+    Looked(u32),
 }
 
 impl Subject {
@@ -69,6 +71,11 @@ impl Desk<'_> {
         let addressed = match &shown.document.audience {
             Audience::All => {
                 Addressed::Apps(shown.document.apps.iter().map(|app| AppId(*app)).collect())
+            }
+            Audience::Segment(segment)
+                if self.document::<Segment>(*segment)?.document.history.is_some() =>
+            {
+                Addressed::Looked(*segment)
             }
             Audience::Segment(segment) => {
                 let key = self.key(Kind::Segment, *segment);
@@ -97,13 +104,13 @@ impl Desk<'_> {
 
 /// A day as figures number it: counted from 1970-01-01.
 #[must_use]
-pub(super) fn day_number(day: Date) -> i32 {
+pub fn day_number(day: Date) -> i32 {
     day.since(Date::constant(1970, 1, 1)).map_or(0, |span| span.get_days())
 }
 
 /// The day of a number.
 #[must_use]
-pub(super) fn day_of(number: i32) -> Date {
+pub fn day_of(number: i32) -> Date {
     let days = jiff::Span::new().try_days(number).unwrap_or_default();
     Date::constant(1970, 1, 1).checked_add(days).unwrap_or(Date::MAX)
 }

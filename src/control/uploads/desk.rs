@@ -86,10 +86,18 @@ impl Desk<'_> {
                 self.record(Kind::Group, group)?;
                 self.refuse_active(self.key(Kind::Group, group))?;
             }
-            (ImportOf::Segment, Some(segment)) => drop(self.record(Kind::Segment, segment)?),
+            (ImportOf::Segment, Some(segment)) => self.must_take_a_file(segment)?,
             _ => {}
         }
         Ok(of)
+    }
+
+    fn must_take_a_file(&mut self, segment: u32) -> Result<(), Refusal> {
+        if self.document::<Segment>(segment)?.document.history.is_none() {
+            return Ok(());
+        }
+        let detail = "the segment is by visit history and takes no file; make another one";
+        Err(Refusal::field("into", detail))
     }
 
     fn refuse_too_many_uploads(&mut self) -> Result<(), Refusal> {
@@ -118,14 +126,16 @@ impl Desk<'_> {
     fn segment_to_fill(&mut self, asked: &UploadRequest) -> Result<u32, Refusal> {
         let Some(segment) = asked.into else {
             let name = asked.name.clone();
-            return Ok(self.create(Segment { name, description: String::new() }, None)?.id);
+            return Ok(self
+                .create(Segment { name, description: String::new(), history: None }, None)?
+                .id);
         };
         self.set_file_state::<Segment>(segment, "checking")?;
         Ok(segment)
     }
 
     /// Sets where a group or segment stands with its file.
-    pub(super) fn set_file_state<D: crate::control::desk::Ruled>(
+    pub(in crate::control) fn set_file_state<D: crate::control::desk::Ruled>(
         &mut self,
         id: u32,
         state: &str,

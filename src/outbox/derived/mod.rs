@@ -11,6 +11,7 @@ mod pad;
 mod count;
 mod follower;
 pub mod read;
+pub mod members;
 pub mod store;
 
 pub use read::FiguresError;

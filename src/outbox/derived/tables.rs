@@ -37,11 +37,13 @@ pub(super) enum Sheet {
     Seen,
     /// Place, enter, device → [`Visit`](super::rows::Visit).
     Visits,
+    /// Segment, number → a part of its devices; the last number has what they are of.
+    Members,
 }
 
 impl Sheet {
     /// Every sheet, with the name of its keyspace and what of it may wait in memory.
-    const ALL: [(Self, &'static str, u64); 10] = [
+    const ALL: [(Self, &'static str, u64); 11] = [
         (Self::Marks, "marks", 2 << 20),
         (Self::Reach, "reach", 16 << 20),
         (Self::DeviceDays, "device_days", 16 << 20),
@@ -52,6 +54,7 @@ impl Sheet {
         (Self::Heard, "heard", 8 << 20),
         (Self::Seen, "seen", 8 << 20),
         (Self::Visits, "visits", 32 << 20),
+        (Self::Members, "members", 8 << 20),
     ];
 }
 

@@ -124,6 +124,7 @@ fn row(
         audience: match &campaign.audience {
             AudienceSpec::All => None,
             AudienceSpec::Devices(devices) => Some(members.devices(devices)),
+            AudienceSpec::Members(hashes) => Some(members.hashed(hashes)),
         },
         test_devices: members.hashes(&campaign.test_devices),
         apps: ascending(campaign.apps.iter().map(|app| app.0)),

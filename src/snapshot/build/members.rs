@@ -29,6 +29,11 @@ impl<'a> Members<'a> {
         self.keep(members)
     }
 
+    /// A list of devices that are hashed already.
+    pub(super) fn hashed(&mut self, members: &[u64]) -> MemberSet {
+        self.keep(sorted(members.to_vec()))
+    }
+
     /// A list of echo codes.
     pub(super) fn echoes(&mut self, echoes: &[[u8; 16]]) -> MemberSet {
         let members = sorted(echoes.iter().map(|echo| self.key.echo_member(*echo)).collect());

@@ -1,0 +1,188 @@
+//! The thread that looks up the users of segments by visit history: when one is made or changed, and each local day.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+
+use super::lookup::Lookup;
+use crate::clock::Clock;
+use crate::control::compiler::Publications;
+use crate::control::desk::desk::local_day;
+use crate::control::desk::{Actor, Desk};
+use crate::control::documents::segment::COMPUTING;
+use crate::control::documents::{Account, Segment, document};
+use crate::control::refusal::Refusal;
+use crate::control::reports::subject::day_number;
+use crate::control::store::{
+    Catalog, INSTALLATION, Key, Kind, Query, Record, Store, StoreError, thread,
+};
+use crate::domain::ids::AccountId;
+use crate::identity::Keyring;
+use crate::outbox::derived::members::LookedUp;
+use crate::outbox::derived::{Figures, FiguresError};
+use crate::shutdown::Member;
+
+/// How often it is looked for segments that are due.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// What the thread works with.
+pub struct SegmentKeeper {
+    /// Where segments are.
+    pub catalog: Catalog,
+    /// By which they are read, beside the catalog's own thread.
+    pub reader: Box<dyn Store>,
+    /// Where visits are, and the users that were found go.
+    pub figures: Figures,
+    /// What is told of changes.
+    pub publications: Arc<Publications>,
+    /// What desks are opened with.
+    pub keyring: Keyring,
+    /// Whose day it is.
+    pub clock: Clock,
+}
+
+/// A segment that is due.
+struct Due {
+    key: Key,
+    what: LookedUp,
+    lookup: Lookup,
+}
+
+/// Why users could not be looked up.
+#[derive(Debug, thiserror::Error)]
+enum KeeperError {
+    /// The catalog can't be read or written.
+    #[error(transparent)]
+    Catalog(#[from] StoreError),
+    /// The desk says no.
+    #[error(transparent)]
+    Desk(#[from] Refusal),
+    /// The visits can't be read, or the users not kept.
+    #[error(transparent)]
+    Figures(#[from] FiguresError),
+}
+
+impl SegmentKeeper {
+    /// Starts the thread, which ends when the member is asked to.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub fn spawn(mut self, member: Member) -> std::io::Result<()> {
+        std::thread::Builder::new().name("segments".to_owned()).spawn(move || {
+            while !member.is_asked() {
+                if let Err(error) = self.look(&member) {
+                    tracing::error!(%error, "the users of segments can't be looked up");
+                }
+                std::thread::park_timeout(LOOK_EVERY);
+            }
+            drop(self);
+            drop(member);
+        })?;
+        Ok(())
+    }
+
+    /// Looks up what is due.
+    fn look(&mut self, member: &Member) -> Result<(), KeeperError> {
+        let mut accounts = Vec::new();
+        self.reader.read(&mut |tx| {
+            tx.scan(&Query::all(INSTALLATION, Kind::Account), &mut |record| {
+                let account: Account = document::read(&record)?;
+                if account.measure_visits {
+                    accounts.push((AccountId(record.key.id), account));
+                }
+                Ok(())
+            })
+        })?;
+        for (id, account) in accounts {
+            for due in self.due(id, &account)? {
+                if member.is_asked() {
+                    return Ok(());
+                }
+                self.refresh(&due)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The segments of an account whose users are not those of today and of their history.
+    fn due(&mut self, id: AccountId, account: &Account) -> Result<Vec<Due>, KeeperError> {
+        let zone = TimeZone::get(&account.time_zone).unwrap_or(TimeZone::UTC);
+        let today = local_day(account, self.clock.now());
+        let mut records: Vec<(Record, Segment)> = Vec::new();
+        self.reader.read(&mut |tx| {
+            tx.scan(&Query::all(id, Kind::Segment), &mut |record| {
+                let segment: Segment = document::read(&record)?;
+                if segment.history.is_some() {
+                    records.push((record, segment));
+                }
+                Ok(())
+            })
+        })?;
+        let kept = records.iter().map(|(record, _)| record.key.id).collect();
+        self.figures.forget_members_but(id, &kept)?;
+        let mut due = Vec::new();
+        for (record, segment) in records {
+            let known = self.figures.looked_up((id, record.key.id))?;
+            let is_of_today = known.is_some_and(|known| known.day == day_number(today));
+            let Some(history) = segment.history else { continue };
+            if is_of_today && record.content.state != COMPUTING {
+                continue;
+            }
+            let mut lookup = None;
+            self.reader.read(&mut |tx| {
+                lookup = Some(Lookup::of(&history, (id, &zone, today), tx));
+                Ok(())
+            })?;
+            let what = LookedUp { size: 0, revision: record.revision, day: day_number(today) };
+            match lookup {
+                Some(Ok(lookup)) => due.push(Due { key: record.key, what, lookup }),
+                // A record that it names went meanwhile: the next look finds how it is then.
+                Some(Err(error)) => {
+                    tracing::warn!(%error, segment = record.key.id, "a segment waits")
+                }
+                None => {}
+            }
+        }
+        Ok(due)
+    }
+
+    fn refresh(&self, due: &Due) -> Result<(), KeeperError> {
+        let Key { account, id, .. } = due.key;
+        let devices = due.lookup.devices(&self.figures)?;
+        let what = LookedUp { size: devices.len() as u64, ..due.what };
+        self.figures.keep_members((account, id), what, &devices)?;
+        let by = "the segments".into();
+        let (now, keyring) = (self.clock.now(), self.keyring.clone());
+        let actor = Actor { account, by, operator: true, now, keyring };
+        let (publications, revision) = (Arc::clone(&self.publications), due.what.revision);
+        let told = self.catalog.ask_and_wait(move |store| {
+            let reaches = thread::write(store, |tx| {
+                Desk::open(tx, &actor)?.segment_was_looked_up(id, revision)
+            })?;
+            if reaches {
+                publications.changed(account);
+            }
+            Ok(())
+        });
+        match told {
+            // It was deleted meanwhile; or the daemon ends, and looks again when it is back.
+            Ok(()) | Err(Refusal::NoSuch(_) | Refusal::NoAccount(_) | Refusal::Ending) => Ok(()),
+            Err(refusal) => Err(refusal.into()),
+        }
+    }
+}
+
+impl Desk<'_> {
+    /// A segment's users are known, as of this revision; gives whether a campaign under way addresses it.
+    fn segment_was_looked_up(&mut self, id: u32, revision: u64) -> Result<bool, Refusal> {
+        let record = self.record(Kind::Segment, id)?;
+        // One that was changed meanwhile is looked up anew.
+        if record.revision == revision && record.content.state == COMPUTING {
+            self.set_file_state::<Segment>(id, "usable")?;
+        }
+        let users = self.campaigns(&["testing", "running"])?;
+        let audience = crate::control::documents::campaign::Audience::Segment(id);
+        Ok(users.iter().any(|campaign| campaign.document.audience == audience))
+    }
+}
