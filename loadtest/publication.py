@@ -46,7 +46,7 @@ def main(program, fences, edits):
         token = subprocess.run(make, check=True, capture_output=True, text=True).stdout.strip().splitlines()[-1]
         settings = {"DAEMON__DATA_DIR": data, "INGEST__LISTEN": "127.0.0.1:0", "ADMIN__LISTEN": "127.0.0.1:0"}
         environment = os.environ | {f"GEOFENCED__{name}": value for name, value in settings.items()}
-        log = open(f"{data}/log", "w")
+        log = open(f"{data}/daemon.log", "w")
         daemon = subprocess.Popen([program, "serve"], env=environment, stdout=subprocess.PIPE, stderr=log, text=True)
         try:
             address = daemon.stdout.readline().split(" http ")[1].strip()
