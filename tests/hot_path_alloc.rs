@@ -178,7 +178,7 @@ fn round(fixes: &mut [Fix], number: i64) {
 fn stepping_warm_devices_allocates_nothing() {
     let loaded = snapshot();
     let view = Some(loaded.view());
-    let mut out = Outputs::with_capacity(8192);
+    let mut out = Outputs::with_capacity(8192).keeping_tallies();
     // An hour of notes for visits is soon full; a day of them would be growing all the while.
     let policy = Policy { lateness_s: 3600, ..Policy::default() };
     let mut partition = Partition::new(PARTITION, KEY, policy);
@@ -216,6 +216,7 @@ fn stepping_warm_devices_allocates_nothing() {
         partition.step(&Input::Fixes(batch), view, out);
         partition.step(&Input::Tick { now: received_at + 90_000 }, view, out);
         out.decisions.clear();
+        out.tallies.clear();
     };
     for number in 1..60 {
         step(number, &mut out);

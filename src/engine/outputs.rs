@@ -159,8 +159,8 @@ impl Outputs {
         before: Option<(AppId, UtcMs)>,
     ) {
         let is_news =
-            before.is_none_or(|(other, then)| other != app || then.utc_day() != at.utc_day());
-        if is_news {
+            || before.is_none_or(|(other, then)| other != app || then.utc_day() != at.utc_day());
+        if self.keeps_tallies && is_news() {
             self.tally(Fact::Seen { device, app, at });
         }
     }

@@ -145,13 +145,16 @@ impl World {
         self.free.store(bytes, Ordering::SeqCst);
     }
 
-    pub(crate) fn open(&self, dir: &Path, config: OutboxConfig) -> Outbox {
-        let (now, free) = (self.now.clone(), self.free.clone());
-        let up_ms = self.up_ms.clone();
-        let clocks = Clocks::both(
+    pub(crate) fn clocks(&self) -> Clocks {
+        let (now, up_ms) = (self.now.clone(), self.up_ms.clone());
+        Clocks::both(
             Arc::new(move || UtcMs(now.load(Ordering::SeqCst))),
             Arc::new(move || up_ms.load(Ordering::SeqCst)),
-        );
+        )
+    }
+
+    pub(crate) fn open(&self, dir: &Path, config: OutboxConfig) -> Outbox {
+        let (free, clocks) = (self.free.clone(), self.clocks());
         let space = Arc::new(move || match free.load(Ordering::SeqCst) {
             0 => Err(std::io::Error::other("the disk is gone")),
             free => Ok(free),

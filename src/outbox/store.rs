@@ -50,16 +50,20 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    /// Opens the outbox in `dir`, or creates it, and starts its thread, named `outbox`.
+    /// Opens the outbox in `dir`, or creates it, and starts its thread, named `outbox`. It removes nothing until
+    /// [`Figures`](super::derived::Figures) follow it: they may be behind what consumers have passed.
     ///
     /// # Errors
     /// [`StoreError`] if the store can't be opened or read, has another format, or is damaged.
     pub fn open(dir: &Path, config: OutboxConfig, clocks: Clocks) -> Result<Self, StoreError> {
         let probe = space::probe_of(dir);
-        Self::open_with_space(dir, config, clocks, probe)
+        let tables = Tables::open(dir, config.cache_bytes)?;
+        let (outbox, writer) = Self::assemble(tables, config, clocks, probe)?;
+        outbox.shared.followed.store(0, Ordering::Release);
+        outbox.started(writer)
     }
 
-    /// The same with a disk whose free space someone else tells: for tests of full disks.
+    /// The same without figures, and with a disk whose free space someone else tells: for tests.
     ///
     /// # Errors
     /// As [`open`](Self::open).
@@ -71,12 +75,16 @@ impl Outbox {
     ) -> Result<Self, StoreError> {
         let tables = Tables::open(dir, config.cache_bytes)?;
         let (outbox, writer) = Self::assemble(tables, config, clocks, space)?;
+        outbox.started(writer)
+    }
+
+    fn started(self, writer: Writer) -> Result<Self, StoreError> {
         let thread = std::thread::Builder::new()
             .name("outbox".to_owned())
             .spawn(move || writer.run())
-            .map_err(|error| outbox.shared.tables.unstarted(error))?;
-        *outbox.thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
-        Ok(outbox)
+            .map_err(|error| self.shared.tables.unstarted(error))?;
+        *self.thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
+        Ok(self)
     }
 
     /// All but the thread: whoever takes its place gives the writer its turns.

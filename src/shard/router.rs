@@ -96,9 +96,8 @@ impl Router {
     /// With what outcomes are held against. To be called before the router is shared.
     #[must_use]
     pub fn with_jobs(mut self, jobs: JobBook) -> Self {
-        if let Some(shared) = Arc::get_mut(&mut self.shared) {
-            shared.jobs = Some(jobs);
-        }
+        let shared = Arc::get_mut(&mut self.shared).expect("nobody has a clone of it yet");
+        shared.jobs = Some(jobs);
         self
     }
 

@@ -221,11 +221,11 @@ impl Reports {
         let reached = self.figures.devices(subject.key(), Side::Reached)?;
         let held_out = self.figures.devices(subject.key(), Side::HeldOut)?;
         let since = |reach: &Reach| match after {
-            After::Match => reach.first_at,
-            After::Click => reach.first_click_at,
+            After::Match => reach.job.at,
+            After::Click => reach.click.at,
         };
         let of_reached: HashMap<u64, UtcMs> = since_of(&reached, until, since);
-        let of_held_out: HashMap<u64, UtcMs> = since_of(&held_out, until, |reach| reach.first_at);
+        let of_held_out: HashMap<u64, UtcMs> = since_of(&held_out, until, |reach| reach.job.at);
         let (mut came, mut came_anyway) = (Came::default(), Came::default());
         for place in places {
             self.figures.visits((subject.account, *place), (from, until), |device, visit| {

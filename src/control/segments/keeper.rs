@@ -45,7 +45,9 @@ pub struct SegmentKeeper {
 /// A segment that is due.
 struct Due {
     key: Key,
-    what: LookedUp,
+    /// The one that it is looked up for.
+    revision: u64,
+    day: i32,
     lookup: Lookup,
 }
 
@@ -134,9 +136,9 @@ impl SegmentKeeper {
                 lookup = Some(Lookup::of(&history, (id, &zone, today), tx));
                 Ok(())
             })?;
-            let what = LookedUp { size: 0, revision: record.revision, day: day_number(today) };
+            let (key, revision, day) = (record.key, record.revision, day_number(today));
             match lookup {
-                Some(Ok(lookup)) => due.push(Due { key: record.key, what, lookup }),
+                Some(Ok(lookup)) => due.push(Due { key, revision, day, lookup }),
                 // A record that it names went meanwhile: the next look finds how it is then.
                 Some(Err(error)) => {
                     tracing::warn!(%error, segment = record.key.id, "a segment waits")
@@ -150,12 +152,12 @@ impl SegmentKeeper {
     fn refresh(&self, due: &Due) -> Result<(), KeeperError> {
         let Key { account, id, .. } = due.key;
         let devices = due.lookup.devices(&self.figures)?;
-        let what = LookedUp { size: devices.len() as u64, ..due.what };
+        let what = LookedUp { size: devices.len() as u64, day: due.day };
         self.figures.keep_members((account, id), what, &devices)?;
         let by = "the segments".into();
         let (now, keyring) = (self.clock.now(), self.keyring.clone());
         let actor = Actor { account, by, operator: true, now, keyring };
-        let (publications, revision) = (Arc::clone(&self.publications), due.what.revision);
+        let (publications, revision) = (Arc::clone(&self.publications), due.revision);
         let told = self.catalog.ask_and_wait(move |store| {
             let reaches = thread::write(store, |tx| {
                 Desk::open(tx, &actor)?.segment_was_looked_up(id, revision)

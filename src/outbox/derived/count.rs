@@ -17,7 +17,7 @@ use crate::outbox::tallies::{Counted, Quarter, TallyItem};
 
 use super::pad::Pad;
 use super::rows::{
-    CampaignKey, Count, DayFigures, DeviceDay, Heard, QuarterFigures, Reach, Side, Visit,
+    CampaignKey, Count, DayFigures, DeviceDay, First, Heard, QuarterFigures, Reach, Side, Visit,
     of_member, of_member_day, of_quarter, of_seen, of_variant_day, of_visit, of_withheld,
     of_withheld_in_all,
 };
@@ -44,16 +44,15 @@ pub(super) struct Counter {
 }
 
 /// A device's part in a campaign at an instant.
-struct Part<'r> {
+struct Part {
     campaign: CampaignKey,
     member: u64,
     variant: Variant,
     at: UtcMs,
     day: i32,
-    time_zone: &'r str,
 }
 
-impl Part<'_> {
+impl Part {
     fn change_device_day(
         &self,
         pad: &mut Pad<'_>,
@@ -81,6 +80,31 @@ impl Part<'_> {
     ) -> Result<(), StoreError> {
         let key = of_quarter(self.campaign, Quarter::of(self.at), self.variant);
         pad.change(Sheet::Quarters, key, change)
+    }
+}
+
+impl Part {
+    /// Counts the device once, where its first is. If a later one was counted before, its day has it no more.
+    fn count_first(
+        &self,
+        pad: &mut Pad<'_>,
+        side: Side,
+        of_reach: fn(&mut Reach) -> &mut First,
+        counter: fn(&mut DayFigures) -> &mut u64,
+    ) -> Result<(), StoreError> {
+        let key = of_member(self.campaign, side, self.member);
+        let mut reach: Reach = pad.find(Sheet::Reach, &key)?.unwrap_or_default();
+        let first = of_reach(&mut reach);
+        if first.at <= self.at {
+            return Ok(());
+        }
+        if first.at != UtcMs::MAX {
+            let other = of_variant_day(self.campaign, first.day, first.variant);
+            pad.change(Sheet::Days, other, |day| *counter(day) -= 1)?;
+        }
+        *first = First { at: self.at, day: self.day, variant: self.variant };
+        pad.put(Sheet::Reach, key, &reach);
+        self.change_day(pad, |day| *counter(day) += 1)
     }
 }
 
@@ -163,15 +187,12 @@ impl Counter {
             day.reached += u64::from(jobs_today == 1);
         })?;
         part.change_quarter(pad, |quarter| quarter.jobs += 1)?;
-        let key = of_member(part.campaign, Side::Reached, part.member);
-        let reach: Option<Reach> = pad.find(Sheet::Reach, &key)?;
-        self.count_first(&part, reach.map(|reach| reach.first_at), pad, |day| {
-            &mut day.first_reached
-        })?;
-        let reach = reach.unwrap_or_default();
-        let first_at = reach.first_at.min(part.at);
-        pad.put(Sheet::Reach, key, &Reach { first_at, variant: part.variant, ..reach });
-        Ok(())
+        Ok(part.count_first(
+            pad,
+            Side::Reached,
+            |reach| &mut reach.job,
+            |day| &mut day.first_reached,
+        )?)
     }
 
     fn held_out(&mut self, record: &OutboxRecord, pad: &mut Pad<'_>) -> Result<(), CountError> {
@@ -179,35 +200,12 @@ impl Counter {
         part.change_device_day(pad, |day| day.held_out += 1)?;
         part.change_day(pad, |day| day.held_out += 1)?;
         part.change_quarter(pad, |quarter| quarter.held_out += 1)?;
-        let key = of_member(part.campaign, Side::HeldOut, part.member);
-        let reach: Option<Reach> = pad.find(Sheet::Reach, &key)?;
-        self.count_first(&part, reach.map(|reach| reach.first_at), pad, |day| {
-            &mut day.first_held_out
-        })?;
-        let reach = reach.unwrap_or_default();
-        let first_at = reach.first_at.min(part.at);
-        pad.put(Sheet::Reach, key, &Reach { first_at, variant: part.variant, ..reach });
-        Ok(())
-    }
-
-    /// Counts a device once, on the day of its first. Where a later one was counted before, its day has it no more.
-    fn count_first(
-        &mut self,
-        part: &Part<'_>,
-        known: Option<UtcMs>,
-        pad: &mut Pad<'_>,
-        counter: fn(&mut DayFigures) -> &mut u64,
-    ) -> Result<(), StoreError> {
-        match known.filter(|at| *at != UtcMs::MAX) {
-            Some(at) if at <= part.at => return Ok(()),
-            Some(at) => {
-                let day = self.local_day(at, part.time_zone);
-                let other = of_variant_day(part.campaign, day, part.variant);
-                pad.change(Sheet::Days, other, |day| *counter(day) -= 1)?;
-            }
-            None => {}
-        }
-        part.change_day(pad, |day| *counter(day) += 1)
+        Ok(part.count_first(
+            pad,
+            Side::HeldOut,
+            |reach| &mut reach.job,
+            |day| &mut day.first_held_out,
+        )?)
     }
 
     fn outcome(
@@ -232,7 +230,6 @@ impl Counter {
             variant: made.variant,
             at,
             day: self.local_day(at, &record.time_zone),
-            time_zone: &record.time_zone,
         };
         match event.kind {
             EventKind::Delivered => {
@@ -240,7 +237,7 @@ impl Counter {
                 part.change_day(pad, |day| day.delivered += 1)?;
                 Ok(part.change_quarter(pad, |quarter| quarter.delivered += 1)?)
             }
-            EventKind::Clicked => self.click(&part, pad),
+            EventKind::Clicked => Ok(Self::click(&part, pad)?),
             EventKind::Dismissed => {
                 part.change_day(pad, |day| day.dismissed += 1)?;
                 Ok(part.change_quarter(pad, |quarter| quarter.dismissed += 1)?)
@@ -249,7 +246,7 @@ impl Counter {
         }
     }
 
-    fn click(&mut self, part: &Part<'_>, pad: &mut Pad<'_>) -> Result<(), CountError> {
+    fn click(part: &Part, pad: &mut Pad<'_>) -> Result<(), StoreError> {
         let mut clicked_today = 0;
         part.change_device_day(pad, |day| {
             day.clicked += 1;
@@ -260,13 +257,12 @@ impl Counter {
             day.responded += u64::from(clicked_today == 1);
         })?;
         part.change_quarter(pad, |quarter| quarter.clicked += 1)?;
-        let key = of_member(part.campaign, Side::Reached, part.member);
-        let reach: Reach = pad.find(Sheet::Reach, &key)?.unwrap_or_default();
-        let known = Some(reach.first_click_at);
-        self.count_first(part, known, pad, |day| &mut day.first_responded)?;
-        let first_click_at = reach.first_click_at.min(part.at);
-        pad.put(Sheet::Reach, key, &Reach { first_click_at, ..reach });
-        Ok(())
+        part.count_first(
+            pad,
+            Side::Reached,
+            |reach| &mut reach.click,
+            |day| &mut day.first_responded,
+        )
     }
 
     /// Whether this kind of outcome of a job was heard before; from now on it was.
@@ -285,7 +281,7 @@ impl Counter {
     }
 
     /// The device's part in the record's campaign, unless it is a test.
-    fn part<'r>(&mut self, record: &'r OutboxRecord) -> Result<Option<Part<'r>>, KeyError> {
+    fn part(&mut self, record: &OutboxRecord) -> Result<Option<Part>, KeyError> {
         let Some(campaign) = record.campaign.as_ref().filter(|_| record.mode == RunMode::Running)
         else {
             return Ok(None);
@@ -297,7 +293,6 @@ impl Counter {
             variant: record.variant,
             at: record.at,
             day: self.local_day(record.at, &record.time_zone),
-            time_zone: &record.time_zone,
         }))
     }
 

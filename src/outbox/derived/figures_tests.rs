@@ -288,8 +288,7 @@ async fn what_is_not_counted_is_not_removed_from_the_outbox() {
     let (dir, counts) = (tempdir().expect("a folder"), tempdir().expect("a folder"));
     let world = World::new();
     let config = OutboxConfig { retain_min_s: 0, ..OutboxConfig::default() };
-    let outbox = world.open(dir.path(), config.clone());
-    outbox.shared.followed.store(0, Ordering::Release);
+    let outbox = Outbox::open(dir.path(), config, world.clocks()).expect("a new one");
     let step = Step { device: 2, job: 0, what: EventKind::Matched, minute: 0, is_test: false };
     outbox.release(records(1, &step)).expect("it runs");
     visible(&outbox, 2).await;
@@ -328,4 +327,43 @@ async fn an_outcome_of_somebody_elses_job_counts_nothing() {
     outbox.close().expect("written");
     figures.close();
     assert_eq!(counted(&figures), plain(&[step]));
+}
+
+#[tokio::test]
+async fn an_earlier_first_moves_from_where_the_later_one_was_counted() {
+    let (dir, counts) = (tempdir().expect("a folder"), tempdir().expect("a folder"));
+    let outbox = World::new().open(dir.path(), OutboxConfig::default());
+    let figures = follow(counts.path(), &outbox);
+    let step =
+        |minute| Step { device: 2, job: 0, what: EventKind::Matched, minute, is_test: false };
+    outbox.release(records(1, &step(600))).expect("it runs");
+    // It came late, and meanwhile the account moved and the campaign got a second message.
+    let mut earlier = records(2, &step(0));
+    for record in &mut earlier {
+        record.time_zone = "Pacific/Kiritimati".to_owned();
+        record.variant = Variant::B;
+    }
+    outbox.release(earlier).expect("it runs");
+    outbox.close().expect("written");
+    figures.close();
+    assert!(!figures.shown().failed.load(Ordering::Relaxed));
+    let days = figures.days(CAMPAIGN, i32::MIN..=i32::MAX).expect("readable");
+    let firsts: Vec<[u64; 2]> =
+        days.values().map(|both| both.each_ref().map(|one| one.first_reached)).collect();
+    assert_eq!(firsts, [[0, 1]], "one device, once, where its first is: {days:?}");
+}
+
+#[tokio::test]
+async fn nothing_is_removed_before_figures_follow() {
+    let dir = tempdir().expect("a folder");
+    let config = OutboxConfig { retain_min_s: 0, ..OutboxConfig::default() };
+    let world = World::new();
+    let outbox = Outbox::open(dir.path(), config, world.clocks()).expect("a new one");
+    let step = Step { device: 2, job: 0, what: EventKind::Matched, minute: 0, is_test: false };
+    outbox.release(records(1, &step)).expect("it runs");
+    visible(&outbox, 2).await;
+    world.pass_s(3600);
+    tokio::time::sleep(std::time::Duration::from_millis(700)).await;
+    assert_eq!(outbox.span(), (1, 2), "no consumer wants it, and nobody has counted it");
+    outbox.close().expect("written");
 }

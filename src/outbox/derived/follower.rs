@@ -123,12 +123,17 @@ impl Follower {
     ) -> Result<Self, StoreError> {
         let progress: Option<Progress> = Pad::new(&tables).find(Sheet::Marks, PROGRESS)?;
         let progress = progress.unwrap_or_default().go_on_with(outbox.made_at);
+        // A crash may have left, or brought back, what was counted.
+        for row in outbox.tables.tallies(0, progress.tally) {
+            outbox.tables.remove_tallies(row?.0)?;
+        }
         outbox.followed.store(progress.offset, Ordering::Release);
         Ok(Self { outbox, tables, counter, progress, figures, ends })
     }
 
     /// Follows until it is told to end, and then to what was visible by that time.
     pub(super) fn run(mut self) {
+        let _last = LastWord(Arc::clone(&self.figures));
         loop {
             let ends = self.ends.load(Ordering::Acquire);
             match self.turn() {
@@ -205,5 +210,16 @@ impl Follower {
         }
         self.progress.tally = self.progress.tally.max(newest);
         Ok(())
+    }
+}
+
+/// Says at the thread's end that nothing is counted any more, if a panic ended it.
+struct LastWord(Arc<FollowerFigures>);
+
+impl Drop for LastWord {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.failed.store(true, Ordering::Relaxed);
+        }
     }
 }

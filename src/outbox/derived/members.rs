@@ -12,7 +12,7 @@ use super::tables::Sheet;
 /// Devices of a part: 64 KiB.
 const PART: usize = 8192;
 
-/// The number under which it stands what the parts are of.
+/// The number of the row that says what was looked up.
 const HEAD: u32 = u32::MAX;
 
 /// A segment of an account.
@@ -23,8 +23,6 @@ pub type SegmentKey = (AccountId, u32);
 pub struct LookedUp {
     /// How many devices there are.
     pub size: u64,
-    /// The revision of the segment that it was looked up for.
-    pub revision: u64,
     /// The local day, counted from 1970-01-01.
     pub day: i32,
 }
@@ -32,17 +30,14 @@ pub struct LookedUp {
 impl Row for LookedUp {
     fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (size, rest) = bytes.split_first_chunk()?;
-        let (revision, day) = rest.split_first_chunk()?;
         Some(Self {
             size: u64::from_le_bytes(*size),
-            revision: u64::from_le_bytes(*revision),
-            day: i32::from_le_bytes(day.try_into().ok()?),
+            day: i32::from_le_bytes(rest.try_into().ok()?),
         })
     }
 
     fn to_bytes(&self) -> Vec<u8> {
         let mut out = self.size.to_le_bytes().to_vec();
-        out.extend(self.revision.to_le_bytes());
         out.extend(self.day.to_le_bytes());
         out
     }

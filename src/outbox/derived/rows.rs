@@ -100,41 +100,60 @@ counters! {
     }
 }
 
-/// A device that a campaign has reached or held out.
+/// The first of something, and where it was counted: the account's zone and the campaign's messages may change since.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Reach {
-    /// Its first job, or where it is held out the first that was not made.
-    pub first_at: UtcMs,
-    /// The first one that it opened; the end of time where it opened none.
-    pub first_click_at: UtcMs,
-    /// Which message it gets.
-    pub variant: Variant,
+pub struct First {
+    /// When it was; the end of time where there was none yet.
+    pub at: UtcMs,
+    /// The local day that has it.
+    pub(super) day: i32,
+    /// The variant that has it.
+    pub(super) variant: Variant,
 }
 
-impl Default for Reach {
+impl Default for First {
     fn default() -> Self {
-        let never = UtcMs::MAX;
-        Self { first_at: never, first_click_at: never, variant: Variant::A }
+        Self { at: UtcMs::MAX, day: 0, variant: Variant::A }
     }
 }
 
-impl Row for Reach {
-    fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let (first_at, rest) = bytes.split_first_chunk()?;
-        let (first_click_at, rest) = rest.split_first_chunk()?;
-        let &[variant @ 0..=1] = rest else { return None };
+impl First {
+    fn read(bytes: &[u8; 13]) -> Option<Self> {
+        let (at, rest) = bytes.split_first_chunk()?;
+        let (day, &[variant @ 0..=1]) = rest.split_first_chunk()? else { return None };
         Some(Self {
-            first_at: UtcMs(i64::from_le_bytes(*first_at)),
-            first_click_at: UtcMs(i64::from_le_bytes(*first_click_at)),
+            at: UtcMs(i64::from_le_bytes(*at)),
+            day: i32::from_le_bytes(*day),
             variant: variant_of(variant),
         })
     }
 
-    fn to_bytes(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(17);
-        out.extend(self.first_at.0.to_le_bytes());
-        out.extend(self.first_click_at.0.to_le_bytes());
+    fn put(&self, out: &mut Vec<u8>) {
+        out.extend(self.at.0.to_le_bytes());
+        out.extend(self.day.to_le_bytes());
         out.push(number_of(self.variant));
+    }
+}
+
+/// A device that a campaign has reached or held out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Reach {
+    /// Its first job, or where it is held out the first that was not made.
+    pub job: First,
+    /// The first one that it opened.
+    pub click: First,
+}
+
+impl Row for Reach {
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (job, click) = bytes.split_first_chunk()?;
+        Some(Self { job: First::read(job)?, click: First::read(click.try_into().ok()?)? })
+    }
+
+    fn to_bytes(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(26);
+        self.job.put(&mut out);
+        self.click.put(&mut out);
         out
     }
 }
