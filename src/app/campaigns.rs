@@ -14,7 +14,7 @@ use crate::admin::server::AdminConfig;
 use crate::admin::v1::{InForce, Service, Streams};
 use crate::auth::authority::Authority;
 use crate::clock::Clock;
-use crate::control::compiler::Publications;
+use crate::control::compiler::{Kept, Publications};
 use crate::control::config::CampaignsConfig;
 use crate::control::reports::Reports;
 use crate::control::segments::SegmentKeeper;
@@ -90,6 +90,7 @@ fn start(joints: Joints<'_>) -> anyhow::Result<Campaigns> {
         keyring: keyring.clone(),
         clock: clock.clone(),
         config,
+        kept: Kept::up_to(config.kept_records),
         counted: counted.clone(),
         figures: Arc::clone(&figures),
     };

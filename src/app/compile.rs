@@ -15,7 +15,7 @@ use super::publish::Publisher;
 use crate::admin::snapshots::SnapshotControl as _;
 use crate::clock::Clock;
 use crate::control::compiler::{
-    CompileError, Compiled, Due, Failure, Known, Publications, compile,
+    CompileError, Compiled, Due, Failure, Kept, Known, Publications, compile,
 };
 use crate::control::config::CampaignsConfig;
 use crate::control::desk::calendar;
@@ -54,6 +54,8 @@ pub(super) struct CompileThread {
     pub(super) keyring: Keyring,
     pub(super) clock: Clock,
     pub(super) config: CampaignsConfig,
+    /// What was read of accounts before.
+    pub(super) kept: Kept,
     /// The users of segments.
     pub(super) counted: Figures,
     pub(super) figures: Arc<CompileFigures>,
@@ -174,16 +176,16 @@ impl CompileThread {
     fn publish(&mut self, due: &Due) {
         let current = self.publisher.slot.current();
         let view = current.as_deref().map(Loaded::view);
-        let mut compiled = self.compiled(&due.accounts, view);
+        let mut batch = self.compiled(&due.accounts, view);
         let built = loop {
-            match self.build(due, &compiled, view) {
+            match self.build(due, &batch, view) {
                 Ok(built) => break built,
                 Err(error) => {
-                    let Some(at_fault) = error.account().filter(|id| compiled.holds(*id)) else {
+                    let Some(at_fault) = error.account().filter(|id| batch.holds(*id)) else {
                         return self.give_up(due, &error.to_string());
                     };
                     self.fail(at_fault, Failure { campaign: None, reason: error.to_string() });
-                    compiled.leave_out(at_fault);
+                    batch.leave_out(at_fault);
                 }
             }
         };
@@ -194,7 +196,7 @@ impl CompileThread {
             return self.give_up(due, &reason);
         }
         self.figures.published.fetch_add(1, Ordering::Relaxed);
-        let done = compiled.put.iter().map(|one| one.account.id).chain(compiled.gone);
+        let done = batch.put.accounts.iter().map(|one| one.id).chain(batch.gone);
         done.for_each(|account| self.publications.note(account, Ok(())));
     }
 
@@ -202,7 +204,7 @@ impl CompileThread {
         let mut batch = Batch::default();
         for &account in due {
             match self.account(account, view) {
-                Ok(Some(compiled)) => batch.put.push(compiled),
+                Ok(Some(compiled)) => batch.take(compiled),
                 Ok(None) if self.is_a_file_s(account, view) => {}
                 Ok(None) => batch.gone.push(account),
                 Err(error) => {
@@ -234,15 +236,16 @@ impl CompileThread {
     ) -> Result<Option<Compiled>, CompileError> {
         let mut directory = TargetDirectory::of_account(view, account);
         let known = Known { keyring: &self.keyring, figures: Some(&self.counted) };
-        let (mut outcome, mut failed) = (None, None);
+        let mut records = self.kept.take(account);
+        let mut outcome = Ok(None);
         self.reader.read(&mut |tx| {
-            match compile(tx, (account, known), |key| directory.id_of(account, key)) {
-                Ok(compiled) => outcome = compiled,
-                Err(error) => failed = Some(error),
-            }
+            outcome = compile(tx, &mut records, known, |key| directory.id_of(account, key));
             Ok(())
         })?;
-        failed.map_or(Ok(outcome), Err)
+        if outcome.as_ref().is_ok_and(Option::is_some) {
+            self.kept.put(records);
+        }
+        outcome
     }
 
     fn build(
@@ -253,16 +256,15 @@ impl CompileThread {
     ) -> Result<Built, BuildError> {
         let key = self.keyring.installation_key();
         let valid_from = today(self.clock.now());
-        let put = batch.source();
         let Some(view) = view else {
             let options = BuildOptions { epoch: due.epoch, valid_from, key: &key, previous: None };
-            return build(&put, options);
+            return build(&batch.put, options);
         };
         let there = |account: &AccountId| view.account(*account).is_some();
         let remove: Vec<AccountId> = batch.gone.iter().copied().filter(there).collect();
         // Also where nothing has come of a change: whoever made it was told this epoch, and may wait for it.
         let after = After { epoch: due.epoch, previous: Some(view), dealt: &Dealt::new() };
-        let edit = AccountsEdit { put: &put, remove: &remove };
+        let edit = AccountsEdit { put: &batch.put, remove: &remove };
         edit_accounts(view, &edit, &key, valid_from, after)
     }
 
@@ -285,26 +287,25 @@ impl CompileThread {
 /// Accounts on their way into an epoch.
 #[derive(Default)]
 struct Batch {
-    put: Vec<Compiled>,
+    put: Source,
     gone: Vec<AccountId>,
 }
 
 impl Batch {
+    fn take(&mut self, compiled: Compiled) {
+        let Compiled { account, targets, campaigns } = compiled;
+        self.put.accounts.push(account);
+        self.put.targets.extend(targets);
+        self.put.campaigns.extend(campaigns);
+    }
+
     fn holds(&self, account: AccountId) -> bool {
-        self.put.iter().any(|one| one.account.id == account)
+        self.put.accounts.iter().any(|one| one.id == account)
     }
 
     fn leave_out(&mut self, account: AccountId) {
-        self.put.retain(|one| one.account.id != account);
-    }
-
-    fn source(&self) -> Source {
-        let mut source = Source::default();
-        for Compiled { account, targets, campaigns } in &self.put {
-            source.accounts.push(account.clone());
-            source.targets.extend(targets.iter().cloned());
-            source.campaigns.extend(campaigns.iter().cloned());
-        }
-        source
+        self.put.accounts.retain(|one| one.id != account);
+        self.put.targets.retain(|one| one.account != account);
+        self.put.campaigns.retain(|one| one.account != account);
     }
 }

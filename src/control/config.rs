@@ -17,11 +17,21 @@ pub struct CampaignsConfig {
     pub streams: u32,
     /// Those of one account. Default 8; 1 to 10,000.
     pub streams_per_account: u32,
+    /// Stores, geofences and regions that are kept in memory from one change to the next, all accounts together, so
+    /// that a change reads only what it changed. Default 2,000,000, some 250 MB; 0 to 100,000,000. In the worst case a
+    /// change of an account that has no room reads all of its own again: seconds for a million stores.
+    pub kept_records: usize,
 }
 
 impl Default for CampaignsConfig {
     fn default() -> Self {
-        Self { notice_lead_days: 0, notices_kept: 10_000, streams: 64, streams_per_account: 8 }
+        Self {
+            notice_lead_days: 0,
+            notices_kept: 10_000,
+            streams: 64,
+            streams_per_account: 8,
+            kept_records: 2_000_000,
+        }
     }
 }
 
@@ -34,6 +44,7 @@ impl CampaignsConfig {
         bad.within("notices_kept", self.notices_kept, (1000, 1_000_000), "notices");
         bad.within("streams", self.streams, (1, 10_000), "streams");
         bad.within("streams_per_account", self.streams_per_account, (1, 10_000), "streams");
+        bad.within("kept_records", self.kept_records, (0, 100_000_000), "records");
         bad
     }
 }

@@ -291,17 +291,7 @@ impl Partition {
 
     fn follow(&mut self, id: RowId, common: &Common<'_>, fix: &Fix, now: UtcMs, out: &mut Outputs) {
         out.counts.evaluated += 1;
-        let moment = Moment {
-            basis: Basis::Fix,
-            at: fix.fixed_at,
-            seen_at: fix.fixed_at,
-            now,
-            clock: self.clock,
-            app: common.app,
-            accuracy_m: fix.accuracy_m,
-            flags: fix.flags,
-            point: Some(fix.at),
-        };
+        let moment = Moment::of_fix(fix, common.app, (now, self.clock));
         let mut turn = self.turn(id, common.account, moment, out);
         turn.reconcile();
         turn.annex.anchor = None;

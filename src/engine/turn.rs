@@ -8,6 +8,7 @@ use std::cell::OnceCell;
 
 use crate::domain::campaign::Condition;
 use crate::domain::decision::Transition;
+use crate::domain::fix::Fix;
 use crate::domain::ids::{AppId, PlaceId, TargetId};
 use crate::domain::lots::InstallationKey;
 use crate::domain::ping::PingFlags;
@@ -71,6 +72,23 @@ pub(crate) struct Moment {
     pub(crate) flags: PingFlags,
     /// Where; `None` for a hint before the first fix.
     pub(crate) point: Option<PointE7>,
+}
+
+impl Moment {
+    /// That of a fix that came through an app.
+    pub(crate) fn of_fix(fix: &Fix, app: AppId, (now, clock): (UtcMs, UtcMs)) -> Self {
+        Self {
+            basis: Basis::Fix,
+            at: fix.fixed_at,
+            seen_at: fix.fixed_at,
+            now,
+            clock,
+            app,
+            accuracy_m: fix.accuracy_m,
+            flags: fix.flags,
+            point: Some(fix.at),
+        }
+    }
 }
 
 /// Lists that a turn fills anew, kept for their memory.

@@ -34,17 +34,7 @@ impl Partition {
         if self.table.annex(id).visits.is_empty() {
             return;
         }
-        let moment = Moment {
-            basis: Basis::Fix,
-            at: fix.fixed_at,
-            seen_at: fix.fixed_at,
-            now: self.clock,
-            clock: self.clock,
-            app: common.app,
-            accuracy_m: fix.accuracy_m,
-            flags: fix.flags,
-            point: Some(fix.at),
-        };
+        let moment = Moment::of_fix(fix, common.app, (self.clock, self.clock));
         let mut turn = self.turn(id, common.account, moment, out);
         turn.correct_visits();
         turn.finish();

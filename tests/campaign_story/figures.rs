@@ -74,7 +74,11 @@ async fn counted(daemon: &mut Daemon) {
     let mut customer = Customer::new(daemon, "lite").await;
     let (app, campaign) = started(&customer).await;
     let devices: Vec<DeviceId> = (0..DEVICES).map(device).collect();
-    customer.ping(app, &devices, HERE).await;
+    // In, out, and in again: the second time each has had its push.
+    let ago_s = |seconds: i64| now_ms() - seconds * 1000;
+    customer.ping_of(ago_s(250), app, &devices, HERE).await;
+    customer.ping_of(ago_s(140), app, &devices, (37.58, 126.995)).await;
+    customer.ping_of(ago_s(30), app, &devices, HERE).await;
     let jobs = customer.jobs().await;
     assert_eq!(jobs.len(), usize::from(DEVICES));
     let stranger = Customer::new(daemon, "basic").await;
@@ -92,7 +96,6 @@ async fn counted(daemon: &mut Daemon) {
     assert_eq!(refused["rejected"], json!({"unknown_job": 2}));
     let foreign = report(&stranger, foreign_app, &[(&jobs[5], "clicked")]).await;
     assert_eq!(foreign["rejected"], json!({"unknown_job": 1}));
-    // Inside and told already: what is held back is counted by reason.
     let before = figures(&customer, campaign, u64::from(DEVICES), 2).await;
     let total = &before["total"];
     assert_eq!((&total["reached"], &total["delivered"]), (&json!(12), &json!(12)));
@@ -104,6 +107,7 @@ async fn counted(daemon: &mut Daemon) {
         variants.iter().map(|variant| variant[name].as_u64().unwrap()).sum()
     };
     assert_eq!((of_variants("reached"), of_variants("clicked")), (12, 2));
+    assert_eq!(before["suppressed"], json!({"frequency": 12}));
     assert_eq!(before["days"].as_array().unwrap().len(), 1);
 
     daemon.kill9();

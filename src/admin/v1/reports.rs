@@ -61,6 +61,9 @@ const VISITS: &[Parameter] = &[
     Parameter("as_of", Like::Text, "The last local day of visits, yesterday at the latest"),
 ];
 
+const DAY: &[Parameter] =
+    &[Parameter("day", Like::Text, "The local day, as 2026-11-23; today where left out")];
+
 const MONTH: &[Parameter] =
     &[Parameter("month", Like::Text, "As 2026-11: this month, where left out, or the last")];
 
@@ -68,23 +71,32 @@ pub(super) fn endpoints(api: Api) -> Api {
     of_accounts(of_campaigns(api))
 }
 
+/// A report, at a path behind `/v1/`.
+fn reading(
+    path: &str,
+    summary: &str,
+    in_query: &'static [Parameter],
+    answer: (&'static str, Named),
+) -> Endpoint {
+    Endpoint {
+        method: HttpMethod::Get,
+        path: format!("/v1/{path}"),
+        tag: "reports",
+        summary: summary.to_owned(),
+        in_path: if path.contains("{id}") { IN_PATH } else { &[] },
+        in_query,
+        in_header: &[],
+        body: None,
+        answer: (200, answer.0, Some(answer.1)),
+    }
+}
+
 fn of_campaigns(api: Api) -> Api {
-    let of_campaign =
-        |path: &str, summary: &str, in_query, answer: (&'static str, Named)| Endpoint {
-            method: HttpMethod::Get,
-            path: format!("/v1/campaigns/{{id}}/{path}"),
-            tag: "reports",
-            summary: summary.to_owned(),
-            in_path: IN_PATH,
-            in_query,
-            in_header: &[],
-            body: None,
-            answer: (200, answer.0, Some(answer.1)),
-        };
+    let of_campaign = |path: &str, summary: &str, in_query, answer| {
+        reading(&format!("campaigns/{{id}}/{path}"), summary, in_query, answer)
+    };
     let now = || ("As it is", Named::of::<LiveFigures>());
     let file = || ("A file", Named::table());
-    let day: &[Parameter] =
-        &[Parameter("day", Like::Text, "The local day, as 2026-11-23; today where left out")];
     let live = of_campaign("figures", "Show what a campaign has brought", &[], now());
     let stream = of_campaign(
         "figures/stream",
@@ -95,7 +107,7 @@ fn of_campaigns(api: Api) -> Api {
     let hours = of_campaign(
         "figures/hours",
         "Show a day of a campaign by its local hours",
-        day,
+        DAY,
         (
             "The hours, ascending",
             Named::of::<Vec<HourFigures>>().called("Hours").with::<HourFigures>(),
@@ -125,23 +137,9 @@ fn of_campaigns(api: Api) -> Api {
 }
 
 fn of_accounts(api: Api) -> Api {
-    let of_account = |path: &str, summary: &str, answer: (&'static str, Named)| Endpoint {
-        method: HttpMethod::Get,
-        path: format!("/v1/{path}"),
-        tag: "reports",
-        summary: summary.to_owned(),
-        in_path: &[],
-        in_query: MONTH,
-        in_header: &[],
-        body: None,
-        answer: (200, answer.0, Some(answer.1)),
-    };
-    let usage = of_account(
-        "usage",
-        "Show the pushes of a month, and what they cost",
-        ("The month", Named::of::<Usage>()),
-    );
-    let usage_csv = of_account("usage.csv", "The same as CSV", ("A file", Named::table()));
+    let used = ("The month", Named::of::<Usage>());
+    let usage = reading("usage", "Show the pushes of a month, and what they cost", MONTH, used);
+    let usage_csv = reading("usage.csv", "The same as CSV", MONTH, ("A file", Named::table()));
     api.serve(usage, get(month)).serve(usage_csv, get(month_csv))
 }
 

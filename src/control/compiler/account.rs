@@ -1,21 +1,19 @@
 //! One account, compiled: its settings, its campaigns that are testing or running, and what they watch.
 
-use super::atlas::Atlas;
-use super::locations::{Gazetteer, Meant};
-use super::targets::{TargetKey, Targets};
+use super::locations::Gazetteer;
+use super::records::{List, Records};
+use super::targets::{Drawing, TargetKey};
 use crate::control::desk::membership::Feature;
 use crate::control::documents::account::Account;
-use crate::control::documents::campaign::{Audience, Location, Nearness};
+use crate::control::documents::campaign::{Audience, Location};
 use crate::control::documents::document;
-use crate::control::documents::region::Level;
-use crate::control::documents::{App, Brand, Campaign, Place, Region, Segment, campaign_rules};
+use crate::control::documents::{App, Campaign, Segment, campaign_rules};
 use crate::control::store::{DeviceList, Key, Kind, Query, Record, StoreError, Tx};
 use crate::domain::campaign::{
     AccountSpec, AppSpec, AppUrl, AudienceSpec, CampaignSpec, MessageSpec, RunMode,
 };
 use crate::domain::ids::{AccountId, AppId, CampaignId, DeviceId, TargetId};
-use crate::domain::target::{Labels, TargetSpec};
-use crate::domain::units::PointE7;
+use crate::domain::target::TargetSpec;
 use crate::identity::{KeyError, Keyring};
 use crate::outbox::derived::{Figures, FiguresError};
 
@@ -90,16 +88,20 @@ pub struct Known<'k> {
     pub figures: Option<&'k Figures>,
 }
 
-/// Compiles an account. `deal` gives the number of a target by its key. `None` where there is no such account.
+/// Compiles an account from its records: those that were kept of it, brought up to date. `deal` gives the number of a
+/// target by its key. `None` where there is no such account.
 ///
 /// # Errors
-/// What stands in the way.
+/// What stands in the way. After one, what was kept is of no use any more.
 pub fn compile(
     tx: &mut dyn Tx,
-    (account, known): (AccountId, Known<'_>),
-    deal: impl FnMut(&str) -> Result<TargetId, crate::snapshot::source::IdsUsedUp>,
+    records: &mut Records,
+    known: Known<'_>,
+    mut deal: impl FnMut(&str) -> Result<TargetId, crate::snapshot::source::IdsUsedUp>,
 ) -> Result<Option<Compiled>, CompileError> {
+    let account = records.account();
     let Some(record) = tx.get(Key::of_account(account))? else { return Ok(None) };
+    records.refresh(tx)?;
     let settings: Account = document::read(&record)?;
     let apps = apps(tx, account)?;
     let mut lists = Lists { account, known };
@@ -117,26 +119,40 @@ pub fn compile(
         export_visits: settings.measure_visits && settings.membership.has(Feature::ServerToServer),
     };
     let live = live(tx, account)?;
-    let mut drawing = Drawing::of(tx, account, &live)?;
     let mut watched = Vec::with_capacity(live.len());
     for (record, campaign) in &live {
-        let id = CampaignId(record.key.id);
-        watched.push(drawing.watched(campaign).map_err(|error| error.of(id))?);
+        let found = Watched::by(campaign, tx, records);
+        watched.push(found.map_err(|error| error.of(CampaignId(record.key.id)))?);
     }
+    let mut keys: Vec<TargetKey> = watched.iter().flat_map(|one| &one.targets).copied().collect();
     if settings.measure_visits {
-        drawing.all_stores()?;
+        // Stores are watched for visits on the inside.
+        keys.extend(records.list(tx, List::Stores)?.iter().copied().map(TargetKey::Inside));
     }
-    let (targets, ids) = drawing.targets.numbered(account, deal)?;
+    keys.sort_unstable();
+    keys.dedup();
+    let names_districts = live.iter().any(|(_, campaign)| names_districts(campaign));
+    let mut drawing = Drawing { tx, records, names_districts };
+    let mut targets = Vec::with_capacity(keys.len());
+    for key in &keys {
+        let text = key.text();
+        let id = deal(&text)?;
+        targets.push(drawing.target(*key, id, text).map_err(|error| {
+            let mut watching = live.iter().zip(&watched);
+            let at_fault = watching.find(|(_, one)| one.targets.binary_search(key).is_ok());
+            match at_fault {
+                Some(((record, _), _)) => error.of(CampaignId(record.key.id)),
+                None => error,
+            }
+        })?);
+    }
     let mut campaigns = Vec::with_capacity(live.len());
     for ((record, campaign), watched) in live.iter().zip(watched) {
-        let targets = watched.iter().map(|one| match one {
-            Watched::Everywhere => TargetId::NATIONWIDE,
-            Watched::Target(key) => ids[key],
-        });
         let mut spec = lists.campaign(tx, record, (campaign, &settings))?;
-        spec.targets = targets.collect();
+        let found = watched.targets.iter().filter_map(|key| keys.binary_search(key).ok());
+        spec.targets = found.map(|at| targets[at].id).collect();
+        spec.targets.extend(watched.everywhere.then_some(TargetId::NATIONWIDE));
         spec.targets.sort_unstable();
-        spec.targets.dedup();
         // A block may mean nothing, such as a brand without a store in a district: then it watches nothing. A segment
         // without users is nobody.
         let is_idle = spec.targets.is_empty()
@@ -245,149 +261,36 @@ impl Lists<'_> {
     }
 }
 
-/// Something that a campaign watches.
-enum Watched {
-    Everywhere,
-    Target(TargetKey),
+/// What a campaign watches.
+#[derive(Default)]
+struct Watched {
+    everywhere: bool,
+    /// Ascending, each once.
+    targets: Vec<TargetKey>,
 }
 
-/// Targets as they are found.
-struct Drawing<'t> {
-    gazetteer: Gazetteer<'t>,
-    targets: Targets,
-    districts: Option<Districts>,
-}
-
-/// The districts of the account by level, where messages name them.
-struct Districts {
-    atlas: Atlas,
-    /// By position in the atlas.
-    names: Vec<(Level, String)>,
-}
-
-impl<'t> Drawing<'t> {
-    fn of(
-        tx: &'t mut dyn Tx,
-        account: AccountId,
-        live: &[(Record, Campaign)],
+impl Watched {
+    fn by(
+        campaign: &Campaign,
+        tx: &mut dyn Tx,
+        records: &mut Records,
     ) -> Result<Self, CompileError> {
-        let mut gazetteer = Gazetteer::of(tx, account);
-        let messages = || live.iter().flat_map(|(_, campaign)| &campaign.messages);
-        let named = messages().any(|message| {
-            [&message.title, &message.body].iter().any(|text| text.contains("${district_"))
-        });
-        let districts = if named { Some(Districts::of(&mut gazetteer)?) } else { None };
-        Ok(Self { gazetteer, targets: Targets::default(), districts })
-    }
-
-    fn watched(&mut self, campaign: &Campaign) -> Result<Vec<Watched>, CompileError> {
-        let mut watched = Vec::new();
+        let mut watched = Self::default();
         for block in &campaign.locations {
             // Homes come with the nights of devices; until then no such campaign starts.
             let Location::General(general) = block else { continue };
-            let meant = self.gazetteer.meant(general)?;
-            watched.extend(meant.nationwide.then_some(Watched::Everywhere));
-            self.draw(&meant, general.condition, &mut watched)?;
+            let meant = Gazetteer::over(tx, records).meant(general)?;
+            watched.everywhere |= meant.nationwide;
+            watched.targets.extend(TargetKey::of_meant(&meant, general.condition));
         }
+        watched.targets.sort_unstable();
+        watched.targets.dedup();
         Ok(watched)
     }
-
-    fn draw(
-        &mut self,
-        meant: &Meant,
-        nearness: Nearness,
-        watched: &mut Vec<Watched>,
-    ) -> Result<(), CompileError> {
-        for id in &meant.regions {
-            let labels = self.region_labels(*id)?;
-            let (region, shape) = self.gazetteer.region(*id)?;
-            let (region, shape) = (region.clone(), shape.clone());
-            watched.push(Watched::Target(self.targets.region(*id, &region, shape, labels)));
-        }
-        for id in &meant.geofences {
-            let districts = self.districts.as_ref();
-            let labels = |point| labels_at(districts, point);
-            let geofence = self.gazetteer.geofence(*id)?;
-            watched.push(Watched::Target(self.targets.geofence(*id, geofence, labels)?));
-        }
-        for id in &meant.places {
-            watched.push(Watched::Target(self.store(*id, nearness)?));
-        }
-        Ok(())
-    }
-
-    fn store(&mut self, id: u32, nearness: Nearness) -> Result<TargetKey, CompileError> {
-        let place = self.gazetteer.place(id)?.clone();
-        let brand = match place.brand {
-            Some(brand) => self.gazetteer.read::<Brand>(brand)?.name,
-            None => String::new(),
-        };
-        let districts = self.districts.as_ref();
-        let labels = || store_labels(districts, &place, brand);
-        self.targets.place((id, nearness), &place, labels)
-    }
-
-    /// Stores are watched for visits on the inside.
-    fn all_stores(&mut self) -> Result<(), CompileError> {
-        for id in self.gazetteer.all_places()? {
-            self.store(id, Nearness::Inside)?;
-        }
-        Ok(())
-    }
-
-    /// A district is named with those that it lies in.
-    fn region_labels(&mut self, id: u32) -> Result<Labels, CompileError> {
-        let mut labels: Labels = Labels { is_region: true, ..Labels::default() };
-        let mut next = Some(id);
-        while let Some(id) = next {
-            let (Region { name, level, parent, .. }, _) = self.gazetteer.region(id)?;
-            if let Some(slot) = slot(*level) {
-                labels.districts[slot].clone_from(name);
-            }
-            next = *parent;
-        }
-        Ok(labels)
-    }
 }
 
-fn store_labels(districts: Option<&Districts>, place: &Place, brand: String) -> Labels {
-    let point = PointE7::from_degrees(place.lat, place.lon);
-    let labels = point.map(|point| labels_at(districts, point)).unwrap_or_default();
-    Labels { brand, ..labels }
-}
-
-fn labels_at(districts: Option<&Districts>, point: PointE7) -> Labels {
-    let mut labels = Labels::default();
-    let Some(districts) = districts else { return labels };
-    for at in districts.atlas.containing(point) {
-        let (level, name) = &districts.names[at];
-        if let Some(slot) = slot(*level) {
-            labels.districts[slot].clone_from(name);
-        }
-    }
-    labels
-}
-
-/// Where the labels have a level's name; trade areas have none.
-fn slot(level: Level) -> Option<usize> {
-    match level {
-        Level::State => Some(0),
-        Level::City => Some(1),
-        Level::Street => Some(2),
-        Level::TradeArea => None,
-    }
-}
-
-impl Districts {
-    fn of(gazetteer: &mut Gazetteer<'_>) -> Result<Self, CompileError> {
-        let (mut shapes, mut names) = (Vec::new(), Vec::new());
-        for id in gazetteer.all_regions()? {
-            let (region, shape) = gazetteer.region(id)?;
-            if region.level != Level::TradeArea {
-                shapes.push(shape.clone());
-                names.push((region.level, region.name.clone()));
-            }
-        }
-        Ok(Self { atlas: Atlas::of(shapes), names })
-    }
+/// Whether a message names the districts of what a device has met.
+fn names_districts(campaign: &Campaign) -> bool {
+    let texts = campaign.messages.iter().flat_map(|message| [&message.title, &message.body]);
+    texts.into_iter().any(|text| text.contains("${district_"))
 }

@@ -8,7 +8,7 @@ use crate::domain::units::{E7, HALF_TURN_E7, PointE7};
 use crate::geo::{circle, cover, polygon};
 
 /// Areas by where they are.
-#[derive(Default)]
+#[derive(Default, Debug)]
 pub(super) struct Atlas {
     shapes: Vec<Shape>,
     boxes: RTree<Boxed>,

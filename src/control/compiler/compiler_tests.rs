@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::{Compiled, Known, compile};
+use super::{Compiled, Known, Records, compile};
 use crate::control::desk::blacklist::BlacklistEdit;
 use crate::control::desk::changes::Seen;
 use crate::control::desk::states::State;
@@ -24,13 +24,15 @@ use crate::domain::target::{PlaceArea, Shape};
 struct Shop {
     installation: Installation,
     account: AccountId,
+    /// Kept from one compile to the next.
+    records: Records,
     dealt: BTreeMap<String, TargetId>,
 }
 
 impl Shop {
     fn new() -> Self {
         let (installation, account) = Installation::with(Membership::Basic);
-        Self { installation, account, dealt: BTreeMap::new() }
+        Self { installation, account, records: Records::of(account), dealt: BTreeMap::new() }
     }
 
     fn make<D: crate::control::desk::Ruled>(&mut self, body: Value) -> u32 {
@@ -51,15 +53,19 @@ impl Shop {
     }
 
     fn compiled(&mut self) -> Compiled {
-        let (account, dealt, keys) = (self.account, &mut self.dealt, keyring());
-        let compiled = thread::read(&mut self.installation.store, |tx| {
-            let deal = |key: &str| {
-                let next = TargetId(u32::try_from(dealt.len()).unwrap() + 1);
-                Ok(*dealt.entry(key.to_owned()).or_insert(next))
-            };
-            Ok(compile(tx, (account, Known { keyring: &keys, figures: None }), deal))
+        let Self { installation, account, records, dealt } = self;
+        let (mut anew, keys) = (Records::of(*account), keyring());
+        let known = Known { keyring: &keys, figures: None };
+        let mut deal = |key: &str| {
+            let next = TargetId(u32::try_from(dealt.len()).unwrap() + 1);
+            Ok(*dealt.entry(key.to_owned()).or_insert(next))
+        };
+        let compiled = thread::read(&mut installation.store, |tx| {
+            let compiled = compile(tx, records, known, &mut deal).unwrap();
+            assert_eq!(compile(tx, &mut anew, known, &mut deal).unwrap(), compiled);
+            Ok(compiled)
         });
-        compiled.unwrap().unwrap().unwrap()
+        compiled.unwrap().unwrap()
     }
 
     /// The keys of what a campaign watches, by its place in the list.
@@ -80,9 +86,8 @@ impl Shop {
 fn no_account_gives_nothing_and_a_new_one_its_settings() {
     let mut shop = Shop::new();
     let missing = thread::read(&mut shop.installation.store, |tx| {
-        Ok(compile(tx, (AccountId(9), Known { keyring: &keyring(), figures: None }), |_key| {
-            Ok(TargetId(1))
-        }))
+        let known = Known { keyring: &keyring(), figures: None };
+        Ok(compile(tx, &mut Records::of(AccountId(9)), known, |_key| Ok(TargetId(1))))
     });
     assert!(missing.unwrap().unwrap().is_none());
     let settings = json!({ "name": "Mart", "membership": "basic", "time_zone": "Europe/Paris",
@@ -248,7 +253,8 @@ fn visits_are_measured_inside_all_stores() {
 #[test]
 fn premium_exports_the_visits_that_it_measures() {
     let (installation, account) = Installation::with(Membership::Premium);
-    let mut shop = Shop { installation, account, dealt: BTreeMap::new() };
+    let records = Records::of(account);
+    let mut shop = Shop { installation, account, records, dealt: BTreeMap::new() };
     shop.make::<Place>(place("a", (37.5, 127.0)));
     let mut is_exported = |measure_visits: bool| {
         let account =

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::atlas::{Atlas, contains};
 use super::locations::{Gazetteer, Meant};
+use super::records::Records;
 use crate::control::documents::account::Membership;
 use crate::control::documents::campaign::General;
 use crate::control::documents::{Brand, Category, Document, Geofence, Group, Place, Region};
@@ -17,14 +18,14 @@ use crate::domain::ids::AccountId;
 use crate::domain::target::Shape;
 use crate::domain::units::{PointE7, UtcMs};
 
-const OURS: AccountId = AccountId(1);
+pub(super) const OURS: AccountId = AccountId(1);
 
 /// What an account has, as plain lists; each number is a position plus one.
 #[derive(Debug, Clone)]
-struct World {
-    regions: Vec<Region>,
-    geofences: Vec<Geofence>,
-    places: Vec<Place>,
+pub(super) struct World {
+    pub(super) regions: Vec<Region>,
+    pub(super) geofences: Vec<Geofence>,
+    pub(super) places: Vec<Place>,
     /// The parent of each category.
     categories: Vec<Option<u32>>,
 }
@@ -62,10 +63,13 @@ fn number(most: u32) -> impl Strategy<Value = Option<u32>> {
     prop::option::of(1..=most)
 }
 
-fn worlds() -> impl Strategy<Value = World> {
+pub(super) fn worlds() -> impl Strategy<Value = World> {
     let regions = prop::collection::vec(area(), 3).prop_map(|shapes| {
-        let region = |shape| parsed(json!({ "name": "R", "level": "trade_area", "shape": shape }));
-        shapes.into_iter().map(region).collect()
+        let levels = ["street", "city", "trade_area"];
+        let region = |(level, shape): (&str, Value)| {
+            parsed(json!({ "name": format!("{shape}"), "level": level, "shape": shape }))
+        };
+        levels.into_iter().zip(shapes).map(region).collect()
     });
     let geofences = prop::collection::vec((fence(), number(GROUPS)), 5).prop_map(|drafts| {
         let fence = |(shape, group): (Value, Option<u32>)| {
@@ -103,7 +107,7 @@ fn some(most: u32) -> impl Strategy<Value = Vec<u32>> {
     prop::collection::vec(1..=most, 0..3)
 }
 
-fn blocks() -> impl Strategy<Value = General> {
+pub(super) fn blocks() -> impl Strategy<Value = General> {
     (some(3), some(5), some(GROUPS), some(BRANDS), some(6), some(12)).prop_map(
         |(regions, geofences, groups, brands, categories, places)| General {
             nationwide: regions.is_empty() && geofences.is_empty() && groups.is_empty(),
@@ -118,15 +122,20 @@ fn blocks() -> impl Strategy<Value = General> {
     )
 }
 
-fn keep<D: Document>(tx: &mut dyn Tx, document: &D) {
+/// A document as a record, and what it is linked to.
+pub(super) fn content<D: Document>(document: &D) -> (Content, Vec<Link>) {
     let body = serde_json::to_string(document).unwrap();
-    let content = Content { name: document.name().to_owned(), body, ..Content::default() };
+    let links = document.needs().into_iter().map(|need| need.link).collect();
+    (Content { name: document.name().to_owned(), body, ..Content::default() }, links)
+}
+
+fn keep<D: Document>(tx: &mut dyn Tx, document: &D) {
+    let (content, links) = content(document);
     let made = tx.insert((OURS, D::KIND), content, UtcMs(0)).unwrap();
-    let links: Vec<Link> = document.needs().into_iter().map(|need| need.link).collect();
     tx.link(made.key, &links).unwrap();
 }
 
-fn keep_all(tx: &mut dyn Tx, world: &World) {
+pub(super) fn keep_all(tx: &mut dyn Tx, world: &World) {
     for _group in 0..GROUPS {
         keep(tx, &parsed::<Group>(json!({ "name": "G" })));
     }
@@ -208,7 +217,8 @@ fn blocks_mean_what_plain_loops_find() {
             assert_eq!(account, OURS);
             thread::write(&mut installation.store, |tx| {
                 keep_all(tx, &world);
-                let mut gazetteer = Gazetteer::of(tx, OURS);
+                let mut records = Records::of(OURS);
+                let mut gazetteer = Gazetteer::over(tx, &mut records);
                 for block in &blocks {
                     let meant = gazetteer.meant(block).unwrap();
                     assert_eq!(meant, oracle(&world, block), "{block:?}");
@@ -274,10 +284,10 @@ fn an_area_across_the_antimeridian_has_stores_on_both_sides() {
     thread::read(&mut installation.store, |tx| {
         let block =
             General { regions: vec![1, 2], places: (1..=5).collect(), ..General::default() };
-        let meant = Gazetteer::of(tx, account).meant(&block).unwrap();
+        let meant = Gazetteer::over(tx, &mut Records::of(account)).meant(&block).unwrap();
         assert_eq!(meant.places, BTreeSet::from([1, 2, 3]));
         let gone = General { geofences: vec![9], ..General::default() };
-        let error = Gazetteer::of(tx, account).meant(&gone).unwrap_err();
+        let error = Gazetteer::over(tx, &mut Records::of(account)).meant(&gone).unwrap_err();
         assert_eq!(error.to_string(), "there is no geofence 9 any more");
         Ok(())
     })

@@ -2,8 +2,9 @@
 //!
 //! A change of the catalog becomes due here ([`publications`]); a moment later all that is due is compiled together.
 //! [`account`] reads one account's campaigns that are testing or running. What each of them watches is resolved in
-//! [`locations`]: areas and stores are found in the [`atlas`] of the account, and each becomes a target
-//! ([`targets`]). What comes out is a [`Source`](crate::snapshot::build::Source): the engine knows nothing of
+//! [`locations`]: areas and stores are found in the [`records`] of the account, which are [`kept`] for
+//! the next time, by an [`atlas`] where they have to lie
+//! in each other, and each becomes a target ([`targets`]) with the names of its [`districts`]. What comes out is a [`Source`](crate::snapshot::build::Source): the engine knows nothing of
 //! brands, groups or districts.
 //!
 //! In reading order.
@@ -11,11 +12,16 @@
 pub mod publications;
 pub mod account;
 pub mod locations;
+pub mod records;
+pub mod kept;
 mod atlas;
 mod targets;
+mod districts;
 
 pub use account::{CompileError, Compiled, Known, compile};
+pub use kept::Kept;
 pub use publications::{Due, Failure, Publications};
+pub use records::Records;
 
 #[cfg(test)]
 mod publications_tests;
@@ -23,3 +29,5 @@ mod publications_tests;
 mod compiler_tests;
 #[cfg(test)]
 mod locations_tests;
+#[cfg(test)]
+mod records_tests;

@@ -1,26 +1,15 @@
 //! What the engine watches for campaigns, each once: by a key that lasts as long as the record does.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
-
 use super::account::CompileError;
+use super::districts::{Within, slot};
+use super::locations::Meant;
+use super::records::{Area, Records, Store};
 use crate::control::documents::campaign::Nearness;
 use crate::control::documents::place::INSIDE_RADIUS_M;
-use crate::control::documents::{Geofence, Place, Region};
 use crate::control::shape::FenceShape;
-use crate::control::store::Kind;
-use crate::domain::ids::{AccountId, PlaceId, TargetId};
+use crate::control::store::{Kind, Tx};
+use crate::domain::ids::{PlaceId, TargetId};
 use crate::domain::target::{Labels, PlaceArea, Shape, TargetSpec};
-use crate::domain::units::PointE7;
-
-/// A target before it has its number.
-#[derive(Clone, Debug)]
-pub(super) struct Drawn {
-    pub(super) name: String,
-    pub(super) place: Option<(PlaceId, PlaceArea)>,
-    pub(super) labels: Labels,
-    pub(super) shape: Shape,
-}
 
 /// Which record a target is of, and which area of a store. Its text is the target's key.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -40,7 +29,15 @@ impl TargetKey {
         }
     }
 
-    fn text(self) -> String {
+    /// Those of what a block means, but for everywhere.
+    pub(super) fn of_meant(meant: &Meant, nearness: Nearness) -> impl Iterator<Item = Self> {
+        let regions = meant.regions.iter().copied().map(Self::Region);
+        let geofences = meant.geofences.iter().copied().map(Self::Geofence);
+        let places = meant.places.iter().map(move |id| Self::of_place(*id, nearness));
+        regions.chain(geofences).chain(places)
+    }
+
+    pub(super) fn text(self) -> String {
         match self {
             Self::Geofence(id) => format!("geofence:{id}"),
             Self::Region(id) => format!("region:{id}"),
@@ -50,88 +47,113 @@ impl TargetKey {
     }
 }
 
-/// All targets of an account.
-#[derive(Default)]
-pub(super) struct Targets {
-    drawn: BTreeMap<TargetKey, Drawn>,
+/// Draws targets from the records of one account.
+pub(super) struct Drawing<'t> {
+    pub(super) tx: &'t mut dyn Tx,
+    pub(super) records: &'t mut Records,
+    /// Whether messages name the districts of geofences and stores.
+    pub(super) names_districts: bool,
 }
 
-impl Targets {
-    pub(super) fn geofence(
+impl Drawing<'_> {
+    /// A target of this number and key.
+    pub(super) fn target(
         &mut self,
-        id: u32,
-        geofence: &Geofence,
-        labels: impl FnOnce(PointE7) -> Labels,
-    ) -> Result<TargetKey, CompileError> {
-        let key = TargetKey::Geofence(id);
-        if let Entry::Vacant(free) = self.drawn.entry(key) {
-            let shape = shape_of(Kind::Geofence, id, &geofence.shape)?;
-            let middle = geofence.shape.inner_point();
-            let middle = middle.and_then(|[lon, lat]| PointE7::from_degrees(lat, lon));
-            let labels = middle.map(labels).unwrap_or_default();
-            free.insert(Drawn { name: geofence.name.clone(), place: None, labels, shape });
-        }
-        Ok(key)
+        at: TargetKey,
+        id: TargetId,
+        key: String,
+    ) -> Result<TargetSpec, CompileError> {
+        let account = self.records.account();
+        let Drawn { name, place, labels, shape } = match at {
+            TargetKey::Geofence(fence) => self.fence(fence)?,
+            TargetKey::Region(region) => self.region(region)?,
+            TargetKey::Signal(place) => self.store(place, Nearness::SignalRange)?,
+            TargetKey::Inside(place) => self.store(place, Nearness::Inside)?,
+        };
+        Ok(TargetSpec { id, account, key, name, place, labels, shape })
     }
 
-    pub(super) fn region(
-        &mut self,
-        id: u32,
-        region: &Region,
-        shape: Shape,
-        labels: Labels,
-    ) -> TargetKey {
-        let key = TargetKey::Region(id);
-        let drawn = || Drawn { name: region.name.clone(), place: None, labels, shape };
-        self.drawn.entry(key).or_insert_with(drawn);
-        key
+    fn fence(&mut self, id: u32) -> Result<Drawn, CompileError> {
+        let labels = if self.names_districts {
+            let within = self.records.fence_within(self.tx, id)?;
+            self.districts_named(within)?
+        } else {
+            Labels::default()
+        };
+        let geofence = &self.records.fence(self.tx, id)?.geofence;
+        let shape = shape_of(Kind::Geofence, id, &geofence.shape)?;
+        Ok(Drawn { name: geofence.name.clone(), place: None, labels, shape })
     }
 
-    pub(super) fn place(
-        &mut self,
-        (id, nearness): (u32, Nearness),
-        place: &Place,
-        labels: impl FnOnce() -> Labels,
-    ) -> Result<TargetKey, CompileError> {
-        let key = TargetKey::of_place(id, nearness);
-        if let Entry::Vacant(free) = self.drawn.entry(key) {
-            let (area, shape) = area_of(id, place, nearness)?;
-            let of = Some((PlaceId(id), area));
-            free.insert(Drawn { name: place.name.clone(), place: of, labels: labels(), shape });
-        }
-        Ok(key)
+    fn region(&mut self, id: u32) -> Result<Drawn, CompileError> {
+        let labels = self.region_labels(id)?;
+        let Area { region, shape } = self.records.region(self.tx, id)?;
+        Ok(Drawn { name: region.name.clone(), place: None, labels, shape: shape.clone() })
     }
 
-    /// The specs, each with the number that `deal` gives to its key.
-    pub(super) fn numbered<E>(
-        self,
-        account: AccountId,
-        mut deal: impl FnMut(&str) -> Result<TargetId, E>,
-    ) -> Result<(Vec<TargetSpec>, BTreeMap<TargetKey, TargetId>), E> {
-        let mut specs = Vec::with_capacity(self.drawn.len());
-        let mut ids = BTreeMap::new();
-        for (at, drawn) in self.drawn {
-            let key = at.text();
-            let id = deal(&key)?;
-            ids.insert(at, id);
-            let Drawn { name, place, labels, shape } = drawn;
-            specs.push(TargetSpec { id, account, key, name, place, labels, shape });
-        }
-        Ok((specs, ids))
+    fn store(&mut self, id: u32, nearness: Nearness) -> Result<Drawn, CompileError> {
+        let labels = self.store_labels(id)?;
+        let store = self.records.store(self.tx, id)?;
+        let (area, shape) = area_of(store, nearness);
+        let place = Some((PlaceId(id), area));
+        Ok(Drawn { name: store.name.clone(), place, labels, shape })
     }
+
+    fn store_labels(&mut self, place: u32) -> Result<Labels, CompileError> {
+        let labels = if self.names_districts {
+            let within = self.records.store_within(self.tx, place)?;
+            self.districts_named(within)?
+        } else {
+            Labels::default()
+        };
+        let brand = match self.records.store(self.tx, place)?.brand {
+            Some(brand) => self.records.brand(self.tx, brand)?.to_owned(),
+            None => String::new(),
+        };
+        Ok(Labels { brand, ..labels })
+    }
+
+    /// A district is named with those that it is part of.
+    fn region_labels(&mut self, id: u32) -> Result<Labels, CompileError> {
+        let mut labels: Labels = Labels { is_region: true, ..Labels::default() };
+        let mut next = Some(id);
+        while let Some(id) = next {
+            let region = &self.records.region(self.tx, id)?.region;
+            if let Some(slot) = slot(region.level) {
+                labels.districts[slot].clone_from(&region.name);
+            }
+            next = region.parent;
+        }
+        Ok(labels)
+    }
+
+    fn districts_named(&mut self, within: Within) -> Result<Labels, CompileError> {
+        let mut labels: Labels = Labels::default();
+        for (name, id) in labels.districts.iter_mut().zip(within) {
+            if let Some(id) = id {
+                name.clone_from(&self.records.region(self.tx, id)?.region.name);
+            }
+        }
+        Ok(labels)
+    }
+}
+
+/// What is known of a target but for its number and key.
+struct Drawn {
+    name: String,
+    place: Option<(PlaceId, PlaceArea)>,
+    labels: Labels,
+    shape: Shape,
 }
 
 /// One of a store's two areas.
-fn area_of(id: u32, place: &Place, nearness: Nearness) -> Result<(PlaceArea, Shape), CompileError> {
-    let center = PointE7::from_degrees(place.lat, place.lon)
-        .ok_or(CompileError::Shape { kind: Kind::Place, id })?;
-    let circle = |radius_m: u32| Shape::Circle { center, radius_m: f64::from(radius_m) };
-    match (nearness, &place.footprint) {
-        (Nearness::SignalRange, _) => Ok((PlaceArea::Signal, circle(place.signal_radius_m))),
-        (Nearness::Inside, None) => Ok((PlaceArea::Inside, circle(INSIDE_RADIUS_M))),
-        (Nearness::Inside, Some(footprint)) => {
-            Ok((PlaceArea::Inside, shape_of(Kind::Place, id, footprint)?))
-        }
+fn area_of(store: &Store, nearness: Nearness) -> (PlaceArea, Shape) {
+    let circle =
+        |radius_m: u32| Shape::Circle { center: store.point, radius_m: f64::from(radius_m) };
+    match (nearness, &store.footprint) {
+        (Nearness::SignalRange, _) => (PlaceArea::Signal, circle(store.signal_radius_m)),
+        (Nearness::Inside, None) => (PlaceArea::Inside, circle(INSIDE_RADIUS_M)),
+        (Nearness::Inside, Some(footprint)) => (PlaceArea::Inside, Shape::clone(footprint)),
     }
 }
 

@@ -10,6 +10,7 @@ use super::live::Reports;
 use super::parts::per_cent;
 use super::period::day;
 use super::subject::{Subject, day_number};
+use crate::control::compiler::Records;
 use crate::control::compiler::locations::Gazetteer;
 use crate::control::desk::Desk;
 use crate::control::desk::membership::Feature;
@@ -148,7 +149,7 @@ impl VisitRequest {
         }
         let block = General { regions, brands, ..General::default() };
         let account = desk.account_id();
-        let places = Gazetteer::of(desk.tx, account).stores_meant(&block);
+        let places = Gazetteer::over(desk.tx, &mut Records::of(account)).stores_meant(&block);
         let places = places.map_err(|error| Refusal::field("/regions", error.to_string()))?;
         let places = places.into_iter().map(PlaceId).collect();
         Ok(VisitQuestion { subject, places, last_day, after })

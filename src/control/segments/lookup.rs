@@ -5,8 +5,8 @@ use std::collections::{BTreeSet, HashMap};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use crate::control::compiler::CompileError;
 use crate::control::compiler::locations::Gazetteer;
+use crate::control::compiler::{CompileError, Records};
 use crate::control::documents::campaign::General;
 use crate::control::documents::segment::{History, VisitBlock};
 use crate::control::reports::hours::starts_at;
@@ -35,7 +35,8 @@ impl Lookup {
         (account, zone, today): (AccountId, &TimeZone, Date),
         tx: &mut dyn Tx,
     ) -> Result<Self, CompileError> {
-        let mut gazetteer = Gazetteer::of(tx, account);
+        let mut records = Records::of(account);
+        let mut gazetteer = Gazetteer::over(tx, &mut records);
         let mut blocks = Vec::with_capacity(history.blocks.len());
         for block in &history.blocks {
             let VisitBlock { regions, brands, categories, places, at_least } = block.clone();

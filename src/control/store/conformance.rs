@@ -16,6 +16,7 @@ pub(crate) fn every_rule(make: impl Fn() -> Box<dyn Store>) {
         records_are_kept_changed_and_taken_away,
         numbers_are_never_dealt_again,
         natural_keys_are_had_once,
+        what_changed_after_a_moment_is_told,
         links_are_found_from_both_sides,
         lists_of_devices_hang_on_records,
         notes_are_read_the_newest_first,
@@ -59,6 +60,33 @@ pub(super) fn named(name: &str) -> Content {
 
 fn made(store: &mut dyn Store, account: AccountId, kind: Kind, name: &str) -> Record {
     write(store, |tx| tx.insert((account, kind), named(name), UtcMs(10)))
+}
+
+fn what_changed_after_a_moment_is_told(store: &mut dyn Store) {
+    let moment = |store: &mut dyn Store| read(store, |tx| tx.moment());
+    let after = |store: &mut dyn Store, moment| read(store, |tx| tx.changed_after(OURS, moment));
+    let brand = |id| Key::new(OURS, Kind::Brand, id);
+    let empty = moment(store);
+    let [first, second, third] =
+        ["a", "b", "c"].map(|name| made(store, OURS, Kind::Brand, name).key);
+    made(store, OURS, Kind::Place, "p");
+    made(store, THEIRS, Kind::Brand, "d");
+    let place = Key::new(OURS, Kind::Place, 1);
+    assert_eq!(after(store, empty), [first, second, third, place]);
+    let full = moment(store);
+    assert!(full > empty && after(store, full).is_empty());
+    write(store, |tx| tx.update(third, named("changed"), UtcMs(11)));
+    write(store, |tx| tx.delete(brand(1)));
+    let given_up = tried(store, |tx| {
+        tx.update(second, named("not kept"), UtcMs(12))?;
+        Err::<(), _>(StoreError::GivenUp)
+    });
+    assert!(given_up.is_err());
+    assert_eq!(after(store, full), [first, third], "each once, those that are gone too");
+    assert_eq!(after(store, empty), [first, second, third, place]);
+    made(store, OURS, Kind::Notice, "n");
+    let last = moment(store);
+    assert!(last > full && after(store, last).is_empty());
 }
 
 fn records_are_kept_changed_and_taken_away(store: &mut dyn Store) {

@@ -24,7 +24,7 @@ pub use record::{
 };
 pub use sqlite::{CATALOG_FILE, SqliteStore};
 pub use thread::Catalog;
-pub use tx::{Store, StoreError, Tx};
+pub use tx::{Moment, Store, StoreError, Tx};
 
 #[cfg(test)]
 pub(crate) mod conformance;

@@ -8,7 +8,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::tx::StoreError;
 
 /// From nothing to format 1, from 1 to 2, and so on.
-const MIGRATIONS: &[&str] = &[FORMAT_1];
+const MIGRATIONS: &[&str] = &[FORMAT_1, FORMAT_2];
 
 const FORMAT_1: &str = "
 CREATE TABLE records (
@@ -83,6 +83,18 @@ CREATE TABLE answers (
     PRIMARY KEY (account, key)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX answers_by_age ON answers (at);
+";
+
+const FORMAT_2: &str = "
+-- The last change of each record that was made, changed or deleted since this table is there. A change takes a new
+-- number, so that those after a number are the end of the table.
+CREATE TABLE changes (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    account INTEGER NOT NULL,
+    kind INTEGER NOT NULL,
+    id INTEGER NOT NULL,
+    UNIQUE (account, kind, id)
+) STRICT;
 ";
 
 /// Brings a file to the newest format.

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rusqlite::Connection;
 
 use super::conformance::{OURS, every_rule, named, read, write};
-use super::{Key, Kind, Query, Record, SqliteStore, Store, StoreError};
+use super::{INSTALLATION, Key, Kind, Query, Record, SqliteStore, Store, StoreError};
 use crate::domain::units::UtcMs;
 
 #[test]
@@ -52,7 +52,7 @@ fn a_newer_format_is_refused_and_left_alone() {
     newer.pragma_update(None, "user_version", 99).unwrap();
     drop(newer);
     let refused = SqliteStore::open(&path).err().unwrap();
-    assert!(matches!(refused, StoreError::TooNew { found: 99, known: 1 }), "{refused}");
+    assert!(matches!(refused, StoreError::TooNew { found: 99, known: 2 }), "{refused}");
     assert!(refused.to_string().contains("use the release that wrote it"));
     let format: u32 = Connection::open(&path)
         .unwrap()
@@ -133,4 +133,27 @@ fn a_backup_is_one_state_while_others_write_and_overwrites_nothing() {
     // The copy is a catalog of its own.
     let mut copy = SqliteStore::open(&copy).unwrap();
     write(&mut copy, |tx| tx.delete(Key::new(OURS, Kind::Brand, 1)));
+}
+
+#[test]
+fn a_catalog_of_format_1_is_taken_up_and_its_changes_are_told_from_then_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("catalog.db");
+    let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/catalog-v1/catalog.db");
+    std::fs::copy(golden, &path).unwrap();
+    let mut store = SqliteStore::open(&path).unwrap();
+    let mut names = Vec::new();
+    let accounts = Query::all(INSTALLATION, Kind::Account);
+    read(&mut store, |tx| {
+        tx.scan(&accounts, &mut |record| {
+            names.push(record.content.name);
+            Ok(())
+        })
+    });
+    assert_eq!(names, ["Mart", "Lite"]);
+    let before = read(&mut store, |tx| tx.moment());
+    assert_eq!(read(&mut store, |tx| tx.changed_after(INSTALLATION, before)), []);
+    let lite = Key::new(INSTALLATION, Kind::Account, 2);
+    write(&mut store, |tx| tx.update(lite, named("Light"), UtcMs(5)));
+    assert_eq!(read(&mut store, |tx| tx.changed_after(INSTALLATION, before)), [lite]);
 }

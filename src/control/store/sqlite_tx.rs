@@ -4,7 +4,7 @@ use rusqlite::{OptionalExtension as _, Row, Transaction, params, params_from_ite
 
 use super::record::{AuditEntry, Content, DeviceList, Key, Kind, Link, Query, Record, Remembered};
 use super::sqlite_query::select;
-use super::tx::{StoreError, Tx, Visit};
+use super::tx::{Moment, StoreError, Tx, Visit};
 use crate::domain::ids::AccountId;
 use crate::domain::units::UtcMs;
 use crate::identity::SealedDevice;
@@ -54,6 +54,19 @@ impl<'c> SqliteTx<'c> {
             |row| row.get(0),
         )?;
         dealt.ok_or_else(|| StoreError::Corrupt("no number was dealt".to_owned()))
+    }
+
+    /// Notes that a record is not what it was.
+    fn touch(&self, key: Key) -> Result<(), StoreError> {
+        // Notices come and go by the thousand, and nobody keeps any.
+        if key.kind == Kind::Notice {
+            return Ok(());
+        }
+        self.run(
+            "INSERT OR REPLACE INTO changes (account, kind, id) VALUES (?1, ?2, ?3)",
+            params![key.account.0, key.kind as u8, key.id],
+        )?;
+        Ok(())
     }
 
     /// The one that stands in the way of a natural key.
@@ -141,6 +154,7 @@ impl Tx for SqliteTx<'_> {
                 content.body
             ],
         )?;
+        self.touch(key)?;
         Ok(Record { key, revision: 1, created_at: at, updated_at: at, content })
     }
 
@@ -165,6 +179,7 @@ impl Tx for SqliteTx<'_> {
             |row| Ok((row.get(0)?, row.get(1)?)),
         )?;
         let (revision, created_at) = changed.ok_or(StoreError::Gone(key))?;
+        self.touch(key)?;
         Ok(Record { key, revision, created_at: UtcMs(created_at), updated_at: at, content })
     }
 
@@ -175,7 +190,29 @@ impl Tx for SqliteTx<'_> {
             self.run(&sql, which)?;
         }
         let sql = "DELETE FROM records WHERE account = ?1 AND kind = ?2 AND id = ?3";
-        if self.run(sql, which)? == 0 { Err(StoreError::Gone(key)) } else { Ok(()) }
+        if self.run(sql, which)? == 0 {
+            return Err(StoreError::Gone(key));
+        }
+        self.touch(key)
+    }
+
+    fn moment(&mut self) -> Result<Moment, StoreError> {
+        let last = self.one("SELECT coalesce(max(seq), 0) FROM changes", (), |row| row.get(0))?;
+        Ok(Moment(last.unwrap_or(0)))
+    }
+
+    fn changed_after(
+        &mut self,
+        account: AccountId,
+        moment: Moment,
+    ) -> Result<Vec<Key>, StoreError> {
+        // The plus keeps SQLite from going through all changes of the account.
+        let found = self.many(
+            "SELECT kind, id FROM changes WHERE seq > ?2 AND +account = ?1 ORDER BY kind, id",
+            params![account.0, moment.0],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?;
+        found.into_iter().map(|(kind, id)| Ok(Key::new(account, known(kind)?, id))).collect()
     }
 
     fn link(&mut self, from: Key, to: &[Link]) -> Result<(), StoreError> {

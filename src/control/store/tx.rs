@@ -50,6 +50,10 @@ pub type Work<'w> = &'w mut dyn FnMut(&mut dyn Tx) -> Result<(), StoreError>;
 /// What is done with each record of a scan.
 pub type Visit<'v> = &'v mut dyn FnMut(Record) -> Result<(), StoreError>;
 
+/// How far the changes of a store had come. A later state has a larger one; it is of one store, and lasts as long.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub struct Moment(pub(super) u64);
+
 /// A transaction.
 pub trait Tx {
     /// The record with this key.
@@ -103,6 +107,20 @@ pub trait Tx {
     /// # Errors
     /// [`StoreError::Gone`], or see [`get`](Self::get).
     fn delete(&mut self, key: Key) -> Result<(), StoreError>;
+
+    /// Which changes this transaction sees.
+    ///
+    /// # Errors
+    /// See [`get`](Self::get).
+    fn moment(&mut self) -> Result<Moment, StoreError>;
+
+    /// The records of an account that were made, changed or taken away after a moment, by kind and number; but for
+    /// notices.
+    ///
+    /// # Errors
+    /// See [`get`](Self::get).
+    fn changed_after(&mut self, account: AccountId, moment: Moment)
+    -> Result<Vec<Key>, StoreError>;
 
     /// Puts links in the place of those that go out from a record.
     ///
