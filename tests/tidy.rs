@@ -26,8 +26,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("journal", &["domain", "identity"]),
     ("outbox", &["domain", "identity", "snapshot::view"]),
     ("shard", &["domain", "identity", "engine", "snapshot", "journal", "outbox"]),
-    // A submit gives a ticket, so the two are one handle.
-    ("ingest", &["domain", "wire", "auth", "shard::router", "shard::ticket"]),
+    // A submit gives a ticket and keeps to an allowance, so the three are one handle.
+    ("ingest", &["domain", "wire", "auth", "shard::router", "shard::ticket", "shard::allowance"]),
     ("sink", &["domain", "identity", "outbox"]),
     ("offline", &["domain", "identity", "geo", "snapshot", "engine", "journal", "outbox"]),
     ("control", &["domain", "identity", "geo", "snapshot", "outbox", "offline"]),

@@ -18,12 +18,12 @@ pub const MEDIA_TYPE: &str = "application/problem+json";
 /// No framework's refusal is longer; what is gets cut off rather than passed on.
 const PLAIN_LIMIT_BYTES: usize = 4096;
 
-/// When to come back after a 503, s.
-const RETRY_AFTER: HeaderValue = HeaderValue::from_static("10");
+/// When to come again after a 503 that does not say, s.
+const RETRY_AFTER_S: u32 = 10;
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        answer(self.status(), &self)
+        answer(&self, &self)
     }
 }
 
@@ -31,11 +31,11 @@ impl IntoResponse for Problem {
 pub(crate) fn with(problem: &Problem, name: &str, value: serde_json::Value) -> Response {
     let mut document = serde_json::json!(problem);
     document[name] = value;
-    answer(problem.status(), &document)
+    answer(problem, &document)
 }
 
-fn answer(status: u16, document: &impl serde::Serialize) -> Response {
-    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
+fn answer(problem: &Problem, document: &impl serde::Serialize) -> Response {
+    let status = StatusCode::from_u16(problem.status()).unwrap_or(StatusCode::BAD_REQUEST);
     let mut response = (status, Json(document)).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
@@ -43,8 +43,9 @@ fn answer(status: u16, document: &impl serde::Serialize) -> Response {
         let challenge = HeaderValue::from_static("Bearer realm=\"geofenced\"");
         headers.insert(header::WWW_AUTHENTICATE, challenge);
     }
-    if status == StatusCode::SERVICE_UNAVAILABLE {
-        headers.insert(header::RETRY_AFTER, RETRY_AFTER);
+    let unavailable = (status == StatusCode::SERVICE_UNAVAILABLE).then_some(RETRY_AFTER_S);
+    if let Some(seconds) = problem.retry_s().or(unavailable) {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     response
 }

@@ -23,6 +23,7 @@ use crate::control::uploads::{Depot, ImportQueue};
 use crate::domain::ids::Epoch;
 use crate::identity::Keyring;
 use crate::outbox::derived::Figures;
+use crate::shard::allowance::Allowances;
 use crate::shard::figures::ShardFigures;
 use crate::shutdown::{Shutdown, Stage};
 use crate::telemetry::sampler::Metrics;
@@ -35,6 +36,8 @@ pub(super) struct Joints<'d> {
     pub(super) publisher: Arc<Publisher>,
     pub(super) shards: Vec<Arc<ShardFigures>>,
     pub(super) authority: Arc<Authority>,
+    /// Told how fast accounts may hand over.
+    pub(super) allowances: Arc<Allowances>,
     /// The figures of campaigns.
     pub(super) counted: Figures,
     pub(super) config: CampaignsConfig,
@@ -73,8 +76,18 @@ pub(super) struct Campaigns {
 /// # Errors
 /// When it can't be opened, or the system gives no threads.
 fn start(joints: Joints<'_>) -> anyhow::Result<Campaigns> {
-    let Joints { data, keyring, clock, publisher, shards, authority, counted, config, shutdown } =
-        joints;
+    let Joints {
+        data,
+        keyring,
+        clock,
+        publisher,
+        shards,
+        authority,
+        allowances,
+        counted,
+        config,
+        shutdown,
+    } = joints;
     let path = data.join(CATALOG_FILE);
     let store = SqliteStore::open(&path).with_context(|| format!("opening {}", path.display()))?;
     let (reader, looking) = (store.reader()?, store.reader()?);
@@ -90,6 +103,7 @@ fn start(joints: Joints<'_>) -> anyhow::Result<Campaigns> {
         keyring: keyring.clone(),
         clock: clock.clone(),
         config,
+        allowances,
         kept: Kept::up_to(config.kept_records),
         counted: counted.clone(),
         figures: Arc::clone(&figures),

@@ -15,7 +15,7 @@ use super::publish::Publisher;
 use crate::admin::snapshots::SnapshotControl as _;
 use crate::clock::Clock;
 use crate::control::compiler::{
-    CompileError, Compiled, Due, Failure, Kept, Known, Publications, compile,
+    CompileError, Compiled, Due, Failure, Kept, Known, Publications, compile, limits,
 };
 use crate::control::config::CampaignsConfig;
 use crate::control::desk::calendar;
@@ -24,6 +24,7 @@ use crate::control::store::{Catalog, INSTALLATION, Kind, Query, Store, thread};
 use crate::domain::ids::{AccountId, Epoch};
 use crate::identity::Keyring;
 use crate::outbox::derived::Figures;
+use crate::shard::allowance::Allowances;
 use crate::shutdown::Member;
 use crate::snapshot::build::{
     AccountsEdit, After, BuildError, BuildOptions, Built, Dealt, Source, build, edit_accounts,
@@ -54,6 +55,8 @@ pub(super) struct CompileThread {
     pub(super) keyring: Keyring,
     pub(super) clock: Clock,
     pub(super) config: CampaignsConfig,
+    /// Told how fast accounts may hand over.
+    pub(super) allowances: Arc<Allowances>,
     /// What was read of accounts before.
     pub(super) kept: Kept,
     /// The users of segments.
@@ -239,6 +242,7 @@ impl CompileThread {
         let mut records = self.kept.take(account);
         let mut outcome = Ok(None);
         self.reader.read(&mut |tx| {
+            self.allowances.set(account, limits(tx, account)?.records_per_s);
             outcome = compile(tx, &mut records, known, |key| directory.id_of(account, key));
             Ok(())
         })?;

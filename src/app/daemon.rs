@@ -143,15 +143,14 @@ impl Daemon {
         watched.signs_of_life(&runtime, config.shard.tick());
         let stores = (Arc::clone(&journal), outbox.clone(), counted.clone());
         samplers::stores(&metrics, stores, router.clone(), &watched.shards);
-        let deciding = (slot, Arc::clone(&publisher));
-        samplers::state(&metrics, deciding, (readiness.clone(), clock.clone()));
+        samplers::state(&metrics, (slot, publisher.clone()), (readiness.clone(), clock.clone()));
         samplers::intake(&metrics, Arc::clone(&intake_figures));
         keep_histograms_up(config, &runtime, &metrics, &shutdown);
 
         let intake = Arc::new(router.clone());
         let taken = (Arc::clone(&authority), Arc::clone(&intake), Arc::clone(&intake_figures));
-        let door = (config, passed.quic);
-        let (quic, switch) = start_quic(door, &runtime, (&identity, keys), taken, &shutdown)?;
+        let (door, shown) = ((config, passed.quic), (&identity, keys));
+        let (quic, switch) = start_quic(door, &runtime, shown, taken, &shutdown)?;
         let closing = shutdown.join(Stage::Outbox, "outbox");
         close_with(&runtime, (outbox.clone(), counted.clone()), closing);
         let joints = Joints {
@@ -161,6 +160,7 @@ impl Daemon {
             publisher: Arc::clone(&publisher),
             shards: watched.shards,
             authority: Arc::clone(&authority),
+            allowances: router.allowances(),
             counted,
             config: config.campaigns,
             shutdown: &shutdown,

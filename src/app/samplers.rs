@@ -46,6 +46,7 @@ pub(super) fn intake(metrics: &Metrics, figures: Arc<IngestFigures>) {
         acks.pass_on(&now.ack_ages);
         scrape.total(&table::HTTP_INTAKE, now.http_requests);
         scrape.total(&table::HTTP_INTAKE_PROBLEMS, now.http_problems);
+        scrape.total(&table::HELD_BACK, now.held_back);
     });
 }
 

@@ -217,8 +217,10 @@ impl From<Refusal> for Problem {
             tracing::error!(error = %refusal, "the catalog could not do what it was asked to");
             return Self::new(kind, "the catalog could not do it; the daemon's log says why");
         }
-        let detail = refusal.to_string();
-        let problem = Self::new(kind, detail);
+        let retry_s =
+            if let Refusal::TooMany { retry_s, .. } = refusal { Some(retry_s) } else { None };
+        let problem = Self::new(kind, refusal.to_string());
+        let problem = retry_s.into_iter().fold(problem, Self::come_again_in);
         if let Refusal::Faults(faults) = refusal { problem.with_errors(faults) } else { problem }
     }
 }

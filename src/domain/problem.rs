@@ -153,6 +153,9 @@ pub struct Problem {
     /// Each field that is wrong.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<Fault>,
+    /// When to come again, s; a header of the answer.
+    #[serde(skip)]
+    retry_s: Option<u32>,
 }
 
 /// One field that is wrong.
@@ -196,7 +199,8 @@ impl Problem {
     #[must_use]
     pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
         let (status, slug, title) = kind.row();
-        Self { slug, title, status, detail: cut(detail.into()), pointer: None, errors: Vec::new() }
+        let detail = cut(detail.into());
+        Self { slug, title, status, detail, pointer: None, errors: Vec::new(), retry_s: None }
     }
 
     /// A field of a body, by its JSON pointer (RFC 6901), or a parameter, by its name, whose value is not
@@ -220,6 +224,7 @@ impl Problem {
                     detail: detail.into(),
                     pointer: None,
                     errors: Vec::new(),
+                    retry_s: None,
                 }
             }
         }
@@ -229,6 +234,12 @@ impl Problem {
     #[must_use]
     pub fn at(self, pointer: impl Into<Cow<'static, str>>) -> Self {
         Self { pointer: Some(pointer.into()), ..self }
+    }
+
+    /// Says when to come again.
+    #[must_use]
+    pub fn come_again_in(self, seconds: u32) -> Self {
+        Self { retry_s: Some(seconds), ..self }
     }
 
     /// Names each field that is wrong, the first of them also as what is to blame.
@@ -243,6 +254,12 @@ impl Problem {
     #[must_use]
     pub fn detail(&self) -> &str {
         &self.detail
+    }
+
+    /// When to come again, s, where that is known.
+    #[must_use]
+    pub fn retry_s(&self) -> Option<u32> {
+        self.retry_s
     }
 
     /// The status it is answered with, 400 to 599.

@@ -52,6 +52,7 @@ pub struct IngestFigures {
     closes: [AtomicU64; CloseCode::ALL.len()],
     http_requests: AtomicU64,
     http_problems: AtomicU64,
+    held_back: AtomicU64,
 }
 
 /// What a record is, as far as the metrics tell records apart.
@@ -95,6 +96,7 @@ impl Default for IngestFigures {
             closes: [const { AtomicU64::new(0) }; CloseCode::ALL.len()],
             http_requests: AtomicU64::new(0),
             http_problems: AtomicU64::new(0),
+            held_back: AtomicU64::new(0),
         }
     }
 }
@@ -128,6 +130,8 @@ pub struct IngestSnapshot {
     pub http_requests: u64,
     /// Those of them that were answered with a problem.
     pub http_problems: u64,
+    /// Frames and requests that came faster than their account may hand over.
+    pub held_back: u64,
 }
 
 impl IngestFigures {
@@ -152,6 +156,7 @@ impl IngestFigures {
             closes: std::array::from_fn(|slot| read(&self.closes[slot])),
             http_requests: read(&self.http_requests),
             http_problems: read(&self.http_problems),
+            held_back: read(&self.held_back),
         }
     }
 
@@ -216,6 +221,10 @@ impl IngestFigures {
 
     pub(super) fn http_problem(&self) {
         add(&self.http_problems, 1);
+    }
+
+    pub(super) fn held_back(&self) {
+        add(&self.held_back, 1);
     }
 }
 

@@ -21,7 +21,7 @@ use super::json::{self, JsonRecord};
 use super::turns::Turns;
 use crate::auth::grant::Grant;
 use crate::domain::fix::FutureRule;
-use crate::domain::ids::AppId;
+use crate::domain::ids::{AccountId, AppId};
 use crate::domain::ping::Ping;
 use crate::domain::problem::{Kind, Problem};
 use crate::domain::reasons::{RejectCounts, RejectReason};
@@ -149,6 +149,7 @@ async fn take<I: Intake, T: JsonRecord>(
     if !http.intake.may_have_app(grant.account, app) {
         return not_allowed(format!("account {} has no app {app}", grant.account));
     }
+    keep_to_allowance(http, grant.account, (records.len(), now))?;
     let believed = believe(records, http.intake.future_rule(now));
     let settling = settle(Arc::clone(http), submission(grant, app, now, believed));
     // In a task of its own: a client that hangs up must not take back what is half handed over.
@@ -167,6 +168,22 @@ async fn take<I: Intake, T: JsonRecord>(
             Err(unavailable(format!("not safe within {wait} s; the records may take effect yet")))
         }
     }
+}
+
+/// There is no flow control that a request would feel: it comes again.
+fn keep_to_allowance<I: Intake>(
+    http: &HttpIntake<I>,
+    account: AccountId,
+    (records, now): (usize, UtcMs),
+) -> Result<(), Problem> {
+    let records = u32::try_from(records).unwrap_or(u32::MAX);
+    http.intake.allowance(account).try_take(records, now).map_err(|wait| {
+        http.figures.held_back();
+        let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1);
+        let detail =
+            format!("the account hands over faster than it may; come again in {seconds} s");
+        Problem::new(Kind::TooMany, detail).come_again_in(seconds)
+    })
 }
 
 /// The body, if it comes in time: who dawdles must not keep a turn from those who don't.

@@ -1,5 +1,6 @@
 //! The HTTP routes over a real socket, with shards that answer as they are told.
 
+use std::collections::HashMap;
 use std::future::{Ready, ready};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -23,6 +24,7 @@ use crate::domain::fix::FutureRule;
 use crate::domain::ids::{AccountId, AppId};
 use crate::domain::submission::{Applied, Lost, Records, Submission, SubmitError};
 use crate::domain::units::UtcMs;
+use crate::shard::allowance::{Allowance, Allowances};
 use crate::telemetry::sampler::Metrics;
 
 const NOW: UtcMs = UtcMs(1_767_225_600_000);
@@ -33,6 +35,7 @@ const DEVICE: &str = "00112233-4455-6677-8899-aabbccddeeff";
 #[derive(Default)]
 struct Shards {
     taken: Mutex<Vec<Submission>>,
+    allowances: Allowances,
     draining: bool,
 }
 
@@ -48,6 +51,10 @@ impl Intake for Shards {
         }
         self.taken.lock().expect("whole").push(submission);
         Ok(ready(Ok(Applied::default())))
+    }
+
+    fn allowance(&self, account: AccountId) -> Arc<Allowance> {
+        self.allowances.of(account)
     }
 
     fn may_have_app(&self, _account: AccountId, app: AppId) -> bool {
@@ -118,6 +125,21 @@ impl Server {
     }
 
     async fn raw(&self, path: &str, token: &str, body: &[u8]) -> (u16, Value) {
+        let (status, _, body) = self.answer(path, token, body).await;
+        (status, body)
+    }
+
+    /// The headers of the answer, names in lower case.
+    async fn head(&self, path: &str, body: &Value) -> HashMap<String, String> {
+        self.answer(path, &self.token, body.to_string().as_bytes()).await.1
+    }
+
+    async fn answer(
+        &self,
+        path: &str,
+        token: &str,
+        body: &[u8],
+    ) -> (u16, HashMap<String, String>, Value) {
         let mut socket = TcpStream::connect(self.address).await.expect("there");
         let head = format!(
             "POST {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\
@@ -129,8 +151,11 @@ impl Server {
         let mut answer = String::new();
         socket.read_to_string(&mut answer).await.expect("an answer");
         let status = answer[9..12].parse().expect("a status");
-        let body = answer.split_once("\r\n\r\n").expect("a body").1;
-        (status, serde_json::from_str(body).expect("JSON"))
+        let (head, body) = answer.split_once("\r\n\r\n").expect("a body");
+        let headers = head.lines().filter_map(|line| line.split_once(": "));
+        let headers =
+            headers.map(|(name, value)| (name.to_lowercase(), value.to_owned())).collect();
+        (status, headers, serde_json::from_str(body).expect("JSON"))
     }
 }
 
@@ -180,6 +205,29 @@ async fn the_other_kinds_have_routes_too() {
     assert_eq!(server.shards.taken.lock().expect("whole").len(), 3);
     let figures = server.figures.snapshot();
     assert_eq!((figures.pings.received, figures.reports.evaluated), (0, 3));
+}
+
+#[tokio::test]
+async fn an_account_that_hands_over_too_fast_is_told_when_to_come_again() {
+    let server = Server::start(Shards::default()).await;
+    server.shards.allowances.set(AccountId(1), Some(2));
+    let ping = json!({"device": DEVICE, "lat": 1, "lon": 2});
+    let body = json!({"app": 1, "pings": [ping.clone(), ping.clone(), ping]});
+    assert_eq!(server.post("/v1/pings", &body).await.0, 200, "a first one always has room");
+    let (status, problem) = server.post("/v1/pings", &body).await;
+    assert_eq!(
+        (status, &problem["type"]),
+        (429, &json!("urn:geofenced:problem:too-many-requests"))
+    );
+    let detail = "the account hands over faster than it may; come again in 1 s";
+    assert_eq!(problem["detail"], detail);
+    assert_eq!(server.head("/v1/pings", &body).await["retry-after"], "1");
+    let figures = server.figures.snapshot();
+    assert_eq!((figures.pings.received, figures.held_back, figures.http_problems), (3, 2, 2));
+    let others = json!({"app": 1, "pings": [{"device": DEVICE, "lat": 1, "lon": 2}]});
+    let (status, _) =
+        server.raw("/v1/pings", &server.others[0], others.to_string().as_bytes()).await;
+    assert_eq!(status, 200, "another account has nothing to do with it");
 }
 
 #[tokio::test]

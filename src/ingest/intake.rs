@@ -1,12 +1,14 @@
 //! Where submissions go. The shard router is the one implementation; tests put a fake in its place.
 
 use std::future::Future;
+use std::sync::Arc;
 
 use crate::domain::fix::FutureRule;
 use crate::domain::ids::{AccountId, AppId};
 use crate::domain::report::Outcome;
 use crate::domain::submission::{Applied, Lost, Submission, SubmitError};
 use crate::domain::units::UtcMs;
+use crate::shard::allowance::Allowance;
 use crate::shard::router::Router;
 use crate::shard::ticket::AckTicket;
 
@@ -22,6 +24,9 @@ pub trait Intake: Send + Sync + 'static {
         &self,
         submission: Submission,
     ) -> impl Future<Output = Result<Self::Ticket, SubmitError>> + Send;
+
+    /// How fast the account may hand over; whoever submits keeps to it.
+    fn allowance(&self, account: AccountId) -> Arc<Allowance>;
 
     /// Whether the account may have this app: credentials for all apps of an account are for those that it has.
     /// True as long as nobody knows better, for want of a snapshot or of the account in it.
@@ -45,6 +50,10 @@ impl Intake for Router {
         submission: Submission,
     ) -> impl Future<Output = Result<AckTicket, SubmitError>> + Send {
         Self::submit(self, submission)
+    }
+
+    fn allowance(&self, account: AccountId) -> Arc<Allowance> {
+        Self::allowance(self, account)
     }
 
     fn may_have_app(&self, account: AccountId, app: AppId) -> bool {

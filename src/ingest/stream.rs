@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use quinn::{ReadError, RecvStream, SendStream};
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::acker::{Acker, Open, Owing};
 use super::believe::{self, Believed};
@@ -22,6 +22,7 @@ use crate::domain::ids::{FrameSeq, InstanceId, Origin, StreamNo};
 use crate::domain::reasons::{RejectCounts, RejectReason};
 use crate::domain::report::Outcome;
 use crate::domain::submission::{Submission, SubmitError};
+use crate::shard::allowance::Allowance;
 use crate::wire::close::CloseCode;
 use crate::wire::frame::{self, Frame, Step};
 use crate::wire::header::Header;
@@ -80,6 +81,8 @@ struct Reader<'a, I: Intake> {
     begun_at: Option<Instant>,
     /// The stream's number and last sequence, once a frame has told.
     last: Option<(StreamNo, FrameSeq)>,
+    /// How fast the account may hand over.
+    allowance: Arc<Allowance>,
 }
 
 enum Fill {
@@ -94,7 +97,9 @@ impl<'a, I: Intake> Reader<'a, I> {
         opened: mpsc::Sender<Open<I::Ticket>>,
     ) -> Self {
         let buffer = vec![0; READ_BYTES];
-        Self { context, recv, opened, buffer, filled: 0, begun_at: None, last: None }
+        let account = context.grant.borrow().account;
+        let allowance = context.shared.intake.allowance(account);
+        Self { context, recv, opened, buffer, filled: 0, begun_at: None, last: None, allowance }
     }
 
     async fn run(&mut self) -> Result<(), Ended> {
@@ -160,6 +165,7 @@ impl<'a, I: Intake> Reader<'a, I> {
                 Step::Needs(bytes) => break bytes,
                 Step::Whole(frame, rest) => {
                     let header = frame.header;
+                    self.keep_to_allowance(header.records.into()).await?;
                     let batch = self.believe(&frame)?;
                     at = self.filled - rest.len();
                     self.hand_over(&header, batch, read_at).await?;
@@ -177,6 +183,22 @@ impl<'a, I: Intake> Reader<'a, I> {
             self.buffer.resize(needs, 0);
         }
         Ok(())
+    }
+
+    /// Waits until the account may hand over so many more records. Meanwhile nothing is read: the client comes to
+    /// know of it by flow control, and nothing is lost.
+    async fn keep_to_allowance(&self, records: u32) -> Result<(), Ended> {
+        let wait = self.allowance.take(records, self.context.shared.intake.received_at());
+        if wait.is_zero() {
+            return Ok(());
+        }
+        self.context.shared.figures.held_back();
+        let mut stop = self.context.shared.stop.clone();
+        tokio::select! {
+            biased;
+            () = stopped(&mut stop) => Err(Ended::Drained),
+            () = sleep(wait) => Ok(()),
+        }
     }
 
     /// Checks a frame's place in the stream and its app, and believes what can be believed of it.

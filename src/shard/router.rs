@@ -12,6 +12,7 @@ use crate::domain::submission::{Records, Submission, SubmitError};
 use crate::domain::units::UtcMs;
 use crate::snapshot::slot::Slot;
 
+use super::allowance::{Allowance, Allowances};
 use super::job_book::JobBook;
 use super::mailbox::{Delivery, Mailbox, Parcel};
 use super::parts::Failed;
@@ -72,6 +73,8 @@ struct Shared {
     failed: Arc<Failed>,
     /// What outcomes are held against; none where outcomes are all believed.
     jobs: Option<JobBook>,
+    /// How fast accounts may hand over.
+    allowances: Arc<Allowances>,
 }
 
 impl Router {
@@ -88,8 +91,9 @@ impl Router {
     ) -> Self {
         debug_assert_eq!(deal.shards(), mailboxes.len());
         let draining = AtomicBool::new(false);
-        let jobs = None;
-        let shared = Shared { deal, mailboxes, clock, policy, slot, draining, failed, jobs };
+        let (jobs, allowances) = (None, Arc::default());
+        let shared =
+            Shared { deal, mailboxes, clock, policy, slot, draining, failed, jobs, allowances };
         Self { shared: Arc::new(shared) }
     }
 
@@ -105,6 +109,18 @@ impl Router {
     #[must_use]
     pub fn knows_job(&self, account: AccountId, outcome: &Outcome) -> bool {
         self.shared.jobs.as_ref().is_none_or(|jobs| jobs.has(account, outcome))
+    }
+
+    /// How fast an account may hand over. Whoever submits for it keeps to that.
+    #[must_use]
+    pub fn allowance(&self, account: AccountId) -> Arc<Allowance> {
+        self.shared.allowances.of(account)
+    }
+
+    /// For whoever sets them.
+    #[must_use]
+    pub fn allowances(&self) -> Arc<Allowances> {
+        Arc::clone(&self.shared.allowances)
     }
 
     /// Whether records may speak for this app of an account: not if the snapshot in force has the account and it

@@ -129,6 +129,8 @@ table! {
         "HTTP requests to intake with a good token.";
     HTTP_INTAKE_PROBLEMS = "geofenced_http_intake_problems_total", Counter, Count, [],
         "Those of them that were answered with a problem.";
+    HELD_BACK = "geofenced_held_back_total", Counter, Count, [],
+        "Frames and requests that came faster than their account may hand over: they waited, or got a 429.";
 
     DEVICES = "geofenced_devices", Gauge, Count, [],
         "Devices in the tables of all partitions.";

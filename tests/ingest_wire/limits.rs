@@ -4,13 +4,13 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use geofenced::client::Client;
-use geofenced::domain::ids::{AppId, FrameSeq};
+use geofenced::domain::ids::{AccountId, AppId, FrameSeq};
 use geofenced::domain::reasons::RejectReason;
 use geofenced::domain::submission::Applied;
 use geofenced::wire::close::CloseCode;
 use tokio::time::timeout;
 
-use crate::daemon::{Daemon, SOON, noted, refusal, refused, until};
+use crate::daemon::{Daemon, SOON, noted, ping, refusal, refused, until};
 use crate::rude::{Rude, frame};
 use crate::shards::NOW;
 use geofenced::domain::ids::{DeviceId, JobId, PlaceId};
@@ -60,6 +60,36 @@ async fn a_client_gets_credit_for_its_data_streams_and_no_more() {
     let (mut third, _recv) = timeout(SOON, third).await.unwrap().unwrap();
     third.write_all(&frame(3, 1)).await.unwrap();
     until("the third is read", || daemon.shards.submissions.load(Ordering::SeqCst) == 3).await;
+}
+
+#[tokio::test]
+async fn an_account_that_hands_over_too_fast_waits_and_loses_nothing() {
+    let daemon = Daemon::start(|_| {});
+    daemon.shards.allowances.set(AccountId(1), Some(10));
+    let (client, other) =
+        (daemon.client(1).await, Client::connect(daemon.options(2, 1)).await.unwrap());
+    let (mut stream, acks) = noted(&client, 1);
+    // A second's worth, another one while that is paid, and a third that has to wait; a drain ends the fourth's wait.
+    for _ in 0..4 {
+        stream.pings(AppId(1), &[ping(1, 0); 10]).await.unwrap();
+    }
+    let (mut others, _) = noted(&other, 1);
+    others.pings(AppId(1), &[ping(1, 0); 1000]).await.unwrap();
+    timeout(SOON, others.end()).await.unwrap().unwrap();
+    assert!(
+        acks.lock().unwrap().iter().all(|ack| ack.upto < FrameSeq(3)),
+        "it waits for itself alone"
+    );
+    timeout(SOON, stream.acked(FrameSeq(4))).await.unwrap().unwrap();
+    assert_eq!(daemon.shards.records.load(Ordering::SeqCst), 1040);
+    let figures = daemon.figures.snapshot();
+    assert_eq!((figures.held_back, figures.pings.evaluated), (2, 1040));
+    for _ in 0..3 {
+        stream.pings(AppId(1), &[ping(1, 0); 4000]).await.unwrap();
+    }
+    until("one waits", || daemon.figures.snapshot().held_back == 3).await;
+    daemon.stop.send(true).unwrap();
+    timeout(SOON, daemon.task).await.expect("a wait ends with the daemon").unwrap();
 }
 
 #[tokio::test]

@@ -1,8 +1,8 @@
 //! Shards that hold back, lose or refuse as each test says.
 
 use std::collections::HashSet;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use geofenced::domain::fix::FutureRule;
 use geofenced::domain::ids::{AccountId, AppId, Origin};
@@ -10,6 +10,7 @@ use geofenced::domain::reasons::RejectReason;
 use geofenced::domain::submission::{Applied, Lost, Records, Submission, SubmitError};
 use geofenced::domain::units::UtcMs;
 use geofenced::ingest::intake::Intake;
+use geofenced::shard::allowance::{Allowance, Allowances};
 use tokio::sync::{Semaphore, oneshot};
 
 /// What their clock says.
@@ -39,6 +40,8 @@ pub(crate) struct Shards {
     /// What happens to submissions from now on.
     pub(crate) mood: Mutex<Mood>,
     pub(crate) held: Mutex<Vec<oneshot::Sender<Result<Applied, Lost>>>>,
+    /// How fast accounts may hand over.
+    pub(crate) allowances: Allowances,
 }
 
 impl Shards {
@@ -52,6 +55,7 @@ impl Shards {
             taken: Mutex::default(),
             mood: Mutex::default(),
             held: Mutex::default(),
+            allowances: Allowances::default(),
         }
     }
 
@@ -106,6 +110,10 @@ impl Intake for Shards {
             tell.send(Ok(applied)).unwrap();
         }
         Ok(Ticket(told))
+    }
+
+    fn allowance(&self, account: AccountId) -> Arc<Allowance> {
+        self.allowances.of(account)
     }
 
     fn may_have_app(&self, _account: AccountId, _app: AppId) -> bool {

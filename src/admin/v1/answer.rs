@@ -25,12 +25,7 @@ pub(super) struct Changed<D> {
 
 /// A refusal, as a problem.
 pub(super) fn refused(refusal: Refusal) -> Response {
-    let retry_s = if let Refusal::TooMany { retry_s, .. } = refusal { Some(retry_s) } else { None };
-    let mut response = Problem::from(refusal).into_response();
-    if let Some(seconds) = retry_s {
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-    }
-    response
+    Problem::from(refusal).into_response()
 }
 
 /// A document that was looked up; nothing but 304 where the caller has it already.

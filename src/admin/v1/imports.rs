@@ -124,12 +124,9 @@ async fn send(
 ) -> Result<Response, Problem> {
     // Nobody sends a file for nothing: what can be refused without it is.
     let wanted = asked.clone();
-    let may =
-        service.look(service.caller(&grant), move |desk| desk.may_begin_import(&wanted)).await;
-    let most = match may {
-        Ok(of) => Bounds::of(of).bytes,
-        Err(refusal) => return Ok(refused(refusal)),
-    };
+    let of =
+        service.look(service.caller(&grant), move |desk| desk.may_begin_import(&wanted)).await?;
+    let most = Bounds::of(of).bytes;
     // Relaxed: only that numbers differ counts.
     let number = ARRIVALS.fetch_add(1, Ordering::Relaxed);
     let depot = service.depot.clone();
@@ -254,11 +251,7 @@ async fn bad_rows_of(
     Parameters(form): Parameters<Form>,
 ) -> Result<Response, Problem> {
     let form = form.read()?;
-    let looked =
-        service.look(service.caller(&grant), move |desk| desk.record(RecordKind::Import, id)).await;
-    if let Err(refusal) = looked {
-        return Ok(refused(refusal));
-    }
+    service.look(service.caller(&grant), move |desk| desk.record(RecordKind::Import, id)).await?;
     let parcel = service.depot.parcel(grant.account, id);
     let made = tokio::task::spawn_blocking(move || bad_rows_file(&parcel, form)).await;
     let bytes =

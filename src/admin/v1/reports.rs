@@ -13,7 +13,6 @@ use axum::{Extension, Json};
 use futures_util::stream::{self, Stream};
 use utoipa::openapi::HttpMethod;
 
-use super::answer::refused;
 use super::api::{Api, Endpoint, Like, Named, Parameter};
 use super::request::{Number, Parameters};
 use super::service::{Service, Shared};
@@ -177,10 +176,7 @@ async fn figures(
     Extension(grant): Extension<Grant>,
     Number(id): Number,
 ) -> Result<Response, Problem> {
-    let subject = match service.subject(&grant, id).await {
-        Ok(subject) => subject,
-        Err(refusal) => return Ok(refused(refusal)),
-    };
+    let subject = service.subject(&grant, id).await?;
     let now = service.now();
     let live = service.report(move |reports| reports.live(&subject, now).map_err(unread)).await?;
     Ok(Json(live).into_response())
@@ -191,14 +187,8 @@ async fn follow(
     Extension(grant): Extension<Grant>,
     Number(id): Number,
 ) -> Result<Response, Problem> {
-    let subject = match service.subject(&grant, id).await {
-        Ok(subject) => subject,
-        Err(refusal) => return Ok(refused(refusal)),
-    };
-    let open = match service.streams.open(grant.account) {
-        Ok(open) => open,
-        Err(refusal) => return Ok(refused(refusal)),
-    };
+    let subject = service.subject(&grant, id).await?;
+    let open = service.streams.open(grant.account)?;
     let following = Following { service, grant, subject, sent: None, _open: open };
     let alive = KeepAlive::new().interval(KEEP_ALIVE);
     Ok(Sse::new(changes(following)).keep_alive(alive).into_response())
@@ -251,10 +241,7 @@ async fn by_hour(
     Number(id): Number,
     Parameters(asked): Parameters<HoursRequest>,
 ) -> Result<Response, Problem> {
-    let subject = match service.subject(&grant, id).await {
-        Ok(subject) => subject,
-        Err(refusal) => return Ok(refused(refusal)),
-    };
+    let subject = service.subject(&grant, id).await?;
     let day = crate::control::reports::period::day(asked.day.as_deref(), "/day", subject.today)
         .map_err(Problem::from)?;
     let hours = service.report(move |reports| reports.hours(&subject, day).map_err(unread)).await?;

@@ -212,6 +212,7 @@ fn page(shown: &Shown<Account>) -> String {
         ("measure visits", measure_visits.to_string()),
         ("requests a minute", limits.requests_per_min.to_string()),
         ("uploads a day", limits.uploads_per_day.to_string()),
+        ("records a second", most(limits.records_per_s.map(u64::from))),
         ("revision", shown.revision.to_string()),
         ("made", shown.created_at.to_string()),
         ("changed", shown.updated_at.to_string()),

@@ -43,6 +43,9 @@ pub struct Fields {
     /// Files to be read in a day; 1000 unless given
     #[arg(long, value_name = "N")]
     pub uploads_per_day: Option<u32>,
+    /// Pings, outcomes, profiles and place hints a second; none unless given
+    #[arg(long, value_name = "N")]
+    pub records_per_s: Option<Most<u32>>,
 }
 
 /// A number, or the word none.
@@ -74,12 +77,14 @@ impl Fields {
             measure_visits,
             requests_per_min,
             uploads_per_day,
+            records_per_s,
         } = self;
         time_zone.is_none()
             && night_rule.or(*measure_visits).is_none()
             && daily_cap.is_none()
             && monthly_limit.is_none()
             && requests_per_min.or(*uploads_per_day).is_none()
+            && records_per_s.is_none()
     }
 
     /// Puts what is given into an account.
@@ -96,6 +101,7 @@ impl Fields {
         put(&mut account.measure_visits, self.measure_visits.as_ref());
         put(&mut account.limits.requests_per_min, self.requests_per_min.as_ref());
         put(&mut account.limits.uploads_per_day, self.uploads_per_day.as_ref());
+        put(&mut account.limits.records_per_s, self.records_per_s.map(|most| most.0).as_ref());
     }
 
     /// A new account with these, and its defaults otherwise.

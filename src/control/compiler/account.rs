@@ -4,7 +4,7 @@ use super::locations::Gazetteer;
 use super::records::{List, Records};
 use super::targets::{Drawing, TargetKey};
 use crate::control::desk::membership::Feature;
-use crate::control::documents::account::Account;
+use crate::control::documents::account::{Account, Limits};
 use crate::control::documents::campaign::{Audience, Location};
 use crate::control::documents::document;
 use crate::control::documents::{App, Campaign, Segment, campaign_rules};
@@ -163,6 +163,16 @@ pub fn compile(
         }
     }
     Ok(Some(Compiled { account: spec, targets, campaigns }))
+}
+
+/// What an account may ask of the service; the default for one that is gone.
+///
+/// # Errors
+/// When the catalog can't be read.
+pub fn limits(tx: &mut dyn Tx, account: AccountId) -> Result<Limits, StoreError> {
+    let record = tx.get(Key::of_account(account))?;
+    let settings: Option<Account> = record.as_ref().map(document::read).transpose()?;
+    Ok(settings.map(|settings| settings.limits).unwrap_or_default())
 }
 
 fn apps(tx: &mut dyn Tx, account: AccountId) -> Result<Vec<AppSpec>, CompileError> {

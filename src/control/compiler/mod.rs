@@ -18,7 +18,7 @@ mod atlas;
 mod targets;
 mod districts;
 
-pub use account::{CompileError, Compiled, Known, compile};
+pub use account::{CompileError, Compiled, Known, compile, limits};
 pub use kept::Kept;
 pub use publications::{Due, Failure, Publications};
 pub use records::Records;

@@ -80,11 +80,14 @@ pub struct Limits {
     pub requests_per_min: u32,
     /// Files a day, 1 to 100,000.
     pub uploads_per_day: u32,
+    /// Pings, outcomes, profiles and place hints a second, 1 to 100,000,000; none for no limit. A second's worth may
+    /// come at once; what comes faster waits, and over HTTP is refused until there is room.
+    pub records_per_s: Option<u32>,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { requests_per_min: 6000, uploads_per_day: 1000 }
+        Self { requests_per_min: 6000, uploads_per_day: 1000, records_per_s: None }
     }
 }
 
@@ -139,7 +142,7 @@ impl Document for Account {
             "/monthly_limit",
             "monthly_limit is 0; allowed: 1 or more, or null for no limit".to_owned(),
         );
-        let Limits { requests_per_min, uploads_per_day } = self.limits;
+        let Limits { requests_per_min, uploads_per_day, records_per_s } = self.limits;
         unless(
             (1..=1_000_000).contains(&requests_per_min),
             "/limits/requests_per_min",
@@ -149,6 +152,14 @@ impl Document for Account {
             (1..=100_000).contains(&uploads_per_day),
             "/limits/uploads_per_day",
             format!("uploads_per_day is {uploads_per_day}; allowed: 1 to 100000"),
+        );
+        unless(
+            records_per_s.is_none_or(|most| (1..=100_000_000).contains(&most)),
+            "/limits/records_per_s",
+            format!(
+                "records_per_s is {}; allowed: 1 to 100000000, or null for no limit",
+                records_per_s.unwrap_or_default()
+            ),
         );
         faults
     }

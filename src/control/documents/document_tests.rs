@@ -99,6 +99,9 @@ fn numbers_are_as_large_as_they_may_be() {
     holds::<Account>(&limits, "/limits/requests_per_min", requests);
     let uploads = (&[json!(1), json!(100_000)][..], &[json!(0), json!(100_001)][..]);
     holds::<Account>(&limits, "/limits/uploads_per_day", uploads);
+    let records =
+        (&[json!(null), json!(1), json!(100_000_000)][..], &[json!(0), json!(100_000_001)][..]);
+    holds::<Account>(&limits, "/limits/records_per_s", records);
     let signal = (&[json!(1), json!(10_000)][..], &[json!(0), json!(10_001)][..]);
     holds::<Place>(&store(), "/signal_radius_m", signal);
     holds::<Place>(&store(), "/lat", (&[json!(-90), json!(90.0)], &[json!(90.1), json!(-91)]));
