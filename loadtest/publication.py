@@ -38,19 +38,12 @@ class Api:
 
 
 def main(program, fences, edits):
-    with tempfile.TemporaryDirectory() as data:
-        tokens = f"{data}/tokens.json"
-        make = [program, "token", "--file", tokens, "create", "--name", "all", "--account", "1"]
-        for scope in ("admin", "campaigns"):
-            make += ["--scope", scope]
-        token = subprocess.run(make, check=True, capture_output=True, text=True).stdout.strip().splitlines()[-1]
-        settings = {"DAEMON__DATA_DIR": data, "INGEST__LISTEN": "127.0.0.1:0", "ADMIN__LISTEN": "127.0.0.1:0"}
-        environment = os.environ | {f"GEOFENCED__{name}": value for name, value in settings.items()}
-        log = open(f"{data}/daemon.log", "w")
-        daemon = subprocess.Popen([program, "serve"], env=environment, stdout=subprocess.PIPE, stderr=log, text=True)
+    with tempfile.TemporaryDirectory() as folder:
+        data = f"{folder}/data"
+        token = token_of(program, data, 1, ("admin", "campaigns"))
+        daemon, _, http = started(program, data, {})
         try:
-            address = daemon.stdout.readline().split(" http ")[1].strip()
-            measure(Api(address, token), fences, edits)
+            measure(Api(http, token), fences, edits)
             status = open(f"/proc/{daemon.pid}/status").read().splitlines()
             print(next(line for line in status if line.startswith("VmHWM")))
         finally:
@@ -58,11 +51,46 @@ def main(program, fences, edits):
             daemon.wait()
 
 
+def token_of(program, data, account, scopes):
+    """A token for all apps of an account of the data directory, which is made where it is missing."""
+    os.makedirs(data, exist_ok=True)
+    make = [program, "token", "--file", f"{data}/tokens.json", "create", "--name", f"of {account}", "--account", str(account)]
+    for scope in scopes:
+        make += ["--scope", scope]
+    return subprocess.run(make, check=True, capture_output=True, text=True).stdout.strip().splitlines()[-1]
+
+
+def started(program, data, settings):
+    """The daemon's process, and its QUIC and HTTP addresses."""
+    settings = {"DAEMON__DATA_DIR": data, "INGEST__LISTEN": "127.0.0.1:0", "ADMIN__LISTEN": "127.0.0.1:0", **settings}
+    environment = os.environ | {f"GEOFENCED__{name}": str(value) for name, value in settings.items()}
+    with open(f"{data}/../daemon.log", "w") as log:
+        daemon = subprocess.Popen([program, "serve"], env=environment, stdout=subprocess.PIPE, stderr=log, text=True)
+    said = daemon.stdout.readline()
+    http = said.split(" http ")[1].split()[0]
+    quic = said.split(" quic ")[1].split()[0]
+    return daemon, quic.rstrip(","), http
+
+
 def measure(api, fences, edits):
+    small = with_campaigns(api, fences)
+    took = []
+    for edit in range(edits):
+        changed = toggled(api, small, edit)
+        answered = time.monotonic()
+        api("GET", f"/v1/account?wait_epoch={changed['epoch']}")
+        took.append(time.monotonic() - answered)
+    took.sort()
+    quantile = lambda share: 1000 * took[min(len(took) - 1, int(share * len(took)))]
+    print(f"{edits} changes in force after: median {quantile(0.5):.0f} ms, p99 {quantile(0.99):.0f} ms, most {1000 * took[-1]:.0f} ms")
+
+
+def with_campaigns(api, fences):
+    """An account with stores and campaigns, in force: one for all stores, and small ones, whose numbers are given."""
     api("POST", "/v1/accounts", {"name": "Measured", "membership": "premium",
                                  "limits": {"requests_per_min": 1_000_000, "uploads_per_day": 1000}})
     app = api("POST", "/v1/apps", {"name": "A", "package": "kr.example", "platform": "android"})["id"]
-    print(f"{fences} stores imported in {imported(api, fences):.1f} s")
+    print(f"{fences} stores imported in {imported(api, fences):.1f} s", file=sys.stderr)
     brand = api("GET", "/v1/brands?search=All")["items"][0]["id"]
     small = []
     for number in range(CAMPAIGNS):
@@ -71,16 +99,13 @@ def measure(api, fences, edits):
         changed = api("PUT", f"/v1/campaigns/{campaign}/state", {"state": "running"})
         small.append(campaign)
     api("GET", f"/v1/account?wait_epoch={changed['epoch']}")
-    took = []
-    for edit in range(edits):
-        state = "waiting" if edit % 2 == 0 else "running"
-        changed = api("PUT", f"/v1/campaigns/{small[1 + edit // 2 % (CAMPAIGNS - 1)]}/state", {"state": state})
-        answered = time.monotonic()
-        api("GET", f"/v1/account?wait_epoch={changed['epoch']}")
-        took.append(time.monotonic() - answered)
-    took.sort()
-    quantile = lambda share: 1000 * took[min(len(took) - 1, int(share * len(took)))]
-    print(f"{edits} changes in force after: median {quantile(0.5):.0f} ms, p99 {quantile(0.99):.0f} ms, most {1000 * took[-1]:.0f} ms")
+    return small[1:]
+
+
+def toggled(api, small, edit):
+    """Sets one of the small campaigns to waiting, or to running again."""
+    state = "waiting" if edit % 2 == 0 else "running"
+    return api("PUT", f"/v1/campaigns/{small[edit // 2 % len(small)]}/state", {"state": state})
 
 
 def imported(api, fences):

@@ -1,0 +1,85 @@
+#!/usr/bin/env python3
+"""How much of its rate a daemon keeps while campaigns are changed through the API.
+
+Usage: edits.py GEOFENCED LOADTEST STORES EDITS_PER_S [ARGUMENTS OF LOADTEST]
+
+Runs loadtest's scenario `swap.toml`, without its own swaps, against a daemon that has another account with a catalog of
+STORES stores and 200 running campaigns: once undisturbed, and once while campaigns of that account are set to waiting and
+to running by turns, EDITS_PER_S times a second. Prints a line of figures for each run, and the ratio of the two rates.
+"""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+
+from publication import Api, started, toggled, token_of, with_campaigns
+
+SCENARIOS = pathlib.Path(__file__).parent / "scenarios"
+# The catalog gives its own account the number 1.
+DRIVEN = 7
+
+
+def main(program, loadtest, stores, edits_per_s, more):
+    rates = []
+    for edits in (0, edits_per_s):
+        with tempfile.TemporaryDirectory() as folder:
+            figures = measured(pathlib.Path(folder), (program, loadtest), stores, edits, more)
+        print(json.dumps(figures), flush=True)
+        rates.append(figures["pings_per_s"])
+    print(f"{rates[1] / rates[0]:.3f} of the undisturbed rate")
+
+
+def measured(folder, programs, stores, edits_per_s, more):
+    program, loadtest = programs
+    data = folder / "data"
+    marketer = token_of(program, data, 1, ("admin", "campaigns"))
+    driver = token_of(program, data, DRIVEN, ("admin", "ingest", "queue"))
+    daemon, quic, http = started(program, data, {"POLICY__CLOCK": "fixes"})
+    try:
+        api = Api(http, marketer)
+        small = with_campaigns(api, stores)
+        command = [loadtest, scenario(folder), "--swaps-per-s", "0", "--json", "--addr", quic, "--http", http,
+                   "--data-dir", data, "--pid", str(daemon.pid), *more]
+        environment = os.environ | {"GEOFENCED_TOKEN": driver}
+        driving = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+        edits = edited(api, small, edits_per_s, driving)
+        said = driving.stdout.read()
+        if driving.wait() != 0:
+            raise SystemExit(f"loadtest says {said}")
+        return {"edits": edits, **json.loads(said)}
+    finally:
+        daemon.terminate()
+        daemon.wait()
+
+
+def scenario(folder):
+    """The scenario for an account that the catalog does not have."""
+    campaigns = json.loads((SCENARIOS / "town.campaigns.json").read_text())
+    for account in campaigns["accounts"]:
+        account["id"] = DRIVEN
+    for campaign in campaigns["campaigns"]:
+        campaign["account"] = DRIVEN
+    (folder / "town.campaigns.json").write_text(json.dumps(campaigns))
+    copy = folder / "swap.toml"
+    copy.write_text((SCENARIOS / "swap.toml").read_text())
+    return copy
+
+
+def edited(api, small, edits_per_s, driving):
+    """Changes campaigns at an even pace for as long as loadtest drives."""
+    begun, edits = time.monotonic(), 0
+    while driving.poll() is None:
+        if edits < (time.monotonic() - begun) * edits_per_s:
+            toggled(api, small, edits)
+            edits += 1
+        else:
+            time.sleep(0.01)
+    return edits
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4]), sys.argv[5:])
