@@ -198,6 +198,7 @@ fn snapshot() -> Loaded {
         blacklist_echo: Vec::new(),
         measure_visits: false,
         export_visits: false,
+        note_nights: false,
     };
     let campaign = CampaignSpec {
         id: CAMPAIGN,
@@ -229,6 +230,7 @@ fn snapshot() -> Loaded {
         name: "Fence".to_owned(),
         labels: Labels::default(),
         place: None,
+        at_home: false,
         shape: Shape::Circle { center: HOME, radius_m: 150.0 },
     };
     let source =

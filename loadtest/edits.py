@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 
 from publication import Api, started, toggled, token_of, with_campaigns
 
@@ -46,6 +47,9 @@ def measured(folder, programs, stores, edits_per_s, more):
                    "--data-dir", data, "--pid", str(daemon.pid), *more]
         environment = os.environ | {"GEOFENCED_TOKEN": driver}
         driving = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+        # Its snapshot is in force once pings come; before, a change could take its number.
+        while driving.poll() is None and not pinged(http):
+            time.sleep(0.05)
         edits = edited(api, small, edits_per_s, driving)
         said = driving.stdout.read()
         if driving.wait() != 0:
@@ -67,6 +71,12 @@ def scenario(folder):
     copy = folder / "swap.toml"
     copy.write_text((SCENARIOS / "swap.toml").read_text())
     return copy
+
+
+def pinged(http):
+    with urllib.request.urlopen(f"http://{http}/metrics") as scraped:
+        return any(line.startswith("geofenced_pings_received_total") and not line.endswith(" 0")
+                   for line in scraped.read().decode().splitlines())
 
 
 def edited(api, small, edits_per_s, driving):

@@ -96,6 +96,7 @@ fn fence(id: u32, north_m: f64, radius_m: f64) -> TargetSpec {
         name: format!("Fence {id}"),
         labels: Labels::default(),
         place: None,
+        at_home: false,
         shape: Shape::Circle { center: north(north_m), radius_m },
     }
 }
@@ -143,6 +144,7 @@ fn snapshot() -> Loaded {
         blacklist_echo: Vec::new(),
         measure_visits: true,
         export_visits: true,
+        note_nights: false,
     };
     let source = Source {
         accounts: vec![account],

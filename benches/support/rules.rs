@@ -94,6 +94,7 @@ pub(crate) fn source(targets: &[(TargetId, Shape)], start: Date) -> Source {
         name: format!("fence {id}"),
         labels: Labels::default(),
         place: None,
+        at_home: false,
         shape: shape.clone(),
     };
     Source {

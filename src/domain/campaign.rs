@@ -195,6 +195,8 @@ pub struct AccountSpec {
     pub measure_visits: bool,
     /// Whether consumers get its visits; nothing where none are measured.
     pub export_visits: bool,
+    /// Whether it is noted where devices spend their nights; it is in any case where visits are measured.
+    pub note_nights: bool,
 }
 
 impl AccountSpec {
@@ -213,6 +215,7 @@ impl AccountSpec {
             blacklist_echo: Vec::new(),
             measure_visits: true,
             export_visits: false,
+            note_nights: false,
         }
     }
 }

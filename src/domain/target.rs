@@ -86,6 +86,8 @@ pub struct TargetSpec {
     pub labels: Labels,
     /// The store it belongs to, if any, and which of its areas it is.
     pub place: Option<(PlaceId, PlaceArea)>,
+    /// Whether it is for those alone who are at home there.
+    pub at_home: bool,
     /// Where it is.
     pub shape: Shape,
 }

@@ -1,7 +1,7 @@
 //! What the engine remembers of a device: one 64-byte row, and the lists that hang on it.
 //!
 //! Rows live in the [`table`](super::table); the lists of stays hang directly on the row, the rarer ones
-//! (triggers, used buckets, place hints, notes for visits) on an [`Annex`], which most devices never get.
+//! (triggers, used buckets, place hints, notes for visits, nights) on an [`Annex`], which most devices never get.
 
 use crate::domain::campaign::RunMode;
 use crate::domain::decision::{Bucket, Transition, Visit, VisitEnd};
@@ -298,6 +298,17 @@ impl VisitNote {
     }
 }
 
+/// A cell that a device spent nights in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Night {
+    /// The H3 cell.
+    pub(crate) cell: u64,
+    /// The local day of the last night there.
+    pub(crate) last: i32,
+    /// A bit for each night, that of the last one lowest, that of the night before it next.
+    pub(crate) nights: u32,
+}
+
 /// A rejected jump, which a second one may confirm.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Anchor {
@@ -322,6 +333,8 @@ pub(crate) struct Annex {
     pub(crate) hints: Run<Hint>,
     /// Stays at places that visits are or may be made of, in the order in which they began.
     pub(crate) visits: Run<VisitNote>,
+    /// Where it spent its nights, in no particular order.
+    pub(crate) nights: Run<Night>,
     /// The last rejected jump.
     pub(crate) anchor: Option<Anchor>,
     /// What the device said it is.
@@ -351,6 +364,7 @@ impl Annex {
             && self.buckets.is_empty()
             && self.hints.is_empty()
             && self.visits.is_empty()
+            && self.nights.is_empty()
             && self.anchor.is_none()
             && self.profile.is_none()
             && !self.has_pushes()

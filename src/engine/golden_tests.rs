@@ -1,6 +1,6 @@
-//! The state as it was released: `tests/golden/state-v3` is a partition that this release writes byte for byte.
-//! `state-v2` and `state-v1` are the same partition as the formats before had it, when there were no visits to note;
-//! they are read, too. The journal's golden checkpoint holds the oldest.
+//! The state as it was released: `tests/golden/state-v4` is a partition that this release writes byte for byte.
+//! `state-v3` is the same partition as the format before had it, without nights, `state-v2` and `state-v1` as it was
+//! when there were no visits to note; they are read, too. The journal's golden checkpoint holds the oldest.
 //!
 //! All golden files are written anew by `cargo test --lib write_golden_files -- --ignored`.
 
@@ -76,6 +76,16 @@ fn world_with_visits() -> World {
     world
 }
 
+/// The same with a device that has slept in two places.
+fn world_with_nights() -> World {
+    let mut world = world_with_visits();
+    world.publish(|source| source.accounts[0].note_nights = true);
+    for (day, north_m) in [(25, 0.0), (26, 0.0), (27, 9000.0)] {
+        world.see(seen(4, local(day, 3, 0), north_m));
+    }
+    world
+}
+
 fn read(bytes: &[u8]) -> super::Partition {
     let key = crate::snapshot::samples::KEY;
     super::Partition::read_state(PARTITION, key, &mut TurnedAround, bytes).unwrap()
@@ -104,9 +114,20 @@ fn versions_1_and_2_are_read() {
 }
 
 #[test]
-fn version_3_is_what_is_written_and_read() {
-    let bytes = state_bytes(&world_with_visits().partition);
+fn version_3_is_read() {
     let golden = fs::read(golden_file(3)).unwrap();
+    assert_eq!(golden[0], 3);
+    let expected = with_the_snapshot_of(&golden, state_bytes(&world_with_visits().partition));
+    assert!(
+        state_bytes(&read(&golden)) == expected,
+        "what is read is written in the newest format"
+    );
+}
+
+#[test]
+fn version_4_is_what_is_written_and_read() {
+    let bytes = state_bytes(&world_with_nights().partition);
+    let golden = fs::read(golden_file(4)).unwrap();
     assert!(bytes == golden, "a change of format needs a new version");
     assert!(state_bytes(&read(&golden)) == golden);
 }
@@ -122,6 +143,6 @@ fn a_newer_state_is_called_newer() {
 #[test]
 #[ignore = "writes the golden files of a new format version; run by hand, once"]
 fn write_golden_files() {
-    fs::create_dir_all(golden_file(3).parent().unwrap()).unwrap();
-    fs::write(golden_file(3), state_bytes(&world_with_visits().partition)).unwrap();
+    fs::create_dir_all(golden_file(4).parent().unwrap()).unwrap();
+    fs::write(golden_file(4), state_bytes(&world_with_nights().partition)).unwrap();
 }

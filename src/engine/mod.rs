@@ -3,7 +3,8 @@
 //! It is pure: time and snapshot come in as arguments, lots are keyed hashes, and the same inputs give the
 //! same outputs on every machine. Read it in the order of a fix: [`partition`] takes the inputs, [`arrival`]
 //! relates a fix to its device's past, [`stays`] follows where the device is, [`triggers`] what that means
-//! for campaigns, `visits` what it means for places, [`gates`] look for reasons not to push, [`decide`] picks the winner. What is remembered
+//! for campaigns, `visits` what it means for places, `nights` where
+//! it is at home, [`gates`] look for reasons not to push, [`decide`] picks the winner. What is remembered
 //! between steps is a [`device`]'s row, kept in the [`table`] with lists in [`slab`]s.
 
 pub mod partition;
@@ -13,6 +14,7 @@ mod turn;
 pub mod stays;
 mod hints;
 mod visits;
+mod nights;
 pub mod triggers;
 pub mod gates;
 pub mod decide;
@@ -59,6 +61,8 @@ mod limits_tests;
 pub(crate) mod model;
 #[cfg(test)]
 mod marks_tests;
+#[cfg(test)]
+mod nights_tests;
 #[cfg(test)]
 mod oracle_tests;
 #[cfg(test)]

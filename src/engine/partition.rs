@@ -302,6 +302,7 @@ impl Partition {
         turn.row.fixed_at = fix.fixed_at;
         turn.row.accuracy_m = fix.accuracy_m;
         turn.row.set_flags(fix.flags);
+        turn.note_night();
         turn.follow_fix();
         turn.run_dwells();
         turn.run_due_triggers();

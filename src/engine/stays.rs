@@ -51,6 +51,7 @@ impl Turn<'_, '_> {
         let index = self.account.index();
         index.targets(index.locate(point), &mut contained);
         self.out.counts.hits += contained.len() as u64;
+        self.leave_homes_to_their_own(&mut contained);
         self.overrule_by_hints(&mut contained);
         if self.are_all_inside(&contained) {
             self.see_all_inside();

@@ -17,7 +17,7 @@ use crate::domain::reasons::SuppressReason;
 use crate::domain::units::UtcMs;
 
 use super::device::{
-    Anchor, Annex, AnnexId, Hint, Phase, Row, Stay, Trigger, UsedBucket, VisitNote,
+    Anchor, Annex, AnnexId, Hint, Night, Phase, Row, Stay, Trigger, UsedBucket, VisitNote,
 };
 use super::outputs::Outputs;
 use super::shares::Shares;
@@ -58,6 +58,8 @@ pub(crate) struct DeviceTable {
     pub(crate) hints: Slab<Hint>,
     /// Notes for visits of all devices.
     pub(crate) visits: Slab<VisitNote>,
+    /// Nights of all devices.
+    pub(crate) nights: Slab<Night>,
     capacity: u32,
     shares: Shares,
     /// No eviction is tried before this instant: the last one found nobody.
@@ -89,6 +91,7 @@ impl DeviceTable {
             buckets: Slab::default(),
             hints: Slab::default(),
             visits: Slab::default(),
+            nights: Slab::default(),
             capacity,
             shares: Shares::new(capacity, seed),
             sweep_after: UtcMs::MIN,
@@ -117,6 +120,7 @@ impl DeviceTable {
             + self.buckets.bytes()
             + self.hints.bytes()
             + self.visits.bytes()
+            + self.nights.bytes()
     }
 
     /// The row of a device, if it is known.
@@ -397,6 +401,7 @@ impl DeviceTable {
         self.buckets.clear(&mut annex.buckets);
         self.hints.clear(&mut annex.hints);
         self.visits.clear(&mut annex.visits);
+        self.nights.clear(&mut annex.nights);
         self.set_annex(id, Annex::default());
     }
 }

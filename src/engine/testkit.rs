@@ -80,6 +80,7 @@ pub(crate) fn fence(id: u32, north_m: f64, radius_m: f64) -> TargetSpec {
         name: format!("Fence {id}"),
         labels: Labels::default(),
         place: None,
+        at_home: false,
         shape: Shape::Circle { center: north(north_m), radius_m },
     }
 }

@@ -58,6 +58,7 @@ impl RawIndex {
             name: String::new(),
             labels: Labels::default(),
             place: None,
+            at_home: false,
             shape: shape.clone(),
         };
         let targets = targets.into_iter().map(target).collect();

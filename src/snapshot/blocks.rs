@@ -133,7 +133,7 @@ pub struct TargetRow {
     pub name_end: u32,
     /// The store it belongs to, 0 for none.
     pub place: u32,
-    /// The number of the store's [`PlaceArea`](crate::domain::target::PlaceArea), 0 without a store.
+    /// The number of the store's [`PlaceArea`](crate::domain::target::PlaceArea), 0 without a store; [`HOME_AREA`].
     pub area: u8,
     /// What messages may say of it besides.
     pub labels: LabelRow,
@@ -153,11 +153,17 @@ pub struct WatchBlock {
     pub campaigns: Vec<u32>,
 }
 
-/// Which watched targets belong to a store.
+/// Stands for an area where a target is no store's, but for those alone who are at home there.
+pub const HOME_AREA: u8 = 3;
+
+/// Stands for the store of such a target.
+pub const AT_HOME: u32 = 0;
+
+/// Which watched targets belong to a store, or are for those at home.
 #[derive(Archive, Serialize, Clone, PartialEq, Eq, Debug, Default)]
 #[rkyv(derive(Debug))]
 pub struct PlacesBlock {
-    /// (store, target), ascending.
+    /// (store or [`AT_HOME`], target), ascending.
     pub targets: Vec<(u32, u32)>,
 }
 
@@ -189,7 +195,7 @@ pub struct CampaignsBlock {
     pub rows: Vec<CampaignRow>,
 }
 
-/// What an account does with visits. The first two are the bytes of what was once a flag: blocks from before there was
+/// What an account does with visits, and whether it notes nights: all but the first do. The first two are the bytes of what was once a flag: blocks from before there was
 /// an export read the same.
 #[derive(Archive, Serialize, Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[rkyv(derive(Debug, PartialEq, Eq))]
@@ -202,6 +208,8 @@ pub enum VisitsRow {
     Measured = 1,
     /// Its consumers get them, too.
     Exported = 2,
+    /// It measures none, and notes where devices spend their nights all the same.
+    Nights = 3,
 }
 
 /// An app of an account.

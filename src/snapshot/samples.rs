@@ -48,6 +48,7 @@ pub(crate) fn account(id: u32) -> AccountSpec {
         blacklist_echo: vec![[9; 16]],
         measure_visits: false,
         export_visits: false,
+        note_nights: false,
     }
 }
 
@@ -61,6 +62,7 @@ pub(crate) fn circle(account: u32, id: u32) -> TargetSpec {
         name: format!("펜스 {id}"),
         labels: labels(id),
         place: id.is_multiple_of(2).then_some((PlaceId(id / 2 + 1), PlaceArea::Signal)),
+        at_home: false,
         shape: Shape::Circle { center, radius_m: 150.0 },
     }
 }

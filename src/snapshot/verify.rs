@@ -14,8 +14,8 @@ use super::blocks::{
     ArchivedConditionRow, ArchivedFrequencyRow, ArchivedIdTable, ArchivedManifest,
     ArchivedMemberSet, ArchivedMessageRow, ArchivedPlacesBlock, ArchivedScheduleBlock,
     ArchivedStanding, ArchivedTargetRow, ArchivedTargetsBlock, ArchivedWatchBlock,
-    ArchivedWindowRow, AudienceBlock, BlockKind, CalendarBlock, CampaignsBlock, Manifest,
-    PlacesBlock, ScheduleBlock, Standing, TargetsBlock, WatchBlock,
+    ArchivedWindowRow, AudienceBlock, BlockKind, CalendarBlock, CampaignsBlock, HOME_AREA,
+    Manifest, PlacesBlock, ScheduleBlock, Standing, TargetsBlock, WatchBlock,
 };
 use super::build::rules::{MAX_DWELL_S, MAX_PUSH_TTL_S, RESEND_AFTER_S};
 use super::pages::Page;
@@ -205,7 +205,9 @@ fn target_row_holds(row: &ArchivedTargetRow, text: &str) -> bool {
     let [key, name, end] =
         [row.key_start, row.name_start, row.name_end].map(|at| as_index(at.to_native()));
     let texts = text.get(key..name).is_some() && text.get(name..end).is_some();
-    let place = row.area <= 2 && (row.area == 0) == (row.place.to_native() == 0);
+    let has_store = row.place.to_native() != 0;
+    let areas: &[u8] = if has_store { &[1, 2] } else { &[0, HOME_AREA] };
+    let place = areas.contains(&row.area);
     texts && place && row.id.to_native() != TargetId::NATIONWIDE.0
 }
 

@@ -4,6 +4,7 @@ use super::locations::Gazetteer;
 use super::records::{List, Records};
 use super::targets::{Drawing, TargetKey};
 use crate::control::desk::membership::Feature;
+use crate::control::desk::states::State;
 use crate::control::documents::account::{Account, Limits};
 use crate::control::documents::campaign::{Audience, Location};
 use crate::control::documents::document;
@@ -105,6 +106,7 @@ pub fn compile(
     let settings: Account = document::read(&record)?;
     let apps = apps(tx, account)?;
     let mut lists = Lists { account, known };
+    let under_way = under_way(tx, account)?;
     let spec = AccountSpec {
         id: account,
         name: settings.name.clone(),
@@ -117,8 +119,10 @@ pub fn compile(
         blacklist_echo: echoes(tx, record.key)?,
         measure_visits: settings.measure_visits,
         export_visits: settings.measure_visits && settings.membership.has(Feature::ServerToServer),
+        // Before it starts, too: a home takes some nights to show.
+        note_nights: under_way.iter().any(|(_, campaign)| campaign.is_residential()),
     };
-    let live = live(tx, account)?;
+    let live: Vec<_> = under_way.into_iter().filter(|(record, _)| is_live(record)).collect();
     let mut watched = Vec::with_capacity(live.len());
     for (record, campaign) in &live {
         let found = Watched::by(campaign, tx, records);
@@ -186,19 +190,23 @@ fn apps(tx: &mut dyn Tx, account: AccountId) -> Result<Vec<AppSpec>, CompileErro
     Ok(apps)
 }
 
-/// Campaigns that are testing or running, by number.
-fn live(tx: &mut dyn Tx, account: AccountId) -> Result<Vec<(Record, Campaign)>, CompileError> {
-    let query = Query {
-        states: vec!["testing".to_owned(), "running".to_owned()],
-        ..Query::all(account, Kind::Campaign)
-    };
-    let mut live = Vec::new();
+/// Campaigns that have not ended, by number.
+fn under_way(tx: &mut dyn Tx, account: AccountId) -> Result<Vec<(Record, Campaign)>, CompileError> {
+    let states = [State::Waiting, State::Testing, State::Running];
+    let states = states.iter().map(|state| state.name().to_owned()).collect();
+    let query = Query { states, ..Query::all(account, Kind::Campaign) };
+    let mut under_way = Vec::new();
     tx.scan(&query, &mut |record| {
         let campaign = document::read(&record)?;
-        live.push((record, campaign));
+        under_way.push((record, campaign));
         Ok(())
     })?;
-    Ok(live)
+    Ok(under_way)
+}
+
+/// Whether a campaign is testing or running.
+fn is_live(record: &Record) -> bool {
+    record.content.state != State::Waiting.name()
 }
 
 /// Echo codes are kept as they are.
@@ -287,11 +295,16 @@ impl Watched {
     ) -> Result<Self, CompileError> {
         let mut watched = Self::default();
         for block in &campaign.locations {
-            // Homes come with the nights of devices; until then no such campaign starts.
-            let Location::General(general) = block else { continue };
-            let meant = Gazetteer::over(tx, records).meant(general)?;
-            watched.everywhere |= meant.nationwide;
-            watched.targets.extend(TargetKey::of_meant(&meant, general.condition));
+            match block {
+                Location::General(general) => {
+                    let meant = Gazetteer::over(tx, records).meant(general)?;
+                    watched.everywhere |= meant.nationwide;
+                    watched.targets.extend(TargetKey::of_meant(&meant, general.condition));
+                }
+                Location::Residential(home) => {
+                    watched.targets.extend(home.regions.iter().copied().map(TargetKey::Home));
+                }
+            }
         }
         watched.targets.sort_unstable();
         watched.targets.dedup();

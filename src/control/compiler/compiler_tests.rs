@@ -315,3 +315,22 @@ fn targets_keep_their_numbers_over_edits() {
     assert_eq!(number(&after, "geofence:1"), Some(TargetId(3)), "a new one");
     assert_eq!(after.campaigns[0].targets, before.campaigns[0].targets);
 }
+
+#[test]
+fn a_residential_campaign_watches_homes_and_has_nights_noted_before_it_starts() {
+    let mut shop = Shop::new();
+    shop.make::<Region>(region("street", None));
+    shop.make::<Campaign>(campaign());
+    assert!(!shop.compiled().account.note_nights);
+    let home = campaign_at(json!([{ "residential": { "regions": [1] } }]));
+    let id = shop.make::<Campaign>(home);
+    let waiting = shop.compiled();
+    assert!(waiting.account.note_nights && waiting.targets.is_empty());
+    shop.set(id, State::Running);
+    let Compiled { targets, campaigns, .. } = shop.compiled();
+    let [target] = &targets[..] else { panic!("{targets:?}") };
+    assert_eq!((&*target.key, target.at_home), ("region:1:home", true));
+    assert_eq!(campaigns[0].targets, [target.id]);
+    shop.installation.at(shop.account, |desk| desk.end(id)).unwrap();
+    assert!(!shop.compiled().account.note_nights);
+}

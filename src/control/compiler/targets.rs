@@ -16,6 +16,8 @@ use crate::domain::target::{Labels, PlaceArea, Shape, TargetSpec};
 pub(super) enum TargetKey {
     Geofence(u32),
     Region(u32),
+    /// A district, for those at home there.
+    Home(u32),
     Signal(u32),
     Inside(u32),
 }
@@ -41,6 +43,7 @@ impl TargetKey {
         match self {
             Self::Geofence(id) => format!("geofence:{id}"),
             Self::Region(id) => format!("region:{id}"),
+            Self::Home(id) => format!("region:{id}:home"),
             Self::Signal(id) => format!("place:{id}:signal"),
             Self::Inside(id) => format!("place:{id}:inside"),
         }
@@ -66,11 +69,12 @@ impl Drawing<'_> {
         let account = self.records.account();
         let Drawn { name, place, labels, shape } = match at {
             TargetKey::Geofence(fence) => self.fence(fence)?,
-            TargetKey::Region(region) => self.region(region)?,
+            TargetKey::Region(region) | TargetKey::Home(region) => self.region(region)?,
             TargetKey::Signal(place) => self.store(place, Nearness::SignalRange)?,
             TargetKey::Inside(place) => self.store(place, Nearness::Inside)?,
         };
-        Ok(TargetSpec { id, account, key, name, place, labels, shape })
+        let at_home = matches!(at, TargetKey::Home(_));
+        Ok(TargetSpec { id, account, key, name, place, at_home, labels, shape })
     }
 
     fn fence(&mut self, id: u32) -> Result<Drawn, CompileError> {

@@ -353,9 +353,10 @@ impl Ruled for Campaign {
         if faults.is_empty() { Ok(()) } else { Err(Refusal::Faults(faults)) }
     }
 
-    /// Only one that is testing or running does; those can't be edited or deleted.
+    /// One that is testing or running does, and those can't be edited or deleted. Of the others those that wait for
+    /// homes do: nights are noted from now on.
     fn reaches_engine(&self, _desk: &mut Desk<'_>) -> Result<bool, Refusal> {
-        Ok(false)
+        Ok(self.is_residential())
     }
 }
 

@@ -189,10 +189,6 @@ impl Desk<'_> {
             let reason = "it has no test devices; put 1 to 20 advertising ids into test_devices";
             return Err(refused(id, from, to, reason));
         }
-        if campaign.locations.iter().any(|block| matches!(block, Location::Residential(_))) {
-            let reason = "residential blocks need the nights of devices, which are not recorded yet; use general blocks";
-            return Err(refused(id, from, to, reason));
-        }
         self.must_be_usable(campaign)?;
         let Some(allowed) = self.account().membership.terms().active_geofences else {
             return Ok(());

@@ -198,7 +198,7 @@ fn what_keeps_a_campaign_from_starting() {
         (campaign(), None, None),
         (over, change, change),
         (last, None, None),
-        (home, change, change),
+        (home, None, None),
         (grouped, unusable, unusable),
         (segmented, unusable, unusable),
         (untried, change, None),

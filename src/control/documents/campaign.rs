@@ -192,6 +192,14 @@ impl General {
     }
 }
 
+impl Campaign {
+    /// Whether it means devices at home.
+    #[must_use]
+    pub fn is_residential(&self) -> bool {
+        self.locations.iter().any(|block| matches!(block, Location::Residential(_)))
+    }
+}
+
 impl Document for Campaign {
     const KIND: Kind = Kind::Campaign;
     const FIRST_STATE: &'static str = "waiting";

@@ -3,13 +3,19 @@
 use crate::domain::ids::{AppId, DeviceKey};
 use crate::domain::units::{PointE7, UtcMs};
 use crate::engine::device::{
-    Anchor, Annex, DayPushes, Hint, ProfileNote, Row, Stay, Trigger, UsedBucket, VisitNote,
+    Anchor, Annex, DayPushes, Hint, Night, ProfileNote, Row, Stay, Trigger, UsedBucket, VisitNote,
 };
 use crate::engine::marks::UsedMarks;
 use crate::engine::slab::{Run, Slab};
 use crate::engine::table::DeviceTable;
 
 use super::field::{Damaged, Field, Reader};
+
+/// The first format with notes for visits.
+const WITH_VISITS: u8 = 3;
+
+/// The first format with nights.
+const WITH_NIGHTS: u8 = 4;
 
 /// Everything about a device but who it is.
 pub(super) struct DeviceEntry {
@@ -24,6 +30,7 @@ pub(super) struct DeviceEntry {
     buckets: Vec<UsedBucket>,
     hints: Vec<Hint>,
     visits: Vec<VisitNote>,
+    nights: Vec<Night>,
     anchor: Option<Anchor>,
     profile: Option<ProfileNote>,
     pushes: [DayPushes; 2],
@@ -46,6 +53,7 @@ impl DeviceEntry {
             buckets: table.buckets.get(annex.buckets).to_vec(),
             hints: table.hints.get(annex.hints).to_vec(),
             visits: table.visits.get(annex.visits).to_vec(),
+            nights: table.nights.get(annex.nights).to_vec(),
             anchor: annex.anchor,
             profile: annex.profile,
             pushes: annex.pushes,
@@ -62,6 +70,7 @@ impl DeviceEntry {
             used: UsedMarks::of(&self.buckets),
             hints: spread(&mut table.hints, &self.hints),
             visits: spread(&mut table.visits, &self.visits),
+            nights: spread(&mut table.nights, &self.nights),
             anchor: self.anchor,
             profile: self.profile,
             pushes: self.pushes,
@@ -78,6 +87,11 @@ impl DeviceEntry {
         });
         table.set_annex(id, annex);
     }
+}
+
+/// A list that is there since a format.
+fn since<T: Field>(first: u8, version: u8, reader: &mut Reader<'_>) -> Result<Vec<T>, Damaged> {
+    if version >= first { Field::take(reader) } else { Ok(Vec::new()) }
 }
 
 fn spread<T: Copy>(slab: &mut Slab<T>, records: &[T]) -> Run<T> {
@@ -99,14 +113,15 @@ impl DeviceEntry {
         self.buckets.put(out);
         self.hints.put(out);
         self.visits.put(out);
+        self.nights.put(out);
         self.anchor.put(out);
         self.profile.put(out);
         self.pushes.iter().for_each(|of_day| of_day.put(out));
         self.pushes_until.put(out);
     }
 
-    /// `has_visits` is whether the format has notes for visits.
-    pub(super) fn take(reader: &mut Reader<'_>, has_visits: bool) -> Result<Self, Damaged> {
+    /// What is not yet in the format is empty.
+    pub(super) fn take(reader: &mut Reader<'_>, version: u8) -> Result<Self, Damaged> {
         Ok(Self {
             app: Field::take(reader)?,
             at: Field::take(reader)?,
@@ -118,7 +133,8 @@ impl DeviceEntry {
             triggers: Field::take(reader)?,
             buckets: Field::take(reader)?,
             hints: Field::take(reader)?,
-            visits: if has_visits { Field::take(reader)? } else { Vec::new() },
+            visits: since(WITH_VISITS, version, reader)?,
+            nights: since(WITH_NIGHTS, version, reader)?,
             anchor: Field::take(reader)?,
             profile: Field::take(reader)?,
             pushes: [Field::take(reader)?, Field::take(reader)?],

@@ -11,7 +11,7 @@ use crate::domain::reasons::SuppressReason;
 use crate::domain::report::{HintVerdict, Platform};
 use crate::domain::units::{PointE7, UtcMs};
 use crate::engine::device::{
-    Anchor, DayPushes, Hint, Phase, ProfileNote, Stay, Trigger, UsedBucket, VisitNote,
+    Anchor, DayPushes, Hint, Night, Phase, ProfileNote, Stay, Trigger, UsedBucket, VisitNote,
 };
 use crate::engine::grants::GrantState;
 
@@ -139,6 +139,7 @@ record! {
         target, place, revision, first_entered_at, entered_at, outside_before, inside_at, outside_after, hinted_at,
         ended_by, confidence_pct, cell
     }
+    Night { cell, last, nights }
     Anchor { at, fixed_at, accuracy_m }
     ProfileNote { echo, platform, ads_consent, night_consent, heard_at }
     DayPushes { day, count }

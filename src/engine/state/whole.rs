@@ -23,10 +23,7 @@ pub trait DeviceSeal {
 pub const SEALED_LEN: usize = 18;
 
 /// The format this release writes. It reads those before, too.
-const VERSION: u8 = 3;
-
-/// The first format with notes for visits.
-const WITH_VISITS: u8 = 3;
+const VERSION: u8 = 4;
 
 /// The oldest format it reads, which has one pause of evictions for all.
 const OLDEST: u8 = 1;
@@ -77,7 +74,7 @@ impl Partition {
         let mut reader = Reader::new(bytes);
         let version = u8::take(&mut reader)?;
         if !(OLDEST..=VERSION).contains(&version) {
-            return Err(reader.damaged("a format version that this release reads (1 to 3)"));
+            return Err(reader.damaged("a format version that this release reads (1 to 4)"));
         }
         let (seq, epoch, hash) = Field::take(&mut reader)?;
         let (published_at, clock, sweep_after) = Field::take(&mut reader)?;
@@ -99,7 +96,7 @@ impl Partition {
             partition.grants.restore(Field::take(&mut reader)?);
         }
         for _ in 0..reader.len(SEALED_LEN)? {
-            partition.read_device(seal, &mut reader, version >= WITH_VISITS)?;
+            partition.read_device(seal, &mut reader, version)?;
         }
         reader.finish()?;
         partition.reset_timers();
@@ -110,7 +107,7 @@ impl Partition {
         &mut self,
         seal: &mut dyn DeviceSeal,
         reader: &mut Reader<'_>,
-        has_visits: bool,
+        version: u8,
     ) -> Result<(), Damaged> {
         let account = Field::take(reader)?;
         let sealed = Field::take(reader)?;
@@ -122,7 +119,7 @@ impl Partition {
         if self.table.find(key).is_some() || key.partition() != self.id {
             return Err(reader.damaged("a device of this partition, once"));
         }
-        let entry = DeviceEntry::take(reader, has_visits)?;
+        let entry = DeviceEntry::take(reader, version)?;
         entry.restore(key, &mut self.table);
         Ok(())
     }

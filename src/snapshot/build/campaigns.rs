@@ -63,6 +63,7 @@ fn visits(account: &AccountSpec) -> VisitsRow {
     match (account.measure_visits, account.export_visits) {
         (true, true) => VisitsRow::Exported,
         (true, false) => VisitsRow::Measured,
+        (false, _) if account.note_nights => VisitsRow::Nights,
         (false, _) => VisitsRow::None,
     }
 }

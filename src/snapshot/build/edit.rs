@@ -16,7 +16,7 @@ use super::indexing::{Indexed, indexable, indexed};
 use super::keep::keep;
 use super::next::{After, Next};
 use super::standing::outline;
-use super::targets::{directory_page, listed, watch_page};
+use super::targets::{directory_page, listed, watch_page, whose};
 use crate::domain::ids::{AccountId, TargetId};
 use crate::domain::target::TargetSpec;
 use crate::snapshot::block::Written;
@@ -297,8 +297,11 @@ impl<'a> Editing<'a> {
     fn places(&self, made: &mut Vec<Encoded>) -> Result<[u8; 32], BuildError> {
         let old = &self.account.parts().places;
         let put = self.now.keys().filter_map(|target| self.watched(*target));
-        let mut come = put.filter_map(|spec| Some((spec.place?.0.0, spec.id.0))).peekable();
-        let had = |target| self.account.listed(target).is_some_and(|listed| listed.place.is_some());
+        let mut come = put.filter_map(whose).peekable();
+        let had = |target| {
+            let listed = self.account.listed(target);
+            listed.is_some_and(|listed| listed.place.is_some() || listed.at_home)
+        };
         if come.peek().is_none() && !self.now.keys().any(|target| had(*target)) {
             return Ok(old.hash().0);
         }

@@ -12,8 +12,8 @@ use crate::domain::ids::{AccountId, TargetId};
 use crate::domain::target::{Labels, Shape, TargetSpec};
 use crate::snapshot::block::Verified;
 use crate::snapshot::blocks::{
-    ArchivedPlacesBlock, ArchivedTargetsBlock, ArchivedWatchBlock, IdTable, PlacesBlock, TargetRow,
-    TargetsBlock, WatchBlock,
+    AT_HOME, ArchivedPlacesBlock, ArchivedTargetsBlock, ArchivedWatchBlock, HOME_AREA, IdTable,
+    PlacesBlock, TargetRow, TargetsBlock, WatchBlock,
 };
 use crate::snapshot::labels::Labelling;
 use crate::snapshot::pages::{PAGE_BITS, Pages, page_of, paged};
@@ -47,8 +47,9 @@ pub(super) fn directory(
 
 /// What the directory knows of a target.
 pub(super) fn listed(target: &TargetSpec) -> ListedTarget<'_> {
-    let TargetSpec { id, key, name, labels, place, .. } = target;
-    ListedTarget { id: *id, key, name, labels: labels.lent(), place: *place }
+    let TargetSpec { id, key, name, labels, place, at_home, .. } = target;
+    let labels = labels.lent();
+    ListedTarget { id: *id, key, name, labels, place: *place, at_home: *at_home }
 }
 
 /// A page of the directory.
@@ -78,7 +79,11 @@ pub(super) fn directory_page<'a>(
             name_start,
             name_end: offset(&block.text),
             place: target.place.map_or(0, |(place, _)| place.0),
-            area: target.place.map_or(0, |(_, area)| area as u8),
+            area: match target.place {
+                Some((_, area)) => area as u8,
+                None if target.at_home => HOME_AREA,
+                None => 0,
+            },
             labels: labelling.row(target.labels),
         });
     }
@@ -189,6 +194,13 @@ pub(super) fn watch_page<C: Iterator<Item = u32>>(
     block
 }
 
+/// The target as the entry of a store or of those at home; most are neither's.
+pub(super) fn whose(target: &TargetSpec) -> Option<(u32, u32)> {
+    let at_home = target.at_home.then_some(AT_HOME);
+    let place = target.place.map(|(place, _)| place.0).or(at_home)?;
+    Some((place, target.id.0))
+}
+
 /// The name of the block of which of them belong to a store.
 ///
 /// # Errors
@@ -198,8 +210,8 @@ pub(super) fn places(
     before: Option<&Arc<Verified<PlacesBlock>>>,
     made: &mut Vec<Encoded>,
 ) -> Result<[u8; 32], BuildError> {
-    let place = |target: &Watched<'_>| Some((target.spec?.place?.0.0, target.id.0));
-    let mut pairs: Vec<(u32, u32)> = targets.iter().filter_map(place).collect();
+    let mut pairs: Vec<(u32, u32)> =
+        targets.iter().filter_map(|target| whose(target.spec?)).collect();
     pairs.sort_unstable();
     let is_block = |before: &ArchivedPlacesBlock| {
         let before = before.targets.iter().map(|pair| (pair.0.to_native(), pair.1.to_native()));

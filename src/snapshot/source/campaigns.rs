@@ -251,6 +251,7 @@ fn account(place: &str, shape: AccountShape, findings: &mut Findings) -> Account
         blacklist_echo,
         measure_visits: shape.measure_visits,
         export_visits: shape.export_visits,
+        note_nights: false,
     };
     findings.rules(place, rules::of_account(&spec));
     spec

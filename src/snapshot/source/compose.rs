@@ -211,6 +211,7 @@ fn with_ids(fences: Vec<FenceSpec>, ids: Vec<TargetId>) -> Vec<TargetSpec> {
         name: fence.name,
         labels: fence.labels,
         place: fence.place,
+        at_home: false,
         shape: fence.shape,
     };
     fences.into_iter().zip(ids).map(target).collect()

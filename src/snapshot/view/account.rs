@@ -1,6 +1,7 @@
 //! One account: its rules, its calendar, its targets and campaigns.
 
-use rkyv::rend::unaligned::u64_ule;
+use rkyv::rend::unaligned::{u32_ule, u64_ule};
+use rkyv::tuple::ArchivedTuple2;
 
 use super::campaign::CampaignView;
 use super::members;
@@ -10,11 +11,14 @@ use crate::domain::decision::Transition;
 use crate::domain::ids::{AccountId, AppId, CampaignId, Epoch, PlaceId, TargetId};
 use crate::domain::units::UtcMs;
 use crate::snapshot::blocks::{
-    ArchivedAppRow, ArchivedCalendarBlock, ArchivedCampaignsBlock, ArchivedMemberSet,
+    AT_HOME, ArchivedAppRow, ArchivedCalendarBlock, ArchivedCampaignsBlock, ArchivedMemberSet,
     ArchivedScheduleBlock, ArchivedVisitsRow, ArchivedWatchBlock,
 };
 use crate::snapshot::index::{IndexView, ShapeBook, prefetch};
 use crate::snapshot::parts::AccountParts;
+
+/// From local midnight to six.
+const NIGHT_MS: i64 = 6 * 3_600_000;
 
 /// An account of a snapshot.
 #[derive(Clone, Copy, Debug)]
@@ -120,6 +124,22 @@ impl<'s> AccountView<'s> {
         !self.parts.places.get().targets.is_empty()
     }
 
+    /// Whether a watched target is for those at home there alone.
+    #[must_use]
+    pub fn has_homes(self) -> bool {
+        let first = self.parts.places.get().targets.first();
+        first.is_some_and(|entry| entry.0.to_native() == AT_HOME)
+    }
+
+    /// Whether this one is.
+    #[must_use]
+    pub fn is_home(self, target: TargetId) -> bool {
+        let places = &self.parts.places.get().targets;
+        let place_of =
+            |entry: &ArchivedTuple2<u32_ule, u32_ule>| (entry.0.to_native(), entry.1.to_native());
+        places.binary_search_by_key(&(AT_HOME, target.0), place_of).is_ok()
+    }
+
     /// All watched targets, in ascending order of id.
     pub fn targets(self) -> impl Iterator<Item = TargetView<'s>> {
         let rows =
@@ -153,8 +173,10 @@ impl<'s> AccountView<'s> {
     pub fn targets_of_place(self, place: PlaceId) -> impl Iterator<Item = TargetView<'s>> {
         let places = &self.parts.places.get().targets;
         let from = places.partition_point(|entry| entry.0.to_native() < place.0);
+        let is_store = place.0 != AT_HOME;
         places
             .iter()
+            .filter(move |_| is_store)
             .skip(from)
             .take_while(move |entry| entry.0.to_native() == place.0)
             .filter_map(move |entry| self.target(TargetId(entry.1.to_native())))
@@ -193,6 +215,13 @@ impl<'s> AccountView<'s> {
     #[must_use]
     pub fn local_day(self, at: UtcMs) -> Option<i64> {
         self.calendar().day(at).map(|(day, _)| i64::from(day))
+    }
+
+    /// The local day whose first six hours an instant lies in, as [`local_day`](Self::local_day) has it.
+    #[must_use]
+    pub fn local_night(self, at: UtcMs) -> Option<i32> {
+        let (day, since_ms) = self.calendar().since_midnight(at)?;
+        (since_ms < NIGHT_MS).then_some(day)
     }
 
     /// When the local day of an instant ends.
@@ -235,6 +264,12 @@ impl<'s> AccountView<'s> {
     /// Whether every target is watched for visits, with or without a campaign.
     #[must_use]
     pub fn measures_visits(self) -> bool {
+        matches!(self.asks().visits, ArchivedVisitsRow::Measured | ArchivedVisitsRow::Exported)
+    }
+
+    /// Whether it is noted where devices spend their nights.
+    #[must_use]
+    pub fn notes_nights(self) -> bool {
         self.asks().visits != ArchivedVisitsRow::None
     }
 

@@ -17,6 +17,15 @@ impl ArchivedCalendarBlock {
         self.between(&self.days, at)
     }
 
+    /// The local day of an instant and how long ago it began, ms.
+    #[must_use]
+    pub fn since_midnight(&self, at: UtcMs) -> Option<(i32, i64)> {
+        let (day, _) = self.day(at)?;
+        let after = self.days.partition_point(|border| border.0.to_native() <= at.0);
+        let began = self.days.get(after.checked_sub(1)?)?.0.to_native();
+        Some((day, at.0 - began))
+    }
+
     /// The local month of an instant, and when it ends.
     #[must_use]
     pub fn month(&self, at: UtcMs) -> Option<(i32, UtcMs)> {

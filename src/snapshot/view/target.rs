@@ -8,7 +8,9 @@ use super::table::as_index;
 use crate::domain::ids::{PlaceId, TargetId};
 use crate::domain::target::{Labels, PlaceArea};
 use crate::domain::units::PointE7;
-use crate::snapshot::blocks::{ArchivedTargetRow, ArchivedTargetsBlock, ArchivedWatchBlock};
+use crate::snapshot::blocks::{
+    ArchivedTargetRow, ArchivedTargetsBlock, ArchivedWatchBlock, HOME_AREA,
+};
 use crate::snapshot::index::shapes::ShapeView;
 
 /// A target that a campaign or the account's visit measurement watches.
@@ -34,6 +36,8 @@ pub struct ListedTarget<'s> {
     pub labels: Labels<&'s str>,
     /// The store it belongs to, and which of the store's areas it is.
     pub place: Option<(PlaceId, PlaceArea)>,
+    /// Whether it is for those alone who are at home there.
+    pub at_home: bool,
 }
 
 impl<'s> ListedTarget<'s> {
@@ -47,6 +51,7 @@ impl<'s> ListedTarget<'s> {
             name: text(block, row.name_start, row.name_end),
             labels: block.labels.labels(&row.labels),
             place: place_of(row),
+            at_home: row.area == HOME_AREA,
         }
     }
 }
