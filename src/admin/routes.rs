@@ -78,11 +78,13 @@ impl Admin {
         let (operators, for_operators) = v1::operator_api().into_parts();
         let (uploads, for_uploads) = v1::upload_api().into_parts();
         let waiting = middleware::from_fn_with_state(Arc::clone(&service), v1::wait_for_epoch);
-        let own = own.route_layer(waiting).with_state(Arc::clone(&service));
+        let gate = middleware::from_fn_with_state(Arc::clone(&service), v1::gate);
+        let own = own.route_layer(waiting).route_layer(gate.clone());
+        let own = own.with_state(Arc::clone(&service));
         let described = described.merge_from(for_operators).merge_from(for_uploads);
         self.open = self.open.merge(v1::described(described));
         let counting = middleware::from_fn_with_state(service.figures(), v1::count_request);
-        let uploads = uploads.with_state(Arc::clone(&service));
+        let uploads = uploads.route_layer(gate).with_state(Arc::clone(&service));
         let uploads = self.behind(Scope::Campaigns, UPLOAD_LIMIT, uploads);
         self.uploads = uploads.route_layer(counting.clone());
         let operators = self.behind(Scope::Admin, limit, operators.with_state(service));

@@ -1,5 +1,6 @@
 //! The campaign service, joined to the daemon: the catalog, what compiles it, and its routes.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -64,6 +65,13 @@ pub(super) fn admin(
         .clock(clock))
 }
 
+/// The number of the first build. A daemon that was killed while it made the next epoch may have told of the one after
+/// it, and whoever was told waits for that.
+fn first_epoch(publisher: &Publisher) -> anyhow::Result<Epoch> {
+    let next = publisher.store.next_epoch()?;
+    Ok(if next == Epoch(1) { next } else { Epoch(next.0 + 1) })
+}
+
 /// The running service.
 pub(super) struct Campaigns {
     pub(super) service: Arc<Service>,
@@ -89,9 +97,11 @@ fn start(joints: Joints<'_>) -> anyhow::Result<Campaigns> {
         shutdown,
     } = joints;
     let path = data.join(CATALOG_FILE);
-    let store = SqliteStore::open(&path).with_context(|| format!("opening {}", path.display()))?;
+    let opened = SqliteStore::open(&path).with_context(|| format!("opening {}", path.display()));
+    let mut store = opened?;
+    store.forget_gone()?;
     let (reader, looking) = (store.reader()?, store.reader()?);
-    let publications = Arc::new(Publications::from(publisher.store.next_epoch()?));
+    let publications = Arc::new(Publications::from(first_epoch(&publisher)?));
     // As long as requests that ask it.
     let catalog = Catalog::spawn(Box::new(store), shutdown.join(Stage::Admin, "catalog"))?;
     let figures = Arc::new(CompileFigures::default());
@@ -103,6 +113,7 @@ fn start(joints: Joints<'_>) -> anyhow::Result<Campaigns> {
         keyring: keyring.clone(),
         clock: clock.clone(),
         config,
+        put_off: BTreeSet::new(),
         allowances,
         kept: Kept::up_to(config.kept_records),
         counted: counted.clone(),

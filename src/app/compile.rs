@@ -46,6 +46,9 @@ const LOOK_EVERY: u32 = 50;
 /// How often it is looked what other processes have changed, in naps: about every second.
 const ASK_EVERY: u32 = 5;
 
+/// How often it is tried again what a full disk or an unreadable catalog was in the way of, in naps: about every 10 s.
+const RETRY_EVERY: u32 = 50;
+
 /// What the thread works with.
 pub(super) struct CompileThread {
     pub(super) catalog: Catalog,
@@ -55,6 +58,8 @@ pub(super) struct CompileThread {
     pub(super) keyring: Keyring,
     pub(super) clock: Clock,
     pub(super) config: CampaignsConfig,
+    /// Accounts that are to be tried again.
+    pub(super) put_off: BTreeSet<AccountId>,
     /// Told how fast accounts may hand over.
     pub(super) allowances: Arc<Allowances>,
     /// What was read of accounts before.
@@ -97,6 +102,11 @@ impl CompileThread {
             if naps.is_multiple_of(ASK_EVERY) {
                 self.take_up_what_others_did();
             }
+            if naps.is_multiple_of(RETRY_EVERY) {
+                std::mem::take(&mut self.put_off).into_iter().for_each(|account| {
+                    self.publications.changed(account);
+                });
+            }
             if let Some(due) = self.publications.take(NAP, GATHER) {
                 let due = self.behind_all(due);
                 self.publish(&due);
@@ -105,19 +115,25 @@ impl CompileThread {
         }
     }
 
-    /// Every account of the catalog; but where there are snapshots and none of them loads, an operator has to look first.
+    /// Every account of the catalog is due; but where there are snapshots and none of them loads, an operator has to look
+    /// first.
     fn begin_with_all(&mut self) {
         let is_damaged = |newest: Option<_>| newest.is_some();
         let none_loads = self.publisher.slot.current().is_none();
-        if none_loads && self.publisher.store.latest().is_ok_and(is_damaged) {
-            return;
-        }
-        let publications = Arc::clone(&self.publications);
+        let waits_for_operator = none_loads && self.publisher.store.latest().is_ok_and(is_damaged);
         let found = self.reader.read(&mut |tx| {
+            let mut accounts = Vec::new();
             tx.scan(&Query::all(INSTALLATION, Kind::Account), &mut |record| {
-                publications.changed(AccountId(record.key.id));
+                accounts.push(AccountId(record.key.id));
                 Ok(())
-            })
+            })?;
+            for account in accounts {
+                self.allowances.set(account, limits(tx, account)?.records_per_s);
+                if !waits_for_operator {
+                    self.publications.changed(account);
+                }
+            }
+            Ok(())
         });
         if let Err(error) = found {
             tracing::error!(%error, "the catalog's accounts can't be read; changes made while no daemon ran are not in force");
@@ -179,7 +195,7 @@ impl CompileThread {
     fn publish(&mut self, due: &Due) {
         let current = self.publisher.slot.current();
         let view = current.as_deref().map(Loaded::view);
-        let mut batch = self.compiled(&due.accounts, view);
+        let mut batch = self.compiled(due, view);
         let built = loop {
             match self.build(due, &batch, view) {
                 Ok(built) => break built,
@@ -187,32 +203,38 @@ impl CompileThread {
                     let Some(at_fault) = error.account().filter(|id| batch.holds(*id)) else {
                         return self.give_up(due, &error.to_string());
                     };
-                    self.fail(at_fault, Failure { campaign: None, reason: error.to_string() });
+                    let reason = error.to_string();
+                    self.fail((at_fault, due.epoch), Failure { campaign: None, reason });
                     batch.leave_out(at_fault);
                 }
             }
         };
-        if let Err(error) = self.publisher.store.publish(&built) {
-            return self.give_up(due, &error.to_string());
-        }
-        if let Err(reason) = self.publisher.reload() {
-            return self.give_up(due, &reason);
+        let published = self.publisher.store.publish(&built).map_err(|error| error.to_string());
+        if let Err(reason) = published.and_then(|_| self.publisher.reload().map(drop)) {
+            self.give_up(due, &reason);
+            // What is in the way is none of theirs, and may be gone the next time.
+            self.put_off.extend(&due.accounts);
+            return;
         }
         self.figures.published.fetch_add(1, Ordering::Relaxed);
         let done = batch.put.accounts.iter().map(|one| one.id).chain(batch.gone);
-        done.for_each(|account| self.publications.note(account, Ok(())));
+        done.for_each(|account| self.publications.note(account, due.epoch, Ok(())));
     }
 
-    fn compiled(&mut self, due: &BTreeSet<AccountId>, view: Option<SnapshotView<'_>>) -> Batch {
+    fn compiled(&mut self, due: &Due, view: Option<SnapshotView<'_>>) -> Batch {
         let mut batch = Batch::default();
-        for &account in due {
+        for &account in &due.accounts {
             match self.account(account, view) {
                 Ok(Some(compiled)) => batch.take(compiled),
                 Ok(None) if self.is_a_file_s(account, view) => {}
                 Ok(None) => batch.gone.push(account),
                 Err(error) => {
                     let campaign = error.campaign();
-                    self.fail(account, Failure { campaign, reason: error.to_string() });
+                    if error.is_passing() {
+                        self.put_off.insert(account);
+                    }
+                    let reason = error.to_string();
+                    self.fail((account, due.epoch), Failure { campaign, reason });
                 }
             }
         }
@@ -272,18 +294,19 @@ impl CompileThread {
         edit_accounts(view, &edit, &key, valid_from, after)
     }
 
-    fn fail(&self, account: AccountId, failure: Failure) {
+    fn fail(&self, (account, epoch): (AccountId, Epoch), failure: Failure) {
         let reason = &failure.reason;
         let campaign = failure.campaign.map(|campaign| campaign.0);
         tracing::error!(account = account.0, campaign, %reason, "changes of an account are not in force");
         self.figures.failed.fetch_add(1, Ordering::Relaxed);
-        self.publications.note(account, Err(failure));
+        self.publications.note(account, epoch, Err(failure));
     }
 
     /// Nothing of it is in force; the last good snapshot stays.
     fn give_up(&self, due: &Due, reason: &str) {
         for &account in &due.accounts {
-            self.fail(account, Failure { campaign: None, reason: reason.to_owned() });
+            let failure = Failure { campaign: None, reason: reason.to_owned() };
+            self.fail((account, due.epoch), failure);
         }
     }
 }

@@ -291,7 +291,10 @@ fn open_store(config: &Config) -> anyhow::Result<Store> {
 
 /// Their names are durable before anything in them is.
 fn make_dirs(data: &Path) -> anyhow::Result<()> {
-    let made = RealDisk.create_dir(data).and_then(|()| RealDisk.create_dir(&outbox_dir(data)));
+    use std::os::unix::fs::DirBuilderExt as _;
+    // What is in it names customers: nobody but the daemon's user reads it.
+    let private = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(data);
+    let made = private.and_then(|()| RealDisk.create_dir(&outbox_dir(data)));
     made.with_context(|| format!("making {}", data.display()))
 }
 

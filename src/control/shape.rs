@@ -133,6 +133,12 @@ impl FenceShape {
         }
     }
 
+    /// How many positions it is written with.
+    #[must_use]
+    pub fn vertices(&self) -> usize {
+        self.parts().iter().flat_map(|(_, rings)| rings.iter()).map(Vec::len).sum()
+    }
+
     /// Counted before anything is done with them, since what comes next may take the square of it.
     fn too_many_positions(&self, most: usize) -> Option<Fault> {
         let parts = self.parts();

@@ -177,7 +177,7 @@ fn keep_to_allowance<I: Intake>(
     (records, now): (usize, UtcMs),
 ) -> Result<(), Problem> {
     let records = u32::try_from(records).unwrap_or(u32::MAX);
-    http.intake.allowance(account).try_take(records, now).map_err(|wait| {
+    http.intake.allowance(account).take(records, now).map_err(|wait| {
         http.figures.held_back();
         let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1);
         let detail =

@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use quinn::{ReadError, RecvStream, SendStream};
 use tokio::sync::{mpsc, watch};
@@ -26,6 +27,9 @@ use crate::shard::allowance::Allowance;
 use crate::wire::close::CloseCode;
 use crate::wire::frame::{self, Frame, Step};
 use crate::wire::header::Header;
+
+/// How often a stream that waits for its account's allowance looks at it.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// What a stream needs to know of its connection.
 pub(super) struct StreamContext<I> {
@@ -154,7 +158,7 @@ impl<'a, I: Intake> Reader<'a, I> {
 
     /// Hands over every whole frame in the buffer and moves the rest to its front.
     async fn take_frames(&mut self) -> Result<(), Ended> {
-        let (mut at, read_at) = (0, Instant::now());
+        let (mut at, mut read_at) = (0, Instant::now());
         let needs = loop {
             let ahead = &self.buffer[at..self.filled];
             if let Some(kind) = frame::kind_at(ahead).filter(|kind| !kind.is_intake()) {
@@ -165,7 +169,9 @@ impl<'a, I: Intake> Reader<'a, I> {
                 Step::Needs(bytes) => break bytes,
                 Step::Whole(frame, rest) => {
                     let header = frame.header;
-                    self.keep_to_allowance(header.records.into()).await?;
+                    if self.keep_to_allowance(header.records.into()).await? {
+                        read_at = Instant::now();
+                    }
                     let batch = self.believe(&frame)?;
                     at = self.filled - rest.len();
                     self.hand_over(&header, batch, read_at).await?;
@@ -185,20 +191,26 @@ impl<'a, I: Intake> Reader<'a, I> {
         Ok(())
     }
 
-    /// Waits until the account may hand over so many more records. Meanwhile nothing is read: the client comes to
-    /// know of it by flow control, and nothing is lost.
-    async fn keep_to_allowance(&self, records: u32) -> Result<(), Ended> {
-        let wait = self.allowance.take(records, self.context.shared.intake.received_at());
-        if wait.is_zero() {
-            return Ok(());
+    /// Waits until the account may hand over so many more records; gives whether it had to. Meanwhile nothing is read:
+    /// the client comes to know of it by flow control, and nothing is lost.
+    async fn keep_to_allowance(&self, records: u32) -> Result<bool, Ended> {
+        let StreamContext { shared, connection, .. } = self.context;
+        let mut stop = shared.stop.clone();
+        let mut waited = false;
+        while let Err(wait) = self.allowance.take(records, shared.intake.received_at()) {
+            if !waited {
+                shared.figures.held_back();
+                waited = true;
+            }
+            tokio::select! {
+                biased;
+                () = stopped(&mut stop) => return Err(Ended::Drained),
+                _why = connection.closed() => return Err(Ended::Lost),
+                // The limit may be another meanwhile.
+                () = sleep(wait.min(LOOK_EVERY)) => {}
+            }
         }
-        self.context.shared.figures.held_back();
-        let mut stop = self.context.shared.stop.clone();
-        tokio::select! {
-            biased;
-            () = stopped(&mut stop) => Err(Ended::Drained),
-            () = sleep(wait) => Ok(()),
-        }
+        Ok(waited)
     }
 
     /// Checks a frame's place in the stream and its app, and believes what can be believed of it.

@@ -1,7 +1,7 @@
 //! How fast the records of each account are taken in, where its operator has set a limit.
 //!
 //! A leaky bucket: an account has a second's worth at once, and no more than its rate over time. Whoever hands records
-//! over takes them out of the bucket first, and waits, or comes again, while it is empty.
+//! over takes them out of the bucket first, and asks again while it is empty.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
@@ -24,10 +24,14 @@ impl Allowances {
         Arc::clone(accounts.entry(account).or_default())
     }
 
-    /// Lets an account hand over so many records a second; `None` for no limit.
+    /// Lets an account hand over so many records a second; `None` for no limit. What was taken by another rate is
+    /// forgiven.
     pub fn set(&self, account: AccountId, records_per_s: Option<u32>) {
+        let allowance = self.of(account);
         let records_per_s = records_per_s.unwrap_or(Allowance::UNLIMITED);
-        self.of(account).records_per_s.store(records_per_s, Ordering::Relaxed);
+        if allowance.records_per_s.swap(records_per_s, Ordering::Relaxed) != records_per_s {
+            allowance.paid_until_us.store(0, Ordering::Relaxed);
+        }
     }
 }
 
@@ -47,20 +51,11 @@ const AT_ONCE_US: i64 = 1_000_000;
 impl Allowance {
     const UNLIMITED: u32 = 0;
 
-    /// Takes so many records and tells how long to wait before they are handed over. Those taken later wait longer.
-    pub fn take(&self, records: u32, now: UtcMs) -> Duration {
-        let Some(cost_us) = self.cost_us(records) else { return Duration::ZERO };
-        let now_us = micros(now);
-        let paid = |until: i64| Some(until.max(now_us).saturating_add(cost_us));
-        let before = self.paid_until_us.fetch_update(Ordering::Relaxed, Ordering::Relaxed, paid);
-        ahead(before.unwrap_or_else(|until| until), now_us)
-    }
-
-    /// Takes so many records if there is no wait, or tells how long it would be and takes none.
+    /// Takes so many records if there is no wait, or tells how long it would be and takes none: whoever waits asks again.
     ///
     /// # Errors
     /// The wait.
-    pub fn try_take(&self, records: u32, now: UtcMs) -> Result<(), Duration> {
+    pub fn take(&self, records: u32, now: UtcMs) -> Result<(), Duration> {
         let Some(cost_us) = self.cost_us(records) else { return Ok(()) };
         let now_us = micros(now);
         let paid = |until: i64| {

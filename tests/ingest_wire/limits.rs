@@ -69,25 +69,33 @@ async fn an_account_that_hands_over_too_fast_waits_and_loses_nothing() {
     let (client, other) =
         (daemon.client(1).await, Client::connect(daemon.options(2, 1)).await.unwrap());
     let (mut stream, acks) = noted(&client, 1);
-    // A second's worth, another one while that is paid, and a third that has to wait; a drain ends the fourth's wait.
+    // A second's worth, another one while that is paid, and two that have to wait.
     for _ in 0..4 {
         stream.pings(AppId(1), &[ping(1, 0); 10]).await.unwrap();
     }
+    until("one waits", || daemon.figures.snapshot().held_back == 1).await;
     let (mut others, _) = noted(&other, 1);
     others.pings(AppId(1), &[ping(1, 0); 1000]).await.unwrap();
     timeout(SOON, others.end()).await.unwrap().unwrap();
-    assert!(
-        acks.lock().unwrap().iter().all(|ack| ack.upto < FrameSeq(3)),
-        "it waits for itself alone"
-    );
+    assert!(acks.lock().unwrap().iter().all(|ack| ack.upto < FrameSeq(3)), "for itself alone");
+    daemon.shards.elapsed_ms.store(1000, Ordering::SeqCst);
+    timeout(SOON, stream.acked(FrameSeq(3))).await.unwrap().unwrap();
+    daemon.shards.allowances.set(AccountId(1), Some(100));
     timeout(SOON, stream.acked(FrameSeq(4))).await.unwrap().unwrap();
-    assert_eq!(daemon.shards.records.load(Ordering::SeqCst), 1040);
-    let figures = daemon.figures.snapshot();
-    assert_eq!((figures.held_back, figures.pings.evaluated), (2, 1040));
-    for _ in 0..3 {
-        stream.pings(AppId(1), &[ping(1, 0); 4000]).await.unwrap();
+    assert_eq!(daemon.shards.records.load(Ordering::SeqCst), 1040, "none is lost");
+    assert_eq!(daemon.figures.snapshot().pings.evaluated, 1040);
+    // Whoever goes while it waits leaves nothing behind, and a drain ends a wait.
+    daemon.shards.allowances.set(AccountId(1), Some(1));
+    for _ in 0..2 {
+        stream.pings(AppId(1), &[ping(1, 0); 100]).await.unwrap();
     }
-    until("one waits", || daemon.figures.snapshot().held_back == 3).await;
+    until("one waits again", || daemon.figures.snapshot().held_back == 3).await;
+    drop((stream, client));
+    until("it is gone", || daemon.figures.snapshot().connections_open == 1).await;
+    let again = daemon.client(1).await;
+    let (mut stream, _) = noted(&again, 1);
+    stream.pings(AppId(1), &[ping(1, 0); 100]).await.unwrap();
+    until("and again", || daemon.figures.snapshot().held_back == 4).await;
     daemon.stop.send(true).unwrap();
     timeout(SOON, daemon.task).await.expect("a wait ends with the daemon").unwrap();
 }

@@ -1,7 +1,7 @@
 //! Shards that hold back, lose or refuse as each test says.
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use geofenced::domain::fix::FutureRule;
@@ -42,6 +42,8 @@ pub(crate) struct Shards {
     pub(crate) held: Mutex<Vec<oneshot::Sender<Result<Applied, Lost>>>>,
     /// How fast accounts may hand over.
     pub(crate) allowances: Allowances,
+    /// How far their clock is past [`NOW`].
+    pub(crate) elapsed_ms: AtomicI64,
 }
 
 impl Shards {
@@ -56,6 +58,7 @@ impl Shards {
             mood: Mutex::default(),
             held: Mutex::default(),
             allowances: Allowances::default(),
+            elapsed_ms: AtomicI64::new(0),
         }
     }
 
@@ -125,7 +128,7 @@ impl Intake for Shards {
     }
 
     fn received_at(&self) -> UtcMs {
-        NOW
+        UtcMs(NOW.0 + self.elapsed_ms.load(Ordering::SeqCst))
     }
 
     fn future_rule(&self, received_at: UtcMs) -> FutureRule {

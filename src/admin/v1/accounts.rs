@@ -146,9 +146,13 @@ async fn make(
     let made = service
         .catalog
         .write(move |tx| operator::create_account(tx, &actor, &document::parse(body)?))
-        .await;
-    let epoch = service.publications.settled_in();
-    Ok(made.map_or_else(refused, |shown| created(shown, epoch, uri.path())))
+        .await?;
+    // Nothing of it decides yet, but intake is told how fast it may hand over.
+    let epoch = match made.document.limits.records_per_s {
+        Some(_) => service.publications.changed(AccountId(made.id)),
+        None => service.publications.settled_in(),
+    };
+    Ok(created(made, epoch, uri.path()))
 }
 
 async fn read(

@@ -57,17 +57,22 @@ async fn until(service: &Shared, account: Option<AccountId>, epoch: Epoch) -> Re
             tokio::time::sleep(LOOK_EVERY).await;
         }
     });
-    if came.await.is_ok() {
+    let came = came.await.is_ok();
+    // An epoch comes for the other accounts all the same.
+    if let Some(failure) = account.and_then(|account| service.publications.failure(account, epoch))
+    {
+        let detail = format!(
+            "the account's last changes are not in force, those before them are: {}; mend that, or set the campaign to \
+             waiting",
+            failure.reason
+        );
+        return Err(Problem::new(Kind::Failed, detail));
+    }
+    if came {
         return Ok(());
     }
     let now = (service.in_force)();
-    let failure = account.and_then(|account| service.publications.failure(account));
-    let why = failure.map_or_else(String::new, |failure| {
-        format!("; the last changes could not be compiled: {}", failure.reason)
-    });
-    let detail = format!(
-        "epoch {epoch} is not in force after {} s, epoch {now} is{why}",
-        PATIENCE.as_secs()
-    );
+    let detail =
+        format!("epoch {epoch} is not in force after {} s, epoch {now} is", PATIENCE.as_secs());
     Err(Problem::new(Kind::TimedOut, detail))
 }

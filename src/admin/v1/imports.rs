@@ -3,6 +3,7 @@
 use std::io::Cursor;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -127,6 +128,7 @@ async fn send(
     let of =
         service.look(service.caller(&grant), move |desk| desk.may_begin_import(&wanted)).await?;
     let most = Bounds::of(of).bytes;
+    let _seat = service.arriving.enter(grant.account)?;
     // Relaxed: only that numbers differ counts.
     let number = ARRIVALS.fetch_add(1, Ordering::Relaxed);
     let depot = service.depot.clone();
@@ -141,7 +143,7 @@ async fn send(
     };
     let (account, arrived_at) = (grant.account, path.clone());
     let begun = service
-        .change_looked_at(service.caller(&grant), move |desk| {
+        .change(service.caller(&grant), move |desk| {
             let shown = desk.begin_import(&asked, bytes)?;
             // Before the import can be read: whoever reads it finds its file.
             depot.parcel(account, shown.id).take_in(&path)?;
@@ -164,10 +166,19 @@ async fn discard(path: &Path) {
     }
 }
 
+/// How long a body may stand still.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// A body, to a file.
 async fn receive(mut body: Body, mut file: tokio::fs::File, most: u64) -> Result<u64, Problem> {
     let mut bytes = 0_u64;
-    while let Some(frame) = body.frame().await {
+    loop {
+        let next = tokio::time::timeout(PATIENCE, body.frame()).await.map_err(|_elapsed| {
+            let detail =
+                format!("nothing of the body came for {} s; send it again", PATIENCE.as_secs());
+            Problem::new(Kind::BadRequest, detail)
+        })?;
+        let Some(frame) = next else { break };
         let frame = frame.map_err(|error| {
             Problem::new(Kind::BadRequest, format!("the body broke off: {error}; send it again"))
         })?;

@@ -3,7 +3,7 @@
 //! An [`Api`](api::Api) gathers endpoints: each is a route and its part of `/openapi.json`, said once ([`flatten`] makes one object of a document and what is added to it). Documents of
 //! all kinds have the same five ([`resource`]); [`accounts`], [`campaigns`], [`blacklist`], [`tokens`] and [`audit`] have more.
 //! [`request`] reads what callers send, [`answer`] writes what they get, and [`service`] takes requests to the
-//! catalog's desk, within what the account may ask for ([`rates`]). [`imports`] takes files and [`streams`] are what is followed as it happens. [`epochs`] lets a caller wait until a change is in
+//! catalog's desk, within what the account may ask for ([`rates`], [`crowd`]). [`imports`] takes files and [`streams`] are what is followed as it happens. [`epochs`] lets a caller wait until a change is in
 //! force, and [`figures`] counts requests. [`endpoints`] is the table of them all, and [`api_page`] shows it.
 //!
 //! In reading order.
@@ -12,6 +12,7 @@ pub mod api;
 mod flatten;
 pub mod service;
 mod rates;
+mod crowd;
 mod request;
 mod answer;
 mod reports;
@@ -33,6 +34,7 @@ pub(crate) use api_page::described;
 pub use endpoints::{campaign_api, operator_api, upload_api};
 pub(crate) use epochs::wait as wait_for_epoch;
 pub(crate) use figures::count as count_request;
+pub(crate) use rates::gate;
 pub use service::{InForce, Service};
 pub use streams::Streams;
 

@@ -14,9 +14,10 @@ use futures_util::stream::{self, Stream};
 use utoipa::openapi::HttpMethod;
 
 use super::api::{Api, Endpoint, Like, Named, Parameter};
+use super::crowd::Seat;
 use super::request::{Number, Parameters};
 use super::service::{Service, Shared};
-use super::streams::{KEEP_ALIVE, OpenStream};
+use super::streams::KEEP_ALIVE;
 use crate::auth::grant::Grant;
 use crate::control::desk::Desk;
 use crate::control::refusal::Refusal;
@@ -200,7 +201,7 @@ struct Following {
     grant: Grant,
     subject: Subject,
     sent: Option<LiveFigures>,
-    _open: OpenStream,
+    _open: Seat,
 }
 
 /// How often a stream looks for changes.

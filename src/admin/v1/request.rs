@@ -44,6 +44,9 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Parameters<T> 
     }
 }
 
+/// A longer body is not parsed where others wait to be answered.
+const LARGE_BYTES: usize = 64 << 10;
+
 /// The body, as JSON.
 pub(super) async fn json(request: Request) -> Result<(Value, Bytes), Problem> {
     let read = Bytes::from_request(request, &()).await;
@@ -54,7 +57,15 @@ pub(super) async fn json(request: Request) -> Result<(Value, Bytes), Problem> {
         };
         Problem::new(kind, format!("{rejection}; send a smaller body, whole"))
     })?;
-    let value = serde_json::from_slice(&bytes)
+    let read = if bytes.len() > LARGE_BYTES {
+        // A second of parsing would be one in which nobody else is answered.
+        let body = bytes.clone();
+        let parsed = tokio::task::spawn_blocking(move || serde_json::from_slice(&body)).await;
+        parsed.map_err(|_broke_off| Problem::new(Kind::Internal, "the body could not be read"))?
+    } else {
+        serde_json::from_slice(&bytes)
+    };
+    let value = read
         .map_err(|error| Problem::new(Kind::BadJson, format!("the body is not JSON: {error}")))?;
     Ok((value, bytes))
 }

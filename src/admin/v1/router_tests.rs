@@ -195,11 +195,21 @@ async fn a_request_can_wait_for_an_epoch() {
     assert_eq!(waiting.status, 200);
     let reason = "campaign 3 is broken".to_owned();
     let failure = crate::control::compiler::Failure { campaign: None, reason };
-    served.publications.note(crate::domain::ids::AccountId(1), Err(failure));
+    let (ours, ninth) = (crate::domain::ids::AccountId(1), crate::domain::ids::Epoch(9));
+    served.publications.note(ours, ninth, Err(failure));
+    served.in_force.store(9, Ordering::Relaxed);
+    // The epoch has come, without what the account changed.
     let why = served.get(1, "/v1/audit?wait_epoch=9").await;
+    assert_eq!(why.problem(422), "failed");
     assert!(why.body["detail"].as_str().unwrap().contains("campaign 3 is broken"), "{why:?}");
-    let other = served.get(2, "/v1/audit?wait_epoch=9").await;
-    assert!(!other.body["detail"].as_str().unwrap().contains("broken"), "it is nobody else's");
+    assert_eq!(
+        served.get(1, "/v1/audit?wait_epoch=8").await.status,
+        200,
+        "before that all is well"
+    );
+    assert_eq!(served.get(2, "/v1/audit?wait_epoch=9").await.status, 200, "it is nobody else's");
+    served.publications.note(ours, ninth, Ok(()));
+    assert_eq!(served.get(1, "/v1/audit?wait_epoch=9").await.status, 200);
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use axum::{Extension, Router, middleware};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
-use super::{Service, Streams, campaign_api, operator_api, upload_api, wait_for_epoch};
+use super::{Service, Streams, campaign_api, gate, operator_api, upload_api, wait_for_epoch};
 use crate::auth::authority::Authority;
 use crate::auth::book::{Book, TokenEntry};
 use crate::auth::grant::{Apps, Grant, Scope};
@@ -111,9 +111,10 @@ impl Served {
         let service = service.with_tokens(Arc::clone(&authority));
         let service = Arc::new(service.with_streams(Streams::new(config, shutdown.clone())));
         let waiting = middleware::from_fn_with_state(Arc::clone(&service), wait_for_epoch);
+        let gate = middleware::from_fn_with_state(Arc::clone(&service), gate);
         let own = campaign_api().into_parts().0.route_layer(waiting);
-        let others = operator_api().into_parts().0.merge(upload_api().into_parts().0);
-        let router = own.merge(others).with_state(service);
+        let own = own.merge(upload_api().into_parts().0).route_layer(gate);
+        let router = own.merge(operator_api().into_parts().0).with_state(service);
         let served = Self { router, authority, publications, in_force, hands, shutdown, _dir: dir };
         for account in 1..=2 {
             let made = served

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::crowd::Crowd;
 use super::figures::ApiFigures;
 use super::rates::Rates;
 use super::streams::Streams;
@@ -20,6 +21,14 @@ use crate::domain::ids::{AccountId, Epoch};
 use crate::domain::units::UtcMs;
 use crate::identity::Keyring;
 use crate::shutdown::Shutdown;
+
+/// Requests of accounts that may be under way, and of one account. Those that wait for an epoch are among them.
+const REQUESTS: u32 = 192;
+const REQUESTS_OF_ACCOUNT: u32 = 48;
+
+/// Files that may be on their way, and of one account.
+const UPLOADS: u32 = 32;
+const UPLOADS_OF_ACCOUNT: u32 = 4;
 
 /// What endpoints share.
 pub type Shared = Arc<Service>;
@@ -44,7 +53,11 @@ pub struct Service {
     pub(super) streams: Arc<Streams>,
     keyring: Keyring,
     clock: Clock,
-    rates: Arc<Rates>,
+    pub(super) rates: Arc<Rates>,
+    /// Requests that are under way.
+    pub(super) requests: Arc<Crowd>,
+    /// Uploads that are on their way.
+    pub(super) arriving: Arc<Crowd>,
 }
 
 impl Service {
@@ -71,6 +84,8 @@ impl Service {
             keyring,
             clock,
             rates: Arc::default(),
+            requests: Crowd::of("requests", REQUESTS, REQUESTS_OF_ACCOUNT),
+            arriving: Crowd::of("uploads on their way", UPLOADS, UPLOADS_OF_ACCOUNT),
         }
     }
 
@@ -134,7 +149,7 @@ impl Service {
         self.catalog
             .read(move |tx| {
                 let mut desk = Desk::open(tx, &actor)?;
-                count(&rates, &desk, &actor)?;
+                rates.know(actor.account, desk.account().limits.requests_per_min);
                 look(&mut desk)
             })
             .await
@@ -146,25 +161,12 @@ impl Service {
         actor: Actor,
         change: impl FnOnce(&mut Desk<'_>) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<(T, Epoch), Refusal> {
-        let (rates, counted) = (Arc::clone(&self.rates), actor.clone());
-        let change = move |desk: &mut Desk<'_>| {
-            count(&rates, desk, &counted)?;
-            change(desk)
-        };
-        self.change_looked_at(actor, change).await
-    }
-
-    /// The same for a request that was [looked at](Self::look), and counted, before.
-    pub(super) async fn change_looked_at<T: Send + 'static>(
-        &self,
-        actor: Actor,
-        change: impl FnOnce(&mut Desk<'_>) -> Result<T, Refusal> + Send + 'static,
-    ) -> Result<(T, Epoch), Refusal> {
-        let publications = Arc::clone(&self.publications);
+        let (publications, rates) = (Arc::clone(&self.publications), Arc::clone(&self.rates));
         self.catalog
             .ask(move |store| {
                 let (value, reaches) = thread::write(store, |tx| {
                     let mut desk = Desk::open(tx, &actor)?;
+                    rates.know(actor.account, desk.account().limits.requests_per_min);
                     let value = change(&mut desk)?;
                     Ok((value, desk.reaches_engine()))
                 })?;
@@ -178,12 +180,4 @@ impl Service {
             })
             .await
     }
-}
-
-/// Counts a request of the account's own. An operator may mend what a busy account runs into.
-fn count(rates: &Rates, desk: &Desk<'_>, actor: &Actor) -> Result<(), Refusal> {
-    if actor.operator {
-        return Ok(());
-    }
-    rates.count(actor.account, desk.account().limits.requests_per_min, actor.now)
 }

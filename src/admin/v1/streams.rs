@@ -4,9 +4,9 @@
 //! revoked, and with the daemon. Each has a number of its last event, from which it goes on when it is opened again
 //! (`Last-Event-ID`); without one it begins now. How many are open is bounded, for each account and in all.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::convert::Infallible;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Extension;
@@ -21,6 +21,7 @@ use utoipa::openapi::HttpMethod;
 
 use super::answer::refused;
 use super::api::{Api, Endpoint, Like, Named, Parameter};
+use super::crowd::{Crowd, Seat};
 use super::request::Number;
 use super::service::{Service, Shared};
 use crate::auth::grant::{Grant, Scope};
@@ -41,9 +42,6 @@ pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(10);
 /// Notices that are read at a time.
 const AT_ONCE: u32 = 100;
 
-/// When a stream that found no room may come again, s.
-const RETRY_S: u32 = 10;
-
 /// The header by which a stream goes on.
 const LAST_EVENT_ID: &str = "Last-Event-ID";
 
@@ -52,50 +50,20 @@ const IN_HEADER: &[Parameter] =
 
 /// The streams that are open.
 pub struct Streams {
-    config: CampaignsConfig,
+    crowd: Arc<Crowd>,
     shutdown: Shutdown,
-    open: Mutex<HashMap<AccountId, u32>>,
 }
 
 impl Streams {
     /// None yet.
     #[must_use]
     pub fn new(config: CampaignsConfig, shutdown: Shutdown) -> Self {
-        Self { config, shutdown, open: Mutex::default() }
+        let crowd = Crowd::of("streams", config.streams, config.streams_per_account);
+        Self { crowd, shutdown }
     }
 
-    pub(super) fn open(self: &Arc<Self>, account: AccountId) -> Result<OpenStream, Refusal> {
-        let refuse =
-            |what, allowed| Refusal::TooMany { what, allowed, per: "at a time", retry_s: RETRY_S };
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if open.values().sum::<u32>() >= self.config.streams {
-            return Err(refuse("streams of all accounts", self.config.streams));
-        }
-        let own = open.entry(account).or_default();
-        if *own >= self.config.streams_per_account {
-            return Err(refuse("streams", self.config.streams_per_account));
-        }
-        *own += 1;
-        drop(open);
-        Ok(OpenStream { streams: Arc::clone(self), account })
-    }
-}
-
-/// One that is open, until it is dropped.
-pub(super) struct OpenStream {
-    streams: Arc<Streams>,
-    account: AccountId,
-}
-
-impl Drop for OpenStream {
-    fn drop(&mut self) {
-        let mut open = self.streams.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(own) = open.get_mut(&self.account) {
-            *own -= 1;
-            if *own == 0 {
-                open.remove(&self.account);
-            }
-        }
+    pub(super) fn open(&self, account: AccountId) -> Result<Seat, Refusal> {
+        self.crowd.enter(account)
     }
 }
 
@@ -225,7 +193,7 @@ struct Flow {
     waiting: VecDeque<(u32, Event)>,
     /// Whether no more can come.
     over: bool,
-    _open: OpenStream,
+    _open: Seat,
 }
 
 impl Flow {

@@ -95,7 +95,7 @@ async fn so_many_streams_are_open_and_no_more() {
     assert_eq!(others.status(), 200);
     let refused = served.get(2, NOTICES).await;
     let detail = refused.body["detail"].as_str().unwrap();
-    assert!(detail.starts_with("streams of all accounts beyond 3"), "{detail}");
+    assert!(detail.starts_with("streams beyond 3 of all accounts at a time"), "{detail}");
     drop(first);
     assert_eq!(open(&served, 2, NOTICES, None).await.status(), 200, "one has left");
 }

@@ -72,6 +72,12 @@ impl CompileError {
         if let Self::Campaign { campaign, .. } = self { Some(*campaign) } else { None }
     }
 
+    /// Whether the same may be compiled a moment later.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Store(_) | Self::Figures(_))
+    }
+
     fn of(self, campaign: CampaignId) -> Self {
         if matches!(self, Self::Gone(_) | Self::Shape { .. }) {
             return Self::Campaign { campaign, reason: self.to_string() };

@@ -26,14 +26,15 @@ impl Kept {
         }
     }
 
-    /// Keeps them as the last ones; those for which there is no room besides are let go.
+    /// Keeps them as the last ones; of the others those that were compiled longest ago are let go for them. What has no
+    /// room by itself is not kept.
     pub fn put(&mut self, records: Records) {
-        self.accounts.push(records);
-        let mut room = self.most;
+        let Some(mut room) = self.most.checked_sub(records.weight()) else { return };
         let fits = |records: &&Records| {
-            room.checked_sub(records.len()).inspect(|left| room = *left).is_some()
+            room.checked_sub(records.weight()).inspect(|left| room = *left).is_some()
         };
         let fitting = self.accounts.iter().rev().take_while(fits).count();
         self.accounts.drain(..self.accounts.len() - fitting);
+        self.accounts.push(records);
     }
 }

@@ -23,7 +23,8 @@ struct State {
     accounts: BTreeSet<AccountId>,
     /// The epoch of the next build.
     next: u64,
-    failures: BTreeMap<AccountId, Failure>,
+    /// Why, and the first epoch without them.
+    failures: BTreeMap<AccountId, (Epoch, Failure)>,
 }
 
 /// Accounts to be compiled together, and the number of the epoch that has them.
@@ -96,19 +97,20 @@ impl Publications {
         state.next = state.next.max(published.0 + 1);
     }
 
-    /// Notes what came of an account's last build.
-    pub fn note(&self, account: AccountId, outcome: Result<(), Failure>) {
+    /// Notes what came of an account's build for an epoch.
+    pub fn note(&self, account: AccountId, epoch: Epoch, outcome: Result<(), Failure>) {
         let mut state = self.state();
-        match outcome {
-            Ok(()) => drop(state.failures.remove(&account)),
-            Err(failure) => drop(state.failures.insert(account, failure)),
-        }
+        let Err(failure) = outcome else { return drop(state.failures.remove(&account)) };
+        let first = state.failures.get(&account).map_or(epoch, |(first, _)| *first);
+        state.failures.insert(account, (first, failure));
     }
 
-    /// Why an account's last changes are not in force.
+    /// Why changes of an account that were told this epoch are not in force.
     #[must_use]
-    pub fn failure(&self, account: AccountId) -> Option<Failure> {
-        self.state().failures.get(&account).cloned()
+    pub fn failure(&self, account: AccountId, told: Epoch) -> Option<Failure> {
+        let state = self.state();
+        let failed = state.failures.get(&account).filter(|(first, _)| *first <= told);
+        failed.map(|(_, failure)| failure.clone())
     }
 
     /// Accounts whose last changes are not in force.

@@ -62,11 +62,15 @@ fn a_failure_stays_until_the_account_is_compiled() {
     assert_eq!(publications.settled_in(), Epoch(0), "before the first one");
     let failure =
         |reason: &str| Failure { campaign: Some(CampaignId(3)), reason: reason.to_owned() };
-    publications.note(AccountId(1), Err(failure("first")));
-    publications.note(AccountId(1), Err(failure("second")));
-    publications.note(AccountId(2), Ok(()));
-    assert_eq!(publications.failure(AccountId(1)), Some(failure("second")));
-    assert_eq!((publications.failure(AccountId(2)), publications.failing()), (None, 1));
-    publications.note(AccountId(1), Ok(()));
-    assert_eq!((publications.failure(AccountId(1)), publications.failing()), (None, 0));
+    let ours = AccountId(1);
+    publications.note(ours, Epoch(4), Err(failure("first")));
+    publications.note(ours, Epoch(5), Err(failure("second")));
+    publications.note(AccountId(2), Epoch(5), Ok(()));
+    assert_eq!(publications.failure(ours, Epoch(3)), None, "what was told before it is in force");
+    for told in [4, 5, 6] {
+        assert_eq!(publications.failure(ours, Epoch(told)), Some(failure("second")));
+    }
+    assert_eq!((publications.failure(AccountId(2), Epoch(5)), publications.failing()), (None, 1));
+    publications.note(ours, Epoch(6), Ok(()));
+    assert_eq!((publications.failure(ours, Epoch(6)), publications.failing()), (None, 0));
 }

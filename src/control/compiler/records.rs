@@ -72,8 +72,11 @@ pub(super) struct Store {
     pub(super) within: Option<Within>,
 }
 
+/// Vertices that take as much memory as a store.
+const VERTICES: usize = 8;
+
 /// When more than so many records have changed, all of them are read again in order, which is faster than one by one.
-const READ_SINGLY: usize = 20_000;
+pub(super) const READ_SINGLY: usize = 20_000;
 
 impl Records {
     /// Of an account, with nothing read yet.
@@ -91,16 +94,31 @@ impl Records {
         }
     }
 
-    /// How many records are kept.
+    /// How much is kept: records, and of shapes a record more for each [`VERTICES`] vertices.
     #[must_use]
-    pub fn len(&self) -> usize {
-        self.regions.len() + self.fences.len() + self.stores.len() + self.brands.len()
+    pub fn weight(&self) -> usize {
+        let vertices = |shape: &Shape| match shape {
+            Shape::Polygon { rings } => rings.iter().map(|ring| ring.0.len()).sum(),
+            Shape::Circle { .. } | Shape::Everywhere => 0_usize,
+        };
+        // A region is here as it was written, as the engine has it, and among the districts.
+        let regions = self.regions.values().map(|area| 3 * vertices(&area.shape));
+        let footprints = self.stores.values().filter_map(|store| store.footprint.as_deref());
+        let shapes: usize = regions.chain(footprints.map(vertices)).sum();
+        let fences: usize = self.fences.values().map(|fence| fence.geofence.shape.vertices()).sum();
+        let records =
+            self.regions.len() + self.fences.len() + self.stores.len() + self.brands.len();
+        records + (shapes + fences) / VERTICES
     }
 
-    /// Whether none is.
+    /// Whether nothing is.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.len() == 0 && self.lists.is_empty()
+        self.lists.is_empty()
+            && self.regions.is_empty()
+            && self.fences.is_empty()
+            && self.stores.is_empty()
+            && self.brands.is_empty()
     }
 
     pub(super) fn account(&self) -> AccountId {
@@ -118,24 +136,27 @@ impl Records {
             let changed = tx.changed_after(self.account, self.moment)?;
             if changed.len() > READ_SINGLY {
                 *self = Self::of(self.account);
-            }
-            for key in changed {
-                self.let_go(tx, key)?;
+            } else {
+                self.let_go_all(tx, &changed)?;
             }
         }
         self.moment = moment;
         Ok(())
     }
 
+    fn let_go_all(&mut self, tx: &mut dyn Tx, changed: &[Key]) -> Result<(), CompileError> {
+        if changed.iter().any(|key| key.kind == Kind::Region) {
+            self.lists.remove(&List::Regions);
+            self.districts = None;
+            self.stores.values_mut().for_each(|store| store.within = None);
+            self.fences.values_mut().for_each(|fence| fence.within = None);
+        }
+        changed.iter().try_for_each(|key| self.let_go(tx, *key))
+    }
+
     fn let_go(&mut self, tx: &mut dyn Tx, key: Key) -> Result<(), CompileError> {
         match key.kind {
-            Kind::Region => {
-                self.regions.remove(&key.id);
-                self.lists.remove(&List::Regions);
-                self.districts = None;
-                self.stores.values_mut().for_each(|store| store.within = None);
-                self.fences.values_mut().for_each(|fence| fence.within = None);
-            }
+            Kind::Region => drop(self.regions.remove(&key.id)),
             Kind::Geofence => {
                 self.fences.remove(&key.id);
                 self.lists.retain(|list, _| !matches!(list, List::FencesOf(_)));

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::kept::Kept;
 use super::locations::Gazetteer;
 use super::locations_tests::{OURS, World, blocks, content, keep_all, worlds};
-use super::records::{List, Records};
+use super::records::{List, READ_SINGLY, Records};
 use super::targets::{Drawing, TargetKey};
 use crate::control::documents::account::Membership;
 use crate::control::documents::campaign::{General, Nearness};
@@ -151,18 +151,43 @@ fn those_of_the_accounts_compiled_last_are_kept_within_the_bound() {
         records
     };
     let ours = read();
-    assert_eq!(ours.len(), 3);
+    assert_eq!(ours.weight(), 3);
     let mut kept = Kept::up_to(5);
     kept.put(ours);
     kept.put(Records::of(AccountId(7)));
     let ours = kept.take(account);
-    assert_eq!(ours.len(), 3, "both have room");
+    assert_eq!(ours.weight(), 3, "both have room");
     assert!(kept.take(account).is_empty(), "and what is taken is not there any more");
     kept.put(ours);
     kept.put(read());
-    assert_eq!(kept.take(account).len(), 3, "the last one");
+    assert_eq!(kept.take(account).weight(), 3, "the last one");
     assert!(kept.take(account).is_empty(), "for two there was no room");
-    let mut none = Kept::up_to(2);
-    none.put(read());
-    assert!(none.take(account).is_empty());
+    let mut small = Kept::up_to(2);
+    small.put(Records::of(AccountId(7)));
+    small.put(read());
+    assert!(small.take(account).is_empty());
+}
+
+#[test]
+fn more_changes_than_are_read_singly_are_read_anew() {
+    let (mut installation, account) = Installation::with(Membership::Basic);
+    let mut kept = Records::of(account);
+    for (made, expected) in
+        [(3, 3), (READ_SINGLY, READ_SINGLY + 3), (READ_SINGLY + 1, 2 * READ_SINGLY + 4)]
+    {
+        thread::write(&mut installation.store, |tx| {
+            for at in 0..made {
+                let (content, _links) =
+                    content(&parsed::<Place>(place(&at.to_string(), (37.5, 127.0))));
+                tx.insert((account, Kind::Place), content, UtcMs(1))?;
+            }
+            Ok(())
+        })
+        .unwrap();
+        let found = thread::read(&mut installation.store, |tx| {
+            kept.refresh(tx).unwrap();
+            Ok(kept.list(tx, List::Stores).unwrap().len())
+        });
+        assert_eq!(found.unwrap(), expected);
+    }
 }

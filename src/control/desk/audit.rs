@@ -17,6 +17,9 @@ pub struct AuditRequest {
     pub wait_epoch: Option<u64>,
 }
 
+/// A page is full with so many bytes of documents, whatever its limit: read as values they take thirty times as much.
+const PAGE_BYTES: usize = 1 << 20;
+
 /// No note has a larger number: the store's are signed.
 const MAX_CURSOR: u64 = u64::MAX >> 1;
 
@@ -85,9 +88,16 @@ impl Desk<'_> {
             let detail = format!("cursor is {before}; allowed: next of the page before");
             return Err(Refusal::field("cursor", detail));
         }
-        let mut notes = self.tx.notes(self.account_id(), before, limit + 1)?;
-        let more = notes.len() > limit as usize;
-        notes.truncate(limit as usize);
+        let (mut notes, mut room, mut last) = (Vec::new(), PAGE_BYTES, before);
+        let more = loop {
+            let [note] = &self.tx.notes(self.account_id(), last, 1)?[..] else { break false };
+            if notes.len() >= limit as usize || room == 0 {
+                break true;
+            }
+            room = room.saturating_sub(note.before.len() + note.after.len());
+            last = note.seq;
+            notes.push(note.clone());
+        };
         let next = notes.last().filter(|_| more).map(|last| last.seq);
         Ok(AuditPage { items: notes.into_iter().map(AuditItem::from).collect(), next })
     }

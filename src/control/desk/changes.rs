@@ -195,7 +195,7 @@ impl Desk<'_> {
     }
 
     /// Whoever needs it and does not go with it.
-    fn refuse_used(&mut self, key: Key, parts: Option<Kind>) -> Result<(), Refusal> {
+    pub(super) fn refuse_used(&mut self, key: Key, parts: Option<Kind>) -> Result<(), Refusal> {
         const NAMED: u32 = 5;
         let users = self.tx.linked_to(key, u32::MAX)?;
         let mut users = users.into_iter().filter(|user| Some(user.kind) != parts);
@@ -214,7 +214,7 @@ impl Desk<'_> {
     }
 
     /// What goes with it.
-    fn delete_parts(&mut self, key: Key, parts: Option<Kind>) -> Result<(), Refusal> {
+    pub(super) fn delete_parts(&mut self, key: Key, parts: Option<Kind>) -> Result<(), Refusal> {
         let Some(parts) = parts else { return Ok(()) };
         for part in self.tx.linked_to(key, u32::MAX)? {
             if part.kind == parts {

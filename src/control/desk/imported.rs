@@ -67,15 +67,33 @@ impl Desk<'_> {
         match (import.of, import.into) {
             (ImportOf::Group, Some(group)) => {
                 self.record(Kind::Group, group)?;
-                for member in self.members(group)? {
-                    self.tx.delete(self.key(Kind::Geofence, member))?;
-                }
+                self.may_be_filled(group)?;
+                self.delete_parts(self.key(Kind::Group, group), Some(Kind::Geofence))?;
             }
             (ImportOf::Segment, Some(segment)) => {
                 self.record(Kind::Segment, segment)?;
-                self.tx.clear_devices((self.key(Kind::Segment, segment), DeviceList::Segment))?;
+                let key = self.key(Kind::Segment, segment);
+                self.tx.clear_devices((key, DeviceList::SegmentToBe))?;
             }
             _ => {}
+        }
+        Ok(())
+    }
+
+    /// Puts what an import has filled aside in the place of what was there, all at once.
+    pub(in crate::control) fn put_in_place(&mut self, import: &Import) -> Result<(), Refusal> {
+        if let (ImportOf::Segment, Some(segment)) = (import.of, import.into) {
+            let key = self.key(Kind::Segment, segment);
+            self.tx.move_devices((key, DeviceList::SegmentToBe), DeviceList::Segment)?;
+        }
+        Ok(())
+    }
+
+    /// Refuses a file for a group that a running campaign uses, or whose geofences others use by themselves.
+    pub(in crate::control) fn may_be_filled(&mut self, group: u32) -> Result<(), Refusal> {
+        self.refuse_active(self.key(Kind::Group, group))?;
+        for member in self.members(group)? {
+            self.refuse_used(self.key(Kind::Geofence, member), None)?;
         }
         Ok(())
     }
@@ -104,10 +122,7 @@ impl Desk<'_> {
     /// [`Refusal::NoSuch`].
     pub fn give_up_import(&mut self, id: u32) -> Result<(), Refusal> {
         let record = self.record(Kind::Import, id)?;
-        let waiting = matches!(record.content.state.as_str(), "checking" | "partly_failed");
-        if waiting {
-            self.follow_import(id, "failed", |_| {})?;
-        }
+        self.leave_off(id, "it was deleted")?;
         self.tx.delete(record.key)?;
         self.note("delete", record.key, &record.content.body, "")?;
         Ok(())

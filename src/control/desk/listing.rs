@@ -6,7 +6,7 @@ use super::desk::Desk;
 use super::rules::Ruled;
 use crate::control::documents::{Document, Shown};
 use crate::control::refusal::Refusal;
-use crate::control::store::{By, Cursor, Kind, Link, Order, Query, Record, Tx};
+use crate::control::store::{By, Cursor, Kind, Link, Order, Query, Record, StoreError, Tx};
 use crate::domain::ids::AccountId;
 use crate::domain::problem::Fault;
 
@@ -71,6 +71,9 @@ impl Desk<'_> {
     }
 }
 
+/// A page is full with so many bytes of documents, whatever its limit: shapes of districts are long.
+const PAGE_BYTES: usize = 8 << 20;
+
 /// A page of one account's documents, without their lists of devices.
 pub(super) fn page<D: Document>(
     tx: &mut dyn Tx,
@@ -79,13 +82,22 @@ pub(super) fn page<D: Document>(
 ) -> Result<Listed<D>, Refusal> {
     let query = query(account, D::KIND, asked)?;
     let limit = query.limit;
-    let mut records = Vec::new();
+    let (mut records, mut room) = (Vec::new(), PAGE_BYTES);
     // One more tells whether there is another page.
-    tx.scan(&Query { limit: limit + 1, ..query.clone() }, &mut |record| {
+    let scanned = tx.scan(&Query { limit: limit + 1, ..query.clone() }, &mut |record| {
+        let is_full = room == 0;
+        room = room.saturating_sub(record.content.body.len());
         records.push(record);
-        Ok(())
-    })?;
-    let more = records.len() > limit as usize;
+        if is_full { Err(StoreError::GivenUp) } else { Ok(()) }
+    });
+    let is_full = matches!(scanned, Err(StoreError::GivenUp));
+    if !is_full {
+        scanned?;
+    }
+    let more = is_full || records.len() > limit as usize;
+    if is_full {
+        records.pop();
+    }
     records.truncate(limit as usize);
     let next = records.last().filter(|_| more).map(|last| cursor_of(last, query.order));
     let total = if asked.count { Some(tx.count(&query)?) } else { None };

@@ -60,7 +60,7 @@ impl Desk<'_> {
     }
 
     /// The geofences of a group.
-    pub(super) fn members(&mut self, group: u32) -> Result<Vec<u32>, Refusal> {
+    pub(in crate::control) fn members(&mut self, group: u32) -> Result<Vec<u32>, Refusal> {
         let query = Query {
             linked: vec![Link { kind: Kind::Group, id: group }],
             ..Query::all(self.account_id(), Kind::Geofence)

@@ -141,9 +141,11 @@ impl Ruled for Account {
         Ok(())
     }
 
-    /// The desk knows the account as it was: whoever begins to measure visits is live from now on.
+    /// The desk knows the account as it was: whoever begins to measure visits is live from now on, and intake is told of
+    /// other limits, whatever is live.
     fn reaches_engine(&self, desk: &mut Desk<'_>) -> Result<bool, Refusal> {
-        Ok(self.measure_visits || desk.is_live()?)
+        let is_limited_anew = self.limits != desk.account().limits;
+        Ok(self.measure_visits || is_limited_anew || desk.is_live()?)
     }
 }
 

@@ -214,6 +214,10 @@ fn lists_of_devices_hang_on_records(store: &mut dyn Store) {
     assert_eq!(read(store, |tx| tx.count_devices(list)), 0);
     let other = (campaign, DeviceList::Audience);
     assert_eq!(read(store, |tx| tx.count_devices(other)), 9, "the other list stays");
+    write(store, |tx| tx.add_devices(list, &devices[..2]));
+    write(store, |tx| tx.move_devices(list, DeviceList::Audience));
+    let counts = read(store, |tx| Ok((tx.count_devices(list)?, tx.count_devices(other)?)));
+    assert_eq!(counts, (0, 2), "one took the place of the other");
     write(store, |tx| tx.delete(campaign));
     assert_eq!(read(store, |tx| tx.count_devices(other)), 0, "it goes with the record");
 }

@@ -164,6 +164,8 @@ pub enum DeviceList {
     EchoBlacklist = 5,
     /// The id of a test device.
     TestDevice = 6,
+    /// What a segment is being filled with, until it takes the place of the upload before.
+    SegmentToBe = 7,
 }
 
 /// Whom a listing is asked for.

@@ -35,6 +35,9 @@ struct Known {
     last_note: i64,
 }
 
+const FORGET_GONE: &str = "DELETE FROM changes WHERE NOT EXISTS (SELECT 1 FROM records r WHERE
+    r.account = changes.account AND r.kind = changes.kind AND r.id = changes.id)";
+
 /// How long a writer waits for one in another process (`geofenced account …`), before it gives up.
 const BUSY: Duration = Duration::from_secs(10);
 
@@ -59,6 +62,16 @@ impl SqliteStore {
         migrate(&mut store.connection)?;
         store.changed_elsewhere()?;
         Ok(store)
+    }
+
+    /// Does not tell any more of records that are gone. For whoever starts: it remembers no moment yet, and nobody else
+    /// does.
+    ///
+    /// # Errors
+    /// When the database says no.
+    pub fn forget_gone(&mut self) -> Result<(), StoreError> {
+        self.connection.execute(FORGET_GONE, ())?;
+        Ok(())
     }
 
     fn connect(path: &Path, flags: OpenFlags, hold: File) -> Result<Self, StoreError> {

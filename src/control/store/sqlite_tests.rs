@@ -44,6 +44,20 @@ fn a_file_is_private_and_opens_again_as_it_was() {
 }
 
 #[test]
+fn what_is_gone_is_forgotten_at_a_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = SqliteStore::open(&dir.path().join("catalog.db")).unwrap();
+    let empty = read(&mut store, |tx| tx.moment());
+    let [gone, kept] = ["a", "b"].map(|name| {
+        write(&mut store, |tx| tx.insert((OURS, Kind::Brand), named(name), UtcMs(1))).key
+    });
+    write(&mut store, |tx| tx.delete(gone));
+    assert_eq!(read(&mut store, |tx| tx.changed_after(OURS, empty)), [gone, kept]);
+    store.forget_gone().unwrap();
+    assert_eq!(read(&mut store, |tx| tx.changed_after(OURS, empty)), [kept]);
+}
+
+#[test]
 fn a_newer_format_is_refused_and_left_alone() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("catalog.db");

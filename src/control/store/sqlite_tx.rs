@@ -265,6 +265,19 @@ impl Tx for SqliteTx<'_> {
         Ok(())
     }
 
+    fn move_devices(
+        &mut self,
+        (key, list): (Key, DeviceList),
+        to: DeviceList,
+    ) -> Result<(), StoreError> {
+        self.clear_devices((key, to))?;
+        self.run(
+            "UPDATE devices SET list = ?5 WHERE account = ?1 AND kind = ?2 AND id = ?3 AND list = ?4",
+            params![key.account.0, key.kind as u8, key.id, list as u8, to as u8],
+        )?;
+        Ok(())
+    }
+
     fn devices(
         &mut self,
         (key, list): (Key, DeviceList),

@@ -1,5 +1,6 @@
-//! The thread that owns the catalog. Requests come to it as work and wait in a bounded queue; what a piece of work
-//! gives goes back to whoever asked.
+//! The threads that work on the catalog: one writes, and others look, each through a connection of its own, so that a
+//! long search keeps no change waiting. Requests come to them as work and wait in bounded queues; what a piece of
+//! work gives goes back to whoever asked.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -19,31 +20,43 @@ const WAITING: usize = 1024;
 /// How soon the thread notices that it should end.
 const NAP: Duration = Duration::from_millis(200);
 
+/// Threads that look.
+const READERS: usize = 2;
+
 type Job = Box<dyn FnOnce(&mut dyn Store) + Send>;
 
 /// The catalog, as everybody but its thread has it. Cheap to clone.
 #[derive(Clone)]
 pub struct Catalog {
     jobs: Sender<Job>,
+    looks: Sender<Job>,
     /// Set when the thread has ended: what comes later is refused, and nothing waits for ever.
     ended: Arc<AtomicBool>,
 }
 
 impl Catalog {
-    /// Starts the thread over a store; it ends when the member is asked to and no work waits.
+    /// Starts the threads over a store; they end when the member is asked to and no work waits.
     ///
     /// # Errors
-    /// When the system gives no thread.
-    pub fn spawn(store: Box<dyn Store>, member: Member) -> std::io::Result<Self> {
-        let (jobs, queue) = bounded(WAITING);
+    /// When the system gives no thread, or the store no look.
+    pub fn spawn(store: Box<dyn Store>, member: Member) -> Result<Self, StoreError> {
+        let ((jobs, queue), (looks, to_look)) = (bounded(WAITING), bounded(WAITING));
         let ended = Arc::new(AtomicBool::new(false));
-        let catalog = Self { jobs, ended: Arc::clone(&ended) };
-        std::thread::Builder::new().name("catalog".to_owned()).spawn(move || {
-            work(store, &queue, &member);
+        for _ in 0..READERS {
+            let (reader, to_look, over) = (store.reader()?, to_look.clone(), Arc::clone(&ended));
+            let looking = move || work(reader, &to_look, || over.load(Ordering::Acquire));
+            let thread = std::thread::Builder::new().name("catalog look".to_owned());
+            thread.spawn(looking).map_err(StoreError::Thread)?;
+        }
+        let catalog = Self { jobs, looks, ended: Arc::clone(&ended) };
+        let thread = std::thread::Builder::new().name("catalog".to_owned());
+        let writing = thread.spawn(move || {
+            work(store, &queue, || member.is_asked());
             ended.store(true, Ordering::Release);
             drop(queue);
             drop(member);
-        })?;
+        });
+        writing.map_err(StoreError::Thread)?;
         Ok(catalog)
     }
 
@@ -66,7 +79,7 @@ impl Catalog {
         &self,
         work: impl FnOnce(&mut dyn Tx) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<T, Refusal> {
-        self.ask(move |store| read(store, work)).await
+        self.carried(&self.looks, move |store| read(store, work)).await
     }
 
     /// Has the thread do something with the store itself.
@@ -77,11 +90,20 @@ impl Catalog {
         &self,
         work: impl FnOnce(&mut dyn Store) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<T, Refusal> {
+        self.carried(&self.jobs, work).await
+    }
+
+    async fn carried<T: Send + 'static>(
+        &self,
+        by: &Sender<Job>,
+        work: impl FnOnce(&mut dyn Store) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
         let (answer, waiting) = oneshot::channel();
-        self.queue(Box::new(move |store| {
+        let job: Job = Box::new(move |store| {
             // Whoever asked may have gone; the work is done all the same.
             let _gone = answer.send(work(store));
-        }))?;
+        });
+        self.queue(by, job)?;
         waiting.await.unwrap_or_else(|_lost| Err(self.lost()))
     }
 
@@ -94,9 +116,11 @@ impl Catalog {
         work: impl FnOnce(&mut dyn Store) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<T, Refusal> {
         let (answer, waiting) = bounded(1);
-        self.queue(Box::new(move |store| {
+        let job: Job = Box::new(move |store| {
             let _gone = answer.send(work(store));
-        }))?;
+        });
+        // It waits for room, too.
+        self.jobs.send(job).map_err(|_ended| Refusal::Ending)?;
         waiting.recv().unwrap_or_else(|_lost| Err(self.lost()))
     }
 
@@ -108,14 +132,14 @@ impl Catalog {
     /// Pieces of work that wait.
     #[must_use]
     pub fn waiting(&self) -> usize {
-        self.jobs.len()
+        self.jobs.len() + self.looks.len()
     }
 
-    fn queue(&self, job: Job) -> Result<(), Refusal> {
+    fn queue(&self, to: &Sender<Job>, job: Job) -> Result<(), Refusal> {
         if self.ended.load(Ordering::Acquire) {
             return Err(Refusal::Ending);
         }
-        self.jobs.try_send(job).map_err(|refused| match refused {
+        to.try_send(job).map_err(|refused| match refused {
             TrySendError::Full(_) => Refusal::Busy,
             TrySendError::Disconnected(_) => Refusal::Ending,
         })
@@ -131,11 +155,11 @@ fn contained(job: Job, store: &mut dyn Store) {
     }
 }
 
-fn work(mut store: Box<dyn Store>, queue: &Receiver<Job>, member: &Member) {
+fn work(mut store: Box<dyn Store>, queue: &Receiver<Job>, is_over: impl Fn() -> bool) {
     loop {
         match queue.recv_timeout(NAP) {
             Ok(job) => contained(job, store.as_mut()),
-            Err(RecvTimeoutError::Timeout) if member.is_asked() => return,
+            Err(RecvTimeoutError::Timeout) if is_over() => return,
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return,
         }

@@ -35,6 +35,8 @@ async fn work_is_done_wholly_or_not_at_all() {
     // Whoever asked may go; it is done all the same.
     let gone = tokio::time::timeout(Duration::ZERO, insert(false));
     drop(gone.await);
+    // What comes later to the thread that writes is done later.
+    catalog.ask(|_store| Ok(())).await.unwrap();
     assert_eq!(count(&catalog).await, 2);
     let waited = tokio::task::spawn_blocking(move || catalog.ask_and_wait(|_store| Ok(7)));
     assert_eq!(waited.await.unwrap().unwrap(), 7);
@@ -58,14 +60,15 @@ async fn a_full_queue_is_said_and_an_ended_thread_too() {
     let mut waiting = Vec::new();
     for _request in 0..1024 {
         let catalog = catalog.clone();
-        let mut one = Box::pin(async move { count(&catalog).await });
+        let mut one = Box::pin(async move { catalog.ask(|_store| Ok(0)).await.unwrap() });
         // Polled once, it is in the queue.
         let polled = tokio::time::timeout(Duration::ZERO, &mut one).await;
         assert!(polled.is_err(), "nothing is done meanwhile");
         waiting.push(one);
     }
-    let refused = catalog.read(|_tx| Ok(())).await;
+    let refused = catalog.write(|_tx| Ok(())).await;
     assert!(matches!(refused, Err(Refusal::Busy)), "{refused:?}");
+    assert_eq!(count(&catalog).await, 0, "who only looks waits for no change");
     hold.send(()).unwrap();
     first.await.unwrap().unwrap();
     for one in waiting {
@@ -73,8 +76,9 @@ async fn a_full_queue_is_said_and_an_ended_thread_too() {
     }
     let late = shutdown.drain(Duration::from_secs(20)).await;
     assert!(late.is_empty(), "{late:?}");
-    let refused = catalog.read(|_tx| Ok(())).await;
-    assert!(matches!(refused, Err(Refusal::Ending)), "{refused:?}");
+    for refused in [catalog.read(|_tx| Ok(())).await, catalog.write(|_tx| Ok(())).await] {
+        assert!(matches!(refused, Err(Refusal::Ending)), "{refused:?}");
+    }
 }
 
 #[tokio::test]

@@ -160,6 +160,12 @@ pub trait Tx {
     /// See [`get`](Self::get).
     fn clear_devices(&mut self, list: (Key, DeviceList)) -> Result<(), StoreError>;
 
+    /// Lets the devices of a list of a record take the place of those of another; the first is empty then.
+    ///
+    /// # Errors
+    /// See [`get`](Self::get).
+    fn move_devices(&mut self, from: (Key, DeviceList), to: DeviceList) -> Result<(), StoreError>;
+
     /// The devices of a list after this one, in an order of their own.
     ///
     /// # Errors
@@ -269,6 +275,9 @@ pub enum StoreError {
         /// The first that SQLite found.
         said: String,
     },
+    /// The system gives no thread to work on it.
+    #[error("the system gives no thread for the catalog: {0}")]
+    Thread(std::io::Error),
     /// The database says no.
     #[error("the catalog's database: {0}")]
     Database(#[from] rusqlite::Error),

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{self, BufReader};
 use std::ops::ControlFlow;
 
 use super::apply::regions::{parent_key, region_key};
@@ -39,9 +39,9 @@ impl Checked {
 /// What the catalog has already.
 pub(super) struct Known<'k> {
     /// Whether it has a region, by its natural key.
-    pub(super) region: &'k mut dyn FnMut(&str) -> bool,
+    pub(super) region: &'k mut dyn FnMut(&str) -> io::Result<bool>,
     /// Whether its table has one of these addresses.
-    pub(super) address: &'k mut dyn FnMut([Option<&str>; 2]) -> bool,
+    pub(super) address: &'k mut dyn FnMut([Option<&str>; 2]) -> io::Result<bool>,
 }
 
 /// Reads a file to its end.
@@ -86,8 +86,8 @@ struct Checking<'b, 'k> {
     bad_rows: &'b mut BadRows,
     known: &'b mut Known<'k>,
     useless: HashSet<u64>,
-    /// Why bad rows can't be written.
-    failed: Option<std::io::Error>,
+    /// Why bad rows can't be written, or the catalog not be asked.
+    failed: Option<io::Error>,
     /// Keys that are there already.
     seen: HashSet<String>,
     /// Rows of regions, and the keys of the regions around them.
@@ -141,10 +141,11 @@ impl Checking<'_, '_> {
         address: &str,
         [road, lot]: [Option<String>; 2],
     ) -> ControlFlow<()> {
-        if (self.known.address)([road.as_deref(), lot.as_deref()]) {
-            return ControlFlow::Continue(());
+        match (self.known.address)([road.as_deref(), lot.as_deref()]) {
+            Ok(true) => ControlFlow::Continue(()),
+            Ok(false) => self.useless(BadCell::new(row, "address", address, NO_SUCH_ADDRESS)),
+            Err(error) => self.fail(error),
         }
-        self.useless(BadCell::new(row, "address", address, NO_SUCH_ADDRESS))
     }
 
     /// The last row of an address counts.
@@ -189,9 +190,19 @@ impl Checking<'_, '_> {
     /// Regions around others, which must be in the file or in the catalog.
     fn parents(&mut self) {
         for (row, parent) in std::mem::take(&mut self.parents) {
-            if !self.seen.contains(&parent) && !(self.known.region)(&parent) {
-                let reason = "there is no such region, in the file or the catalog; needed: the code of the district around it";
-                let _told = self.useless(BadCell::new(row, "parent code", &parent, reason));
+            if self.seen.contains(&parent) {
+                continue;
+            }
+            let told = match (self.known.region)(&parent) {
+                Ok(true) => ControlFlow::Continue(()),
+                Ok(false) => {
+                    let reason = "there is no such region, in the file or the catalog; needed: the code of the district around it";
+                    self.useless(BadCell::new(row, "parent code", &parent, reason))
+                }
+                Err(error) => self.fail(error),
+            };
+            if told.is_break() {
+                return;
             }
         }
     }
@@ -212,12 +223,11 @@ impl Checking<'_, '_> {
     }
 
     fn bad(&mut self, cells: &[BadCell]) -> ControlFlow<()> {
-        match self.bad_rows.add(cells) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(error) => {
-                self.failed = Some(error);
-                ControlFlow::Break(())
-            }
-        }
+        self.bad_rows.add(cells).map_or_else(|error| self.fail(error), ControlFlow::Continue)
+    }
+
+    fn fail(&mut self, error: io::Error) -> ControlFlow<()> {
+        self.failed = Some(error);
+        ControlFlow::Break(())
     }
 }

@@ -93,7 +93,8 @@ impl Parcel {
     pub(super) fn bad_rows(&self) -> io::Result<BadRows> {
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(true).mode(0o600);
-        Ok(BadRows { out: BufWriter::new(options.open(&self.bad_rows)?) })
+        let out = BufWriter::new(options.open(&self.bad_rows)?);
+        Ok(BadRows { out, left: BAD_CELLS })
     }
 
     /// The bad rows that were found, one after the other; none where the file was not read yet.
@@ -134,18 +135,35 @@ fn gone_is_fine(removed: io::Result<()>) -> io::Result<()> {
     }
 }
 
+/// So many wrong cells are kept of a file: more than anybody mends by hand, and a bound on what a download takes.
+const BAD_CELLS: u32 = 100_000;
+
 /// Bad rows as they are found: a line of JSON each.
 pub(super) struct BadRows {
     out: BufWriter<File>,
+    left: u32,
 }
 
 impl BadRows {
     pub(super) fn add(&mut self, cells: &[BadCell]) -> io::Result<()> {
         for cell in cells {
-            serde_json::to_writer(&mut self.out, cell)?;
-            self.out.write_all(b"\n")?;
+            match self.left {
+                0 => return Ok(()),
+                1 => {
+                    let reason =
+                        format!("{BAD_CELLS} cells are wrong up to here; mend these first");
+                    self.put(&BadCell::new(cell.row, "", "", &reason))?;
+                }
+                _ => self.put(cell)?,
+            }
+            self.left -= 1;
         }
         Ok(())
+    }
+
+    fn put(&mut self, cell: &BadCell) -> io::Result<()> {
+        serde_json::to_writer(&mut self.out, cell)?;
+        self.out.write_all(b"\n")
     }
 
     pub(super) fn finish(mut self) -> io::Result<()> {

@@ -4,10 +4,10 @@ use crate::control::desk::Desk;
 use crate::control::desk::changes::content;
 use crate::control::desk::membership::Feature;
 use crate::control::documents::notice::NoticeOf;
-use crate::control::documents::{Document as _, Group, Import, Notice, Segment, Shown};
+use crate::control::documents::{Document as _, Group, Import, Notice, Segment, Shown, document};
 use crate::control::imports::columns::Kind as ImportOf;
 use crate::control::refusal::Refusal;
-use crate::control::store::{Kind, Query};
+use crate::control::store::{DeviceList, Kind, Query};
 
 /// What comes with an upload.
 #[derive(Clone, PartialEq, Eq, Debug, Default, serde::Deserialize)]
@@ -61,6 +61,7 @@ impl Desk<'_> {
                 None
             }
         };
+        self.supersede(of, into)?;
         let file = if asked.file.is_empty() { "upload" } else { &asked.file };
         let file = file.chars().filter(|one| !one.is_control()).take(200).collect();
         let import = Import::begun(file, of, into, bytes);
@@ -84,12 +85,62 @@ impl Desk<'_> {
         match (of, asked.into) {
             (ImportOf::Group, Some(group)) => {
                 self.record(Kind::Group, group)?;
-                self.refuse_active(self.key(Kind::Group, group))?;
+                self.may_be_filled(group)?;
             }
             (ImportOf::Segment, Some(segment)) => self.must_take_a_file(segment)?,
             _ => {}
         }
         Ok(of)
+    }
+
+    /// A later file for the same group or segment takes the place of those that are not done with.
+    fn supersede(&mut self, of: ImportOf, into: Option<u32>) -> Result<(), Refusal> {
+        if into.is_none() {
+            return Ok(());
+        }
+        let states = vec!["checking".to_owned(), "partly_failed".to_owned()];
+        let mut earlier = Vec::new();
+        let query = Query { states, ..Query::all(self.account_id(), Kind::Import) };
+        self.scan(&query, &mut |record| {
+            let import: Import = document::read(&record)?;
+            earlier.extend((import.of == of && import.into == into).then_some(record.key.id));
+            Ok(())
+        })?;
+        for id in earlier {
+            self.leave_off(id, "a later file was sent in its place")?;
+        }
+        if of == ImportOf::Group {
+            into.map_or(Ok(()), |group| self.set_file_state::<Group>(group, "checking"))
+        } else {
+            into.map_or(Ok(()), |segment| self.set_file_state::<Segment>(segment, "checking"))
+        }
+    }
+
+    /// Ends an import that is not done with, for a reason.
+    pub(in crate::control) fn leave_off(&mut self, id: u32, why: &str) -> Result<(), Refusal> {
+        let shown: Shown<Import> = self.document(id)?;
+        // Of a file that waits to be accepted nothing was put in: what was there before is as it was.
+        let state = match shown.state.as_str() {
+            "checking" => "failed",
+            "partly_failed" if self.is_filled(&shown.document)? => "usable",
+            "partly_failed" => "failed",
+            _ => return Ok(()),
+        };
+        self.set_state_of_target(&shown.document, state)?;
+        let import = Import { reason: why.to_owned(), ..shown.document };
+        self.update(self.key(Kind::Import, id), content(&import, "failed"))?;
+        Ok(())
+    }
+
+    /// Whether the group or segment of an import has anything in it.
+    fn is_filled(&mut self, import: &Import) -> Result<bool, Refusal> {
+        Ok(match (import.of, import.into) {
+            (ImportOf::Group, Some(group)) => !self.members(group)?.is_empty(),
+            (ImportOf::Segment, Some(segment)) => {
+                self.count_devices((self.key(Kind::Segment, segment), DeviceList::Segment))? > 0
+            }
+            _ => false,
+        })
     }
 
     fn must_take_a_file(&mut self, segment: u32) -> Result<(), Refusal> {
@@ -119,7 +170,6 @@ impl Desk<'_> {
             let name = asked.name.clone();
             return Ok(self.create(Group { name, description: String::new() }, None)?.id);
         };
-        self.set_file_state::<Group>(group, "checking")?;
         Ok(group)
     }
 
@@ -130,7 +180,6 @@ impl Desk<'_> {
                 .create(Segment { name, description: String::new(), history: None }, None)?
                 .id);
         };
-        self.set_file_state::<Segment>(segment, "checking")?;
         Ok(segment)
     }
 
@@ -157,6 +206,10 @@ impl Desk<'_> {
             return Err(Refusal::NotUsable { kind: Kind::Import, id, state: shown.state, remedy });
         }
         let accepted = Import { accepted: true, rows_done: 0, per_cent: 0, ..shown.document };
+        if let (ImportOf::Group, Some(group)) = (accepted.of, accepted.into) {
+            self.may_be_filled(group)?;
+        }
+        self.set_state_of_target(&accepted, "checking")?;
         let key = self.key(Kind::Import, id);
         self.note("accept", key, "partly_failed", "checking")?;
         let record = self.update(key, content(&accepted, "checking"))?;
@@ -183,17 +236,26 @@ impl Desk<'_> {
         state: &str,
         change: impl FnOnce(&mut Import),
     ) -> Result<(), Refusal> {
+        let key = self.key(Kind::Import, id);
         let shown: Shown<Import> = self.document(id)?;
+        if shown.state != Import::FIRST_STATE {
+            // It was left off meanwhile, as if it were gone.
+            return Err(Refusal::NoSuch(key));
+        }
         let mut import = shown.document;
         change(&mut import);
-        let key = self.key(Kind::Import, id);
         self.update(key, content(&import, state))?;
+        self.set_state_of_target(&import, state)
+    }
+
+    /// Where the group or segment that an import fills stands with it.
+    fn set_state_of_target(&mut self, import: &Import, state: &str) -> Result<(), Refusal> {
         let told = match (import.of, import.into) {
             (ImportOf::Group, Some(group)) => self.set_file_state::<Group>(group, state),
             (ImportOf::Segment, Some(segment)) => self.set_file_state::<Segment>(segment, state),
             _ => Ok(()),
         };
-        // What it was to fill may have been deleted meanwhile; the import comes to its end all the same.
+        // It may have been deleted meanwhile; the import comes to its end all the same.
         if matches!(told, Err(Refusal::NoSuch(_))) { Ok(()) } else { told }
     }
 }

@@ -1,5 +1,6 @@
 //! The thread that reads uploaded files, one after the other, in the order in which they came.
 
+use std::io;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -126,10 +127,10 @@ impl ImportQueue {
         let told = match outcome {
             Ok((state, checked)) => {
                 let told = self.conclude(turn, state, String::new(), Some(&checked));
-                // Only now: a file that was not noted as read is read again after a crash.
-                told.and_then(
-                    |()| if state == "usable" { Ok(parcel.discard_upload()?) } else { Ok(()) },
-                )
+                // Only now: a file that was not noted as read is read again after a crash. One with good and bad rows
+                // may yet be accepted.
+                let is_done_with = state != "partly_failed";
+                told.and_then(|()| if is_done_with { Ok(parcel.discard_upload()?) } else { Ok(()) })
             }
             Err(Broken::File(error)) => {
                 let state =
@@ -137,15 +138,18 @@ impl ImportQueue {
                 if state == "check_error" {
                     tracing::error!(account = turn.account.0, import = turn.id, %error, "an import was given up");
                 }
-                self.conclude(turn, state, error.to_string(), None)
+                let told = self.conclude(turn, state, error.to_string(), None);
+                told.and_then(|()| Ok(parcel.discard_upload()?))
             }
             Err(Broken::Rule(refusal)) => {
-                tracing::error!(account = turn.account.0, import = turn.id, %refusal, "an import was given up");
+                tracing::info!(account = turn.account.0, import = turn.id, %refusal, "an import was given up");
                 self.conclude(turn, "check_error", refusal.to_string(), None)
             }
         };
-        if let Err(error) = told {
-            tracing::error!(%error, "what has come of an import could not be noted");
+        match told {
+            // Its owner has deleted it, or sent another file in its place.
+            Ok(()) | Err(Refusal::NoSuch(_)) => {}
+            Err(error) => tracing::error!(%error, "what has come of an import could not be noted"),
         }
     }
 
@@ -176,8 +180,10 @@ impl ImportQueue {
         }
         let told = |progress: Progress| self.tell(turn, member, ends, progress);
         let mut look = within(&self.clock, Bounds::of(of).seconds, ends, told);
-        self.apply(turn, (parcel, &checked), &mut Watch::new(TELL_EVERY, &mut look))?;
+        let applied = self.apply(turn, (parcel, &checked), &mut Watch::new(TELL_EVERY, &mut look));
+        // Also of one that broke off: its first rows are there.
         self.publications.changed(account);
+        applied?;
         Ok(("usable", checked))
     }
 
@@ -224,9 +230,18 @@ impl ImportQueue {
                 let mut batch = Batch::new(&self.catalog, actor, list);
                 each((&mut batch, checked), |put| read::devices(file, (of, bounds), watch, put))?;
                 batch.finish()?;
+                self.put_in_place(turn)?;
             }
         }
         Ok(())
+    }
+
+    /// A campaign that addresses a segment never sees it half filled.
+    fn put_in_place(&self, turn: &Turn) -> Result<(), Refusal> {
+        let (actor, import) = (self.actor(turn.account), turn.import.clone());
+        self.catalog.ask_and_wait(move |store| {
+            thread::write(store, |tx| Desk::open(tx, &actor)?.put_in_place(&import))
+        })
     }
 
     /// What an earlier file, or an earlier reading of this one, has filled a group or segment with.
@@ -237,15 +252,15 @@ impl ImportQueue {
         })
     }
 
-    fn has_region(&self, account: AccountId, key: &str) -> bool {
+    fn has_region(&self, account: AccountId, key: &str) -> io::Result<bool> {
         let key = key.to_owned();
         let found = self.catalog.ask_and_wait(move |store| {
             thread::read(store, |tx| Ok(tx.find(account, Kind::Region, &key)?.is_some()))
         });
-        found.unwrap_or(false)
+        found.map_err(|refusal| io::Error::other(refusal.to_string()))
     }
 
-    fn has_address(&self, account: AccountId, addresses: [Option<&str>; 2]) -> bool {
+    fn has_address(&self, account: AccountId, addresses: [Option<&str>; 2]) -> io::Result<bool> {
         let actor = self.actor(account);
         let addresses = addresses.map(|address| address.map(str::to_owned));
         let found = self.catalog.ask_and_wait(move |store| {
@@ -254,7 +269,7 @@ impl ImportQueue {
                 Desk::open(tx, &actor)?.locate([road.as_deref(), lot.as_deref()])
             })
         });
-        found.is_ok_and(|place| place.is_some())
+        found.map(|place| place.is_some()).map_err(|refusal| io::Error::other(refusal.to_string()))
     }
 
     fn actor(&self, account: AccountId) -> Actor {

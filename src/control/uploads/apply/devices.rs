@@ -29,7 +29,7 @@ impl Applies for Devices {
                 (Self::Segment(segment), Device::AdvertisingId(id)) => {
                     let key = desk.key(Kind::Segment, segment);
                     let sealed = desk.sealed(&[id]);
-                    desk.add_devices((key, DeviceList::Segment), &sealed)?;
+                    desk.add_devices((key, DeviceList::SegmentToBe), &sealed)?;
                 }
                 (Self::Blacklist, Device::AdvertisingId(id)) => {
                     let key = Key::of_account(desk.account_id());
