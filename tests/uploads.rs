@@ -8,6 +8,9 @@ mod customer;
 mod support;
 
 use customer::Customer;
+use geofenced::control::store::{CATALOG_FILE, Content, Key, Kind, SqliteStore, thread};
+use geofenced::domain::ids::AccountId;
+use geofenced::domain::units::UtcMs;
 use hyper::Method;
 use serde_json::{Value, json};
 use support::Daemon;
@@ -196,4 +199,161 @@ async fn a_refused_upload_leaves_nothing_behind() {
     let mut answer = [0; 12];
     stream.read_exact(&mut answer).await.unwrap();
     assert_eq!(&answer, b"HTTP/1.1 403");
+}
+
+/// A group of so many circles, the last of them on no earth where `spoilt`.
+fn circles(count: u32, spoilt: bool) -> Vec<u8> {
+    let lat = |at: u32| {
+        if spoilt && at + 1 == count { 137.0 } else { 37.0 + f64::from(at) / 1000.0 }
+    };
+    let rows = (0..count).map(|at| format!("1,{},127.0,100,펜스 {at}\n", lat(at)));
+    let header = "구분,위도,경도,반경(m),이름\n".to_owned();
+    std::iter::once(header).chain(rows).collect::<String>().into()
+}
+
+async fn state_of(customer: &Customer, group: &Value) -> Value {
+    customer.get(&format!("/v1/groups/{group}")).await.body["state"].clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_file_of_a_group_is_the_one_that_counts() {
+    let daemon = Daemon::start(&[]);
+    let customer = Customer::new(&daemon, "basic").await;
+    let first = customer.upload("of=group&name=G&file=1.csv", circles(9, true)).await;
+    assert_eq!(first["state"], "partly_failed", "{first}");
+    let (group, into) = (&first["into"], format!("of=group&into={}&file=2.csv", first["into"]));
+    let second = customer.upload(&into, circles(3, false)).await;
+    assert_eq!(
+        (&second["state"], state_of(&customer, group).await),
+        (&json!("usable"), json!("usable"))
+    );
+    // The first is done with, and has no hold on the group any more.
+    let path = format!("/v1/imports/{}", first["id"]);
+    let left = customer.get(&path).await.body;
+    assert_eq!(
+        (&left["state"], &left["reason"]),
+        (&json!("failed"), &json!("a later file was sent in its place"))
+    );
+    let accepted = customer.ask(Method::POST, &format!("{path}/accept"), &[], Vec::new()).await;
+    assert_eq!(accepted.status, 409, "{}", accepted.body);
+    assert_eq!(customer.delete(&path).await.status, 204);
+    assert_eq!(
+        (state_of(&customer, group).await, total(&customer, "geofences").await),
+        (json!("usable"), 3)
+    );
+    // One that waits is given up: what the file before has brought is as it was.
+    let third = customer.upload(&into, circles(5, true)).await;
+    assert_eq!(state_of(&customer, group).await, "partly_failed");
+    assert_eq!(customer.delete(&format!("/v1/imports/{}", third["id"])).await.status, 204);
+    assert_eq!(
+        (state_of(&customer, group).await, total(&customer, "geofences").await),
+        (json!("usable"), 3)
+    );
+    // Nothing that others need by itself is taken away with it.
+    let app = json!({"name": "A", "package": "kr.example", "platform": "android"});
+    let app = customer.make("/v1/apps", &app).await;
+    let fences = customer.get("/v1/geofences").await.body;
+    let campaign = json!({"name": "C", "apps": [app], "trigger": {"on": "enter"}, "frequency": "once_per_day",
+        "locations": [{"general": {"geofences": [fences["items"][1]["id"]]}}], "start": "2026-01-01", "end": "2099-12-31",
+        "windows": [{"days": ["mon"], "start": "00:00", "end": "24:00"}], "message_type": "none"});
+    customer.make("/v1/campaigns", &campaign).await;
+    let refused =
+        customer.ask(Method::POST, &format!("/v1/imports?{into}"), &[], circles(2, false)).await;
+    assert_eq!(
+        (refused.status, &refused.body["type"]),
+        (409, &json!("urn:geofenced:problem:in-use"))
+    );
+    assert_eq!(
+        (state_of(&customer, group).await, total(&customer, "geofences").await),
+        (json!("usable"), 3)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_for_a_segment_takes_the_place_of_the_one_before() {
+    let daemon = Daemon::start(&[]);
+    let customer = Customer::new(&daemon, "basic").await;
+    let ids = |from: u32, to: u32| -> Vec<u8> {
+        let rows = (from..to).map(|id| format!("{id:08x}-0000-4000-8000-000000000001\n"));
+        std::iter::once("advertising id\n".to_owned()).chain(rows).collect::<String>().into()
+    };
+    let size = async || customer.get("/v1/segments/1/size").await.body["size"].clone();
+    assert_eq!(
+        customer.upload("of=segment&name=S&file=1.csv", ids(1, 1201)).await["state"],
+        "usable"
+    );
+    assert_eq!(size().await, 1200);
+    assert_eq!(
+        customer.upload("of=segment&into=1&file=2.csv", ids(1001, 1501)).await["state"],
+        "usable"
+    );
+    assert_eq!(size().await, 500, "none of the first file is left");
+    let bad =
+        customer.upload("of=segment&into=1&file=3.csv", b"advertising id\nnone\n".to_vec()).await;
+    assert_eq!((&bad["state"], size().await), (&json!("failed"), json!(500)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn so_many_wrong_cells_are_kept_and_the_upload_is_not() {
+    let daemon = Daemon::start(&[]);
+    let customer = Customer::new(&daemon, "basic").await;
+    let rows = (0..100_010).map(|row| format!("{row},매장,137.5,127.0\n"));
+    let file: String =
+        std::iter::once("매장코드,매장명,위도,경도\n".to_owned()).chain(rows).collect();
+    let import = customer.upload("of=places&file=p.csv", file.into()).await;
+    assert_eq!((&import["state"], &import["bad"]), (&json!("failed"), &json!(100_010)));
+    let bad =
+        text(&customer, &format!("/v1/imports/{}/bad-rows?language=english", import["id"])).await;
+    assert_eq!(bad.lines().count(), 100_001);
+    assert!(bad.lines().last().unwrap().contains("mend these first"));
+    let left: Vec<_> = std::fs::read_dir(daemon.data_dir.join("uploads")).unwrap().collect();
+    assert_eq!(left.len(), 1, "{left:?}");
+}
+
+/// Breaks a geofence behind the daemon's back, as a fault of ours might.
+fn spoil(daemon: &Daemon, fence: u32) {
+    let mut store = SqliteStore::open(&daemon.data_dir.join(CATALOG_FILE)).unwrap();
+    let key = Key::new(AccountId(1), Kind::Geofence, fence);
+    thread::write(&mut store, |tx| {
+        let content = tx.get(key)?.unwrap().content;
+        let body = content.body.replace("\"lat\":37.5", "\"lat\":137.5");
+        assert_ne!(body, content.body);
+        Ok(tx.update(key, Content { body, ..content }, UtcMs(1))?)
+    })
+    .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_that_is_not_in_force_is_not_said_to_be() {
+    let daemon = Daemon::start(&[]);
+    let customer = Customer::new(&daemon, "basic").await;
+    let other = Customer::new(&daemon, "premium").await;
+    let app = json!({"name": "A", "package": "kr.example", "platform": "android"});
+    let circle = json!({"name": "F", "shape": {"type": "circle", "lat": 37.5, "lon": 127.0, "radius_m": 100}});
+    let mut campaigns = Vec::new();
+    let apps = [customer.make("/v1/apps", &app).await, other.make("/v1/apps", &app).await];
+    for (customer, app) in [(&customer, apps[0]), (&customer, apps[0]), (&other, apps[1])] {
+        let fence = customer.make("/v1/geofences", &circle).await;
+        let campaign = json!({"name": "C", "apps": [app], "trigger": {"on": "enter"}, "frequency": "once_per_day",
+            "locations": [{"general": {"geofences": [fence]}}], "start": "2026-01-01", "end": "2099-12-31",
+            "windows": [{"days": ["mon"], "start": "00:00", "end": "24:00"}], "message_type": "none"});
+        let campaign = customer.make("/v1/campaigns", &campaign).await;
+        customer.set_in_force(campaign, "running").await;
+        campaigns.push(campaign);
+    }
+    spoil(&daemon, 1);
+    // The second is stopped, and the first keeps that from coming in force: nobody is told otherwise.
+    let stopped = customer.set(campaigns[1], "waiting").await;
+    assert_eq!(stopped.status, 200, "{}", stopped.body);
+    let path = format!("/v1/campaigns/{}?wait_epoch={}", campaigns[1], stopped.epoch.unwrap());
+    let waited = customer.get(&path).await;
+    assert_eq!(
+        (waited.status, &waited.body["type"]),
+        (422, &json!("urn:geofenced:problem:failed"))
+    );
+    let detail = waited.body["detail"].as_str().unwrap();
+    assert!(detail.contains("campaign 1") && detail.contains("geofence 1"), "{detail}");
+    other.set_in_force(campaigns[2], "waiting").await;
+    customer.set_in_force(campaigns[0], "waiting").await;
+    assert_eq!(customer.get(&path).await.status, 200, "with the first gone, so is the second");
 }

@@ -36,7 +36,6 @@ pub(crate) const NOON: i64 = 1_795_489_200_000;
 pub(crate) const ACCOUNT: AccountId = AccountId(1);
 /// The partition of every [`device`].
 pub(super) const PARTITION: PartitionId = PartitionId(0);
-
 /// No campaign pushed, or no stay is open.
 pub(super) const NONE: [u32; 0] = [];
 

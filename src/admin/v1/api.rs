@@ -40,6 +40,9 @@ pub struct Endpoint {
     pub answer: (u16, &'static str, Option<Named>),
 }
 
+/// The header under which a creation may be sent again.
+pub const ONCE: Parameter = Parameter("Idempotency-Key", Like::Text, "The same key makes it once");
+
 /// For callers who may have the document already: they get nothing but 304 then.
 pub const IF_NONE_MATCH: Parameter =
     Parameter("If-None-Match", Like::Text, "The ETag of the revision that you have");

@@ -2,16 +2,17 @@
 
 use axum::Extension;
 use axum::extract::{Request, State};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
 use axum::routing::{post, put};
 use utoipa::openapi::HttpMethod;
 
 use super::answer::{Changed, changed, created, refused};
-use super::api::{Api, Endpoint, Like, Named, Parameter};
-use super::request::{Number, json, seen, shaped};
+use super::api::{Api, Endpoint, Like, Named, ONCE, Parameter};
+use super::request::{Number, json, once, seen, shaped};
 use super::service::Shared;
 use crate::auth::grant::Grant;
+use crate::control::desk::Desk;
 use crate::control::desk::states::{CopyRequest, State as CampaignState};
 use crate::control::documents::Campaign;
 use crate::domain::problem::Problem;
@@ -46,7 +47,7 @@ pub(super) fn endpoints(api: Api) -> Api {
         summary: "Copy a campaign, under another title and for another period".to_owned(),
         in_path: IN_PATH,
         in_query: &[],
-        in_header: &[],
+        in_header: &[ONCE],
         body: Some(Named::of::<CopyRequest>()),
         answer: (201, "The copy, waiting", answer()),
     };
@@ -78,10 +79,14 @@ async fn copy(
     State(service): State<Shared>,
     Extension(grant): Extension<Grant>,
     Number(id): Number,
+    uri: Uri,
+    headers: HeaderMap,
     request: Request,
 ) -> Result<Response, Problem> {
-    let (body, _bytes) = json(request).await?;
+    let (body, bytes) = json(request).await?;
     let asked: CopyRequest = shaped(&body)?;
-    let copied = service.change(service.caller(&grant), move |desk| desk.copy(id, asked)).await;
+    let once = once(&headers, uri.path(), &bytes)?;
+    let copy = move |desk: &mut Desk<'_>| desk.copy(id, asked, once.as_ref());
+    let copied = service.change(service.caller(&grant), copy).await;
     Ok(copied.map_or_else(refused, |(shown, epoch)| created(shown, epoch, "/v1/campaigns")))
 }

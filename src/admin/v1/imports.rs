@@ -16,8 +16,8 @@ use tokio::io::AsyncWriteExt as _;
 use utoipa::openapi::HttpMethod;
 
 use super::answer::{deleted, refused};
-use super::api::{Api, Endpoint, Like, Named, Parameter};
-use super::request::{Number, Parameters};
+use super::api::{Api, Endpoint, Like, Named, ONCE, Parameter};
+use super::request::{Number, Parameters, once};
 use super::service::Shared;
 use crate::auth::grant::Grant;
 use crate::control::documents::{Import, Shown};
@@ -83,7 +83,7 @@ pub(super) fn sending(api: Api) -> Api {
             Parameter("name", Like::Text, "The name of the group or segment that it makes"),
             Parameter("into", Like::Number, "The group or segment that it fills anew"),
         ],
-        in_header: &[],
+        in_header: &[ONCE],
         body: Some(Named::file()),
         answer: (202, "It waits for its turn", shown()),
     };
@@ -123,6 +123,7 @@ async fn send(
     Parameters(asked): Parameters<UploadRequest>,
     request: Request,
 ) -> Result<Response, Problem> {
+    let (uri, headers) = (request.uri().clone(), request.headers().clone());
     // Nobody sends a file for nothing: what can be refused without it is.
     let wanted = asked.clone();
     let of =
@@ -134,25 +135,34 @@ async fn send(
     let depot = service.depot.clone();
     let (path, file) = depot.arriving(number).map_err(|error| disk(&error))?;
     let arrived = receive(request.into_body(), tokio::fs::File::from_std(file), most).await;
-    let bytes = match arrived {
-        Ok(bytes) => bytes,
+    let (bytes, content) = match arrived {
+        Ok(arrived) => arrived,
         Err(problem) => {
             discard(&path).await;
             return Err(problem);
         }
     };
     let (account, arrived_at) = (grant.account, path.clone());
+    let asked_for = uri.path_and_query().map_or(uri.path(), |asked| asked.as_str());
+    let once = match once(&headers, asked_for, content.as_bytes()) {
+        Ok(once) => once,
+        Err(problem) => {
+            discard(&path).await;
+            return Err(problem);
+        }
+    };
     let begun = service
         .change(service.caller(&grant), move |desk| {
-            let shown = desk.begin_import(&asked, bytes)?;
-            // Before the import can be read: whoever reads it finds its file.
-            depot.parcel(account, shown.id).take_in(&path)?;
-            Ok(shown)
+            desk.import_once(once.as_ref(), |desk| {
+                let shown = desk.begin_import(&asked, bytes)?;
+                // Before the import can be read: whoever reads it finds its file.
+                depot.parcel(account, shown.id).take_in(&path)?;
+                Ok(shown)
+            })
         })
         .await;
-    if begun.is_err() {
-        discard(&arrived_at).await;
-    }
+    // Of one that is refused, or was sent before, the file is still where it arrived.
+    discard(&arrived_at).await;
     Ok(begun.map_or_else(refused, |(shown, _epoch)| {
         let location = format!("/v1/imports/{}", shown.id);
         (StatusCode::ACCEPTED, [(header::LOCATION, location)], Json(shown)).into_response()
@@ -161,17 +171,24 @@ async fn send(
 
 /// Removes what arrived of an upload that is refused.
 async fn discard(path: &Path) {
-    if let Err(error) = tokio::fs::remove_file(path).await {
-        tracing::warn!(%error, "what arrived of an upload could not be removed");
+    match tokio::fs::remove_file(path).await {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            tracing::warn!(%error, "what arrived of an upload could not be removed");
+        }
+        Ok(()) | Err(_) => {}
     }
 }
 
 /// How long a body may stand still.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A body, to a file.
-async fn receive(mut body: Body, mut file: tokio::fs::File, most: u64) -> Result<u64, Problem> {
-    let mut bytes = 0_u64;
+/// A body, to a file. Gives its length and its hash.
+async fn receive(
+    mut body: Body,
+    mut file: tokio::fs::File,
+    most: u64,
+) -> Result<(u64, blake3::Hash), Problem> {
+    let (mut bytes, mut hasher) = (0_u64, blake3::Hasher::new());
     loop {
         let next = tokio::time::timeout(PATIENCE, body.frame()).await.map_err(|_elapsed| {
             let detail =
@@ -190,10 +207,11 @@ async fn receive(mut body: Body, mut file: tokio::fs::File, most: u64) -> Result
             );
             return Err(Problem::new(Kind::TooLarge, detail));
         }
+        hasher.update(&data);
         file.write_all(&data).await.map_err(|error| disk(&error))?;
     }
     file.flush().await.map_err(|error| disk(&error))?;
-    Ok(bytes)
+    Ok((bytes, hasher.finalize()))
 }
 
 fn disk(error: &std::io::Error) -> Problem {

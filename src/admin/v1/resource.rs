@@ -9,7 +9,7 @@ use axum::routing::{delete, get, post, put};
 use utoipa::openapi::HttpMethod;
 
 use super::answer::{Changed, changed, created, deleted, found, refused};
-use super::api::{Api, Endpoint, IF_MATCH, IF_NONE_MATCH, Like, Named, Parameter};
+use super::api::{Api, Endpoint, IF_MATCH, IF_NONE_MATCH, Like, Named, ONCE, Parameter};
 use super::request::{Number, Parameters, json, once, seen};
 use super::service::Shared;
 use crate::auth::grant::Grant;
@@ -108,7 +108,7 @@ fn changeable<D: Ruled>(api: Api) -> Api {
         summary: format!("Make one {noun}"),
         in_path: &[],
         in_query: &[],
-        in_header: &[Parameter("Idempotency-Key", Like::Text, "The same key makes it once")],
+        in_header: &[ONCE],
         body: Some(Named::of::<D>()),
         answer: (201, "It was made", changed()),
     };

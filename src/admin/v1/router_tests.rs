@@ -150,6 +150,29 @@ async fn a_creation_can_be_sent_again() {
 }
 
 #[tokio::test]
+async fn a_copy_and_a_file_can_be_sent_again_too() {
+    let served = Served::new().await;
+    served.ask(1, "POST /v1/campaigns", &[], campaign()).await;
+    let copy = json!({ "name": "C", "start": "2026-12-01", "end": "2026-12-02" });
+    let twice = async |path: &str, key: &'static str, body: &serde_json::Value| {
+        let key = [("idempotency-key", key)];
+        let first = served.ask(1, path, &key, body.clone()).await;
+        let again = served.ask(1, path, &key, body.clone()).await;
+        assert_eq!((first.status, &first.body["id"]), (again.status, &again.body["id"]));
+        (first.body["id"].clone(), served.ask(1, path, &key, json!({ "other": 1 })).await)
+    };
+    let (made, other) = twice("POST /v1/campaigns/1/copy", "copy", &copy).await;
+    assert_eq!((made, other.status.as_u16()), (json!(2), 422));
+    let (made, other) = twice("POST /v1/imports?of=places&file=p.csv", "file", &json!([])).await;
+    assert_eq!((made, other.problem(422)), (json!(1), "idempotency-key-reused"));
+    let other =
+        served.ask(1, "POST /v1/imports?of=regions", &[("idempotency-key", "file")], json!([]));
+    assert_eq!(other.await.problem(422), "idempotency-key-reused");
+    let listed = served.get(1, "/v1/imports?count=true").await;
+    assert_eq!(listed.body["total"], 1, "{listed:?}");
+}
+
+#[tokio::test]
 async fn campaigns_change_their_state_and_are_copied() {
     let served = Served::new().await;
     served.ask(1, "POST /v1/campaigns", &[], campaign()).await;

@@ -7,7 +7,7 @@ use super::error::CommandError;
 use crate::control::desk::{Actor, operator};
 use crate::control::documents::{Account, Membership};
 use crate::control::store::{
-    CATALOG_FILE, INSTALLATION, Kind, Query, SqliteStore, Store as _, thread,
+    CATALOG_FILE, INSTALLATION, Key, Kind, Query, SqliteStore, Store as _, thread,
 };
 use crate::domain::ids::AccountId;
 use crate::domain::units::UtcMs;
@@ -82,6 +82,10 @@ fn a_backup_made_beside_a_daemon_brings_back_what_it_had() {
     let said = place.restore(&to, true).unwrap();
     assert!(said.contains("what was there is"), "{said}");
     assert_eq!(names(&mut place.open()), ["One"]);
+    // Devices and figures remember what was under the number of the one that is gone.
+    add(&mut place.open(), "Three");
+    let three = thread::read(&mut place.open(), |tx| Ok(tx.get(Key::of_account(AccountId(3)))?));
+    assert_eq!(three.unwrap().unwrap().content.name, "Three");
     let aside = place.path("catalog.db.replaced");
     assert_eq!(names(&mut SqliteStore::open(&aside).unwrap()), ["One", "Two"]);
 

@@ -43,6 +43,11 @@ pub enum CompileError {
         /// Its number.
         id: u32,
     },
+    /// Its areas take too long to look through.
+    #[error(
+        "the areas of a block have too many edges for so many stores; use simpler regions, or name fewer stores"
+    )]
+    TooIntricate,
     /// A campaign breaks a rule that it was held against when it started.
     #[error("campaign {campaign}: {reason}")]
     Campaign {
@@ -79,7 +84,7 @@ impl CompileError {
     }
 
     fn of(self, campaign: CampaignId) -> Self {
-        if matches!(self, Self::Gone(_) | Self::Shape { .. }) {
+        if matches!(self, Self::Gone(_) | Self::Shape { .. } | Self::TooIntricate) {
             return Self::Campaign { campaign, reason: self.to_string() };
         }
         self

@@ -32,6 +32,9 @@ pub struct Meant {
     pub places: BTreeSet<u32>,
 }
 
+/// So many edges of areas are held against the stores of a block, some ten seconds of work: other accounts wait.
+const MOST_EDGES: u64 = 5_000_000_000;
+
 impl<'t> Gazetteer<'t> {
     /// In these records, of which those that are not read yet are read within the transaction.
     pub fn over(tx: &'t mut dyn Tx, records: &'t mut Records) -> Self {
@@ -62,6 +65,9 @@ impl<'t> Gazetteer<'t> {
             for id in places {
                 if !atlas.containing(self.records.store(self.tx, id)?.point).is_empty() {
                     kept.insert(id);
+                }
+                if atlas.looked_at() > MOST_EDGES {
+                    return Err(CompileError::TooIntricate);
                 }
             }
             places = kept;

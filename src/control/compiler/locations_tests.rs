@@ -15,7 +15,7 @@ use crate::control::documents::{Brand, Category, Document, Geofence, Group, Plac
 use crate::control::samples::{Installation, geofence, parsed, place, set, square};
 use crate::control::store::{Content, Link, Tx, thread};
 use crate::domain::ids::AccountId;
-use crate::domain::target::Shape;
+use crate::domain::target::{Ring, Shape, Vertex};
 use crate::domain::units::{PointE7, UtcMs};
 
 pub(super) const OURS: AccountId = AccountId(1);
@@ -231,7 +231,29 @@ fn blocks_mean_what_plain_loops_find() {
     outcome.unwrap();
 }
 
+/// Polygons of many vertices, some across the antimeridian or with a tip at the pole, and some that are all high edges.
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    reason = "coordinates are far below 2^53"
+)]
+fn stars() -> impl Strategy<Value = Shape> {
+    let radii = prop::collection::vec(1..=1000_i64, 64..400);
+    (-85..=89_i64, -180..=180_i64, radii, 1..100_000_i64).prop_map(|(lat, lon, radii, reach)| {
+        let around = radii.len() as f64;
+        let vertex = |(at, radius): (usize, &i64)| {
+            let angle = std::f64::consts::TAU * at as f64 / around;
+            let out = (radius * reach) as f64;
+            let along = |ratio: f64| (out * ratio).round() as i64;
+            let lat = (lat * 10_000_000 + along(angle.sin())).clamp(-900_000_000, 900_000_000);
+            Vertex { lat, lon: lon * 10_000_000 + along(angle.cos()) }
+        };
+        Shape::Polygon { rings: vec![Ring(radii.iter().enumerate().map(vertex).collect())] }
+    })
+}
+
 #[test]
+#[expect(clippy::cast_precision_loss, reason = "coordinates are far below 2^53")]
 fn an_atlas_saves_work_and_changes_nothing() {
     let mut runner =
         TestRunner::new(Config { cases: 100, failure_persistence: None, ..Config::default() });
@@ -247,7 +269,8 @@ fn an_atlas_saves_work_and_changes_nothing() {
     let polygon = fence().prop_map(|shape| {
         parsed::<Geofence>(set(geofence(), "/shape", shape)).shape.to_shape().unwrap()
     });
-    let shapes = prop::collection::vec(prop_oneof![circle, polygon, Just(Shape::Everywhere)], 0..8);
+    let shapes = prop_oneof![circle, polygon, stars(), Just(Shape::Everywhere)];
+    let shapes = prop::collection::vec(shapes, 0..8);
     let near = point().prop_map(|(lat, lon)| PointE7::from_degrees(lat, lon).unwrap());
     let far = anywhere.prop_map(move |at| {
         let (lat, lon) = degrees(at);
@@ -256,7 +279,16 @@ fn an_atlas_saves_work_and_changes_nothing() {
     let points = prop::collection::vec(prop_oneof![near, far], 20);
     let outcome = runner.run(&(shapes, points), |(shapes, points)| {
         let atlas = Atlas::of(shapes.clone());
-        for point in points {
+        // Vertices, too: the rows in which edges begin and end.
+        let rings = shapes.iter().filter_map(|shape| match shape {
+            Shape::Polygon { rings } => Some(rings),
+            Shape::Circle { .. } | Shape::Everywhere => None,
+        });
+        let corner = |vertex: &Vertex| {
+            PointE7::from_degrees(vertex.lat as f64 / 1e7, vertex.lon as f64 / 1e7)
+        };
+        let corners = rings.flatten().flat_map(|ring| ring.0.iter().step_by(37)).filter_map(corner);
+        for point in points.into_iter().chain(corners) {
             let plain = shapes.iter().enumerate().filter(|(_, shape)| contains(shape, point));
             let expected: Vec<usize> = plain.map(|(at, _)| at).collect();
             prop_assert_eq!(atlas.containing(point), expected);

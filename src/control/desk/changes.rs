@@ -45,19 +45,31 @@ impl Desk<'_> {
         document: D,
         once: Option<&Once>,
     ) -> Result<Shown<D>, Refusal> {
+        self.once(once, |desk| {
+            document.may_be_made(desk)?;
+            let state = document.first_state();
+            let record = desk.insert(document, state)?;
+            desk.shown(&record)
+        })
+    }
+
+    /// Makes something, or gives what an earlier request with the same key has made.
+    pub(in crate::control) fn once<D: Ruled>(
+        &mut self,
+        once: Option<&Once>,
+        make: impl FnOnce(&mut Self) -> Result<Shown<D>, Refusal>,
+    ) -> Result<Shown<D>, Refusal> {
         if let Some(made) = self.made_before::<D>(once)? {
             return Ok(made);
         }
-        document.may_be_made(self)?;
-        let state = document.first_state();
-        let record = self.insert(document, state)?;
+        let made = make(self)?;
         if let Some(Once { key, request }) = once {
             let at = self.actor.now;
-            let answer = Remembered { request: *request, made: record.key, at };
+            let answer = Remembered { request: *request, made: self.key(D::KIND, made.id), at };
             let forget_before = UtcMs(at.0 - REMEMBERED_MS);
             self.tx.remember((self.actor.account, key), &answer, forget_before)?;
         }
-        self.shown(&record)
+        Ok(made)
     }
 
     /// Keeps a new document in a state, without asking whether the account may have it.

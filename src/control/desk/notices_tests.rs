@@ -42,7 +42,7 @@ fn each_step_of_a_campaign_is_told() {
     }
     let copy =
         CopyRequest { name: "Again".into(), start: "2027-01-01".into(), end: "2027-01-02".into() };
-    installation.at(account, |desk| desk.copy(id, copy)).unwrap();
+    installation.at(account, |desk| desk.copy(id, copy, None)).unwrap();
     let config = CampaignsConfig::default();
     // The last day begins at midnight of 2026-11-30 in Seoul; it is looked often.
     let last_day = NOON.0 + 7 * DAY_MS - DAY_MS / 2;

@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use super::changes::{Seen, content, require};
+use super::changes::{Once, Seen, content, require};
 use super::desk::Desk;
 use crate::control::documents::campaign::{Audience, Location};
 use crate::control::documents::notice::NoticeOf;
-use crate::control::documents::segment::COMPUTING;
-use crate::control::documents::{Campaign, Document as _, Shown};
+use crate::control::documents::segment::{COMPUTING, REFRESHING};
+use crate::control::documents::{Campaign, Document as _, Segment, Shown};
 use crate::control::refusal::Refusal;
 use crate::control::store::{Kind, Record, StoreError};
 
@@ -130,8 +130,23 @@ impl Desk<'_> {
             self.may_start(id, (from, to), &shown.document)?;
         }
         self.move_to(&record, to, to.name())?;
+        if to != State::Waiting {
+            self.refresh_audience(&shown.document)?;
+        }
         self.touch_engine();
         self.get(id)
+    }
+
+    /// The users of a segment by visit history are looked up anew when a campaign starts: its stores may be others since
+    /// the morning.
+    fn refresh_audience(&mut self, campaign: &Campaign) -> Result<(), Refusal> {
+        let Audience::Segment(id) = campaign.audience else { return Ok(()) };
+        let segment: Shown<Segment> = self.document(id)?;
+        if segment.document.history.is_some() && segment.state == "usable" {
+            let key = self.key(Kind::Segment, id);
+            self.update(key, content(&segment.document, REFRESHING))?;
+        }
+        Ok(())
     }
 
     /// Ends a campaign whose last day is over.
@@ -219,7 +234,7 @@ impl Desk<'_> {
         }
         for (kind, id) in wanted {
             let state = self.record(kind, id)?.content.state;
-            if state != "usable" {
+            if state != "usable" && state != REFRESHING {
                 let remedy = if state == COMPUTING {
                     "its users are being looked up; try again in a moment"
                 } else {
@@ -235,10 +250,15 @@ impl Desk<'_> {
     ///
     /// # Errors
     /// The rule that is in the way.
-    pub fn copy(&mut self, id: u32, asked: CopyRequest) -> Result<Shown<Campaign>, Refusal> {
+    pub fn copy(
+        &mut self,
+        id: u32,
+        asked: CopyRequest,
+        once: Option<&Once>,
+    ) -> Result<Shown<Campaign>, Refusal> {
         let CopyRequest { name, start, end } = asked;
         let old: Shown<Campaign> = self.get(id)?;
-        self.create(Campaign { name, start, end, ..old.document }, None)
+        self.create(Campaign { name, start, end, ..old.document }, once)
     }
 }
 

@@ -83,7 +83,7 @@ fn edits_deletions_and_copies_by_state() {
         let copied = installation.at(account, |desk| {
             let (name, start, end) =
                 ("Again".to_owned(), "2027-01-01".to_owned(), "2027-01-02".to_owned());
-            desk.copy(id, CopyRequest { name, start, end })
+            desk.copy(id, CopyRequest { name, start, end }, None)
         });
         let copied = copied.unwrap();
         assert_eq!((&*copied.state, &*copied.document.name), ("waiting", "Again"), "{state}");

@@ -9,8 +9,8 @@ use crate::domain::problem::Fault;
 
 /// Users whom a campaign can address: those of an uploaded file, or those who were somewhere.
 ///
-/// Its states are those of its file (checking, usable, partly_failed, failed, check_error), or computing and usable
-/// where it is by visit history.
+/// Its states are those of its file (checking, usable, partly_failed, failed, check_error), or computing, usable
+/// and refreshing where it is by visit history.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Segment {
@@ -110,6 +110,9 @@ impl VisitBlock {
 
 /// The state of a segment by visit history until its users are known.
 pub const COMPUTING: &str = "computing";
+
+/// The state of one whose users are known and looked up once more, for a campaign has started.
+pub const REFRESHING: &str = "refreshing";
 
 /// So many distinct advertising ids may be uploaded to a segment.
 pub const MAX_SEGMENT: u64 = 500_000;

@@ -10,7 +10,6 @@ use crate::clock::Clock;
 use crate::control::compiler::Publications;
 use crate::control::desk::desk::local_day;
 use crate::control::desk::{Actor, Desk};
-use crate::control::documents::segment::COMPUTING;
 use crate::control::documents::{Account, Segment, document};
 use crate::control::refusal::Refusal;
 use crate::control::reports::subject::day_number;
@@ -128,7 +127,7 @@ impl SegmentKeeper {
             let known = self.figures.looked_up((id, record.key.id))?;
             let is_of_today = known.is_some_and(|known| known.day == day_number(today));
             let Some(history) = segment.history else { continue };
-            if is_of_today && record.content.state != COMPUTING {
+            if is_of_today && record.content.state == "usable" {
                 continue;
             }
             let mut lookup = None;
@@ -180,7 +179,7 @@ impl Desk<'_> {
     fn segment_was_looked_up(&mut self, id: u32, revision: u64) -> Result<bool, Refusal> {
         let record = self.record(Kind::Segment, id)?;
         // One that was changed meanwhile is looked up anew.
-        if record.revision == revision && record.content.state == COMPUTING {
+        if record.revision == revision && record.content.state != "usable" {
             self.set_file_state::<Segment>(id, "usable")?;
         }
         let users = self.campaigns(&["testing", "running"])?;

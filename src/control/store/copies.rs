@@ -104,6 +104,9 @@ pub fn restore(from: &Path, to: &Path, replace: bool) -> Result<Option<PathBuf>,
     remove(&fresh).map_err(io)?;
     copy(&existing(from)?, &fresh)?;
     inspect(&fresh)?;
+    if there {
+        deal_on_from(to, &fresh)?;
+    }
     let aside = beside(to, ".replaced");
     // The log of the old file goes with it, and before the new one comes: SQLite would take it for the new one's.
     for part in ["", "-wal", "-shm"] {
@@ -118,6 +121,36 @@ pub fn restore(from: &Path, to: &Path, replace: bool) -> Result<Option<PathBuf>,
     fs::rename(&fresh, to).map_err(io)?;
     sync_folder(to).map_err(io)?;
     Ok(there.then_some(aside))
+}
+
+/// Lets a restored catalog deal no number that the one before it has dealt: devices and figures remember what was under
+/// it.
+fn deal_on_from(before: &Path, fresh: &Path) -> Result<(), StoreError> {
+    let Ok(dealt) = numbers_of(before) else {
+        // It is replaced because it can't be read.
+        return Ok(());
+    };
+    let mut restored = Connection::open(fresh)?;
+    let transaction = restored.transaction()?;
+    for (account, kind, last) in dealt {
+        transaction.execute(
+            "INSERT INTO numbers (account, kind, last) VALUES (?1, ?2, ?3)
+             ON CONFLICT (account, kind) DO UPDATE SET last = max(last, ?3)",
+            (account, kind, last),
+        )?;
+    }
+    transaction.commit()?;
+    restored.close().map_err(|(_connection, error)| error)?;
+    let io = |reason| StoreError::Io { path: fresh.to_owned(), reason };
+    File::open(fresh).and_then(|file| file.sync_all()).map_err(io)
+}
+
+/// The last numbers that a catalog has dealt, by account and kind.
+fn numbers_of(path: &Path) -> Result<Vec<(u32, u8, u32)>, StoreError> {
+    let connection = existing(path)?;
+    let mut asked = connection.prepare("SELECT account, kind, last FROM numbers")?;
+    let rows = asked.query_map((), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// A connection to a file that must be there, for looking.

@@ -62,11 +62,8 @@ impl<'c> SqliteTx<'c> {
         if key.kind == Kind::Notice {
             return Ok(());
         }
-        self.run(
-            "INSERT OR REPLACE INTO changes (account, kind, id) VALUES (?1, ?2, ?3)",
-            params![key.account.0, key.kind as u8, key.id],
-        )?;
-        Ok(())
+        let sql = "INSERT OR REPLACE INTO changes (account, kind, id) VALUES (?1, ?2, ?3)";
+        self.run(sql, params![key.account.0, key.kind as u8, key.id]).map(drop)
     }
 
     /// The one that stands in the way of a natural key.

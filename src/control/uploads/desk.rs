@@ -1,7 +1,7 @@
 //! Imports at the desk: begun, followed, accepted, given up.
 
 use crate::control::desk::Desk;
-use crate::control::desk::changes::content;
+use crate::control::desk::changes::{Once, content};
 use crate::control::desk::membership::Feature;
 use crate::control::documents::notice::NoticeOf;
 use crate::control::documents::{Document as _, Group, Import, Notice, Segment, Shown, document};
@@ -67,6 +67,18 @@ impl Desk<'_> {
         let import = Import::begun(file, of, into, bytes);
         let record = self.insert(import, Import::FIRST_STATE)?;
         Ok(Shown::of(&record)?)
+    }
+
+    /// Begins an import, or gives the one that an earlier request with the same key has begun.
+    ///
+    /// # Errors
+    /// The rule that is in the way.
+    pub fn import_once(
+        &mut self,
+        once: Option<&Once>,
+        begin: impl FnOnce(&mut Self) -> Result<Shown<Import>, Refusal>,
+    ) -> Result<Shown<Import>, Refusal> {
+        self.once(once, begin)
     }
 
     /// What may be refused before the file has come; gives what is in it.
