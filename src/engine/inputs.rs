@@ -3,7 +3,6 @@
 use super::gates::{Case, limits};
 use super::trace::Value;
 use crate::domain::campaign::Frequency;
-use crate::domain::decision::Bucket;
 use crate::domain::input::LimitId;
 
 /// Names and values, in reading order.
@@ -81,16 +80,15 @@ pub(super) fn age(case: &Case<'_, '_>) -> Inputs {
 }
 
 pub(super) fn frequency(case: &Case<'_, '_>) -> Inputs {
-    let (frequency, pause) = match case.campaign.frequency() {
-        Frequency::OncePerPeriod => ("once_per_period", NONE),
-        Frequency::OncePerDay => ("once_per_day", NONE),
-        Frequency::Resend { after_s } => ("resend", Value::Seconds(i64::from(after_s))),
+    let frequency = case.campaign.frequency();
+    let label = match frequency {
+        Frequency::OncePerPeriod => "once_per_period",
+        Frequency::OncePerDay => "once_per_day",
+        Frequency::Resend { .. } => "resend",
     };
-    let Bucket { mode: _, span } = case.bucket;
     vec![
-        ("frequency", Value::Word(frequency)),
-        ("pause", pause),
-        ("bucket", Value::Number(span)),
+        ("frequency", Value::Word(label)),
+        ("bucket", Value::Bucket(case.bucket, frequency)),
         ("used", Value::Flag(case.is_bucket_used())),
         testing(case),
     ]

@@ -62,6 +62,8 @@ mod limits_tests;
 #[cfg(test)]
 pub(crate) mod model;
 #[cfg(test)]
+mod looks_tests;
+#[cfg(test)]
 mod marks_tests;
 #[cfg(test)]
 mod oracle_tests;

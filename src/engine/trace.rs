@@ -4,14 +4,15 @@
 //! fills it in at each of the device's moments. Its caller takes the looks out after each step, while the snapshot
 //! that decided is at hand, and puts them into words. Looking changes nothing of what is decided.
 
-use crate::domain::campaign::RunMode;
+use crate::domain::campaign::{Frequency, RunMode};
 use crate::domain::decision::{Bucket, Transition};
 use crate::domain::fix::Fix;
 use crate::domain::ids::{AppId, CampaignId, DeviceKey, JobId, PlaceId, TargetId};
 use crate::domain::reasons::{RejectReason, SuppressReason};
 use crate::domain::units::{PointE7, UtcMs};
 
-use super::device::{Phase, Trigger};
+pub(crate) use super::device::Phase;
+use super::device::Trigger;
 use super::turn::{Basis, Moment};
 
 /// One device and one campaign that are looked at, and what was seen of them.
@@ -148,6 +149,8 @@ pub(crate) enum Value {
     Seconds(i64),
     /// An instant.
     At(UtcMs),
+    /// The bucket that a push would use.
+    Bucket(Bucket, Frequency),
     /// A word.
     Word(&'static str),
 }
