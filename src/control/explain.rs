@@ -2,9 +2,7 @@
 //! [`offline::explain`](crate::offline::explain).
 
 use std::path::PathBuf;
-use std::sync::Arc;
-
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::control::desk::Desk;
 use crate::control::documents::Campaign;
@@ -18,7 +16,10 @@ pub use crate::offline::explain::{
 };
 
 /// Explanations at a time: each reads a log from the disk, and holds a segment and a partition in memory.
-const AT_ONCE: u32 = 2;
+const AT_ONCE: usize = 2;
+
+/// Of one account, so that others find room.
+const AT_ONCE_OF_ONE: usize = 1;
 
 /// When whoever found no room may come again, s.
 const RETRY_S: u32 = 2;
@@ -29,35 +30,49 @@ pub struct Explainer {
     journal: PathBuf,
     keyring: Keyring,
     find: Arc<FindSnapshot>,
-    turns: Arc<Semaphore>,
+    /// Whose explanations are being made; never more than [`AT_ONCE`].
+    reading: Arc<Mutex<Vec<AccountId>>>,
 }
 
 /// Leave to read, until it is dropped.
 pub struct Leave {
-    _permit: OwnedSemaphorePermit,
+    account: AccountId,
+    reading: Arc<Mutex<Vec<AccountId>>>,
+}
+
+impl Drop for Leave {
+    fn drop(&mut self) {
+        let mut reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(at) = reading.iter().position(|account| *account == self.account) {
+            reading.swap_remove(at);
+        }
+    }
 }
 
 impl Explainer {
     /// From the folder with `log` and `checkpoints`; `find` loads snapshots.
     #[must_use]
     pub fn new(journal: PathBuf, keyring: Keyring, find: Arc<FindSnapshot>) -> Self {
-        let turns = Arc::new(Semaphore::new(AT_ONCE as usize));
-        Self { journal, keyring, find, turns }
+        Self { journal, keyring, find, reading: Arc::default() }
     }
 
-    /// Leave to read the records, if not too many do.
+    /// Leave for an account to read its records, if not too many do.
     ///
     /// # Errors
     /// [`Refusal::TooMany`].
-    pub fn leave(&self) -> Result<Leave, Refusal> {
-        let permit = Arc::clone(&self.turns).try_acquire_owned();
-        let permit = permit.map_err(|_taken| Refusal::TooMany {
-            what: "explanations",
-            allowed: AT_ONCE,
-            per: "at a time",
-            retry_s: RETRY_S,
-        })?;
-        Ok(Leave { _permit: permit })
+    pub fn leave(&self, account: AccountId) -> Result<Leave, Refusal> {
+        let mut reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = reading.iter().filter(|other| **other == account).count();
+        let full = [
+            ("explanations of all accounts", reading.len(), AT_ONCE),
+            ("explanations", own, AT_ONCE_OF_ONE),
+        ];
+        if let Some((what, _, allowed)) = full.into_iter().find(|(_, now, most)| now >= most) {
+            let allowed = u32::try_from(allowed).unwrap_or(u32::MAX);
+            return Err(Refusal::TooMany { what, allowed, per: "at a time", retry_s: RETRY_S });
+        }
+        reading.push(account);
+        Ok(Leave { account, reading: Arc::clone(&self.reading) })
     }
 
     /// Answers. Blocks on the disk, for as long as it takes to read the log back.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::explain::{ExplainRequest, Explainer};
 use super::refusal::Refusal;
+use crate::domain::ids::AccountId;
 use crate::domain::problem::Problem;
 use crate::identity::Keyring;
 use crate::snapshot::load::Loaded;
@@ -36,13 +37,19 @@ fn what_is_wrong_is_named() {
 }
 
 #[test]
-fn two_may_read_at_a_time_and_a_third_comes_again() {
+fn two_accounts_may_read_at_a_time_and_others_come_again() {
     let find = |_epoch, _before: Option<&Loaded>| Err("none".to_owned());
     let explainer = Explainer::new("nowhere".into(), Keyring::from_seed([1; 32]), Arc::new(find));
-    let leaves = [explainer.leave().unwrap(), explainer.leave().unwrap()];
-    let Err(refused) = explainer.leave() else { panic!("a third was let in") };
-    let problem = Problem::from(refused);
-    assert_eq!((problem.status(), problem.retry_s()), (429, Some(2)));
-    drop(leaves);
-    assert!(explainer.leave().is_ok());
+    let refused = |account: u32| {
+        let refused = explainer.leave(AccountId(account)).err().map(Problem::from);
+        refused.map(|problem| (problem.status(), problem.retry_s()))
+    };
+    let first = explainer.leave(AccountId(1)).unwrap();
+    assert_eq!(refused(1), Some((429, Some(2))), "one of each");
+    let second = explainer.leave(AccountId(2)).unwrap();
+    assert_eq!(refused(3), Some((429, Some(2))), "two of all");
+    drop(first);
+    assert_eq!((refused(2), refused(3)), (Some((429, Some(2))), None));
+    drop(second);
+    assert_eq!(refused(2), None);
 }

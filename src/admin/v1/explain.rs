@@ -56,7 +56,7 @@ async fn explain(
     };
     let none = || Problem::new(Kind::Unavailable, "this daemon keeps no records");
     let explainer = service.explainer.clone().ok_or_else(none)?;
-    let leave = explainer.leave().map_err(Problem::from)?;
+    let leave = explainer.leave(grant.account).map_err(Problem::from)?;
     // The leave goes along: a caller who has left does not make the reading end.
     let read = move || explainer.explain(&question, &leave);
     match tokio::task::spawn_blocking(read).await {

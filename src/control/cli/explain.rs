@@ -73,7 +73,7 @@ impl ExplainCommand {
         };
         let journal = self.journal_dir.as_ref().unwrap_or(&self.data_dir).clone();
         let explainer = Explainer::new(journal, keyring, Arc::new(find));
-        let told = explainer.explain(&question, &explainer.leave()?)?;
+        let told = explainer.explain(&question, &explainer.leave(question.account())?)?;
         if self.json {
             writeln!(out, "{}", serde_json::to_string(&told)?)?;
         } else {
