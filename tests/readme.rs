@@ -1,5 +1,5 @@
 //! The README's paste works as it stands: bash runs it against this build, and the push job for the advertising id
-//! comes out of the queue. The Korean page has the same paste.
+//! comes out of the queue, with why. The Korean page has the same paste.
 #![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 use std::net::{TcpListener, UdpSocket};
@@ -37,11 +37,17 @@ fn the_paste_gives_a_push_to_yourself() {
         .unwrap();
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
-    let job: Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
+    let lines: Vec<Value> =
+        said.lines().rev().take(2).map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 2, "a job, and why it was made: {said}");
+    let (why, job) = (&lines[0], &lines[1]);
     assert_eq!(job["type"], "geofenced.push_job.v1");
     assert_eq!(job["data"]["device_id"], MY_ID);
     assert_eq!(job["data"]["mode"], "testing");
     assert_eq!(job["data"]["message"]["body"], "You are at City Hall");
+    assert_eq!(why["outcome"], "pushed");
+    let (because, id) = (why["because"].as_str().unwrap(), job["data"]["job_id"].as_str().unwrap());
+    assert!(because.starts_with("Pushed as a test at ") && because.contains(id), "{because}");
 }
 
 #[test]

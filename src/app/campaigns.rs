@@ -17,6 +17,7 @@ use crate::auth::authority::Authority;
 use crate::clock::Clock;
 use crate::control::compiler::{Kept, Publications};
 use crate::control::config::CampaignsConfig;
+use crate::control::explain::Explainer;
 use crate::control::reports::Reports;
 use crate::control::segments::SegmentKeeper;
 use crate::control::store::{CATALOG_FILE, Catalog, SqliteStore, Store as _};
@@ -27,11 +28,13 @@ use crate::outbox::derived::Figures;
 use crate::shard::allowance::Allowances;
 use crate::shard::figures::ShardFigures;
 use crate::shutdown::{Shutdown, Stage};
+use crate::snapshot::load::Loaded;
 use crate::telemetry::sampler::Metrics;
 
 /// What the service is joined to.
 pub(super) struct Joints<'d> {
-    pub(super) data: &'d Path,
+    /// The data directory, and the folder with the log and the checkpoints.
+    pub(super) dirs: (&'d Path, &'d Path),
     pub(super) keyring: Keyring,
     pub(super) clock: Clock,
     pub(super) publisher: Arc<Publisher>,
@@ -85,7 +88,7 @@ pub(super) struct Campaigns {
 /// When it can't be opened, or the system gives no threads.
 fn start(joints: Joints<'_>) -> anyhow::Result<Campaigns> {
     let Joints {
-        data,
+        dirs: (data, journal),
         keyring,
         clock,
         publisher,
@@ -96,6 +99,7 @@ fn start(joints: Joints<'_>) -> anyhow::Result<Campaigns> {
         config,
         shutdown,
     } = joints;
+    let explainer = explainer(journal, &keyring, &publisher);
     let path = data.join(CATALOG_FILE);
     let opened = SqliteStore::open(&path).with_context(|| format!("opening {}", path.display()));
     let mut store = opened?;
@@ -144,6 +148,17 @@ fn start(joints: Joints<'_>) -> anyhow::Result<Campaigns> {
     let service =
         Service::new(catalog, Arc::clone(&publications), in_force, depot, (keyring, clock));
     let service = service.with_tokens(authority).with_reports(Reports::new(counted));
+    let service = service.with_explainer(explainer);
     let service = service.with_streams(Streams::new(config, shutdown.clone()));
     Ok(Campaigns { service: Arc::new(service), publications, figures })
+}
+
+/// Reads the journal back beside the shards. What the snapshot in force has of an older one is not loaded again.
+fn explainer(journal: &Path, keyring: &Keyring, publisher: &Arc<Publisher>) -> Explainer {
+    let publisher = Arc::clone(publisher);
+    let find = move |epoch, before: Option<&Loaded>| match publisher.slot.current() {
+        Some(in_force) if in_force.view().epoch() == epoch => Ok(in_force),
+        in_force => Publisher::find(&publisher.store, epoch, before.or(in_force.as_deref())),
+    };
+    Explainer::new(journal.to_owned(), keyring.clone(), Arc::new(find))
 }

@@ -4,7 +4,7 @@ use h3o::{LatLng, Resolution};
 
 use crate::domain::campaign::{Frequency, RunMode, Variant};
 use crate::domain::decision::{AttributionEvent, Bucket, EventKind, Output, PushJob, Transition};
-use crate::domain::ids::JobId;
+use crate::domain::ids::{CampaignId, JobId};
 use crate::domain::ping::PingFlags;
 use crate::domain::policy::Policy;
 use crate::domain::reasons::SuppressReason;
@@ -15,11 +15,13 @@ use crate::snapshot::view::CampaignView;
 use super::device::{DAY_MS, Phase, Trigger, UsedBucket};
 use super::gates::{Case, bucket, limits};
 use super::marks::UsedMarks;
+use super::trace::Made;
 use super::turn::{Basis, Turn};
 
 impl<'s> Turn<'_, 's> {
     /// Tries the open triggers. Tests push at once; of the others one wins the moment.
     pub(crate) fn decide(&mut self) {
+        let look = self.begin_look();
         let mut winner: Option<(i32, Trigger)> = None;
         let mut at = 0;
         while at < self.annex.triggers.len() {
@@ -51,12 +53,30 @@ impl<'s> Turn<'_, 's> {
             self.award(&trigger);
         }
         self.close_exits();
+        self.end_look(look, winner.map(|(_, trigger)| trigger.campaign));
     }
 
     /// Which gate stops the trigger now, if one does.
     fn gate(&mut self, campaign: &CampaignView<'s>, trigger: &Trigger) -> Option<SuppressReason> {
+        let case = self.case(campaign, trigger);
+        let stopped = case.stopped_by();
+        if stopped == Some(SuppressReason::Quota) {
+            let mut missing = case.missing_grants();
+            let wanted = [missing.next(), missing.next()];
+            drop(missing);
+            wanted.into_iter().flatten().for_each(|limit| self.out.want(limit));
+        }
+        stopped
+    }
+
+    /// What the gates are asked.
+    pub(super) fn case<'c>(
+        &'c self,
+        campaign: &CampaignView<'s>,
+        trigger: &Trigger,
+    ) -> Case<'c, 's> {
         let (seen_at, accuracy_m) = self.rests_on(trigger.target);
-        let case = Case {
+        Case {
             account: self.account,
             campaign: *campaign,
             target: trigger.target,
@@ -72,16 +92,11 @@ impl<'s> Turn<'_, 's> {
             policy: self.rules.policy,
             key: self.rules.key,
             known: &self.known,
-        };
-        let stopped = case.stopped_by();
-        if stopped == Some(SuppressReason::Quota) {
-            case.missing_grants().for_each(|limit| self.out.want(limit));
         }
-        stopped
     }
 
     /// A trigger is tried while the device is inside its stay; an exit is tried once, on the spot.
-    fn may_try(&self, trigger: &Trigger) -> bool {
+    pub(super) fn may_try(&self, trigger: &Trigger) -> bool {
         let is_exit = trigger.transition == Transition::Exit;
         let wanted = match self.moment.basis {
             Basis::Fix | Basis::Hint(_) => true,
@@ -144,17 +159,23 @@ impl<'s> Turn<'_, 's> {
         }
         if held_out {
             self.out.suppress(SuppressReason::HeldOut);
+            self.note_made(campaign.id(), job, Made::HeldOut);
             self.emit_event(EventKind::HeldOut, &trigger, campaign, job);
         } else {
             if !test {
                 self.charge_grants(campaign);
             }
+            self.note_made(campaign.id(), job, Made::Pushed);
             self.out.counts.jobs += 1;
             self.out.counts.open -= 1;
             self.emit_job(&trigger, campaign, job);
             self.emit_event(EventKind::Matched, &trigger, campaign, job);
         }
         self.rearm_or_drop(at, campaign);
+    }
+
+    fn note_made(&mut self, campaign: CampaignId, job: JobId, made: Made) {
+        self.out.note_fate(self.row.key, campaign, |fate| fate.job = Some((job, made)));
     }
 
     fn emit_job(&mut self, trigger: &Trigger, campaign: &CampaignView<'s>, id: JobId) {

@@ -17,6 +17,7 @@ use crate::snapshot::view::{AccountView, CampaignView};
 
 use super::device::{Annex, Trigger, UsedBucket};
 use super::grants::Grants;
+use super::inputs::{self, Inputs};
 use super::turn::Moment;
 
 /// Everything a gate may look at.
@@ -50,41 +51,57 @@ pub(crate) struct Known {
     window: Cell<Option<(u32, bool)>>,
 }
 
-/// One reason not to push, and how to tell whether the way is free.
-pub(crate) type Gate = (SuppressReason, fn(&Case<'_, '_>) -> bool);
+/// One reason not to push, how to tell whether the way is free, and what that looks at.
+pub(crate) type Gate = (SuppressReason, fn(&Case<'_, '_>) -> bool, fn(&Case<'_, '_>) -> Inputs);
 
 /// The gates of one device and campaign, in order. Arbitration and holdout follow: they compare campaigns.
 pub(crate) const GATES: &[Gate] = &[
-    (SuppressReason::App, |case| case.campaign.apps_has(case.moment.app)),
-    (SuppressReason::Period, |case| case.is_in_period()),
-    (SuppressReason::Window, |case| case.is_in_window()),
-    (SuppressReason::Audience, |case| {
-        case.is_test()
-            || case.campaign.audience_len().is_none()
-            || case.campaign.audience_has(case.member())
-    }),
-    (SuppressReason::Blacklist, |case| case.is_test() || !case.is_blacklisted()),
-    (SuppressReason::Consent, |case| case.has_ads_consent()),
-    (SuppressReason::Night, |case| {
-        !case.account.night_rule_applies(case.moment.at) || case.has_night_consent()
-    }),
-    (SuppressReason::TestDevice, |case| {
-        !case.is_test() || case.campaign.is_test_device(case.member())
-    }),
-    (SuppressReason::Accuracy, |case| case.is_accurate()),
-    (SuppressReason::Age, |case| case.is_young()),
-    (SuppressReason::Frequency, |case| !case.is_bucket_used()),
-    (SuppressReason::DailyCap, |case| case.is_test() || case.is_below_daily_cap()),
-    (SuppressReason::Quota, |case| case.is_test() || case.missing_grants().next().is_none()),
+    (SuppressReason::App, |case| case.campaign.apps_has(case.moment.app), inputs::app),
+    (SuppressReason::Period, |case| case.is_in_period(), inputs::period),
+    (SuppressReason::Window, |case| case.is_in_window(), inputs::window),
+    (
+        SuppressReason::Audience,
+        |case| {
+            case.is_test()
+                || case.campaign.audience_len().is_none()
+                || case.campaign.audience_has(case.member())
+        },
+        inputs::audience,
+    ),
+    (SuppressReason::Blacklist, |case| case.is_test() || !case.is_blacklisted(), inputs::blacklist),
+    (SuppressReason::Consent, |case| case.has_ads_consent(), inputs::consent),
+    (
+        SuppressReason::Night,
+        |case| !case.account.night_rule_applies(case.moment.at) || case.has_night_consent(),
+        inputs::night,
+    ),
+    (
+        SuppressReason::TestDevice,
+        |case| !case.is_test() || case.campaign.is_test_device(case.member()),
+        inputs::test_device,
+    ),
+    (SuppressReason::Accuracy, |case| case.is_accurate(), inputs::accuracy),
+    (SuppressReason::Age, |case| case.is_young(), inputs::age),
+    (SuppressReason::Frequency, |case| !case.is_bucket_used(), inputs::frequency),
+    (
+        SuppressReason::DailyCap,
+        |case| case.is_test() || case.is_below_daily_cap(),
+        inputs::daily_cap,
+    ),
+    (
+        SuppressReason::Quota,
+        |case| case.is_test() || case.missing_grants().next().is_none(),
+        inputs::quota,
+    ),
 ];
 
 impl Case<'_, '_> {
     /// The first gate that stops it, if one does.
     pub(crate) fn stopped_by(&self) -> Option<SuppressReason> {
-        GATES.iter().find(|(_, passes)| !passes(self)).map(|(reason, _)| *reason)
+        GATES.iter().find(|(_, passes, _)| !passes(self)).map(|(reason, ..)| *reason)
     }
 
-    fn is_test(&self) -> bool {
+    pub(super) fn is_test(&self) -> bool {
         self.campaign.mode() == RunMode::Testing
     }
 
@@ -110,11 +127,11 @@ impl Case<'_, '_> {
         self.moment.now.since(self.seen_at) <= i64::from(self.policy.max_push_age_s) * 1000
     }
 
-    fn member(&self) -> u64 {
+    pub(super) fn member(&self) -> u64 {
         *self.known.member.get_or_init(|| self.key.member(self.device.device))
     }
 
-    fn is_blacklisted(&self) -> bool {
+    pub(super) fn is_blacklisted(&self) -> bool {
         self.campaign.honours_blacklist()
             && self.account.has_blacklist()
             && (self.account.blacklist_has(self.member())
@@ -125,12 +142,12 @@ impl Case<'_, '_> {
                     .is_some_and(|echo| self.account.blacklist_has_echo(echo)))
     }
 
-    fn has_ads_consent(&self) -> bool {
+    pub(super) fn has_ads_consent(&self) -> bool {
         !self.moment.flags.has(PingFlags::NO_ADS_CONSENT)
             && self.annex.profile.is_none_or(|profile| profile.ads_consent)
     }
 
-    fn has_night_consent(&self) -> bool {
+    pub(super) fn has_night_consent(&self) -> bool {
         self.moment.flags.has(PingFlags::NIGHT_CONSENT)
             || self.annex.profile.is_some_and(|profile| profile.night_consent)
     }
@@ -145,7 +162,7 @@ impl Case<'_, '_> {
                 .is_some_and(|target| f64::from(accuracy_m) <= f64::from(target.size_m()))
     }
 
-    fn is_bucket_used(&self) -> bool {
+    pub(super) fn is_bucket_used(&self) -> bool {
         if !self.annex.used.may_have(self.campaign.id()) {
             return false;
         }

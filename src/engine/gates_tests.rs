@@ -25,7 +25,7 @@ fn the_order_is_the_designs() {
         Accuracy, Age, App, Audience, Blacklist, Consent, DailyCap, Frequency, Night, Period,
         Quota, TestDevice, Window,
     };
-    let order: Vec<_> = GATES.iter().map(|(reason, _)| *reason).collect();
+    let order: Vec<_> = GATES.iter().map(|(reason, ..)| *reason).collect();
     let stated = [
         App, Period, Window, Audience, Blacklist, Consent, Night, TestDevice, Accuracy, Age,
         Frequency, DailyCap, Quota,

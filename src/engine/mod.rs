@@ -3,8 +3,9 @@
 //! It is pure: time and snapshot come in as arguments, lots are keyed hashes, and the same inputs give the
 //! same outputs on every machine. Read it in the order of a fix: [`partition`] takes the inputs, [`arrival`]
 //! relates a fix to its device's past, [`stays`] follows where the device is, [`triggers`] what that means
-//! for campaigns, `visits` what it means for places, `nights` where
-//! it is at home, [`gates`] look for reasons not to push, [`decide`] picks the winner. What is remembered
+//! for campaigns, `visits` what it means for places, `nights` where it is at home, [`gates`] look for reasons not to push,
+//! [`decide`] picks the winner. Where `explain` asks, [`trace`] keeps what they saw: `inputs` of the gates, and `looks` at
+//! a turn. What is remembered
 //! between steps is a [`device`]'s row, kept in the [`table`] with lists in [`slab`]s.
 
 pub mod partition;
@@ -20,6 +21,9 @@ pub mod gates;
 pub mod decide;
 mod reported;
 pub mod outputs;
+pub(crate) mod trace;
+mod looks;
+mod inputs;
 mod device;
 mod marks;
 mod table;
@@ -59,6 +63,8 @@ mod hints_tests;
 mod limits_tests;
 #[cfg(test)]
 pub(crate) mod model;
+#[cfg(test)]
+mod looks_tests;
 #[cfg(test)]
 mod marks_tests;
 #[cfg(test)]

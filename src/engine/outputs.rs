@@ -11,6 +11,8 @@ use crate::domain::reasons::{RejectCounts, RejectReason, SuppressCounts, Suppres
 use crate::domain::tally::{Fact, Tally};
 use crate::domain::units::UtcMs;
 
+use super::trace::{Fate, Trace};
+
 /// Running totals of the engine. Both identities of the metrics stand in here.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Counts {
@@ -84,6 +86,8 @@ pub struct Outputs {
     /// What reports count; nothing unless [`Outputs::keeping_tallies`].
     pub tallies: Vec<Tally>,
     keeps_tallies: bool,
+    /// What is looked at for `explain`; nothing in a daemon's own run.
+    pub(crate) trace: Option<Box<Trace>>,
     stamp: Stamp,
 }
 
@@ -112,6 +116,24 @@ impl Outputs {
         self.tallies.reserve(self.decisions.capacity());
         self.keeps_tallies = true;
         self
+    }
+
+    /// With looks at one device and campaign, for a caller who takes them out.
+    #[must_use]
+    pub(crate) fn tracing(self, device: DeviceKey, campaign: CampaignId) -> Self {
+        Self { trace: Some(Box::new(Trace::new(device, campaign))), ..self }
+    }
+
+    /// Notes what becomes of a trigger, if it is looked at.
+    pub(crate) fn note_fate(
+        &mut self,
+        device: DeviceKey,
+        campaign: CampaignId,
+        note: impl FnOnce(&mut Fate),
+    ) {
+        if let Some(trace) = &mut self.trace {
+            trace.note(device, campaign, note);
+        }
     }
 
     /// From now on, outputs belong to this input and snapshot.

@@ -27,6 +27,7 @@ use super::origins::Origins;
 use super::outputs::Outputs;
 use super::table::{DeviceTable, Eviction, RowId};
 use super::timers::Timers;
+use super::trace::Seen;
 use super::triggers::low_32;
 use super::turn::{Basis, Moment, Rules, Scratch, Turn};
 
@@ -246,9 +247,13 @@ impl Partition {
         let now = self.now(fix.fixed_at);
         let Some(id) = self.row_for(common, fix.device, out) else { return };
         match judge(self.table.row(id), self.table.anchor(id), fix, &self.policy) {
-            Arrival::Refused(reason) => out.reject(reason),
+            Arrival::Refused(reason) => {
+                out.reject(reason);
+                self.pass_over(common, fix, now, Seen::Refused(reason), out);
+            }
             Arrival::Jumped => {
                 out.reject(RejectReason::Jump);
+                self.pass_over(common, fix, now, Seen::Refused(RejectReason::Jump), out);
                 let anchor =
                     Anchor { at: fix.at, fixed_at: fix.fixed_at, accuracy_m: fix.accuracy_m };
                 let annex = self.table.annex(id);
@@ -257,6 +262,7 @@ impl Partition {
             Arrival::Late => {
                 out.counts.evaluated += 1;
                 out.counts.late += 1;
+                self.pass_over(common, fix, now, Seen::Late, out);
                 self.correct_visits(id, common, fix, out);
             }
             Arrival::Next => self.follow(id, common, fix, now, out),

@@ -200,6 +200,8 @@ impl<'s> Turn<'_, 's> {
         if trigger.phase == Phase::Open {
             let reason = reason.or(trigger.stopped_by).unwrap_or(SuppressReason::State);
             self.out.suppress(reason);
+            let device = self.row.key;
+            self.out.note_fate(device, trigger.campaign, |fate| fate.closed = Some(reason));
             if trigger.mode == RunMode::Running {
                 let of = (self.row.key.account, trigger.campaign);
                 self.out.withhold(of, reason, self.moment.at);

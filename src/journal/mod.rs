@@ -75,6 +75,8 @@ mod damage_tests;
 #[cfg(test)]
 mod writer_tests;
 #[cfg(test)]
+mod live_tests;
+#[cfg(test)]
 mod checkpoint_tests;
 #[cfg(test)]
 mod golden_tests;

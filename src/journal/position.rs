@@ -33,13 +33,15 @@ pub struct Resume {
     pub from: LogPosition,
     /// By partition, the last input that the checkpoint has in it; 0 where there is none.
     marks: Box<[InputSeq; PARTITIONS]>,
+    /// The only partition that is read, where the others' inputs are of no matter.
+    only: Option<PartitionId>,
 }
 
 impl Resume {
     /// Nothing is known: all of the log is read, and it must reach back to its beginning.
     #[must_use]
     pub fn from_start() -> Self {
-        Self { from: LogPosition::START, marks: Box::new([InputSeq(0); PARTITIONS]) }
+        Self { from: LogPosition::START, marks: Box::new([InputSeq(0); PARTITIONS]), only: None }
     }
 
     /// What these checkpoints allow to skip, given for every partition that the daemon owns. While
@@ -56,6 +58,18 @@ impl Resume {
         }
         resume.from = from.unwrap_or_default();
         resume
+    }
+
+    /// Of one partition alone: what its checkpoint allows to skip. The inputs of all others are passed over.
+    #[must_use]
+    pub fn of_one(partition: PartitionId, mark: Option<CheckpointMark>) -> Self {
+        Self { only: Some(partition), ..Self::of([(partition, mark)]) }
+    }
+
+    /// Whether inputs of the partition are read.
+    #[must_use]
+    pub fn reads(&self, partition: PartitionId) -> bool {
+        self.only.is_none_or(|only| only == partition)
     }
 
     /// The last input of the partition that need not be read.

@@ -119,6 +119,12 @@ impl LogReader {
         Ok(Self { tail, scan: LogScan::new(disk, keyring, resume, segments)? })
     }
 
+    /// How much of it there is to read, bytes, whole segments.
+    #[must_use]
+    pub fn bytes_ahead(&self) -> u64 {
+        self.scan.bytes_ahead()
+    }
+
     /// How the log ends; what a running daemon is writing counts as torn.
     #[must_use]
     pub fn tail(&self) -> Tail {

@@ -88,6 +88,12 @@ impl LogScan {
         })
     }
 
+    /// How much of the log there is to read, bytes, whole segments.
+    pub(super) fn bytes_ahead(&self) -> u64 {
+        let ahead = self.segments.get(self.next_segment..).unwrap_or_default();
+        ahead.iter().map(|segment| segment.len).sum()
+    }
+
     /// The next input after the marks; `None` at the end, when all has been proven.
     pub(super) fn next_input(
         &mut self,
@@ -144,6 +150,9 @@ impl LogScan {
                 | RecordKind::PolicyWithoutVisits
                 | RecordKind::Policy => {
                     let position = record.position;
+                    if !self.resume.reads(position.partition) {
+                        continue;
+                    }
                     self.check_seq(position, offset)?;
                     if position.seq > self.resume.mark(position.partition) {
                         let read = self.decoder.read(&record, &mut self.input);

@@ -2,7 +2,7 @@
 //!
 //! [`pings`] reads recorded pings; [`raw`] counts plain changes of containment, to compare with other programs;
 //! [`simulate`] runs pings through all rules; [`rerun`] takes a daemon's own journal through the engine again: recovery at start, and `replay --journal`;
-//! [`replay`] is the command; [`progress`] shows how far it is.
+//! [`replay`] is the command; [`explain`] looks at one device on the way; [`progress`] shows how far it is.
 
 pub mod pings;
 pub mod raw;
@@ -10,6 +10,7 @@ pub mod simulate;
 pub mod restore;
 pub mod rerun;
 pub mod replay;
+pub mod explain;
 pub mod progress;
 
 #[cfg(test)]

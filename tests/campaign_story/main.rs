@@ -6,5 +6,6 @@
 mod support;
 
 mod customer;
+mod explained;
 mod figures;
 mod story;

@@ -63,6 +63,8 @@ pub enum Like {
     Needed,
     /// The number of a document.
     Number,
+    /// The number of a document, without which the request is refused.
+    NeededNumber,
     /// A number that counts on for ever: an epoch, a place in a log.
     Long,
     /// How long a page may be.
@@ -251,13 +253,14 @@ fn parameter(name: &str, like: Like, about: &str, place: ParameterIn) -> Paramet
     };
     let object = match like {
         Like::Text | Like::Needed => object.schema_type(Type::String),
-        Like::Number => whole(object, u32::MAX as usize),
+        Like::Number | Like::NeededNumber => whole(object, u32::MAX as usize),
         // As much as a signed number of 64 bits holds: JSON readers know no other.
         Like::Long => whole(object, usize::MAX >> 1),
         Like::Limit => whole(object, MAX_LIMIT as usize).minimum(Some(1_usize)),
         Like::Flag => object.schema_type(Type::Boolean),
     };
-    let required = if matches!(like, Like::Needed) { Required::True } else { Required::False };
+    let is_needed = matches!(like, Like::Needed | Like::NeededNumber);
+    let required = if is_needed { Required::True } else { Required::False };
     ParameterBuilder::new()
         .name(name)
         .parameter_in(place)

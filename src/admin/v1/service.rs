@@ -13,6 +13,7 @@ use crate::clock::Clock;
 use crate::control::compiler::Publications;
 use crate::control::config::CampaignsConfig;
 use crate::control::desk::{Actor, Desk};
+use crate::control::explain::Explainer;
 use crate::control::refusal::Refusal;
 use crate::control::reports::Reports;
 use crate::control::store::{Catalog, thread};
@@ -49,6 +50,8 @@ pub struct Service {
     pub(super) depot: Depot,
     /// What campaigns have brought, where that is counted.
     pub(super) counted: Option<Reports>,
+    /// Why devices got a push or not, where the records are kept here.
+    pub(super) explainer: Option<Explainer>,
     /// Those that are open.
     pub(super) streams: Arc<Streams>,
     keyring: Keyring,
@@ -80,6 +83,7 @@ impl Service {
             figures: Arc::default(),
             depot,
             counted: None,
+            explainer: None,
             streams: Arc::new(streams),
             keyring,
             clock,
@@ -93,6 +97,12 @@ impl Service {
     #[must_use]
     pub fn with_reports(self, counted: Reports) -> Self {
         Self { counted: Some(counted), ..self }
+    }
+
+    /// With the records that explain what was decided.
+    #[must_use]
+    pub fn with_explainer(self, explainer: Explainer) -> Self {
+        Self { explainer: Some(explainer), ..self }
     }
 
     /// What the clock says.

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use crate::control::explain::ExplainError;
 use crate::control::refusal::Refusal;
 use crate::control::store::StoreError;
 
@@ -17,6 +18,9 @@ pub enum CommandError {
     /// The answer can't be printed.
     #[error("the answer can't be written: {0}")]
     Output(#[from] io::Error),
+    /// What was decided can't be explained.
+    #[error(transparent)]
+    Explain(#[from] Box<ExplainError>),
     /// Nothing is to be changed.
     #[error(
         "say what to change, for example --membership premium; `geofenced account set --help` lists the options"
@@ -29,6 +33,12 @@ impl CommandError {
     #[must_use]
     pub fn is_mistake(&self) -> bool {
         matches!(self, Self::NothingToSet | Self::Refused(Refusal::Faults(_)))
+    }
+}
+
+impl From<ExplainError> for CommandError {
+    fn from(error: ExplainError) -> Self {
+        Self::Explain(Box::new(error))
     }
 }
 

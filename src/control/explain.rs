@@ -1,0 +1,166 @@
+//! Why a device got a campaign's push or not: the question of an account, held against its catalog and put to
+//! [`offline::explain`](crate::offline::explain).
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::control::desk::Desk;
+use crate::control::documents::Campaign;
+use crate::control::refusal::Refusal;
+use crate::domain::ids::{AccountId, CampaignId, DeviceId, DeviceKey};
+use crate::identity::Keyring;
+use crate::offline::explain::{FindSnapshot, Records};
+
+pub use crate::offline::explain::{
+    ExplainError, Explanation, Known, MOMENTS, MOST_MOMENTS, Question,
+};
+
+/// Explanations at a time: each reads a log from the disk, and holds a segment and a partition in memory.
+const AT_ONCE: usize = 2;
+
+/// Of one account, so that others find room.
+const AT_ONCE_OF_ONE: usize = 1;
+
+/// When whoever found no room may come again, s.
+const RETRY_S: u32 = 2;
+
+/// Explains from the records of a daemon. Cheap to clone.
+#[derive(Clone)]
+pub struct Explainer {
+    journal: PathBuf,
+    keyring: Keyring,
+    find: Arc<FindSnapshot>,
+    /// Whose explanations are being made; never more than [`AT_ONCE`].
+    reading: Arc<Mutex<Vec<AccountId>>>,
+}
+
+/// Leave to read, until it is dropped.
+pub struct Leave {
+    account: AccountId,
+    reading: Arc<Mutex<Vec<AccountId>>>,
+}
+
+impl Drop for Leave {
+    fn drop(&mut self) {
+        let mut reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(at) = reading.iter().position(|account| *account == self.account) {
+            reading.swap_remove(at);
+        }
+    }
+}
+
+impl Explainer {
+    /// From the folder with `log` and `checkpoints`; `find` loads snapshots.
+    #[must_use]
+    pub fn new(journal: PathBuf, keyring: Keyring, find: Arc<FindSnapshot>) -> Self {
+        Self { journal, keyring, find, reading: Arc::default() }
+    }
+
+    /// Leave for an account to read its records, if not too many do.
+    ///
+    /// # Errors
+    /// [`Refusal::TooMany`].
+    pub fn leave(&self, account: AccountId) -> Result<Leave, Refusal> {
+        let mut reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = reading.iter().filter(|other| **other == account).count();
+        let full = [
+            ("explanations of all accounts", reading.len(), AT_ONCE),
+            ("explanations", own, AT_ONCE_OF_ONE),
+        ];
+        if let Some((what, _, allowed)) = full.into_iter().find(|(_, now, most)| now >= most) {
+            let allowed = u32::try_from(allowed).unwrap_or(u32::MAX);
+            return Err(Refusal::TooMany { what, allowed, per: "at a time", retry_s: RETRY_S });
+        }
+        reading.push(account);
+        Ok(Leave { account, reading: Arc::clone(&self.reading) })
+    }
+
+    /// Answers. Blocks on the disk, for as long as it takes to read the log back.
+    ///
+    /// # Errors
+    /// [`ExplainError`].
+    pub fn explain(
+        &self,
+        question: &Question,
+        _leave: &Leave,
+    ) -> Result<Explanation, ExplainError> {
+        let (journal, keyring, find) = (&*self.journal, &self.keyring, &*self.find);
+        crate::offline::explain::explain(Records { journal, keyring, find }, question)
+    }
+}
+
+/// What was asked, as it was written.
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExplainRequest {
+    device: Option<String>,
+    campaign: Option<String>,
+    last: Option<String>,
+}
+
+/// What was asked, read.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked {
+    device: DeviceId,
+    campaign: CampaignId,
+    last: usize,
+}
+
+impl ExplainRequest {
+    /// As a command line has it.
+    #[must_use]
+    pub fn of(device: &str, campaign: u32, last: usize) -> Self {
+        Self {
+            device: Some(device.to_owned()),
+            campaign: Some(campaign.to_string()),
+            last: Some(last.to_string()),
+        }
+    }
+
+    /// Reads it.
+    ///
+    /// # Errors
+    /// [`Refusal::Faults`] with the parameter that is missing or wrong.
+    pub fn read(&self) -> Result<Asked, Refusal> {
+        let device = self.device.as_deref().unwrap_or_default();
+        if device.is_empty() {
+            return Err(Refusal::field("/device", "say which device, by its advertising id"));
+        }
+        let device = DeviceId::parse(device)
+            .map_err(|error| Refusal::field("/device", error.to_string()))?;
+        if device.is_nil() {
+            let why = "the id of zeros names nobody: the user has limited tracking";
+            return Err(Refusal::field("/device", why));
+        }
+        let campaign = self.campaign.as_deref().unwrap_or_default();
+        let campaign = campaign.parse().map_err(|_no_number| {
+            let detail = format!("{campaign:?} is not the number of a campaign");
+            Refusal::field("/campaign", detail)
+        })?;
+        let last = self.last.as_deref().map_or(Ok(MOMENTS), str::parse);
+        let last = last.ok().filter(|last| (1..=MOST_MOMENTS).contains(last));
+        let last = last.ok_or_else(|| {
+            Refusal::field("/last", format!("allowed: a number of moments, 1 to {MOST_MOMENTS}"))
+        })?;
+        Ok(Asked { device, campaign: CampaignId(campaign), last })
+    }
+}
+
+impl Asked {
+    /// The question of an account, with what its catalog says of the campaign.
+    ///
+    /// # Errors
+    /// [`Refusal::NoSuch`] where the catalog has the account and not the campaign.
+    pub fn of_desk(self, desk: &mut Desk<'_>) -> Result<Question, Refusal> {
+        let shown = desk.document::<Campaign>(self.campaign.0)?;
+        let known = Known { name: shown.document.name, state: shown.state };
+        Ok(Question { known: Some(known), ..self.of_account(desk.account_id()) })
+    }
+
+    /// The question of an account whose campaigns come from files.
+    #[must_use]
+    pub fn of_account(self, account: AccountId) -> Question {
+        let device = DeviceKey { account, device: self.device };
+        Question { last: self.last, ..Question::new(device, self.campaign) }
+    }
+}
