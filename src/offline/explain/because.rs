@@ -1,6 +1,6 @@
 //! Why, in one sentence: the first of the things that can be said of a moment that holds.
 
-use super::answer::{Nearest, Outcome};
+use super::answer::{Nearest, Outcome, TargetTold};
 use super::inputs::said;
 use super::local::Local;
 use super::nearest::target_of;
@@ -179,7 +179,11 @@ fn decided(scene: &Scene<'_>, inside: &str) -> String {
 }
 
 fn not_taken(scene: &Scene<'_>) -> Option<Told> {
-    let target = scene.called(*scene.case.not_taken.first()?);
+    let first = *scene.case.not_taken.first()?;
+    let target = scene.called(first);
+    if scene.campaign.account().is_home(first) {
+        return Some((Outcome::Outside, not_at_home(&target)));
+    }
     let why = if scene.case.overruled {
         "a place hint says that the device is not there".to_owned()
     } else {
@@ -189,8 +193,18 @@ fn not_taken(scene: &Scene<'_>) -> Option<Told> {
     Some((Outcome::Outside, format!("Inside {target} by coordinates, but {why}.")))
 }
 
+fn not_at_home(target: &str) -> String {
+    format!(
+        "In {target}, and not at home there: home is the cell of the most nights of the last 30, and of at least 3."
+    )
+}
+
 fn outside(scene: &Scene<'_>) -> Told {
+    let is_home = |target: &TargetTold| scene.campaign.account().is_home(TargetId(target.id));
     let said = match (scene.nearest, scene.look.point) {
+        (Some(Nearest { target, inside: true, .. }), _) if is_home(target) => {
+            not_at_home(&target.called())
+        }
         (Some(Nearest { target, distance_m: Some(distance_m), .. }), _) => {
             let called = target.called();
             format!("Outside: {distance_m:.0} m from the nearest target, {called}.")

@@ -390,3 +390,14 @@ fn every_gate_is_told_with_what_it_saw_and_the_page_has_it_too() {
         assert!(page.contains(&format!("\n  {name} ")), "{name}: {page}");
     }
 }
+
+#[test]
+fn a_district_is_no_home_without_its_nights() {
+    let mut story = Story::of(one()).fix(0, 0.0);
+    story.targets = vec![TargetSpec { at_home: true, ..fence(1, 0.0, 100.0) }];
+    says(
+        story,
+        Outcome::Outside,
+        "In Fence 1, and not at home there: home is the cell of the most nights of the last 30, and of at least 3.",
+    );
+}
