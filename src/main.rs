@@ -14,7 +14,7 @@ use geofenced::app::papers::PaperCommand;
 use geofenced::auth::command::TokenCommand;
 use geofenced::clock::{self, Clock};
 use geofenced::config::CheckCommand;
-use geofenced::control::cli::{AccountCommand, CatalogCommand};
+use geofenced::control::cli::{AccountCommand, BacktestCommand, CatalogCommand};
 use geofenced::domain::units::UtcMs;
 use geofenced::identity::Keyring;
 use geofenced::offline::replay::args::ReplayArgs;
@@ -63,6 +63,8 @@ enum Command {
     Queue(QueueCommand),
     /// Take recorded pings, or a daemon's own journal, through the engine again
     Replay(Box<ReplayArgs>),
+    /// Try a campaign against the pings that the journal holds, before it starts
+    Backtest(BacktestCommand),
     #[command(flatten)]
     Papers(PaperCommand),
 }
@@ -89,6 +91,9 @@ impl Command {
             }
             Self::Replay(args) => {
                 args.run(|| Duration::from_nanos(clock::process_ns())).map_err(failure::of_replay)
+            }
+            Self::Backtest(command) => {
+                Ok(command.run(Clock::start(UtcMs::MIN).now(), &mut stdout())?)
             }
             Self::Papers(command) => Ok(command.run(&mut Cli::command(), &mut stdout())?),
         }

@@ -14,6 +14,7 @@ use crate::admin::server::AdminConfig;
 use crate::admin::v1::{InForce, Service, Streams};
 use crate::auth::authority::Authority;
 use crate::clock::Clock;
+use crate::control::backtests::{BacktestQueue, Backtests};
 use crate::control::compiler::{Kept, Publications};
 use crate::control::config::CampaignsConfig;
 use crate::control::reports::Reports;
@@ -31,6 +32,8 @@ use crate::telemetry::sampler::Metrics;
 /// What the service is joined to.
 pub(super) struct Joints<'d> {
     pub(super) data: &'d Path,
+    /// The journal's folder: what is recorded is read there.
+    pub(super) journal: &'d Path,
     pub(super) keyring: Keyring,
     pub(super) clock: Clock,
     pub(super) publisher: Arc<Publisher>,
@@ -78,6 +81,7 @@ pub(super) struct Campaigns {
 fn start(joints: Joints<'_>) -> anyhow::Result<Campaigns> {
     let Joints {
         data,
+        journal,
         keyring,
         clock,
         publisher,
@@ -90,7 +94,7 @@ fn start(joints: Joints<'_>) -> anyhow::Result<Campaigns> {
     } = joints;
     let path = data.join(CATALOG_FILE);
     let store = SqliteStore::open(&path).with_context(|| format!("opening {}", path.display()))?;
-    let (reader, looking) = (store.reader()?, store.reader()?);
+    let (reader, looking, trying) = (store.reader()?, store.reader()?, store.reader()?);
     let publications = Arc::new(Publications::from(publisher.store.next_epoch()?));
     // As long as requests that ask it.
     let catalog = Catalog::spawn(Box::new(store), shutdown.join(Stage::Admin, "catalog"))?;
@@ -128,11 +132,21 @@ fn start(joints: Joints<'_>) -> anyhow::Result<Campaigns> {
         clock: clock.clone(),
     };
     keeping.spawn(shutdown.join(Stage::Intake, "segments"))?;
+    let backtests = Backtests::default();
+    let backtesting = BacktestQueue {
+        backtests: backtests.clone(),
+        reader: trying,
+        figures: counted.clone(),
+        keyring: keyring.clone(),
+        journal: journal.to_owned(),
+    };
+    backtesting.spawn(shutdown.join(Stage::Intake, "backtests"))?;
     let in_force: InForce =
         Arc::new(move || Epoch(shards.iter().map(|shard| shard.sample().epoch).min().unwrap_or(0)));
     let service =
         Service::new(catalog, Arc::clone(&publications), in_force, depot, (keyring, clock));
     let service = service.with_tokens(authority).with_reports(Reports::new(counted));
+    let service = service.with_backtests(backtests);
     let service = service.with_streams(Streams::new(config, shutdown.clone()));
     Ok(Campaigns { service: Arc::new(service), publications, figures })
 }

@@ -155,6 +155,7 @@ impl Daemon {
         close_with(&runtime, (outbox.clone(), counted.clone()), closing);
         let joints = Joints {
             data,
+            journal: &config.journal.dir,
             keyring: keyring.clone(),
             clock,
             publisher: Arc::clone(&publisher),

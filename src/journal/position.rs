@@ -33,13 +33,27 @@ pub struct Resume {
     pub from: LogPosition,
     /// By partition, the last input that the checkpoint has in it; 0 where there is none.
     marks: Box<[InputSeq; PARTITIONS]>,
+    /// Whether reading begins where the log does, wherever that is.
+    anywhere: bool,
 }
 
 impl Resume {
     /// Nothing is known: all of the log is read, and it must reach back to its beginning.
     #[must_use]
     pub fn from_start() -> Self {
-        Self { from: LogPosition::START, marks: Box::new([InputSeq(0); PARTITIONS]) }
+        let marks = Box::new([InputSeq(0); PARTITIONS]);
+        Self { from: LogPosition::START, marks, anywhere: false }
+    }
+
+    /// All that the log still has is read, with whatever input of a partition it begins: for whoever needs no state
+    /// from before.
+    #[must_use]
+    pub fn anywhere() -> Self {
+        Self { anywhere: true, ..Self::from_start() }
+    }
+
+    pub(super) fn is_anywhere(&self) -> bool {
+        self.anywhere
     }
 
     /// What these checkpoints allow to skip, given for every partition that the daemon owns. While

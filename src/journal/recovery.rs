@@ -13,7 +13,7 @@ use super::disk::{Disk, RealDisk};
 use super::error::JournalError;
 use super::handle::Journal;
 use super::owned::OwnedInput;
-use super::position::Resume;
+use super::position::{LogPosition, Resume};
 use super::scan::LogScan;
 use super::segment::{self, SegmentFile};
 use super::shard_log::ShardLog;
@@ -123,6 +123,12 @@ impl LogReader {
     #[must_use]
     pub fn tail(&self) -> Tail {
         self.tail
+    }
+
+    /// Where reading began, where it is, and where the log ended when it was opened.
+    #[must_use]
+    pub fn span(&self) -> [LogPosition; 3] {
+        self.scan.span()
     }
 
     /// The next input after the marks, in the order of the log; `None` at its end.

@@ -61,6 +61,10 @@ impl LogScan {
         segments: Vec<SegmentFile>,
     ) -> Result<Self, JournalError> {
         let first = segments.first().map_or(LogPosition::START, |segment| segment.first);
+        let mut resume = resume;
+        if resume.is_anywhere() {
+            resume.from = first;
+        }
         let end = segments.last().map_or(LogPosition::START, SegmentFile::end);
         if first > resume.from {
             return Err(JournalError::StartsLate { from: resume.from, first });
@@ -98,6 +102,12 @@ impl LogScan {
             }
         }
         Ok(None)
+    }
+
+    /// Where reading began, where it is, and where the log ended when it was opened.
+    pub(super) fn span(&self) -> [LogPosition; 3] {
+        let end = self.segments.last().map_or(self.resume.from, SegmentFile::end);
+        [self.resume.from, self.at(self.offset).max(self.resume.from), end]
     }
 
     /// Reads all that is left. Then, what the next segment has to agree with; `None` if the log is
@@ -209,14 +219,15 @@ impl LogScan {
     }
 
     /// An input must be the one after the last of its partition, or at the beginning at most the
-    /// one after the mark.
+    /// one after the mark, if what came before matters.
     fn check_seq(&self, position: InputPosition, offset: usize) -> Result<(), JournalError> {
         let InputPosition { partition, seq } = position;
         let met = self.met[partition.index()];
         let expected =
             if met == InputSeq(0) { self.resume.mark(partition).0 } else { met.0 }.wrapping_add(1);
         let is_next = seq.0 == expected;
-        let is_known = met == InputSeq(0) && seq.0 != 0 && seq.0 < expected;
+        let is_first = met == InputSeq(0) && seq.0 != 0;
+        let is_known = is_first && (seq.0 < expected || self.resume.is_anywhere());
         if is_next || is_known {
             return Ok(());
         }

@@ -6,10 +6,13 @@
 
 pub mod pings;
 pub mod raw;
+mod limits;
 pub mod simulate;
 pub mod restore;
 pub mod rerun;
 pub mod replay;
+pub mod recording;
+pub mod backtest;
 pub mod progress;
 
 #[cfg(test)]

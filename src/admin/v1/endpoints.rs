@@ -2,7 +2,8 @@
 
 use super::api::Api;
 use super::{
-    accounts, audit, blacklist, campaigns, imports, reports, resource, segments, streams, tokens,
+    accounts, audit, backtests, blacklist, campaigns, imports, reports, resource, segments,
+    streams, tokens,
 };
 
 /// Those for the tokens of accounts.
@@ -11,7 +12,7 @@ pub fn campaign_api() -> Api {
     let api = accounts::own(Api::default());
     let api = resource::all(api);
     let api = segments::endpoints(reports::endpoints(campaigns::endpoints(api)));
-    let api = blacklist::endpoints(api);
+    let api = blacklist::endpoints(backtests::endpoints(api));
     let api = imports::templates(imports::endpoints(api));
     let api = tokens::own(api);
     streams::endpoints(audit::endpoints(api))

@@ -9,6 +9,7 @@ use crate::auth::authority::Authority;
 use crate::auth::book::Book;
 use crate::auth::grant::Grant;
 use crate::clock::Clock;
+use crate::control::backtests::Backtests;
 use crate::control::compiler::Publications;
 use crate::control::config::CampaignsConfig;
 use crate::control::desk::{Actor, Desk};
@@ -42,6 +43,8 @@ pub struct Service {
     pub(super) counted: Option<Reports>,
     /// Those that are open.
     pub(super) streams: Arc<Streams>,
+    /// Drafts that are tried.
+    pub(super) backtests: Backtests,
     keyring: Keyring,
     clock: Clock,
     rates: Arc<Rates>,
@@ -68,6 +71,7 @@ impl Service {
             depot,
             counted: None,
             streams: Arc::new(streams),
+            backtests: Backtests::default(),
             keyring,
             clock,
             rates: Arc::default(),
@@ -95,6 +99,12 @@ impl Service {
     #[must_use]
     pub fn with_streams(self, streams: Streams) -> Self {
         Self { streams: Arc::new(streams), ..self }
+    }
+
+    /// With drafts that somebody tries.
+    #[must_use]
+    pub fn with_backtests(self, backtests: Backtests) -> Self {
+        Self { backtests, ..self }
     }
 
     /// What requests are counted in.

@@ -100,6 +100,10 @@ pub struct CopyRequest {
     pub end: String,
 }
 
+/// Why no campaign with homes starts.
+pub(super) const NO_HOMES: &str =
+    "residential blocks need the nights of devices, which are not recorded yet; use general blocks";
+
 impl Desk<'_> {
     /// Sets a campaign to another state.
     ///
@@ -190,8 +194,7 @@ impl Desk<'_> {
             return Err(refused(id, from, to, reason));
         }
         if campaign.locations.iter().any(|block| matches!(block, Location::Residential(_))) {
-            let reason = "residential blocks need the nights of devices, which are not recorded yet; use general blocks";
-            return Err(refused(id, from, to, reason));
+            return Err(refused(id, from, to, NO_HOMES));
         }
         self.must_be_usable(campaign)?;
         let Some(allowed) = self.account().membership.terms().active_geofences else {
@@ -211,7 +214,7 @@ impl Desk<'_> {
     }
 
     /// Files that the campaign depends on were read and accepted.
-    fn must_be_usable(&mut self, campaign: &Campaign) -> Result<(), Refusal> {
+    pub(super) fn must_be_usable(&mut self, campaign: &Campaign) -> Result<(), Refusal> {
         let mut wanted = Vec::new();
         if let Audience::Segment(segment) = campaign.audience {
             wanted.push((Kind::Segment, segment));
