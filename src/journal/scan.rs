@@ -174,11 +174,11 @@ impl LogScan {
             let end = self.at(self.bytes.len());
             self.previous = Some(Link { number: header.number, end, digest });
         }
-        let Some(segment) = self.segments.get(self.next_segment) else { return Ok(false) };
-        self.next_segment += 1;
-        self.first = segment.first;
+        if !self.read_next()? {
+            return Ok(false);
+        }
+        let segment = &self.segments[self.next_segment - 1];
         let path = &segment.path;
-        self.disk.read(path, &mut self.bytes).map_err(JournalError::io("read", path))?;
         let len = usize::try_from(segment.len).unwrap_or(usize::MAX);
         if self.bytes.len() < len {
             let shorter = format!("it has {} bytes, {len} a moment ago", self.bytes.len());
@@ -196,6 +196,23 @@ impl LogScan {
         self.offset = SEGMENT_HEADER_BYTES;
         self.decoder.begin_group();
         Ok(true)
+    }
+
+    /// Reads the next segment's bytes; `false` if there is none. Whoever begins anywhere lets go of those that a running
+    /// daemon has trimmed meanwhile.
+    fn read_next(&mut self) -> Result<bool, JournalError> {
+        loop {
+            let Some(segment) = self.segments.get(self.next_segment) else { return Ok(false) };
+            self.next_segment += 1;
+            self.first = segment.first;
+            let read = segment.read(&*self.disk, &mut self.bytes);
+            let begins = self.previous.is_none() && self.resume.is_anywhere();
+            match read {
+                Err(JournalError::Io { source, .. })
+                    if begins && source.kind() == std::io::ErrorKind::NotFound => {}
+                read => return read.map(|()| true),
+            }
+        }
     }
 
     /// Name, number and chain.

@@ -17,12 +17,12 @@ use jiff::civil::Date;
 
 use super::limits::Limits;
 use super::recording::Recording;
-use crate::domain::decision::{Decision, Output};
+use crate::domain::decision::{Decision, EventKind, Output};
 use crate::domain::ids::{AccountId, CampaignId, DeviceId, Epoch, PartitionId};
 use crate::domain::input::{Batch, Input};
 use crate::domain::lots::InstallationKey;
 use crate::domain::policy::ClockMode;
-use crate::domain::reasons::SuppressCounts;
+use crate::domain::reasons::{SuppressCounts, SuppressReason};
 use crate::domain::tally::Fact;
 use crate::domain::units::UtcMs;
 use crate::engine::{Counts, Outputs, Partition};
@@ -266,13 +266,22 @@ impl<'a> Run<'a> {
     /// Takes note of what came out.
     fn count(&mut self) {
         for Decision { output, .. } in self.out.decisions.drain(..) {
-            let Output::Job(job) = output else { continue };
-            let quarter = Quarter::of(job.at);
-            if job.campaign == self.campaign {
-                self.users.insert(job.device.device);
-                *self.tested.jobs.entry(quarter).or_default() += 1;
-            } else {
-                *self.tested.others.entry(quarter).or_default() += 1;
+            match output {
+                Output::Job(job) if job.campaign == self.campaign => {
+                    self.users.insert(job.device.device);
+                    *self.tested.jobs.entry(Quarter::of(job.at)).or_default() += 1;
+                }
+                Output::Job(job) => {
+                    *self.tested.others.entry(Quarter::of(job.at)).or_default() += 1;
+                }
+                // It is an output of its own, and so no tally.
+                Output::Event(event)
+                    if event.kind == EventKind::HeldOut
+                        && event.campaign == Some(self.campaign) =>
+                {
+                    self.tested.withheld[usize::from(SuppressReason::HeldOut.number())] += 1;
+                }
+                Output::Event(_) | Output::Visit(_) => {}
             }
         }
         for tally in self.out.tallies.drain(..) {
