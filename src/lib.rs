@@ -24,7 +24,8 @@
 //! them, the [`store`](snapshot::store) keeps the result, [`snapshot::load`] verifies it once, and the
 //! [`slot`](snapshot::slot) hands it to the shards, which journal the publication like any other input.
 //!
-//! After a crash [`offline::rerun`] takes the journal through the same engine; `replay` does so at any time.
+//! After a crash [`offline::rerun`] takes the journal through the same engine; `replay` does so at any time, and
+//! [`offline::backtest`](mod@offline::backtest) for a campaign that has not run yet.
 //! [`app`] builds the parts and joins them, [`config`] says how large they are, [`admin`] and [`telemetry`] show
 //! them, and [`shutdown`] ends them in the direction of the flow.
 
