@@ -24,6 +24,8 @@ pub struct Journal {
     pub(super) disk: Arc<dyn Disk>,
     pub(super) config: JournalConfig,
     pub(super) shared: Arc<Shared>,
+    /// Held while a segment's name is exchanged for that of its packed copy, and while names are looked at.
+    pub(super) names: Mutex<()>,
     to_writer: Sender<Handover>,
     /// Taken by whoever shuts it down first; none where the writer is run by hand.
     writer: Mutex<Option<JoinHandle<()>>>,
@@ -136,7 +138,8 @@ impl Journal {
         }
         let (disk, config) = (Arc::clone(&start.disk), start.config.clone());
         let writer = Writer::begin(start, Arc::clone(&shared), returns)?;
-        let journal = Self { disk, config, shared, to_writer, writer: Mutex::default() };
+        let (names, writer_thread) = (Mutex::default(), Mutex::default());
+        let journal = Self { disk, config, shared, names, to_writer, writer: writer_thread };
         Ok((journal, logs, (writer, handed)))
     }
 
@@ -152,8 +155,10 @@ impl Journal {
     /// # Errors
     /// [`JournalError::Io`].
     pub fn begins_at(&self) -> Result<LogPosition, JournalError> {
-        let segments = segment::list(&*self.disk, &self.config.log_dir())?;
-        Ok(segments.first().map_or(LogPosition::START, |oldest| oldest.first))
+        let names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        let segments = segment::list(&*self.disk, &self.config.log_dir());
+        drop(names);
+        Ok(segments?.first().map_or(LogPosition::START, |oldest| oldest.first))
     }
 
     /// Why nothing is acknowledged any more, until restart; `None` while all is well.

@@ -18,6 +18,7 @@
 
 use std::io::{self, IoSlice, Read as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use flate2::Compression;
 use flate2::read::DeflateDecoder;
@@ -66,36 +67,44 @@ impl PackedName {
     }
 }
 
-/// Puts a packed copy of a segment beside it, durable with its name.
-pub(super) fn pack(
+/// Puts a packed copy in a segment's place: durable with its name before the segment goes. Who else looks at the names
+/// waits for `names` meanwhile, so that nobody finds neither.
+pub(super) fn replace(
     disk: &dyn Disk,
-    log_dir: &Path,
+    (log_dir, names): (&Path, &Mutex<()>),
     segment: &SegmentFile,
     day: u32,
 ) -> Result<SegmentFile, JournalError> {
     let mut plain = Vec::new();
     let read = disk.read(&segment.path, &mut plain);
     read.map_err(JournalError::io("read", &segment.path))?;
-    let len = plain.len() as u64;
-    let packed = packed_bytes(&plain, segment.first);
-    let path = PackedName { first: segment.first, len, day }.path(log_dir);
+    let (first, len) = (segment.first, plain.len() as u64);
+    let packed = packed_bytes(&plain, first);
+    let path = PackedName { first, len, day }.path(log_dir);
     let temporary = path.with_extension("rec.new");
-    let put = || -> io::Result<()> {
+    let write = || -> io::Result<()> {
         let mut file = disk.create(&temporary)?;
         file.append(&mut [IoSlice::new(&packed)])?;
-        file.sync_data()?;
+        file.sync_data()
+    };
+    let name = || -> io::Result<()> {
         disk.rename(&temporary, &path)?;
         disk.sync_dir(log_dir)
     };
-    if let Err(error) = put() {
+    let written = write();
+    let names = names.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Err(error) = written.and_then(|()| name()) {
         // It holds room that others may wait for. If it can't be removed, the next start does it. The segment is still
         // there, so its copy may go even where only its name was not made durable.
         let _gone = disk.remove(&temporary);
         let _gone = disk.remove(&path);
         return Err(JournalError::io("write", &temporary)(error));
     }
+    let removed = disk.remove(&segment.path);
+    drop(names);
+    removed.map_err(JournalError::io("remove", &segment.path))?;
     let file_len = packed.len() as u64;
-    Ok(SegmentFile { path, first: segment.first, len, packed_on: Some(day), file_len })
+    Ok(SegmentFile { path, first, len, packed_on: Some(day), file_len })
 }
 
 fn packed_bytes(plain: &[u8], first: LogPosition) -> Vec<u8> {

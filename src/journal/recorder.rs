@@ -14,7 +14,7 @@ use super::config::JournalConfig;
 use super::disk::Disk;
 use super::error::JournalError;
 use super::handle::Journal;
-use super::packed::pack;
+use super::packed;
 use super::position::LogPosition;
 use super::segment::{self, SegmentFile};
 use crate::clock::Clock;
@@ -92,9 +92,8 @@ impl Recorder {
     }
 
     fn pack(&self, segment: &mut SegmentFile, today: u32) -> Result<u64, JournalError> {
-        let packed = pack(&*self.journal.disk, &self.log_dir, segment, today)?;
-        // Only now is it durable, under its name.
-        self.remove(segment)?;
+        let names = (&*self.log_dir, &self.journal.names);
+        let packed = packed::replace(&*self.journal.disk, names, segment, today)?;
         let freed = segment.file_len.saturating_sub(packed.file_len);
         *segment = packed;
         Ok(freed)
@@ -108,7 +107,8 @@ impl Recorder {
     ) -> Result<u64, JournalError> {
         let mut freed = 0;
         for gone in recorded.drain(..beyond(recorded, &self.journal.config, today)) {
-            self.remove(&gone)?;
+            let path = &gone.path;
+            self.journal.disk.remove(path).map_err(JournalError::io("remove", path))?;
             freed += gone.file_len;
         }
         if freed > 0 {
@@ -116,11 +116,6 @@ impl Recorder {
             synced.map_err(JournalError::io("sync", &self.log_dir))?;
         }
         Ok(freed)
-    }
-
-    fn remove(&self, segment: &SegmentFile) -> Result<(), JournalError> {
-        let path = &segment.path;
-        self.journal.disk.remove(path).map_err(JournalError::io("remove", path))
     }
 }
 

@@ -114,7 +114,7 @@ impl LogReader {
         keyring: &Keyring,
         resume: Resume,
     ) -> Result<Self, JournalError> {
-        let mut segments = segment::list(&*disk, &dir.join("log"))?;
+        let mut segments = segment::list_beside(&*disk, &dir.join("log"))?;
         let tail = examine_last(&*disk, &mut segments)?;
         // A segment that was being begun; recovery would remove it.
         segments.pop_if(|last| last.len == 0);

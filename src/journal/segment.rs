@@ -190,6 +190,30 @@ pub(super) fn list(disk: &dyn Disk, log_dir: &Path) -> Result<Vec<SegmentFile>, 
     Ok(segments)
 }
 
+/// How often another look is taken at names that are being changed.
+const LOOKS: usize = 10;
+
+/// The same beside a running daemon, which may exchange a segment for its packed copy while the folder is read: two looks
+/// in a row have to find the same ones.
+pub(super) fn list_beside(
+    disk: &dyn Disk,
+    log_dir: &Path,
+) -> Result<Vec<SegmentFile>, JournalError> {
+    let mut found = list(disk, log_dir)?;
+    for _look in 0..LOOKS {
+        let again = list(disk, log_dir)?;
+        let firsts = |segments: &[SegmentFile]| -> Vec<LogPosition> {
+            segments.iter().map(|segment| segment.first).collect()
+        };
+        let same = firsts(&again) == firsts(&found);
+        found = again;
+        if same {
+            break;
+        }
+    }
+    Ok(found)
+}
+
 fn first_of(name: &str) -> Option<LogPosition> {
     let digits = name.strip_suffix(".seg").filter(|digits| digits.len() == 20);
     digits?.parse().ok().map(LogPosition)

@@ -103,8 +103,12 @@ async fn played(daemon: &mut Daemon) {
     assert_eq!(report["users"], users.len());
     assert_eq!(report["held_out"], 300 - jobs.len());
     assert_eq!((&report["pings"], &report["beside"]), (&json!(8000), &json!([])));
-    let by_hour: u64 =
-        report["hours"].as_array().unwrap().iter().map(|hour| hour["matches"].as_u64().unwrap()).sum();
+    let by_hour: u64 = report["hours"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|hour| hour["matches"].as_u64().unwrap())
+        .sum();
     assert_eq!(report["matches"], by_hour);
 
     customer.set_in_force(campaign, "waiting").await;
