@@ -31,9 +31,8 @@ use crate::telemetry::sampler::Metrics;
 
 /// What the service is joined to.
 pub(super) struct Joints<'d> {
-    pub(super) data: &'d Path,
-    /// The journal's folder: what is recorded is read there.
-    pub(super) journal: &'d Path,
+    /// The data directory, and the journal's: what is recorded is read there.
+    pub(super) dirs: [&'d Path; 2],
     pub(super) keyring: Keyring,
     pub(super) clock: Clock,
     pub(super) publisher: Arc<Publisher>,
@@ -80,8 +79,7 @@ pub(super) struct Campaigns {
 /// When it can't be opened, or the system gives no threads.
 fn start(joints: Joints<'_>) -> anyhow::Result<Campaigns> {
     let Joints {
-        data,
-        journal,
+        dirs: [data, journal],
         keyring,
         clock,
         publisher,

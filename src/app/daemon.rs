@@ -155,8 +155,7 @@ impl Daemon {
         let closing = shutdown.join(Stage::Outbox, "outbox");
         close_with(&runtime, (outbox.clone(), counted.clone()), closing);
         let joints = Joints {
-            data,
-            journal: &config.journal.dir,
+            dirs: [data, &config.journal.dir],
             keyring: keyring.clone(),
             clock,
             publisher: Arc::clone(&publisher),

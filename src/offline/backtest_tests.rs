@@ -111,14 +111,14 @@ fn ran(inputs: &Inputs, source: &Source, campaign: u32) -> Backtested {
     let mut out = Outputs::with_capacity(64).keeping_tallies();
     let (mut ran, mut users) = (Backtested::default(), BTreeSet::new());
     for (id, input) in inputs {
-        let input = match input.as_input() {
-            Input::Publication { .. } => {
-                Input::Publication { epoch: view.epoch(), hash: view.hash() }
-            }
-            // The account's own limits are not tried here.
-            Input::Grant(_) => continue,
-            other => other,
-        };
+        let mut input = input.as_input();
+        // The account's own limits are not tried here.
+        if let Input::Grant(_) = input {
+            continue;
+        }
+        if let Input::Publication { .. } = input {
+            input = Input::Publication { epoch: view.epoch(), hash: view.hash() };
+        }
         partitions[id.index()].step(&input, Some(view), &mut out);
         for decision in out.decisions.drain(..) {
             if let Output::Event(event) = decision.output

@@ -144,9 +144,10 @@ fn a_draft_keeps_the_rules_of_campaigns() {
         let asked = BacktestRequest::of(&json!({ "campaign": asked }))?;
         installation.at(account, |desk| desk.draft(asked.campaign.into())).map_err(within_campaign)
     };
-    let pointer = |refusal: Result<(CampaignId, Campaign), Refusal>| match refusal.unwrap_err() {
-        Refusal::Faults(faults) => faults[0].pointer.to_string(),
-        other => panic!("{other}"),
+    let pointer = |refusal: Result<(CampaignId, Campaign), Refusal>| {
+        let refusal = refusal.unwrap_err();
+        let Refusal::Faults(faults) = refusal else { panic!("{refusal}") };
+        faults[0].pointer.to_string()
     };
     let (id, kept) = draft(campaign()).unwrap();
     assert_eq!((id, kept.test_devices), (UNNUMBERED, vec![PHONE.to_owned()]));
