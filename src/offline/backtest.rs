@@ -95,18 +95,19 @@ const LOOK_EVERY: u64 = 1024;
 /// # Errors
 /// [`BacktestError`].
 pub fn backtest(
-    mut recording: Recording,
+    recording: Recording,
     draft: Draft,
     key: InstallationKey,
-    mut go_on: impl FnMut(u16) -> bool,
+    go_on: impl FnMut(u16) -> bool,
 ) -> Result<Backtested, BacktestError> {
     let policy = recording.policy();
     let fresh = |id| Partition::new(id, key, policy);
     let mut partitions: Vec<Partition> = PartitionId::all().map(fresh).collect();
     let mut tested = Backtested::default();
+    let mut inputs = Inputs { recording, go_on, taken: 0 };
     // Nothing is decided before the account's first batch, which says from which day on schedules are needed.
     let (partition, first, valid_from) = loop {
-        let Some((id, input)) = recording.next()? else { return Ok(tested) };
+        let Some((id, input)) = inputs.next()? else { return Ok(tested) };
         let input = input.as_input();
         let partition = &mut partitions[id.index()];
         if let Input::Policy(_) = input {
@@ -126,15 +127,27 @@ pub fn backtest(
         ..Run::new(loaded.view(), (draft.account, draft.campaign), partitions)
     };
     run.take(partition, &first.as_input())?;
-    let mut inputs = 0_u64;
-    while let Some((partition, input)) = recording.next()? {
+    while let Some((partition, input)) = inputs.next()? {
         run.take(partition, &input.as_input())?;
-        inputs += 1;
-        if inputs.is_multiple_of(LOOK_EVERY) && !go_on(recording.permille()) {
-            return Err(BacktestError::Stopped);
-        }
     }
     Ok(run.finish())
+}
+
+/// The inputs of a recording, as long as whoever wants to know goes on.
+struct Inputs<F> {
+    recording: Recording,
+    go_on: F,
+    taken: u64,
+}
+
+impl<F: FnMut(u16) -> bool> Inputs<F> {
+    fn next(&mut self) -> Result<Option<(PartitionId, &OwnedInput)>, BacktestError> {
+        self.taken += 1;
+        if self.taken.is_multiple_of(LOOK_EVERY) && !(self.go_on)(self.recording.permille()) {
+            return Err(BacktestError::Stopped);
+        }
+        Ok(self.recording.next()?)
+    }
 }
 
 /// The UTC day from which on schedules are needed. Some time zones have their day a day earlier, and under the clock of

@@ -90,7 +90,8 @@ async fn played(daemon: &mut Daemon) {
     customer.set_in_force(campaign, "running").await;
     customer.ping(app, &devices(0..300), HERE).await;
     // Many that bring nothing, so that segments are closed.
-    customer.ping(app, &devices(300..8000), THERE).await;
+    customer.ping(app, &devices(300..4000), THERE).await;
+    customer.ping(app, &devices(4000..8000), THERE).await;
     let jobs = customer.jobs().await;
     let of = |job: &Value| job["data"]["device_id"].as_str().unwrap().to_owned();
     let users: BTreeSet<String> = jobs.iter().map(of).collect();
