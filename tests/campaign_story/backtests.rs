@@ -134,8 +134,8 @@ async fn played(daemon: &mut Daemon) {
     daemon.restart();
     customer.follow(daemon);
     assert_eq!(customer.get("/v1/backtests/1").await.status, 404);
-    assert_eq!(customer.get("/v1/backtests").await.body, json!([]));
+    assert_eq!(customer.get("/v1/backtests").await.body, json!({"items": []}));
     let again = tried(&customer, &json!(campaign)).await;
     assert_eq!(again["report"]["hours"], report["hours"]);
-    assert_eq!(customer.get("/v1/backtests").await.body[0]["state"], "done");
+    assert_eq!(customer.get("/v1/backtests").await.body["items"][0]["state"], "done");
 }

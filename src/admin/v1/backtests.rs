@@ -11,7 +11,7 @@ use super::api::{Api, Endpoint, Named};
 use super::request::{Number, json};
 use super::service::Shared;
 use crate::auth::grant::Grant;
-use crate::control::backtests::queue::BacktestShown;
+use crate::control::backtests::queue::{BacktestList, BacktestShown};
 use crate::control::backtests::{BacktestReport, BacktestRequest, asked};
 use crate::control::desk::Desk;
 use crate::control::documents::Campaign;
@@ -39,7 +39,7 @@ pub(super) fn endpoints(api: Api) -> Api {
             (202, "It waits for its turn", Some(shown())),
         )
     };
-    let all = Named::of::<Vec<BacktestShown>>().called("Backtests").with::<BacktestShown>();
+    let all = Named::of::<BacktestList>().with::<BacktestReport>();
     let listing = endpoint(
         HttpMethod::Get,
         "/v1/backtests",
@@ -74,7 +74,7 @@ async fn begin(
 async fn list(
     State(service): State<Shared>,
     Extension(grant): Extension<Grant>,
-) -> Result<Json<Vec<BacktestShown>>, Problem> {
+) -> Result<Json<BacktestList>, Problem> {
     // Also says whether the account is there, and counts the request.
     service.look(service.caller(&grant), |_desk| Ok(())).await.map_err(Problem::from)?;
     Ok(Json(service.backtests.list(grant.account)))

@@ -246,6 +246,7 @@ fn they_wait_in_line_and_the_oldest_are_forgotten() {
     for id in 1..=4 {
         let shown = begin(1).unwrap();
         assert_eq!((shown.id, shown.state, shown.progress_pct), (id, "waiting", 0));
+        assert_eq!((shown.campaign, &*shown.name), (Some(1), "Lunch"));
     }
     assert_eq!(refused(begin(1)), Some(Problems::TooMany));
     for account in 2..=4 {
@@ -253,7 +254,8 @@ fn they_wait_in_line_and_the_oldest_are_forgotten() {
     }
     assert_eq!(refused(begin(5)), Some(Problems::TooMany), "of all accounts together");
     assert!(backtests.get(AccountId(2), 1).is_none(), "another account's");
-    let ids: Vec<u32> = backtests.list(AccountId(2)).iter().map(|shown| shown.id).collect();
+    let list = backtests.list(AccountId(2));
+    let ids: Vec<u32> = list.items.iter().map(|shown| shown.id).collect();
     assert_eq!(ids, [8, 7, 6, 5]);
 }
 

@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::report::BacktestReport;
 use super::trial::{Trial, TrialError};
 use crate::control::compiler::Known;
+use crate::control::desk::drafts::UNNUMBERED;
 use crate::control::documents::Campaign;
 use crate::control::refusal::Refusal;
 use crate::control::store::Store;
@@ -37,6 +38,10 @@ const NAP: Duration = Duration::from_millis(200);
 pub struct BacktestShown {
     /// Its number, among those since the daemon was started.
     pub id: u32,
+    /// The campaign's number; none for one that is not kept.
+    pub campaign: Option<u32>,
+    /// What the campaign is called.
+    pub name: String,
     /// waiting, running, done or failed.
     pub state: &'static str,
     /// How much of the recording has been gone through, per cent.
@@ -47,6 +52,13 @@ pub struct BacktestShown {
     /// What came of it, once it is done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub report: Option<BacktestReport>,
+}
+
+/// Backtests of an account.
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, utoipa::ToSchema)]
+pub struct BacktestList {
+    /// The newest first, without their reports.
+    pub items: Vec<BacktestShown>,
 }
 
 /// What there is to do and was done. Cheap to clone.
@@ -99,8 +111,15 @@ impl Backtests {
         }
         state.last_id += 1;
         let id = state.last_id;
-        let shown =
-            BacktestShown { id, state: "waiting", progress_pct: 0, reason: None, report: None };
+        let shown = BacktestShown {
+            id,
+            campaign: (draft.0 != UNNUMBERED).then_some(draft.0.0),
+            name: draft.1.name.clone(),
+            state: "waiting",
+            progress_pct: 0,
+            reason: None,
+            report: None,
+        };
         state.all.push_back((account, shown.clone()));
         state.waiting.push_back(Waiting { id, account, draft });
         state.forget(account);
@@ -119,10 +138,11 @@ impl Backtests {
 
     /// The backtests of an account, the newest first, without their reports.
     #[must_use]
-    pub fn list(&self, account: AccountId) -> Vec<BacktestShown> {
+    pub fn list(&self, account: AccountId) -> BacktestList {
         let state = self.state();
         let own = state.all.iter().rev().filter(|(whose, _)| *whose == account);
-        own.map(|(_, shown)| BacktestShown { report: None, ..shown.clone() }).collect()
+        let unreported = |shown: &BacktestShown| BacktestShown { report: None, ..shown.clone() };
+        BacktestList { items: own.map(|(_, shown)| unreported(shown)).collect() }
     }
 
     fn next(&self) -> Option<Waiting> {
