@@ -118,7 +118,7 @@ impl Writer {
         let Start { disk, config, keyring, link, now_ns, lock } = start;
         let segment = begin_segment(&*disk, &config, &keyring, link)
             .map_err(|BeginError { path, doing, error }| JournalError::io(doing, &path)(error))?;
-        let segment = OpenSegment { begun_ns: now_ns(), ..segment };
+        let segment = OpenSegment { begun_ns: age_clock(&config, now_ns), ..segment };
         shared.figures.count_segment();
         shared.synced_end.store(segment.end().0, Ordering::Release);
         let group = Vec::with_capacity(GROUP_BUFFERS);
@@ -207,8 +207,8 @@ impl Writer {
 
     /// Whether the segment was begun more than a day ago, where that matters: what is recorded is let go by segments.
     fn is_long_open(&self) -> bool {
-        let open_ns = (self.now_ns)().saturating_sub(self.segment.begun_ns);
-        self.config.keep_recording_days > 0 && open_ns > DAY_NS
+        let now_ns = age_clock(&self.config, self.now_ns);
+        now_ns.saturating_sub(self.segment.begun_ns) > DAY_NS
     }
 
     /// Appends a mark and the group's buffers, and syncs. Gives the bytes written.
@@ -279,7 +279,8 @@ impl Writer {
             match begin_segment(&*self.disk, &self.config, &self.keyring, Some(link)) {
                 Ok(segment) => {
                     wait.over(&self.shared);
-                    self.segment = OpenSegment { begun_ns: (self.now_ns)(), ..segment };
+                    self.segment =
+                        OpenSegment { begun_ns: age_clock(&self.config, self.now_ns), ..segment };
                     self.shared.figures.count_segment();
                     return Ok(());
                 }
@@ -292,6 +293,11 @@ impl Writer {
             }
         }
     }
+}
+
+/// What the age of segments goes by: it stands still where no age is asked for.
+fn age_clock(config: &JournalConfig, now_ns: fn() -> u64) -> u64 {
+    if config.keep_recording_days > 0 { now_ns() } else { 0 }
 }
 
 /// Tells the shards if the thread panics: nothing will be synced any more.
