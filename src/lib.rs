@@ -25,7 +25,8 @@
 //! [`slot`](snapshot::slot) hands it to the shards, which journal the publication like any other input.
 //!
 //! After a crash [`offline::rerun`] takes the journal through the same engine; `replay` does so at any time, and
-//! [`offline::explain`] looks at one device on the way.
+//! [`offline::explain`] looks at one device on the way, [`offline::backtest`](mod@offline::backtest) tries a campaign that
+//! has not run yet.
 //! [`app`] builds the parts and joins them, [`config`] says how large they are, [`admin`] and [`telemetry`] show
 //! them, and [`shutdown`] ends them in the direction of the flow.
 

@@ -14,7 +14,7 @@ use geofenced::app::papers::PaperCommand;
 use geofenced::auth::command::TokenCommand;
 use geofenced::clock::{self, Clock};
 use geofenced::config::CheckCommand;
-use geofenced::control::cli::{AccountCommand, CatalogCommand, ExplainCommand};
+use geofenced::control::cli::{AccountCommand, BacktestCommand, CatalogCommand, ExplainCommand};
 use geofenced::domain::units::UtcMs;
 use geofenced::identity::Keyring;
 use geofenced::offline::replay::args::ReplayArgs;
@@ -65,6 +65,8 @@ enum Command {
     Replay(Box<ReplayArgs>),
     /// Explain why a device got a campaign's push, or why not: every gate, for its last fixes
     Explain(ExplainCommand),
+    /// Try a campaign against the pings that the journal holds, before it starts
+    Backtest(BacktestCommand),
     #[command(flatten)]
     Papers(PaperCommand),
 }
@@ -93,6 +95,9 @@ impl Command {
                 args.run(|| Duration::from_nanos(clock::process_ns())).map_err(failure::of_replay)
             }
             Self::Explain(command) => {
+                Ok(command.run(Clock::start(UtcMs::MIN).now(), &mut stdout())?)
+            }
+            Self::Backtest(command) => {
                 Ok(command.run(Clock::start(UtcMs::MIN).now(), &mut stdout())?)
             }
             Self::Papers(command) => Ok(command.run(&mut Cli::command(), &mut stdout())?),

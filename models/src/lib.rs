@@ -90,6 +90,7 @@ pub mod journal {
     }
     pub use geofenced::journal::{config, disk, position};
     mod encode;
+    mod packed;
     mod recovery;
     mod scan;
 

@@ -15,6 +15,7 @@ use crate::admin::server::AdminConfig;
 use crate::admin::v1::{InForce, Service, Streams};
 use crate::auth::authority::Authority;
 use crate::clock::Clock;
+use crate::control::backtests::{BacktestQueue, Backtests};
 use crate::control::compiler::{Kept, Publications};
 use crate::control::config::CampaignsConfig;
 use crate::control::explain::Explainer;
@@ -33,7 +34,7 @@ use crate::telemetry::sampler::Metrics;
 
 /// What the service is joined to.
 pub(super) struct Joints<'d> {
-    /// The data directory, and the folder with the log and the checkpoints.
+    /// The data directory, and the folder with the log and the checkpoints, where what is recorded is read.
     pub(super) dirs: (&'d Path, &'d Path),
     pub(super) keyring: Keyring,
     pub(super) clock: Clock,
@@ -104,7 +105,7 @@ fn start(joints: Joints<'_>) -> anyhow::Result<Campaigns> {
     let opened = SqliteStore::open(&path).with_context(|| format!("opening {}", path.display()));
     let mut store = opened?;
     store.forget_gone()?;
-    let (reader, looking) = (store.reader()?, store.reader()?);
+    let (reader, looking, trying) = (store.reader()?, store.reader()?, store.reader()?);
     let publications = Arc::new(Publications::from(first_epoch(&publisher)?));
     // As long as requests that ask it.
     let catalog = Catalog::spawn(Box::new(store), shutdown.join(Stage::Admin, "catalog"))?;
@@ -143,12 +144,21 @@ fn start(joints: Joints<'_>) -> anyhow::Result<Campaigns> {
         clock: clock.clone(),
     };
     keeping.spawn(shutdown.join(Stage::Intake, "segments"))?;
+    let backtests = Backtests::default();
+    let backtesting = BacktestQueue {
+        backtests: backtests.clone(),
+        reader: trying,
+        figures: counted.clone(),
+        keyring: keyring.clone(),
+        journal: journal.to_owned(),
+    };
+    backtesting.spawn(shutdown.join(Stage::Intake, "backtests"))?;
     let in_force: InForce =
         Arc::new(move || Epoch(shards.iter().map(|shard| shard.sample().epoch).min().unwrap_or(0)));
     let service =
         Service::new(catalog, Arc::clone(&publications), in_force, depot, (keyring, clock));
     let service = service.with_tokens(authority).with_reports(Reports::new(counted));
-    let service = service.with_explainer(explainer);
+    let service = service.with_explainer(explainer).with_backtests(backtests);
     let service = service.with_streams(Streams::new(config, shutdown.clone()));
     Ok(Campaigns { service: Arc::new(service), publications, figures })
 }

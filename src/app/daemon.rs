@@ -26,6 +26,7 @@ use crate::ingest::figures::IngestFigures;
 use crate::ingest::http::HttpIntake;
 use crate::ingest::transport::LastingKeys;
 use crate::journal::disk::{Disk, RealDisk};
+use crate::journal::recorder::Recorder;
 use crate::journal::{CHECKPOINT_FORMAT, Checkpoints, Journal, LOG_FORMAT, ShardLog};
 use crate::outbox::codec::RECORD_VERSION;
 use crate::outbox::derived::Figures;
@@ -357,6 +358,7 @@ fn start_shards(
     let failed = Arc::new(Failed::default());
     let (orders, order_queue) = bounded(CHECKPOINTS_WAITING);
     let journal = Arc::new(journal);
+    Recorder::new(&journal).spawn(clock.clone(), shutdown.join(Stage::Intake, "recorder"))?;
     CheckpointThread {
         orders: order_queue,
         checkpoints,

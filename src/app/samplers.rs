@@ -115,6 +115,7 @@ pub(super) fn stores(
     metrics.register(move |scrape: &Scrape<'_>| {
         let sample = journal.figures().sample();
         scrape.total(&table::JOURNAL_BYTES, sample.bytes);
+        scrape.gauge(&table::JOURNAL_RECORDING_BYTES, sample.recording_bytes);
         scrape.flag(&table::JOURNAL_FAILED, journal.failed().is_some());
         scrape.flag(&table::JOURNAL_DISK_FULL, sample.disk_full);
         syncs.pass_on(&sample.sync_buckets);

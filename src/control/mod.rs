@@ -4,7 +4,8 @@
 //! [`store`]; a [`refusal`] says which rule is in the way. A [`shape`] is a geofence as the catalog keeps it. Files that
 //! people send are read by [`imports`], in their turn ([`uploads`]). What has changed, the [`compiler`] makes into
 //! targets and campaigns of the next snapshot. What they brought, [`reports`] tell; who was
-//! where, [`segments`] look up; why a device got a push or not, [`explain`] finds. [`cli`] is what operators do by
+//! where, [`segments`] look up; why a device got a push or not, [`explain`] finds, and what a campaign would bring,
+//! [`backtests`]. [`cli`] is what operators do by
 //! hand, and [`config`] what they set.
 //!
 //! In reading order.
@@ -24,6 +25,7 @@ pub mod compiler;
 pub mod reports;
 pub mod segments;
 pub mod explain;
+pub mod backtests;
 pub mod cli;
 
 #[cfg(test)]

@@ -24,9 +24,14 @@ pub struct JournalConfig {
     /// Default 1 MiB; at least 4 KiB. Each shard has three buffers, none longer than twice this and
     /// one batch.
     pub shard_buffer_bytes: usize,
-    /// Log kept behind what recovery needs, for `replay --journal` and explain, bytes. Default 0:
-    /// none. Worst case on disk: this, and what two rounds of checkpoints span.
+    /// Log kept behind what recovery needs, packed, for backtest, explain and `replay --journal`,
+    /// bytes on the disk. Default 0: none. Worst case on disk: this, one segment that is being
+    /// packed, and what two rounds of checkpoints span.
     pub keep_recording_bytes: u64,
+    /// For how many days at most, from the day on which recovery needed it no more. Default 0: as
+    /// long as there is room; up to 366. Worst case: a ping is kept for two days longer, since a
+    /// segment stays open for a day at most.
+    pub keep_recording_days: u32,
 }
 
 impl Default for JournalConfig {
@@ -37,6 +42,7 @@ impl Default for JournalConfig {
             commit_max_bytes: 4 << 20,
             shard_buffer_bytes: 1 << 20,
             keep_recording_bytes: 0,
+            keep_recording_days: 0,
         }
     }
 }
@@ -49,6 +55,8 @@ impl JournalConfig {
         bad.within("segment_max_bytes", self.segment_max_bytes, (64 << 10, 1 << 30), "bytes");
         bad.within("commit_max_bytes", self.commit_max_bytes, (64 << 10, 1 << 30), "bytes");
         bad.within("shard_buffer_bytes", self.shard_buffer_bytes, (4 << 10, 1 << 30), "bytes");
+        let unbounded = "days; 0 is as long as there is room";
+        bad.within("keep_recording_days", self.keep_recording_days, (0, 366), unbounded);
         bad
     }
 

@@ -21,7 +21,7 @@ pub const SYNC_BUCKETS_NS: [u64; 12] = [
     1_000_000_000,
 ];
 
-/// Counters since the process began. Written by the writer thread alone; each is read on its own,
+/// Counters since the process began. Written by the writer thread alone, but for what is recorded; each is read on its own,
 /// so none orders anything (`Relaxed`).
 #[derive(Default, Debug)]
 pub struct JournalFigures {
@@ -33,6 +33,7 @@ pub struct JournalFigures {
     sync_max_ns: AtomicU64,
     sync_buckets: [AtomicU64; SYNC_BUCKETS_NS.len() + 1],
     full_waits: AtomicU64,
+    recording_bytes: AtomicU64,
     disk_full: AtomicBool,
     /// The writer's, for the watchdog.
     pub pulse: Pulse,
@@ -57,6 +58,8 @@ pub struct JournalSample {
     pub sync_buckets: [u64; SYNC_BUCKETS_NS.len() + 1],
     /// Times that the writer found the disk full and waited.
     pub full_waits: u64,
+    /// What the recording takes on the disk, bytes.
+    pub recording_bytes: u64,
     /// Whether it is waiting now.
     pub disk_full: bool,
 }
@@ -75,6 +78,7 @@ impl JournalFigures {
             sync_max_ns: read(&self.sync_max_ns),
             sync_buckets: std::array::from_fn(|bucket| read(&self.sync_buckets[bucket])),
             full_waits: read(&self.full_waits),
+            recording_bytes: read(&self.recording_bytes),
             disk_full: self.disk_full.load(Ordering::Relaxed),
         }
     }
@@ -99,6 +103,11 @@ impl JournalFigures {
     pub(super) fn count_full_wait(&self) {
         self.full_waits.fetch_add(1, Ordering::Relaxed);
         self.disk_full.store(true, Ordering::Relaxed);
+    }
+
+    /// By the recorder alone.
+    pub fn set_recording(&self, bytes: u64) {
+        self.recording_bytes.store(bytes, Ordering::Relaxed);
     }
 
     pub(super) fn has_room(&self) {

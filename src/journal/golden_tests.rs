@@ -26,11 +26,11 @@ fn checkpoint() -> (CheckpointMark, Vec<u8>) {
     (CheckpointMark { partition, seq, keep_from: LogPosition(72) }, state)
 }
 
-fn keyring() -> Keyring {
+pub(super) fn keyring() -> Keyring {
     Keyring::from_seed([0x60; 32])
 }
 
-fn golden_dir(version: u8) -> PathBuf {
+pub(super) fn golden_dir(version: u8) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/journal-v{version}"))
 }
 
@@ -40,7 +40,7 @@ fn batch<T>(records: &[T]) -> Batch<'_, T> {
 }
 
 /// One input of every kind.
-fn inputs() -> Vec<(InputPosition, OwnedInput)> {
+pub(super) fn inputs() -> Vec<(InputPosition, OwnedInput)> {
     let near: Vec<_> = (0..20).map(fix).collect();
     let mut far = near.clone();
     far[3].fixed_at = UtcMs(0);

@@ -21,9 +21,11 @@ use crate::identity::Keyring;
 /// The journal, being written. Dropping it shuts the writer down, as [`shutdown`](Self::shutdown)
 /// does.
 pub struct Journal {
-    disk: Arc<dyn Disk>,
-    config: JournalConfig,
-    shared: Arc<Shared>,
+    pub(super) disk: Arc<dyn Disk>,
+    pub(super) config: JournalConfig,
+    pub(super) shared: Arc<Shared>,
+    /// Held while a segment's name is exchanged for that of its packed copy, and while names are looked at.
+    pub(super) names: Mutex<()>,
     to_writer: Sender<Handover>,
     /// Taken by whoever shuts it down first; none where the writer is run by hand.
     writer: Mutex<Option<JoinHandle<()>>>,
@@ -40,6 +42,8 @@ pub(super) struct Shared {
     /// Set at the end, by the handle or a shard: the writer must not wait for room on the disk any longer. It orders
     /// nothing else.
     pub(super) closing: AtomicBool,
+    /// Recovery needs nothing before it. Told by trimming, read by the recorder; it orders nothing else.
+    pub(super) keep_from: AtomicU64,
     pub(super) figures: JournalFigures,
 }
 
@@ -114,6 +118,7 @@ impl Journal {
             synced_end: AtomicU64::new(0),
             failure: OnceLock::new(),
             closing: AtomicBool::new(false),
+            keep_from: AtomicU64::new(0),
             figures: JournalFigures::default(),
         });
         // Room for every buffer there is and the closing word: handing over never blocks, lack of a
@@ -133,7 +138,8 @@ impl Journal {
         }
         let (disk, config) = (Arc::clone(&start.disk), start.config.clone());
         let writer = Writer::begin(start, Arc::clone(&shared), returns)?;
-        let journal = Self { disk, config, shared, to_writer, writer: Mutex::default() };
+        let (names, writer_thread) = (Mutex::default(), Mutex::default());
+        let journal = Self { disk, config, shared, names, to_writer, writer: writer_thread };
         Ok((journal, logs, (writer, handed)))
     }
 
@@ -149,8 +155,10 @@ impl Journal {
     /// # Errors
     /// [`JournalError::Io`].
     pub fn begins_at(&self) -> Result<LogPosition, JournalError> {
-        let segments = segment::list(&*self.disk, &self.config.log_dir())?;
-        Ok(segments.first().map_or(LogPosition::START, |oldest| oldest.first))
+        let names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        let segments = segment::list(&*self.disk, &self.config.log_dir());
+        drop(names);
+        Ok(segments?.first().map_or(LogPosition::START, |oldest| oldest.first))
     }
 
     /// Why nothing is acknowledged any more, until restart; `None` while all is well.
@@ -165,14 +173,16 @@ impl Journal {
         &self.shared.figures
     }
 
-    /// Removes the segments that lie wholly before `keep_from`, but for the recording that the
+    /// Removes the segments that lie wholly before `keep_from`, or leaves them to the recording that the
     /// config asks to keep. Gives the bytes removed.
     ///
     /// # Errors
     /// [`JournalError::Io`]. What was not removed now will be the next time.
     pub fn trim(&self, keep_from: LogPosition) -> Result<u64, JournalError> {
-        let recorded = self.synced_end().0.saturating_sub(self.config.keep_recording_bytes);
-        let keep_from = keep_from.min(LogPosition(recorded));
+        self.shared.keep_from.fetch_max(keep_from.0, Ordering::Relaxed);
+        if self.config.keep_recording_bytes > 0 {
+            return Ok(0);
+        }
         let log_dir = self.config.log_dir();
         let segments = segment::list(&*self.disk, &log_dir)?;
         let mut removed_bytes = 0;
@@ -184,7 +194,7 @@ impl Journal {
                 break;
             }
             self.disk.remove(&old.path).map_err(JournalError::io("remove", &old.path))?;
-            removed_bytes += old.len;
+            removed_bytes += old.file_len;
         }
         if removed_bytes > 0 {
             self.disk.sync_dir(&log_dir).map_err(JournalError::io("sync", &log_dir))?;

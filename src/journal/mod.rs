@@ -22,6 +22,9 @@
 //! reported, and damage without one is the torn end of writes that nobody was told of, which is
 //! cut. Device ids are sealed ([`identity`](crate::identity)).
 //!
+//! With recording on, segments that recovery needs no more are kept packed (`packed`), within bounds
+//! (`recorder`); readers take both kinds.
+//!
 //! # When the disk fails
 //!
 //! An error from sync is final, as is every other error but a full disk: nothing is acknowledged
@@ -35,6 +38,8 @@ pub mod handle;
 pub mod shard_log;
 pub mod figures;
 mod writer;
+pub mod recorder;
+mod packed;
 mod encode;
 mod record;
 mod segment;
@@ -55,6 +60,7 @@ pub use error::{JournalError, JournalFailure};
 pub use figures::JournalFigures;
 pub use handle::Journal;
 pub use owned::OwnedInput;
+pub use packed::RECORDING_FORMAT;
 pub use position::{CommitNo, LogPosition, Resume};
 pub use recovery::{LogReader, Recovery};
 pub use segment::LOG_FORMAT;
@@ -80,5 +86,7 @@ mod live_tests;
 mod checkpoint_tests;
 #[cfg(test)]
 mod golden_tests;
+#[cfg(test)]
+mod recorder_tests;
 #[cfg(test)]
 mod speed_tests;

@@ -35,13 +35,27 @@ pub struct Resume {
     marks: Box<[InputSeq; PARTITIONS]>,
     /// The only partition that is read, where the others' inputs are of no matter.
     only: Option<PartitionId>,
+    /// Whether reading begins where the log does, wherever that is.
+    anywhere: bool,
 }
 
 impl Resume {
     /// Nothing is known: all of the log is read, and it must reach back to its beginning.
     #[must_use]
     pub fn from_start() -> Self {
-        Self { from: LogPosition::START, marks: Box::new([InputSeq(0); PARTITIONS]), only: None }
+        let marks = Box::new([InputSeq(0); PARTITIONS]);
+        Self { from: LogPosition::START, marks, only: None, anywhere: false }
+    }
+
+    /// All that the log still has is read, with whatever input of a partition it begins: for whoever needs no state
+    /// from before.
+    #[must_use]
+    pub fn anywhere() -> Self {
+        Self { anywhere: true, ..Self::from_start() }
+    }
+
+    pub(super) fn is_anywhere(&self) -> bool {
+        self.anywhere
     }
 
     /// What these checkpoints allow to skip, given for every partition that the daemon owns. While

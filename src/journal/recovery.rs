@@ -13,7 +13,8 @@ use super::disk::{Disk, RealDisk};
 use super::error::JournalError;
 use super::handle::Journal;
 use super::owned::OwnedInput;
-use super::position::Resume;
+use super::position::{LogPosition, Resume};
+use super::recorder;
 use super::scan::LogScan;
 use super::segment::{self, SegmentFile};
 use super::shard_log::ShardLog;
@@ -43,6 +44,7 @@ impl Recovery {
         let log_dir = config.log_dir();
         disk.create_dir(&log_dir).map_err(JournalError::io("create", &log_dir))?;
         let lock = lock(&*disk, &log_dir)?;
+        recorder::remove_unfinished(&*disk, &log_dir)?;
         let mut segments = segment::list(&*disk, &log_dir)?;
         let tail = examine_last(&*disk, &mut segments)?;
         settle(&*disk, &log_dir, &mut segments, tail)?;
@@ -112,7 +114,7 @@ impl LogReader {
         keyring: &Keyring,
         resume: Resume,
     ) -> Result<Self, JournalError> {
-        let mut segments = segment::list(&*disk, &dir.join("log"))?;
+        let mut segments = segment::list_beside(&*disk, &dir.join("log"))?;
         let tail = examine_last(&*disk, &mut segments)?;
         // A segment that was being begun; recovery would remove it.
         segments.pop_if(|last| last.len == 0);
@@ -129,6 +131,12 @@ impl LogReader {
     #[must_use]
     pub fn tail(&self) -> Tail {
         self.tail
+    }
+
+    /// Where reading began, where it is, and where the log ended when it was opened.
+    #[must_use]
+    pub fn span(&self) -> [LogPosition; 3] {
+        self.scan.span()
     }
 
     /// The next input after the marks, in the order of the log; `None` at its end.
@@ -156,7 +164,7 @@ fn examine_last(disk: &dyn Disk, segments: &mut [SegmentFile]) -> Result<Tail, J
         return Ok(Tail { clean: true, ..Tail::default() });
     };
     let mut bytes = Vec::new();
-    disk.read(&last.path, &mut bytes).map_err(JournalError::io("read", &last.path))?;
+    last.read(disk, &mut bytes)?;
     let tail = tail::examine(&bytes, last)?;
     last.len = tail.end.0 - last.first.0;
     Ok(tail)
@@ -176,6 +184,8 @@ fn settle(
         disk.remove(&removed).map_err(JournalError::io("remove", &removed))?;
     }
     match segments.last() {
+        // It was durable before the segment was removed.
+        Some(last) if last.packed_on.is_some() => {}
         // A sync that fails may have failed before, unheard, when the last run was killed within it.
         Some(last) if tail.clean && sync_whole(disk, last).is_ok() => {}
         Some(last) => write_again(disk, last)?,

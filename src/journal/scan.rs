@@ -61,6 +61,10 @@ impl LogScan {
         segments: Vec<SegmentFile>,
     ) -> Result<Self, JournalError> {
         let first = segments.first().map_or(LogPosition::START, |segment| segment.first);
+        let mut resume = resume;
+        if resume.is_anywhere() {
+            resume.from = first;
+        }
         let end = segments.last().map_or(LogPosition::START, SegmentFile::end);
         if first > resume.from {
             return Err(JournalError::StartsLate { from: resume.from, first });
@@ -104,6 +108,12 @@ impl LogScan {
             }
         }
         Ok(None)
+    }
+
+    /// Where reading began, where it is, and where the log ended when it was opened.
+    pub(super) fn span(&self) -> [LogPosition; 3] {
+        let end = self.segments.last().map_or(self.resume.from, SegmentFile::end);
+        [self.resume.from, self.at(self.offset).max(self.resume.from), end]
     }
 
     /// Reads all that is left. Then, what the next segment has to agree with; `None` if the log is
@@ -173,11 +183,11 @@ impl LogScan {
             let end = self.at(self.bytes.len());
             self.previous = Some(Link { number: header.number, end, digest });
         }
-        let Some(segment) = self.segments.get(self.next_segment) else { return Ok(false) };
-        self.next_segment += 1;
-        self.first = segment.first;
+        if !self.read_next()? {
+            return Ok(false);
+        }
+        let segment = &self.segments[self.next_segment - 1];
         let path = &segment.path;
-        self.disk.read(path, &mut self.bytes).map_err(JournalError::io("read", path))?;
         let len = usize::try_from(segment.len).unwrap_or(usize::MAX);
         if self.bytes.len() < len {
             let shorter = format!("it has {} bytes, {len} a moment ago", self.bytes.len());
@@ -195,6 +205,23 @@ impl LogScan {
         self.offset = SEGMENT_HEADER_BYTES;
         self.decoder.begin_group();
         Ok(true)
+    }
+
+    /// Reads the next segment's bytes; `false` if there is none. Whoever begins anywhere lets go of those that a running
+    /// daemon has trimmed meanwhile.
+    fn read_next(&mut self) -> Result<bool, JournalError> {
+        loop {
+            let Some(segment) = self.segments.get(self.next_segment) else { return Ok(false) };
+            self.next_segment += 1;
+            self.first = segment.first;
+            let read = segment.read(&*self.disk, &mut self.bytes);
+            let begins = self.previous.is_none() && self.resume.is_anywhere();
+            match read {
+                Err(JournalError::Io { source, .. })
+                    if begins && source.kind() == std::io::ErrorKind::NotFound => {}
+                read => return read.map(|()| true),
+            }
+        }
     }
 
     /// Name, number and chain.
@@ -218,14 +245,15 @@ impl LogScan {
     }
 
     /// An input must be the one after the last of its partition, or at the beginning at most the
-    /// one after the mark.
+    /// one after the mark, if what came before matters.
     fn check_seq(&self, position: InputPosition, offset: usize) -> Result<(), JournalError> {
         let InputPosition { partition, seq } = position;
         let met = self.met[partition.index()];
         let expected =
             if met == InputSeq(0) { self.resume.mark(partition).0 } else { met.0 }.wrapping_add(1);
         let is_next = seq.0 == expected;
-        let is_known = met == InputSeq(0) && seq.0 != 0 && seq.0 < expected;
+        let is_first = met == InputSeq(0) && seq.0 != 0;
+        let is_known = is_first && (seq.0 < expected || self.resume.is_anywhere());
         if is_next || is_known {
             return Ok(());
         }

@@ -11,11 +11,13 @@
 //! | 32 | BLAKE3 of the whole segment before; zeros for the first |
 //! | 4 | CRC32C of all of this |
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::disk::Disk;
 use super::error::JournalError;
 use super::fields::{Fields, Short};
+use super::packed::{self, PackedName};
 use super::position::LogPosition;
 use crate::identity::{KeyCheck, Keyring};
 
@@ -118,10 +120,38 @@ pub(super) struct SegmentFile {
     pub(super) path: PathBuf,
     /// From its name; the header must agree.
     pub(super) first: LogPosition,
+    /// Of the segment, whether or not it is packed.
     pub(super) len: u64,
+    /// The day on which it was packed, if it was.
+    pub(super) packed_on: Option<u32>,
+    /// What it takes on the disk.
+    pub(super) file_len: u64,
 }
 
 impl SegmentFile {
+    /// Reads the segment, unpacking it where it is packed. One that is packed and removed meanwhile is found under its new
+    /// name.
+    pub(super) fn read(&self, disk: &dyn Disk, into: &mut Vec<u8>) -> Result<(), JournalError> {
+        match self.read_there(disk, into) {
+            Err(JournalError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
+            read => return read,
+        }
+        let log_dir = self.path.parent().unwrap_or(Path::new("."));
+        let now = list(disk, log_dir)?.into_iter().find(|one| one.first == self.first);
+        match now {
+            Some(now) => now.read_there(disk, into),
+            None => self.read_there(disk, into),
+        }
+    }
+
+    fn read_there(&self, disk: &dyn Disk, into: &mut Vec<u8>) -> Result<(), JournalError> {
+        let path = &self.path;
+        if self.packed_on.is_none() {
+            return disk.read(path, into).map_err(JournalError::io("read", path));
+        }
+        packed::read(disk, self, into)
+    }
+
     /// The position behind its last byte.
     pub(super) fn end(&self) -> LogPosition {
         LogPosition(self.first.0 + self.len)
@@ -133,17 +163,58 @@ pub(super) fn path_of(log_dir: &Path, first: LogPosition) -> PathBuf {
     log_dir.join(format!("{:020}.seg", first.0))
 }
 
-/// The log's segments in order. Other files in the folder are let be.
+/// The log's segments in order, each once: where a power loss has left a packed one beside the segment itself, the
+/// segment counts. Other files in the folder are let be.
 pub(super) fn list(disk: &dyn Disk, log_dir: &Path) -> Result<Vec<SegmentFile>, JournalError> {
     let names = disk.list(log_dir).map_err(JournalError::io("list", log_dir))?;
     let mut segments = Vec::with_capacity(names.len());
     for name in names {
-        let digits = name.strip_suffix(".seg").filter(|digits| digits.len() == 20);
-        let Some(first) = digits.and_then(|digits| digits.parse().ok()) else { continue };
         let path = log_dir.join(&name);
-        let len = disk.len(&path).map_err(JournalError::io("look at", &path))?;
-        segments.push(SegmentFile { path, first: LogPosition(first), len });
+        let found = match (first_of(&name), PackedName::parse(&name)) {
+            (Some(first), _) => (first, None, None),
+            (None, Some(packed)) => (packed.first, Some(packed.len), Some(packed.day)),
+            (None, None) => continue,
+        };
+        let file_len = match disk.len(&path) {
+            Ok(len) => len,
+            // Trimmed or packed meanwhile, by the daemon beside which this is read.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(JournalError::io("look at", &path)(error)),
+        };
+        let (first, len, packed_on) = found;
+        let len = len.unwrap_or(file_len);
+        segments.push(SegmentFile { path, first, len, packed_on, file_len });
     }
-    segments.sort_unstable_by_key(|segment| segment.first);
+    segments.sort_unstable_by_key(|segment| (segment.first, segment.packed_on));
+    segments.dedup_by_key(|segment| segment.first);
     Ok(segments)
+}
+
+/// How often another look is taken at names that are being changed.
+const LOOKS: usize = 10;
+
+/// The same beside a running daemon, which may exchange a segment for its packed copy while the folder is read: two looks
+/// in a row have to find the same ones.
+pub(super) fn list_beside(
+    disk: &dyn Disk,
+    log_dir: &Path,
+) -> Result<Vec<SegmentFile>, JournalError> {
+    let mut found = list(disk, log_dir)?;
+    for _look in 0..LOOKS {
+        let again = list(disk, log_dir)?;
+        let firsts = |segments: &[SegmentFile]| -> Vec<LogPosition> {
+            segments.iter().map(|segment| segment.first).collect()
+        };
+        let same = firsts(&again) == firsts(&found);
+        found = again;
+        if same {
+            break;
+        }
+    }
+    Ok(found)
+}
+
+fn first_of(name: &str) -> Option<LogPosition> {
+    let digits = name.strip_suffix(".seg").filter(|digits| digits.len() == 20);
+    digits?.parse().ok().map(LogPosition)
 }

@@ -51,6 +51,9 @@ pub(super) struct Start {
 /// Buffers in one group at most: the parts of one call to the system, with the mark before them.
 const GROUP_BUFFERS: usize = 63;
 
+/// How long a segment stays open at most where a recording is bounded by age.
+const DAY_NS: u64 = 86_400_000_000_000;
+
 /// The first and the longest wait for room on a full disk.
 const FULL_WAIT: Duration = Duration::from_millis(20);
 const FULL_WAIT_MAX: Duration = Duration::from_secs(1);
@@ -84,6 +87,7 @@ struct OpenSegment {
     /// Bytes that are written and synced; what is behind them is to be cut.
     len: u64,
     groups: u64,
+    begun_ns: u64,
     /// Of those bytes.
     digest: blake3::Hasher,
 }
@@ -114,6 +118,7 @@ impl Writer {
         let Start { disk, config, keyring, link, now_ns, lock } = start;
         let segment = begin_segment(&*disk, &config, &keyring, link)
             .map_err(|BeginError { path, doing, error }| JournalError::io(doing, &path)(error))?;
+        let segment = OpenSegment { begun_ns: age_clock(&config, now_ns), ..segment };
         shared.figures.count_segment();
         shared.synced_end.store(segment.end().0, Ordering::Release);
         let group = Vec::with_capacity(GROUP_BUFFERS);
@@ -186,7 +191,7 @@ impl Writer {
     /// the end as clean.
     fn write_group(&mut self, open: bool) -> Result<(), JournalFailure> {
         if !self.group.is_empty() {
-            if self.segment.len >= self.config.segment_max_bytes {
+            if self.segment.len >= self.config.segment_max_bytes || self.is_long_open() {
                 self.roll()?;
             }
             let written = self.append_group(RecordKind::Group)?;
@@ -198,6 +203,12 @@ impl Writer {
             self.append_group(RecordKind::End)?;
         }
         Ok(())
+    }
+
+    /// Whether the segment was begun more than a day ago, where that matters: what is recorded is let go by segments.
+    fn is_long_open(&self) -> bool {
+        let now_ns = age_clock(&self.config, self.now_ns);
+        now_ns.saturating_sub(self.segment.begun_ns) > DAY_NS
     }
 
     /// Appends a mark and the group's buffers, and syncs. Gives the bytes written.
@@ -268,7 +279,8 @@ impl Writer {
             match begin_segment(&*self.disk, &self.config, &self.keyring, Some(link)) {
                 Ok(segment) => {
                     wait.over(&self.shared);
-                    self.segment = segment;
+                    self.segment =
+                        OpenSegment { begun_ns: age_clock(&self.config, self.now_ns), ..segment };
                     self.shared.figures.count_segment();
                     return Ok(());
                 }
@@ -281,6 +293,11 @@ impl Writer {
             }
         }
     }
+}
+
+/// What the age of segments goes by: it stands still where no age is asked for.
+fn age_clock(config: &JournalConfig, now_ns: fn() -> u64) -> u64 {
+    if config.keep_recording_days > 0 { now_ns() } else { 0 }
 }
 
 /// Tells the shards if the thread panics: nothing will be synced any more.
@@ -384,5 +401,5 @@ fn begin_segment(
     digest.update(&bytes);
     let salt = header.salt();
     let len = SEGMENT_HEADER_BYTES as u64;
-    Ok(OpenSegment { file, path, header, salt, len, groups: 0, digest })
+    Ok(OpenSegment { file, path, header, salt, len, groups: 0, begun_ns: 0, digest })
 }

@@ -3,7 +3,6 @@
 //! What comes out depends on the fixes and the snapshot alone, not on batches or shards. The fixes are the
 //! clock.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::domain::decision::Decision;
@@ -11,12 +10,14 @@ use crate::domain::fix::Fix;
 use crate::domain::ids::{
     AccountId, AppId, DeviceKey, InputPosition, InputSeq, PARTITIONS, PartitionId,
 };
-use crate::domain::input::{Batch, Grant, Input, LimitId};
+use crate::domain::input::{Batch, Input};
 use crate::domain::lots::InstallationKey;
 use crate::domain::policy::{ClockMode, Policy};
 use crate::engine::prepare::prepare;
 use crate::engine::{Counts, Outputs, Partition};
-use crate::snapshot::view::{AccountView, SnapshotView};
+use crate::snapshot::view::SnapshotView;
+
+use super::limits::Limits;
 
 /// What is simulated.
 #[derive(Clone, Copy)]
@@ -64,7 +65,7 @@ pub fn simulate(
     now: impl Fn() -> Duration,
     progress: impl Fn(u64) + Sync,
 ) -> Simulated {
-    let limited = Limits::of(simulation);
+    let limited = Limits::of(simulation.view, simulation.account);
     let shards = if limited.is_some() { 1 } else { simulation.shards.clamp(1, PARTITIONS) };
     let dealt: Vec<Vec<(u64, Fix)>> = deal(simulation.account, fixes, shards);
     let started = now();
@@ -188,7 +189,7 @@ impl<'a> Shard<'a> {
         let partition = &mut self.partitions[at];
         let view = Some(self.simulation.view);
         if let Some(limits) = &mut self.limits {
-            limits.hand_to(partition, &fixes, &mut self.out);
+            limits.hand_to(partition, fixes.iter().map(|fix| fix.fixed_at), &mut self.out);
             partition.step(&input, view, &mut self.out);
             limits.take_from(partition, &mut self.out);
         } else {
@@ -215,75 +216,4 @@ impl<'a> Shard<'a> {
             self.decisions.push((place, Decision { position, ordinal, record: 0, ..decision }));
         }
     }
-}
-
-/// What is left of limits across partitions: it goes as a whole to the partition that has the turn, so that
-/// nobody is refused a push while one is left.
-#[derive(Clone)]
-struct Limits<'a> {
-    account: AccountView<'a>,
-    max_age_ms: i64,
-    totals: Vec<LimitId>,
-    left: BTreeMap<LimitId, i64>,
-    /// What the partition that has the turn was handed.
-    handed: Vec<LimitId>,
-}
-
-impl<'a> Limits<'a> {
-    /// `None` when no limit is in force.
-    fn of(simulation: Simulation<'a>) -> Option<Self> {
-        let account = simulation.view.account(simulation.account)?;
-        let id = account.id();
-        let mut left = BTreeMap::new();
-        for campaign in account.campaigns() {
-            if let Some(total) = campaign.total_limit() {
-                let limit = LimitId::Campaign { account: id, campaign: campaign.id() };
-                left.insert(limit, pushes(total));
-            }
-        }
-        if left.is_empty() && account.monthly_limit().is_none() {
-            return None;
-        }
-        let max_age_ms = i64::from(simulation.policy.max_push_age_s) * 1000;
-        let totals = left.keys().copied().collect();
-        Some(Self { account, max_age_ms, totals, left, handed: Vec::new() })
-    }
-
-    /// Grants all that is left, of the totals and of the months that pushes of these fixes can fall into.
-    fn hand_to(&mut self, partition: &mut Partition, fixes: &[Fix], out: &mut Outputs) {
-        self.handed.clear();
-        self.handed.extend_from_slice(&self.totals);
-        if let Some(total) = self.account.monthly_limit() {
-            let instants =
-                fixes.iter().flat_map(|fix| [fix.fixed_at, fix.fixed_at + -self.max_age_ms]);
-            for month in instants.filter_map(|at| self.account.local_month(at)) {
-                let limit = LimitId::Month { account: self.account.id(), month };
-                if !self.handed.contains(&limit) {
-                    self.handed.push(limit);
-                    self.left.entry(limit).or_insert(pushes(total));
-                }
-            }
-        }
-        for limit in &self.handed {
-            let pushes = self.left.get(limit).copied().unwrap_or(0);
-            if pushes > 0 {
-                partition.step(&Input::Grant(Grant { limit: *limit, pushes }), None, out);
-            }
-        }
-    }
-
-    /// Takes back what was not pushed.
-    fn take_from(&mut self, partition: &mut Partition, out: &mut Outputs) {
-        for limit in &self.handed {
-            let left = partition.grant(*limit).map_or(0, |state| state.left);
-            if left > 0 {
-                partition.step(&Input::Grant(Grant { limit: *limit, pushes: -left }), None, out);
-            }
-            self.left.insert(*limit, left);
-        }
-    }
-}
-
-fn pushes(total: u64) -> i64 {
-    i64::try_from(total).unwrap_or(i64::MAX)
 }

@@ -17,7 +17,7 @@ use crate::snapshot::samples::{self, KEY, device};
 const NOON: UtcMs = UtcMs(1_795_489_200_000);
 
 /// Who wanders about three fences, some minutes between two fixes, now and then long away.
-fn fixes() -> Vec<Fix> {
+pub(super) fn fixes() -> Vec<Fix> {
     let mut state = 1u64;
     let mut lot = |below: u64| {
         state =
@@ -41,7 +41,7 @@ fn fixes() -> Vec<Fix> {
     fixes
 }
 
-fn source(total: Option<u64>, monthly: Option<u64>) -> Source {
+pub(super) fn source(total: Option<u64>, monthly: Option<u64>) -> Source {
     let campaign = |id, targets: &[u32], condition| CampaignSpec {
         condition,
         total_limit: total,

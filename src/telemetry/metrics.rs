@@ -145,6 +145,8 @@ table! {
 
     JOURNAL_BYTES = "geofenced_journal_written_bytes_total", Counter, Bytes, [],
         "Bytes appended to the journal.";
+    JOURNAL_RECORDING_BYTES = "geofenced_journal_recording_bytes", Gauge, Bytes, [],
+        "What the recording takes on the disk; 0 where none is kept.";
     JOURNAL_SYNC_SECONDS = "geofenced_journal_sync_seconds", Histogram(SYNC_SECONDS), Seconds, [],
         "How long a sync of the journal took.";
     JOURNAL_FAILED = "geofenced_journal_failed", Gauge, Count, [],

@@ -4,7 +4,7 @@
 //! all kinds have the same five ([`resource`]); [`accounts`], [`campaigns`], [`blacklist`], [`tokens`] and [`audit`] have more.
 //! [`request`] reads what callers send, [`answer`] writes what they get, and [`service`] takes requests to the
 //! catalog's desk, within what the account may ask for ([`rates`], [`crowd`]). [`explain`] tells why a device got a push or
-//! not. [`imports`] takes files and [`streams`] are what is followed as it happens. [`epochs`] lets a caller wait until a change is in
+//! not, [`backtests`] try campaigns. [`imports`] takes files and [`streams`] are what is followed as it happens. [`epochs`] lets a caller wait until a change is in
 //! force, and [`figures`] counts requests. [`endpoints`] is the table of them all, and [`api_page`] shows it.
 //!
 //! In reading order.
@@ -19,6 +19,7 @@ mod answer;
 mod reports;
 mod explain;
 mod segments;
+mod backtests;
 mod resource;
 mod accounts;
 mod campaigns;

@@ -10,6 +10,7 @@ use crate::auth::authority::Authority;
 use crate::auth::book::Book;
 use crate::auth::grant::Grant;
 use crate::clock::Clock;
+use crate::control::backtests::Backtests;
 use crate::control::compiler::Publications;
 use crate::control::config::CampaignsConfig;
 use crate::control::desk::{Actor, Desk};
@@ -54,6 +55,8 @@ pub struct Service {
     pub(super) explainer: Option<Explainer>,
     /// Those that are open.
     pub(super) streams: Arc<Streams>,
+    /// Drafts that are tried.
+    pub(super) backtests: Backtests,
     keyring: Keyring,
     clock: Clock,
     pub(super) rates: Arc<Rates>,
@@ -85,6 +88,7 @@ impl Service {
             counted: None,
             explainer: None,
             streams: Arc::new(streams),
+            backtests: Backtests::default(),
             keyring,
             clock,
             rates: Arc::default(),
@@ -120,6 +124,12 @@ impl Service {
     #[must_use]
     pub fn with_streams(self, streams: Streams) -> Self {
         Self { streams: Arc::new(streams), ..self }
+    }
+
+    /// With drafts that somebody tries.
+    #[must_use]
+    pub fn with_backtests(self, backtests: Backtests) -> Self {
+        Self { backtests, ..self }
     }
 
     /// What requests are counted in.

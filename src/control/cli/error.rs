@@ -2,6 +2,7 @@
 
 use std::io;
 
+use crate::control::backtests::TrialError;
 use crate::control::explain::ExplainError;
 use crate::control::refusal::Refusal;
 use crate::control::store::StoreError;
@@ -26,6 +27,15 @@ pub enum CommandError {
         "say what to change, for example --membership premium; `geofenced account set --help` lists the options"
     )]
     NothingToSet,
+    /// The users of a segment are known to the daemon alone.
+    #[error(
+        "the campaign addresses a segment by visit history, whose users the daemon knows alone; ask the running daemon: \
+         POST /v1/backtests"
+    )]
+    LookedUp,
+    /// A backtest came to nothing.
+    #[error(transparent)]
+    Trial(#[from] TrialError),
 }
 
 impl CommandError {

@@ -109,15 +109,51 @@ pub fn compile(
     tx: &mut dyn Tx,
     records: &mut Records,
     known: Known<'_>,
-    mut deal: impl FnMut(&str) -> Result<TargetId, crate::snapshot::source::IdsUsedUp>,
+    deal: impl FnMut(&str) -> Result<TargetId, crate::snapshot::source::IdsUsedUp>,
 ) -> Result<Option<Compiled>, CompileError> {
     let account = records.account();
     let Some(record) = tx.get(Key::of_account(account))? else { return Ok(None) };
     records.refresh(tx)?;
-    let settings: Account = document::read(&record)?;
+    let live = Lists { account, known }.live(tx, &["testing", "running"])?;
+    with_campaigns(tx, records, known, (&record, live), deal).map(Some)
+}
+
+/// The same as if a campaign that waits ran beside those that do; tests are left out, and so are visits, which decide
+/// no push. The draft has its lists of devices in it, and takes the place of a campaign that has its number.
+///
+/// # Errors
+/// As [`compile`].
+pub fn compile_draft(
+    tx: &mut dyn Tx,
+    account: AccountId,
+    known: Known<'_>,
+    draft: (CampaignId, Campaign),
+    deal: impl FnMut(&str) -> Result<TargetId, crate::snapshot::source::IdsUsedUp>,
+) -> Result<Option<Compiled>, CompileError> {
+    let Some(mut record) = tx.get(Key::of_account(account))? else { return Ok(None) };
+    let settings = Account { measure_visits: false, ..document::read(&record)? };
+    record.content.body = serde_json::to_string(&settings).expect("accounts have text for keys");
+    let mut live = Lists { account, known }.live(tx, &["running"])?;
+    let (id, campaign) = draft;
+    live.retain(|one| one.id != id);
+    live.push(Live { id, mode: RunMode::Running, campaign });
+    let records = &mut Records::of(account);
+    records.refresh(tx)?;
+    with_campaigns(tx, records, known, (&record, live), deal).map(Some)
+}
+
+fn with_campaigns(
+    tx: &mut dyn Tx,
+    records: &mut Records,
+    known: Known<'_>,
+    (record, live): (&Record, Vec<Live>),
+    mut deal: impl FnMut(&str) -> Result<TargetId, crate::snapshot::source::IdsUsedUp>,
+) -> Result<Compiled, CompileError> {
+    let account = records.account();
+    let settings: Account = document::read(record)?;
     let apps = apps(tx, account)?;
     let mut lists = Lists { account, known };
-    let under_way = under_way(tx, account)?;
+    let is_residential = live.iter().any(|one| one.campaign.is_residential());
     let spec = AccountSpec {
         id: account,
         name: settings.name.clone(),
@@ -131,13 +167,12 @@ pub fn compile(
         measure_visits: settings.measure_visits,
         export_visits: settings.measure_visits && settings.membership.has(Feature::ServerToServer),
         // Before it starts, too: a home takes some nights to show.
-        note_nights: under_way.iter().any(|(_, campaign)| campaign.is_residential()),
+        note_nights: is_residential || waits_for_homes(tx, account)?,
     };
-    let live: Vec<_> = under_way.into_iter().filter(|(record, _)| is_live(record)).collect();
     let mut watched = Vec::with_capacity(live.len());
-    for (record, campaign) in &live {
+    for Live { id, campaign, .. } in &live {
         let found = Watched::by(campaign, tx, records);
-        watched.push(found.map_err(|error| error.of(CampaignId(record.key.id)))?);
+        watched.push(found.map_err(|error| error.of(*id))?);
     }
     let mut keys: Vec<TargetKey> = watched.iter().flat_map(|one| &one.targets).copied().collect();
     if settings.measure_visits {
@@ -146,7 +181,7 @@ pub fn compile(
     }
     keys.sort_unstable();
     keys.dedup();
-    let names_districts = live.iter().any(|(_, campaign)| names_districts(campaign));
+    let names_districts = live.iter().any(|one| names_districts(&one.campaign));
     let mut drawing = Drawing { tx, records, names_districts };
     let mut targets = Vec::with_capacity(keys.len());
     for key in &keys {
@@ -156,14 +191,14 @@ pub fn compile(
             let mut watching = live.iter().zip(&watched);
             let at_fault = watching.find(|(_, one)| one.targets.binary_search(key).is_ok());
             match at_fault {
-                Some(((record, _), _)) => error.of(CampaignId(record.key.id)),
+                Some((one, _)) => error.of(one.id),
                 None => error,
             }
         })?);
     }
     let mut campaigns = Vec::with_capacity(live.len());
-    for ((record, campaign), watched) in live.iter().zip(watched) {
-        let mut spec = lists.campaign(tx, record, (campaign, &settings))?;
+    for (one, watched) in live.into_iter().zip(watched) {
+        let mut spec = lists.campaign(tx, one, &settings)?;
         let found = watched.targets.iter().filter_map(|key| keys.binary_search(key).ok());
         spec.targets = found.map(|at| targets[at].id).collect();
         spec.targets.extend(watched.everywhere.then_some(TargetId::NATIONWIDE));
@@ -177,7 +212,7 @@ pub fn compile(
             campaigns.push(spec);
         }
     }
-    Ok(Some(Compiled { account: spec, targets, campaigns }))
+    Ok(Compiled { account: spec, targets, campaigns })
 }
 
 /// What an account may ask of the service; the default for one that is gone.
@@ -201,23 +236,22 @@ fn apps(tx: &mut dyn Tx, account: AccountId) -> Result<Vec<AppSpec>, CompileErro
     Ok(apps)
 }
 
-/// Campaigns that have not ended, by number.
-fn under_way(tx: &mut dyn Tx, account: AccountId) -> Result<Vec<(Record, Campaign)>, CompileError> {
-    let states = [State::Waiting, State::Testing, State::Running];
-    let states = states.iter().map(|state| state.name().to_owned()).collect();
-    let query = Query { states, ..Query::all(account, Kind::Campaign) };
-    let mut under_way = Vec::new();
-    tx.scan(&query, &mut |record| {
-        let campaign = document::read(&record)?;
-        under_way.push((record, campaign));
+/// Whether a campaign waits that means devices at home.
+fn waits_for_homes(tx: &mut dyn Tx, account: AccountId) -> Result<bool, CompileError> {
+    let states = vec![State::Waiting.name().to_owned()];
+    let mut waits = false;
+    tx.scan(&Query { states, ..Query::all(account, Kind::Campaign) }, &mut |record| {
+        waits |= document::read::<Campaign>(&record)?.is_residential();
         Ok(())
     })?;
-    Ok(under_way)
+    Ok(waits)
 }
 
-/// Whether a campaign is testing or running.
-fn is_live(record: &Record) -> bool {
-    record.content.state != State::Waiting.name()
+/// A campaign that is testing or running, with its lists of devices.
+struct Live {
+    id: CampaignId,
+    mode: RunMode,
+    campaign: Campaign,
 }
 
 /// Echo codes are kept as they are.
@@ -257,22 +291,37 @@ impl Lists<'_> {
         Ok(AudienceSpec::Members(members.unwrap_or_default()))
     }
 
+    /// Campaigns in these states, by number.
+    fn live(&mut self, tx: &mut dyn Tx, states: &[&str]) -> Result<Vec<Live>, CompileError> {
+        let states = states.iter().map(|state| (*state).to_owned()).collect();
+        let query = Query { states, ..Query::all(self.account, Kind::Campaign) };
+        let mut found: Vec<(Key, RunMode, Campaign)> = Vec::new();
+        tx.scan(&query, &mut |record| {
+            let is_test = record.content.state == "testing";
+            let mode = if is_test { RunMode::Testing } else { RunMode::Running };
+            found.push((record.key, mode, document::read(&record)?));
+            Ok(())
+        })?;
+        let texts = |devices: Vec<DeviceId>| devices.iter().map(ToString::to_string).collect();
+        let mut live = Vec::with_capacity(found.len());
+        for (key, mode, mut campaign) in found {
+            campaign.test_devices = texts(self.opened(tx, key, DeviceList::Test)?);
+            if let Audience::Devices(devices) = &mut campaign.audience {
+                *devices = texts(self.opened(tx, key, DeviceList::Audience)?);
+            }
+            live.push(Live { id: CampaignId(key.id), mode, campaign });
+        }
+        Ok(live)
+    }
+
     /// A campaign as the engine has it, but for what it watches.
     fn campaign(
         &mut self,
         tx: &mut dyn Tx,
-        record: &Record,
-        (campaign, settings): (&Campaign, &Account),
+        live: Live,
+        settings: &Account,
     ) -> Result<CampaignSpec, CompileError> {
-        let id = CampaignId(record.key.id);
-        let mode =
-            if record.content.state == "testing" { RunMode::Testing } else { RunMode::Running };
-        let mut campaign = campaign.clone();
-        let texts = |devices: Vec<DeviceId>| devices.iter().map(ToString::to_string).collect();
-        campaign.test_devices = texts(self.opened(tx, record.key, DeviceList::Test)?);
-        if let Audience::Devices(devices) = &mut campaign.audience {
-            *devices = texts(self.opened(tx, record.key, DeviceList::Audience)?);
-        }
+        let Live { id, mode, campaign } = live;
         let spec = campaign_rules::engine_spec(&campaign, settings, mode).map_err(|errors| {
             CompileError::Campaign { campaign: id, reason: errors.to_string() }
         })?;

@@ -185,7 +185,7 @@ impl Desk<'_> {
     }
 
     /// What the document needs, all of it there.
-    fn checked<D: Ruled>(&mut self, document: &D) -> Result<Vec<Link>, Refusal> {
+    pub(super) fn checked<D: Ruled>(&mut self, document: &D) -> Result<Vec<Link>, Refusal> {
         let mut faults = document.faults(self.account());
         let mut links = Vec::new();
         for need in document.needs() {

@@ -2,7 +2,7 @@
 //!
 //! A [`Desk`] is one transaction of one account's. [`changes`] makes, replaces and removes documents of
 //! any kind; what a kind asks for besides is its row of [`rules`]. [`membership`] says what accounts may have,
-//! [`states`] what becomes of a campaign, [`locks`] what has to stay as it is meanwhile. [`devices`] keeps
+//! [`states`] what becomes of a campaign, [`drafts`] whether one could run, [`locks`] what has to stay as it is meanwhile. [`devices`] keeps
 //! advertising ids out of sight; those of the [`blacklist`] and of [`test_devices`] too. What files bring comes by [`imported`]. [`notices`] say what has happened, [`audit`] tells who changed what, and [`operator`] is
 //! for those who look after accounts.
 //!
@@ -16,6 +16,7 @@ pub mod changes;
 pub mod listing;
 pub mod rules;
 pub mod states;
+pub mod drafts;
 pub mod blacklist;
 pub mod notices;
 pub mod audit;

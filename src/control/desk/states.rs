@@ -222,7 +222,7 @@ impl Desk<'_> {
     }
 
     /// Files that the campaign depends on were read and accepted.
-    fn must_be_usable(&mut self, campaign: &Campaign) -> Result<(), Refusal> {
+    pub(super) fn must_be_usable(&mut self, campaign: &Campaign) -> Result<(), Refusal> {
         let mut wanted = Vec::new();
         if let Audience::Segment(segment) = campaign.audience {
             wanted.push((Kind::Segment, segment));
