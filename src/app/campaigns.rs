@@ -83,6 +83,14 @@ pub(super) struct Campaigns {
     pub(super) figures: Arc<CompileFigures>,
 }
 
+fn open_catalog(data: &Path) -> anyhow::Result<SqliteStore> {
+    let path = data.join(CATALOG_FILE);
+    let opened = SqliteStore::open(&path).with_context(|| format!("opening {}", path.display()));
+    let mut store = opened?;
+    store.forget_gone()?;
+    Ok(store)
+}
+
 /// Opens the catalog and starts the threads that work on it.
 ///
 /// # Errors
@@ -101,10 +109,7 @@ fn start(joints: Joints<'_>) -> anyhow::Result<Campaigns> {
         shutdown,
     } = joints;
     let explainer = explainer(journal, &keyring, &publisher);
-    let path = data.join(CATALOG_FILE);
-    let opened = SqliteStore::open(&path).with_context(|| format!("opening {}", path.display()));
-    let mut store = opened?;
-    store.forget_gone()?;
+    let store = open_catalog(data)?;
     let (reader, looking, trying) = (store.reader()?, store.reader()?, store.reader()?);
     let publications = Arc::new(Publications::from(first_epoch(&publisher)?));
     // As long as requests that ask it.

@@ -5,7 +5,7 @@
 //! longer needed ([`retention`]); [`samplers`] shows the parts' counters to telemetry, and [`vitals`] to
 //! `/readyz` and systemd how they are; [`campaigns`] joins the campaign service, whose changes [`compile`] makes into snapshots; [`doors`] are its sockets, and [`serve`] waits for signals; [`failure`] says why a command ended badly;
 //! [`tokens`] does what `geofenced token` says and notes it, [`papers`] are what packages ship beside the program.
-//! [`demo`] plays the whole way with marketers ([`demo_accounts`]) and simulated devices ([`walkers`]).
+//! [`demo`] plays the whole way with marketers ([`demo_accounts`]) and simulated devices ([`walkers`]). [`command`] is what people type.
 
 pub mod daemon;
 pub mod passed;
@@ -26,6 +26,7 @@ pub mod papers;
 pub mod demo;
 mod demo_accounts;
 mod walkers;
+pub mod command;
 
 pub use publish::SnapshotConfig;
 
