@@ -12,10 +12,10 @@ use hyper::Method;
 use serde_json::{Value, json};
 use support::Daemon;
 
-/// In every text that the other account has.
-const SECRET: &str = "zebra-9f31";
+/// In every text that an account has.
+const SECRETS: [&str; 2] = ["zebra-9f31", "lynx-77c2"];
 
-const KINDS: [&str; 10] = [
+const KINDS: [&str; 13] = [
     "apps",
     "regions",
     "brands",
@@ -26,10 +26,33 @@ const KINDS: [&str; 10] = [
     "segments",
     "campaigns",
     "imports",
+    "addresses",
+    "test-devices",
+    "notices",
 ];
 
-/// Requests that are made up.
-const REQUESTS: u64 = 600;
+/// Requests that are made up, in each direction.
+const REQUESTS: u64 = 500;
+
+/// What is asked of a campaign, besides.
+const OF_CAMPAIGN: [&str; 6] =
+    ["figures", "figures/hours", "report", "report.csv", "visit-report?brands=1", "copy"];
+
+/// What has no number of a record.
+const SINGLE: [&str; 12] = [
+    "account",
+    "accounts",
+    "accounts/1",
+    "tokens",
+    "blacklist",
+    "snapshots",
+    "audit?limit=1000",
+    "usage",
+    "usage.csv",
+    "notices?limit=1000",
+    "explain?device=38400000-8cf0-11bd-b23e-10b96e40000d&campaign=1",
+    "backtests",
+];
 
 /// A small generator of even numbers (Marsaglia's xorshift64).
 struct Lots(u64);
@@ -52,23 +75,60 @@ async fn nothing_of_one_account_reaches_another() {
     let daemon = Daemon::start(&[]);
     let (owner, stranger) =
         (Customer::new(&daemon, "basic").await, Customer::new(&daemon, "premium").await);
-    fill(&owner, SECRET).await;
-    let before = everything(&owner).await;
-    assert!(before.matches(SECRET).count() > 15, "{before}");
+    fill(&owner, SECRETS[0]).await;
+    attacked(&owner, SECRETS[0], &stranger).await;
+    // The other way round, where both have records of the same numbers.
+    fill(&stranger, SECRETS[1]).await;
+    attacked(&stranger, SECRETS[1], &owner).await;
+}
+
+/// Somebody asks for what another has.
+async fn attacked(owner: &Customer, secret: &str, stranger: &Customer) {
+    let before = everything(owner).await;
+    assert!(before.matches(secret).count() > 15, "{before}");
     let mut lots = Lots(0x5EED);
     let mut answers = [0_u32; 6];
     for number in 0..REQUESTS {
-        let (method, path, body) = request(&mut lots);
+        let (method, path, body) = request(&mut lots, secret);
         let headers = [("if-match", "*"), ("idempotency-key", "the-same")];
         let headers = if lots.below(3) == 0 { &headers[..] } else { &headers[..1] };
         let answer = stranger.raw(method.clone(), &path, headers, body.into()).await;
         let said = format!("{:?} {}", answer.headers, String::from_utf8_lossy(&answer.body));
-        assert!(!said.contains(SECRET), "{number}: {method} {path} gave {said}");
+        assert!(!said.contains(secret), "{number}: {method} {path} gave {said}");
         assert!(!answer.status.is_server_error(), "{number}: {method} {path} gave {said}");
         answers[usize::from(answer.status.as_u16() / 100)] += 1;
     }
     assert!(answers[2] > 20 && answers[4] > 100, "the requests show nothing: {answers:?}");
-    assert_eq!(everything(&owner).await, before);
+    assert_eq!(everything(owner).await, before);
+}
+
+/// That there is such a record is not told either: it is as if there were none.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_has_is_not_there() {
+    let daemon = Daemon::start(&[]);
+    let (owner, stranger) =
+        (Customer::new(&daemon, "basic").await, Customer::new(&daemon, "premium").await);
+    fill(&owner, SECRETS[0]).await;
+    let app = json!({"name": "n", "package": "p", "platform": "ios"});
+    let key = [("idempotency-key", "the-same")];
+    let ours = owner.ask(Method::POST, "/v1/brands", &key, r#"{"name": "ours"}"#.into()).await;
+    assert_eq!(ours.status, 201, "{}", ours.body);
+    let theirs = stranger.ask(Method::POST, "/v1/apps", &key, app.to_string().into()).await;
+    assert_eq!((theirs.status, &theirs.body["id"]), (201, &json!(1)), "{}", theirs.body);
+    for kind in KINDS
+        .into_iter()
+        .filter(|kind| !["apps", "addresses", "test-devices", "notices"].contains(kind))
+    {
+        for path in [format!("/v1/{kind}/1"), format!("/v1/{kind}/99")] {
+            assert_eq!(stranger.get(&path).await.status, 404, "{path}");
+            assert_eq!(stranger.delete(&path).await.status, 404, "{path}");
+        }
+        assert_eq!(owner.get(&format!("/v1/{kind}/1")).await.status, 200, "{kind}");
+    }
+    for path in OF_CAMPAIGN.iter().filter(|path| **path != "copy") {
+        let path = format!("/v1/campaigns/1/{path}");
+        assert_eq!(stranger.get(&path).await.status, 404, "{path}");
+    }
 }
 
 /// One document of each kind, and a list of devices.
@@ -117,26 +177,18 @@ async fn everything(owner: &Customer) -> String {
 }
 
 /// Something that a stranger may try.
-fn request(lots: &mut Lots) -> (Method, String, String) {
+fn request(lots: &mut Lots, secret: &str) -> (Method, String, String) {
     let kind = lots.of(&KINDS);
     let id = lots.below(6);
-    let path = match lots.below(8) {
-        0 => format!("/v1/{kind}?search={SECRET}&count=true"),
+    let path = match lots.below(9) {
+        0 => format!("/v1/{kind}?search={secret}&count=true"),
         1 => format!("/v1/{kind}?cursor={id}-&limit=1000"),
         2 => format!("/v1/{kind}?parent={id}&brand={id}&category={id}&group={id}"),
-        3 => "/v1/audit?limit=1000".to_owned(),
+        3 => format!("/v1/campaigns/{id}/{}", lots.of(&OF_CAMPAIGN)),
+        7 => format!("/v1/segments/{id}/size"),
         4 => format!("/v1/imports/{id}/{}", lots.of(&["bad-rows", "accept"])),
         5 => format!("/v1/campaigns/{id}/{}", lots.of(&["state", "copy"])),
-        6 => lots
-            .of(&[
-                "/v1/account",
-                "/v1/accounts",
-                "/v1/accounts/1",
-                "/v1/tokens",
-                "/v1/blacklist",
-                "/v1/snapshots",
-            ])
-            .to_owned(),
+        6 => format!("/v1/{}", lots.of(&SINGLE)),
         _ => format!("/v1/{kind}/{id}"),
     };
     let method = match lots.below(5) {

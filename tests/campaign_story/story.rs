@@ -25,6 +25,11 @@ const HERE: (f64, f64) = (37.5663, 126.978);
 /// Two kilometres to the north-east.
 const THERE: (f64, f64) = (37.58, 126.995);
 
+/// Inside of the polygon, of the circle that comes as CSV, and of the one that comes as Excel; nothing else is there.
+const IN_POLYGON: (f64, f64) = (37.502, 127.102);
+const IN_CSV: (f64, f64) = (37.6, 127.05);
+const IN_EXCEL: (f64, f64) = (37.65, 127.08);
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_story_of_lite() {
     story("lite").await;
@@ -61,7 +66,7 @@ async fn played(daemon: &Daemon, membership: &str) {
     tested(&customer, campaign, &registered).await;
     ran(&customer, campaign, &registered, has_more).await;
     edited_and_ran_again(&customer, campaign, &registered).await;
-    ended(&customer, campaign).await;
+    ended(&customer, campaign, &registered).await;
 }
 
 /// Places, geofences of both shapes, groups from CSV and Excel, and a segment where the membership has them.
@@ -82,19 +87,25 @@ async fn register(customer: &Customer, has_more: bool) -> Registered {
 
     let mut general = json!({"geofences": [circle, polygon]});
     let mut audience = json!("all");
-    let csv = template(customer, "group", "csv").await;
+    let csv =
+        format!("구분,위도,경도,반경(m),이름\n1,{},{},100,하나\n", IN_CSV.0, IN_CSV.1).into_bytes();
     if has_more {
+        for format in ["csv", "xlsx"] {
+            let filled = template(customer, "group", format).await;
+            let query = format!("of=group&name=Template&file=a.{format}");
+            assert_eq!(customer.upload(&query, filled).await["state"], "usable");
+        }
         let from_csv = customer.upload("of=group&name=From%20CSV&file=a.csv", csv).await;
         assert_eq!(from_csv["state"], "usable", "{from_csv}");
-        let xlsx = template(customer, "group", "xlsx").await;
-        let from_excel = customer.upload("of=group&name=From%20Excel&file=a.xlsx", xlsx).await;
+        let query = "of=group&name=From%20Excel&file=a.xlsx";
+        let from_excel = customer.upload(query, workbook()).await;
         assert_eq!(from_excel["state"], "usable", "{from_excel}");
         general["groups"] = json!([from_csv["into"], from_excel["into"]]);
-        let list = format!("{}\n{}\n", device(1), device(2));
-        let segment = customer.upload("of=segment&name=Two&file=two.csv", list.into()).await;
+        let list: String = (1..=6).map(|number| format!("{}\n", device(number))).collect();
+        let segment = customer.upload("of=segment&name=Six&file=six.csv", list.into()).await;
         assert_eq!(
             (&segment["state"], &segment["good"]),
-            (&json!("usable"), &json!(2)),
+            (&json!("usable"), &json!(6)),
             "{segment}"
         );
         audience = json!({"segment": segment["into"]});
@@ -108,6 +119,21 @@ async fn register(customer: &Customer, has_more: bool) -> Registered {
     }
     let stores = json!({"general": {"places": [place], "condition": "signal_range"}});
     Registered { app, circle, locations: vec![json!({"general": general}), stores], audience }
+}
+
+/// A group as Excel has it.
+fn workbook() -> Vec<u8> {
+    let mut book = rust_xlsxwriter::Workbook::new();
+    let sheet = book.add_worksheet();
+    for (column, (header, value)) in
+        (0..).zip([("구분", 1.0), ("위도", IN_EXCEL.0), ("경도", IN_EXCEL.1), ("반경(m)", 100.0)])
+    {
+        sheet.write(0, column, header).unwrap();
+        sheet.write(1, column, value).unwrap();
+    }
+    sheet.write(0, 4, "이름").unwrap();
+    sheet.write(1, 4, "둘").unwrap();
+    book.save_to_buffer().unwrap()
 }
 
 async fn template(customer: &Customer, of: &str, format: &str) -> Vec<u8> {
@@ -145,7 +171,7 @@ fn devices(jobs: &[Value]) -> BTreeSet<String> {
 async fn tested(customer: &Customer, campaign: u64, registered: &Registered) {
     customer.set_in_force(campaign, "testing").await;
     let tests = [ADID, IDFA].map(|text| DeviceId::parse(text).unwrap());
-    customer.ping(registered.app, &[tests[0], tests[1], device(1), device(3)], HERE).await;
+    customer.ping(registered.app, &[tests[0], tests[1], device(1), device(9)], HERE).await;
     let jobs = customer.jobs().await;
     assert_eq!(devices(&jobs), tests.iter().map(ToString::to_string).collect());
     assert_eq!(jobs.len(), 2, "{jobs:?}");
@@ -157,11 +183,16 @@ async fn tested(customer: &Customer, campaign: u64, registered: &Registered) {
 /// For real: the segment's users, or all of them.
 async fn ran(customer: &Customer, campaign: u64, registered: &Registered, has_more: bool) {
     customer.set_in_force(campaign, "running").await;
-    let all = [device(1), device(2), device(3)];
-    customer.ping(registered.app, &all, HERE).await;
+    // Each is somewhere else, and the last is nobody of the segment's.
+    let places = [HERE, IN_POLYGON, IN_CSV, IN_EXCEL].into_iter().zip(1..);
+    for (place, number) in places {
+        customer.ping(registered.app, &[device(number)], place).await;
+    }
+    customer.ping(registered.app, &[device(9)], HERE).await;
     let jobs = customer.jobs().await;
-    let addressed = if has_more { &all[..2] } else { &all[..] };
-    assert_eq!(devices(&jobs), addressed.iter().map(ToString::to_string).collect());
+    let addressed: &[u8] = if has_more { &[1, 2, 3, 4] } else { &[1, 2, 9] };
+    let expected = addressed.iter().map(|number| device(*number).to_string()).collect();
+    assert_eq!(devices(&jobs), expected);
     assert!(jobs.iter().all(|job| job["data"]["mode"] == "running"), "{jobs:?}");
     assert_eq!(jobs.len(), addressed.len(), "{jobs:?}");
     let job = &jobs[0]["data"];
@@ -174,7 +205,7 @@ async fn ran(customer: &Customer, campaign: u64, registered: &Registered, has_mo
 /// Waiting: what may change changes, and nobody is told twice.
 async fn edited_and_ran_again(customer: &Customer, campaign: u64, registered: &Registered) {
     customer.set_in_force(campaign, "waiting").await;
-    customer.ping(registered.app, &[device(4)], HERE).await;
+    customer.ping(registered.app, &[device(6)], HERE).await;
     assert_eq!(customer.jobs().await, Vec::<Value>::new());
     let path = format!("/v1/campaigns/{campaign}");
     let begun =
@@ -194,16 +225,14 @@ async fn edited_and_ran_again(customer: &Customer, campaign: u64, registered: &R
     // Device 1 had its push; device 2 had too, and comes into the moved circle.
     customer.ping(registered.app, &[device(1), device(2)], THERE).await;
     assert_eq!(customer.jobs().await, Vec::<Value>::new());
-    if registered.audience == json!("all") {
-        customer.ping(registered.app, &[device(5)], THERE).await;
-        let jobs = customer.jobs().await;
-        assert_eq!(devices(&jobs), [device(5).to_string()].into());
-        assert_eq!(jobs[0]["data"]["message"]["title"], "Tea?");
-    }
+    customer.ping(registered.app, &[device(5)], THERE).await;
+    let jobs = customer.jobs().await;
+    assert_eq!(devices(&jobs), [device(5).to_string()].into());
+    assert_eq!(jobs[0]["data"]["message"]["title"], "Tea?");
 }
 
 /// The day is over: the account moves to where it is tomorrow already.
-async fn ended(customer: &Customer, campaign: u64) {
+async fn ended(customer: &Customer, campaign: u64, registered: &Registered) {
     let moved = customer
         .edit("/v1/account", |account| account["time_zone"] = json!("Pacific/Kiritimati"))
         .await;
@@ -212,6 +241,9 @@ async fn ended(customer: &Customer, campaign: u64) {
     while customer.get(&path).await.body["state"] != "ended" {
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
+    // Whoever has had nothing gets nothing any more.
+    customer.ping(registered.app, &[device(6)], HERE).await;
+    assert_eq!(customer.jobs().await, Vec::<Value>::new());
     let again = customer.set(campaign, "running").await;
     assert_eq!(again.body["type"], "urn:geofenced:problem:state-change-refused");
     let copied = customer
