@@ -2,8 +2,9 @@
 //! [`offline::explain`](crate::offline::explain).
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use crate::control::crowd::{Crowd, Seat};
 use crate::control::desk::Desk;
 use crate::control::documents::Campaign;
 use crate::control::refusal::Refusal;
@@ -16,13 +17,10 @@ pub use crate::offline::explain::{
 };
 
 /// Explanations at a time: each reads a log from the disk, and holds a segment and a partition in memory.
-const AT_ONCE: usize = 2;
+const AT_ONCE: u32 = 2;
 
 /// Of one account, so that others find room.
-const AT_ONCE_OF_ONE: usize = 1;
-
-/// When whoever found no room may come again, s.
-const RETRY_S: u32 = 2;
+const AT_ONCE_OF_ONE: u32 = 1;
 
 /// Explains from the records of a daemon. Cheap to clone.
 #[derive(Clone)]
@@ -30,60 +28,30 @@ pub struct Explainer {
     journal: PathBuf,
     keyring: Keyring,
     find: Arc<FindSnapshot>,
-    /// Whose explanations are being made; never more than [`AT_ONCE`].
-    reading: Arc<Mutex<Vec<AccountId>>>,
-}
-
-/// Leave to read, until it is dropped.
-pub struct Leave {
-    account: AccountId,
-    reading: Arc<Mutex<Vec<AccountId>>>,
-}
-
-impl Drop for Leave {
-    fn drop(&mut self) {
-        let mut reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(at) = reading.iter().position(|account| *account == self.account) {
-            reading.swap_remove(at);
-        }
-    }
+    reading: Arc<Crowd>,
 }
 
 impl Explainer {
     /// From the folder with `log` and `checkpoints`; `find` loads snapshots.
     #[must_use]
     pub fn new(journal: PathBuf, keyring: Keyring, find: Arc<FindSnapshot>) -> Self {
-        Self { journal, keyring, find, reading: Arc::default() }
+        let reading = Crowd::of("explanations", AT_ONCE, AT_ONCE_OF_ONE);
+        Self { journal, keyring, find, reading }
     }
 
     /// Leave for an account to read its records, if not too many do.
     ///
     /// # Errors
     /// [`Refusal::TooMany`].
-    pub fn leave(&self, account: AccountId) -> Result<Leave, Refusal> {
-        let mut reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
-        let own = reading.iter().filter(|other| **other == account).count();
-        let full = [
-            ("explanations of all accounts", reading.len(), AT_ONCE),
-            ("explanations", own, AT_ONCE_OF_ONE),
-        ];
-        if let Some((what, _, allowed)) = full.into_iter().find(|(_, now, most)| now >= most) {
-            let allowed = u32::try_from(allowed).unwrap_or(u32::MAX);
-            return Err(Refusal::TooMany { what, allowed, per: "at a time", retry_s: RETRY_S });
-        }
-        reading.push(account);
-        Ok(Leave { account, reading: Arc::clone(&self.reading) })
+    pub fn leave(&self, account: AccountId) -> Result<Seat, Refusal> {
+        self.reading.enter(account)
     }
 
     /// Answers. Blocks on the disk, for as long as it takes to read the log back.
     ///
     /// # Errors
     /// [`ExplainError`].
-    pub fn explain(
-        &self,
-        question: &Question,
-        _leave: &Leave,
-    ) -> Result<Explanation, ExplainError> {
+    pub fn explain(&self, question: &Question, _leave: &Seat) -> Result<Explanation, ExplainError> {
         let (journal, keyring, find) = (&*self.journal, &self.keyring, &*self.find);
         crate::offline::explain::explain(Records { journal, keyring, find }, question)
     }

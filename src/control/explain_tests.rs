@@ -45,11 +45,11 @@ fn two_accounts_may_read_at_a_time_and_others_come_again() {
         refused.map(|problem| (problem.status(), problem.retry_s()))
     };
     let first = explainer.leave(AccountId(1)).unwrap();
-    assert_eq!(refused(1), Some((429, Some(2))), "one of each");
+    assert_eq!(refused(1), Some((429, Some(10))), "one of each");
     let second = explainer.leave(AccountId(2)).unwrap();
-    assert_eq!(refused(3), Some((429, Some(2))), "two of all");
+    assert_eq!(refused(3), Some((429, Some(10))), "two of all");
     drop(first);
-    assert_eq!((refused(2), refused(3)), (Some((429, Some(2))), None));
+    assert_eq!((refused(2), refused(3)), (Some((429, Some(10))), None));
     drop(second);
     assert_eq!(refused(2), None);
 }

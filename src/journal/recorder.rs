@@ -1,7 +1,7 @@
 //! The recording: what recovery needs no more, packed and kept within bounds.
 //!
 //! Trimming says up to where the log may go. With recording on, it goes no farther by itself: a thread packs
-//! each segment behind that place ([`packed`](super::packed)) and removes the plain one once its packed copy is durable,
+//! each segment behind that place ([`packed`]) and removes the plain one once its packed copy is durable,
 //! so that a crash at any point leaves one of the two. Then it removes the oldest past the bounds. A full disk stops it
 //! until the next time; the writer never waits for it.
 

@@ -3,7 +3,7 @@
 //! An [`Api`](api::Api) gathers endpoints: each is a route and its part of `/openapi.json`, said once ([`flatten`] makes one object of a document and what is added to it). Documents of
 //! all kinds have the same five ([`resource`]); [`accounts`], [`campaigns`], [`blacklist`], [`tokens`] and [`audit`] have more.
 //! [`request`] reads what callers send, [`answer`] writes what they get, and [`service`] takes requests to the
-//! catalog's desk, within what the account may ask for ([`rates`], [`crowd`]). [`explain`] tells why a device got a push or
+//! catalog's desk, within what the account may ask for ([`rates`]). [`explain`] tells why a device got a push or
 //! not, [`backtests`] try campaigns. [`imports`] takes files and [`streams`] are what is followed as it happens. [`epochs`] lets a caller wait until a change is in
 //! force, and [`figures`] counts requests. [`endpoints`] is the table of them all, and [`api_page`] shows it.
 //!
@@ -13,7 +13,6 @@ pub mod api;
 mod flatten;
 pub mod service;
 mod rates;
-mod crowd;
 mod request;
 mod answer;
 mod reports;

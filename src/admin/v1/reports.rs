@@ -14,11 +14,11 @@ use futures_util::stream::{self, Stream};
 use utoipa::openapi::HttpMethod;
 
 use super::api::{Api, Endpoint, Like, Named, Parameter};
-use super::crowd::Seat;
 use super::request::{Number, Parameters};
 use super::service::{Service, Shared};
 use super::streams::KEEP_ALIVE;
 use crate::auth::grant::Grant;
+use crate::control::crowd::Seat;
 use crate::control::desk::Desk;
 use crate::control::refusal::Refusal;
 use crate::control::reports::hours::HourFigures;

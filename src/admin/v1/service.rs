@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use super::crowd::Crowd;
 use super::figures::ApiFigures;
 use super::rates::Rates;
 use super::streams::Streams;
@@ -13,6 +12,7 @@ use crate::clock::Clock;
 use crate::control::backtests::Backtests;
 use crate::control::compiler::Publications;
 use crate::control::config::CampaignsConfig;
+use crate::control::crowd::Crowd;
 use crate::control::desk::{Actor, Desk};
 use crate::control::explain::Explainer;
 use crate::control::refusal::Refusal;

@@ -21,11 +21,11 @@ use utoipa::openapi::HttpMethod;
 
 use super::answer::refused;
 use super::api::{Api, Endpoint, Like, Named, Parameter};
-use super::crowd::{Crowd, Seat};
 use super::request::Number;
 use super::service::{Service, Shared};
 use crate::auth::grant::{Grant, Scope};
 use crate::control::config::CampaignsConfig;
+use crate::control::crowd::{Crowd, Seat};
 use crate::control::desk::Desk;
 use crate::control::documents::{Document as _, Import, Notice, Shown};
 use crate::control::refusal::Refusal;

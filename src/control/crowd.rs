@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::control::refusal::Refusal;
+use super::refusal::Refusal;
 use crate::domain::ids::AccountId;
 
 /// When whoever found no room may come again, s.
@@ -11,7 +11,7 @@ const RETRY_S: u32 = 10;
 
 /// Those that are under way.
 #[derive(Debug)]
-pub(super) struct Crowd {
+pub struct Crowd {
     /// What they are.
     what: &'static str,
     most: u32,
@@ -22,12 +22,16 @@ pub(super) struct Crowd {
 
 impl Crowd {
     /// Of so many in all, so many for an account.
-    pub(super) fn of(what: &'static str, most: u32, most_of_account: u32) -> Arc<Self> {
+    #[must_use]
+    pub fn of(what: &'static str, most: u32, most_of_account: u32) -> Arc<Self> {
         Arc::new(Self { what, most, most_of_account, inside: Mutex::default() })
     }
 
     /// One more, until it is dropped.
-    pub(super) fn enter(self: &Arc<Self>, account: AccountId) -> Result<Seat, Refusal> {
+    ///
+    /// # Errors
+    /// [`Refusal::TooMany`].
+    pub fn enter(self: &Arc<Self>, account: AccountId) -> Result<Seat, Refusal> {
         let refuse = |allowed, per| {
             Err(Refusal::TooMany { what: self.what, allowed, per, retry_s: RETRY_S })
         };
@@ -51,7 +55,7 @@ impl Crowd {
 
 /// One that is under way.
 #[derive(Debug)]
-pub(super) struct Seat {
+pub struct Seat {
     crowd: Arc<Crowd>,
     account: AccountId,
 }
