@@ -8,6 +8,7 @@ STORES stores and 200 running campaigns: once undisturbed, and once while campai
 to running by turns, EDITS_PER_S times a second. Prints a line of figures for each run, and the ratio of the two rates.
 """
 
+import datetime
 import json
 import os
 import pathlib
@@ -51,25 +52,38 @@ def measured(folder, programs, stores, edits_per_s, more):
         while driving.poll() is None and not pinged(http):
             time.sleep(0.05)
         edits = edited(api, small, edits_per_s, driving)
-        said = driving.stdout.read()
-        if driving.wait() != 0:
-            raise SystemExit(f"loadtest says {said}")
-        return {"edits": edits, **json.loads(said)}
+        figures = json.loads(driving.stdout.read())
+        driving.wait()
+        # Jobs that a change's epoch decided are none that loadtest expects; that none is lost or twice, it tells all the same.
+        wrong = ("missing", "repeated") if edits else ("missing", "repeated", "unexpected")
+        if any(figures[name] for name in wrong):
+            raise SystemExit(f"loadtest says {figures}")
+        return {"edits": edits, **figures}
     finally:
         daemon.terminate()
         daemon.wait()
 
 
 def scenario(folder):
-    """The scenario for an account that the catalog does not have."""
-    campaigns = json.loads((SCENARIOS / "town.campaigns.json").read_text())
+    """The scenario for an account that the catalog does not have, on the day of today: a change compiles schedules from
+    then on."""
+    today = datetime.datetime.now(datetime.timezone(datetime.timedelta(hours=9))).date()
+    days = {"2026-03-02": str(today), "2026-03-31": str(today + datetime.timedelta(days=29))}
+
+    def of_today(name):
+        text = (SCENARIOS / name).read_text()
+        for day, then in days.items():
+            text = text.replace(day, then)
+        return text
+
+    campaigns = json.loads(of_today("town.campaigns.json"))
     for account in campaigns["accounts"]:
         account["id"] = DRIVEN
     for campaign in campaigns["campaigns"]:
         campaign["account"] = DRIVEN
     (folder / "town.campaigns.json").write_text(json.dumps(campaigns))
     copy = folder / "swap.toml"
-    copy.write_text((SCENARIOS / "swap.toml").read_text())
+    copy.write_text(of_today("swap.toml"))
     return copy
 
 
