@@ -236,6 +236,10 @@ async fn the_last_file_of_a_group_is_the_one_that_counts() {
     );
     let accepted = customer.ask(Method::POST, &format!("{path}/accept"), &[], Vec::new()).await;
     assert_eq!(accepted.status, 409, "{}", accepted.body);
+    let files = std::fs::read_dir(daemon.data_dir.join("uploads")).unwrap();
+    let kept = |name: &str| name.ends_with(".upload");
+    let kept = files.filter(|file| kept(file.as_ref().unwrap().file_name().to_str().unwrap()));
+    assert_eq!(kept.count(), 0, "no file of either is kept");
     assert_eq!(customer.delete(&path).await.status, 204);
     assert_eq!(
         (state_of(&customer, group).await, total(&customer, "geofences").await),

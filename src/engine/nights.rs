@@ -23,7 +23,7 @@ const MAX_CELLS: usize = 8;
 
 /// The radius of a disc as large as a cell is on average (0.737 km², h3geo.org/docs/core-library/restable), m. A coarser
 /// fix does not tell in which it was.
-const CELL_RADIUS_M: u16 = 484;
+pub(super) const CELL_RADIUS_M: u16 = 484;
 
 impl Night {
     /// Nights in the cell, of the last ones up to a day.

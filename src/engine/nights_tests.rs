@@ -64,9 +64,13 @@ fn a_residential_campaign_reaches_a_device_in_its_home_cell_alone() {
     assert!(away.stays(1).is_empty());
     assert!(away.see(seen(1, night(2, 12, 0), ELSEWHERE_M)).pushed().is_empty());
     assert_eq!(away.see(seen(1, night(2, 19, 0), 0.0)).pushed(), [11], "back home");
-    let coarse = away.see(seen(1, night(2, 19, 10), 0.0).accuracy(485));
-    assert!(coarse.rejected().is_empty());
-    assert_eq!(away.stays(1), [1], "a fix that does not tell ends nothing");
+    for minute in [10, 11, 12] {
+        let coarse = away.see(seen(1, night(2, 19, minute), 0.0).accuracy(485));
+        assert!(coarse.rejected().is_empty());
+        assert_eq!(away.stays(1), [1], "a fix that does not tell ends nothing, nor do several");
+    }
+    away.walk(&[(night(2, 19, 20), ELSEWHERE_M), (night(2, 19, 21), ELSEWHERE_M)]);
+    assert!(away.stays(1).is_empty(), "two that tell do");
 }
 
 #[test]

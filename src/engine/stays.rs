@@ -9,6 +9,7 @@ use crate::domain::units::UtcMs;
 use crate::snapshot::view::TargetView;
 
 use super::device::{NEVER, Stay};
+use super::nights::CELL_RADIUS_M;
 use super::slab::Run;
 use super::turn::Turn;
 
@@ -205,9 +206,12 @@ impl Turn<'_, '_> {
     }
 
     /// At least as fine as the policy's limit, as the target is large, or as a campaign there is content with;
-    /// what is too coarse for the others is their gate's to say.
+    /// what is too coarse for the others is their gate's to say. Of a home the cell is what is large.
     pub(super) fn is_fine_enough_for(&self, target: TargetId) -> bool {
         let accuracy_m = self.moment.accuracy_m;
+        if self.account.is_home(target) {
+            return accuracy_m <= CELL_RADIUS_M;
+        }
         accuracy_m <= self.rules.policy.max_accuracy_m
             || self.account.target(target).is_some_and(|target| {
                 let suits = |limit_m: Option<u16>| limit_m.is_some_and(|limit| accuracy_m <= limit);

@@ -167,6 +167,14 @@ pub struct PlacesBlock {
     pub targets: Vec<(u32, u32)>,
 }
 
+impl ArchivedPlacesBlock {
+    /// Whether a target is for those at home: their entries come first.
+    #[must_use]
+    pub fn has_homes(&self) -> bool {
+        self.targets.first().is_some_and(|entry| entry.0.to_native() == AT_HOME)
+    }
+}
+
 /// What an account and its campaigns ask for.
 #[derive(Archive, Serialize, Clone, PartialEq, Debug, Default)]
 #[rkyv(derive(Debug))]

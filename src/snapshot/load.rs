@@ -15,7 +15,7 @@ use rkyv::rancor::Error as ArchiveError;
 use super::block::{BlockError, BlockHash, Content, ContentError, Verified};
 use super::blocks::{
     ArchivedManifestAccount, ArchivedStandingAccount, BlockKind, CampaignsBlock, Manifest,
-    Standing, TargetsBlock,
+    PlacesBlock, Standing, TargetsBlock,
 };
 use super::build::direct_table;
 use super::index::{AtlasBlock, AtlasGrid, GeometryBlock, Index, TileBlock, Tiles};
@@ -244,6 +244,7 @@ impl Fetch<'_> {
         let tiles: Vec<Arc<Verified<TileBlock>>> =
             get_all(*blocks, &mut shelf.tiles, &entry.tiles)?;
         let index = index(&atlas, tiles, before.as_ref()).map_err(joined)?;
+        let places: Arc<Verified<PlacesBlock>> = get(*blocks, &mut shelf.places, entry.places)?;
         let account = AccountParts {
             id,
             changed_in: Epoch(stands.changed_in.to_native()),
@@ -254,7 +255,8 @@ impl Fetch<'_> {
             geometry: Arc::clone(geometry),
             targets: pages(*blocks, &mut shelf.targets, &entry.targets)?.map_err(joined)?,
             watch: pages(*blocks, &mut shelf.watch, &entry.watch)?.map_err(joined)?,
-            places: get(*blocks, &mut shelf.places, entry.places)?,
+            has_homes: places.get().has_homes(),
+            places,
             calendar: get(*blocks, &mut shelf.calendars, entry.calendar)?,
             schedule: get(*blocks, &mut shelf.schedules, entry.schedule)?,
             awaited: Awaited::by(campaigns.get()),

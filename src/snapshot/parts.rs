@@ -72,6 +72,8 @@ pub struct AccountParts {
     pub run_since: Vec<Epoch>,
     /// What the campaigns wait for.
     pub awaited: Awaited,
+    /// Whether a watched target is for those at home there.
+    pub has_homes: bool,
 }
 
 /// Which transitions the campaigns of an account wait for: where none waits for exits, nobody need look which

@@ -61,12 +61,12 @@ async fn begin(
     request: Request,
 ) -> Result<Response, Problem> {
     let (body, _bytes) = json(request).await?;
-    let asked = BacktestRequest::of(&body).map_err(Problem::from)?;
+    let asked = BacktestRequest::of(&body)?;
     let draft = move |desk: &mut Desk<'_>| {
         desk.draft(asked.campaign.into()).map_err(asked::within_campaign)
     };
-    let draft = service.look(service.caller(&grant), draft).await.map_err(Problem::from)?;
-    let shown = service.backtests.begin(grant.account, draft).map_err(Problem::from)?;
+    let draft = service.look(service.caller(&grant), draft).await?;
+    let shown = service.backtests.begin(grant.account, draft)?;
     let location = format!("/v1/backtests/{}", shown.id);
     Ok((StatusCode::ACCEPTED, [(header::LOCATION, location)], Json(shown)).into_response())
 }
@@ -75,8 +75,8 @@ async fn list(
     State(service): State<Shared>,
     Extension(grant): Extension<Grant>,
 ) -> Result<Json<BacktestList>, Problem> {
-    // Also says whether the account is there, and counts the request.
-    service.look(service.caller(&grant), |_desk| Ok(())).await.map_err(Problem::from)?;
+    // It says whether the account is there.
+    service.look(service.caller(&grant), |_desk| Ok(())).await?;
     Ok(Json(service.backtests.list(grant.account)))
 }
 
@@ -85,7 +85,7 @@ async fn show(
     Extension(grant): Extension<Grant>,
     Number(id): Number,
 ) -> Result<Json<BacktestShown>, Problem> {
-    service.look(service.caller(&grant), |_desk| Ok(())).await.map_err(Problem::from)?;
+    service.look(service.caller(&grant), |_desk| Ok(())).await?;
     service.backtests.get(grant.account, id).map(Json).ok_or_else(|| {
         let detail = format!(
             "there is no backtest {id}; the last of an account are kept until the daemon ends"

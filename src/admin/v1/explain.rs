@@ -47,16 +47,16 @@ async fn explain(
     Extension(grant): Extension<Grant>,
     Parameters(request): Parameters<ExplainRequest>,
 ) -> Result<Json<Explanation>, Problem> {
-    let asked = request.read().map_err(Problem::from)?;
+    let asked = request.read()?;
     let look = service.look(service.caller(&grant), move |desk| asked.of_desk(desk)).await;
     let question = match look {
         // Its campaigns come from files.
         Err(Refusal::NoAccount(account)) => asked.of_account(account),
-        looked => looked.map_err(Problem::from)?,
+        looked => looked?,
     };
     let none = || Problem::new(Kind::Unavailable, "this daemon keeps no records");
     let explainer = service.explainer.clone().ok_or_else(none)?;
-    let leave = explainer.leave(grant.account).map_err(Problem::from)?;
+    let leave = explainer.leave(grant.account)?;
     // The leave goes along: a caller who has left does not make the reading end.
     let read = move || explainer.explain(&question, &leave);
     match tokio::task::spawn_blocking(read).await {

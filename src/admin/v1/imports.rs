@@ -151,22 +151,30 @@ async fn send(
             return Err(problem);
         }
     };
+    let taking = depot.clone();
     let begun = service
         .change(service.caller(&grant), move |desk| {
-            desk.import_once(once.as_ref(), |desk| {
-                let shown = desk.begin_import(&asked, bytes)?;
+            let mut earlier = Vec::new();
+            let shown = desk.import_once(once.as_ref(), |desk| {
+                let (shown, superseded) = desk.begin_import(&asked, bytes)?;
+                earlier = superseded;
                 // Before the import can be read: whoever reads it finds its file.
-                depot.parcel(account, shown.id).take_in(&path)?;
+                taking.parcel(account, shown.id).take_in(&path)?;
                 Ok(shown)
-            })
+            })?;
+            Ok((shown, earlier))
         })
         .await;
     // Of one that is refused, or was sent before, the file is still where it arrived.
     discard(&arrived_at).await;
-    Ok(begun.map_or_else(refused, |(shown, _epoch)| {
-        let location = format!("/v1/imports/{}", shown.id);
-        (StatusCode::ACCEPTED, [(header::LOCATION, location)], Json(shown)).into_response()
-    }))
+    let ((shown, earlier), _epoch) = begun?;
+    for left_off in earlier {
+        if let Err(error) = depot.parcel(account, left_off).discard_upload() {
+            tracing::warn!(%error, "the file of an import that was left off could not be removed");
+        }
+    }
+    let location = format!("/v1/imports/{}", shown.id);
+    Ok((StatusCode::ACCEPTED, [(header::LOCATION, location)], Json(shown)).into_response())
 }
 
 /// Removes what arrived of an upload that is refused.

@@ -44,7 +44,8 @@ impl UploadRequest {
 }
 
 impl Desk<'_> {
-    /// Begins an import of a file that has arrived, of `bytes` bytes.
+    /// Begins an import of a file that has arrived, of `bytes` bytes. Gives also the imports whose place it takes: nobody
+    /// reads their files any more.
     ///
     /// # Errors
     /// The rule that is in the way.
@@ -52,7 +53,7 @@ impl Desk<'_> {
         &mut self,
         asked: &UploadRequest,
         bytes: u64,
-    ) -> Result<Shown<Import>, Refusal> {
+    ) -> Result<(Shown<Import>, Vec<u32>), Refusal> {
         let of = self.may_begin_import(asked)?;
         let into = match of {
             ImportOf::Group => Some(self.group_to_fill(asked)?),
@@ -61,12 +62,12 @@ impl Desk<'_> {
                 None
             }
         };
-        self.supersede(of, into)?;
+        let earlier = self.supersede(of, into)?;
         let file = if asked.file.is_empty() { "upload" } else { &asked.file };
         let file = file.chars().filter(|one| !one.is_control()).take(200).collect();
         let import = Import::begun(file, of, into, bytes);
         let record = self.insert(import, Import::FIRST_STATE)?;
-        Ok(Shown::of(&record)?)
+        Ok((Shown::of(&record)?, earlier))
     }
 
     /// Begins an import, or gives the one that an earlier request with the same key has begun.
@@ -106,9 +107,9 @@ impl Desk<'_> {
     }
 
     /// A later file for the same group or segment takes the place of those that are not done with.
-    fn supersede(&mut self, of: ImportOf, into: Option<u32>) -> Result<(), Refusal> {
+    fn supersede(&mut self, of: ImportOf, into: Option<u32>) -> Result<Vec<u32>, Refusal> {
         if into.is_none() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let states = vec!["checking".to_owned(), "partly_failed".to_owned()];
         let mut earlier = Vec::new();
@@ -118,14 +119,15 @@ impl Desk<'_> {
             earlier.extend((import.of == of && import.into == into).then_some(record.key.id));
             Ok(())
         })?;
-        for id in earlier {
-            self.leave_off(id, "a later file was sent in its place")?;
+        for id in &earlier {
+            self.leave_off(*id, "a later file was sent in its place")?;
         }
-        if of == ImportOf::Group {
-            into.map_or(Ok(()), |group| self.set_file_state::<Group>(group, "checking"))
-        } else {
-            into.map_or(Ok(()), |segment| self.set_file_state::<Segment>(segment, "checking"))
+        match (of, into) {
+            (ImportOf::Group, Some(group)) => self.set_file_state::<Group>(group, "checking")?,
+            (_, Some(segment)) => self.set_file_state::<Segment>(segment, "checking")?,
+            (_, None) => {}
         }
+        Ok(earlier)
     }
 
     /// Ends an import that is not done with, for a reason.

@@ -124,28 +124,21 @@ impl ImportQueue {
         if member.is_asked() {
             return;
         }
-        let told = match outcome {
-            Ok((state, checked)) => {
-                let told = self.conclude(turn, state, String::new(), Some(&checked));
-                // Only now: a file that was not noted as read is read again after a crash. One with good and bad rows
-                // may yet be accepted.
-                let is_done_with = state != "partly_failed";
-                told.and_then(|()| if is_done_with { Ok(parcel.discard_upload()?) } else { Ok(()) })
+        let (state, reason, checked) = match outcome {
+            Ok((state, checked)) => (state, String::new(), Some(checked)),
+            Err(Broken::File(error @ ImportError::Io(_))) => {
+                tracing::error!(account = turn.account.0, import = turn.id, %error, "an import was given up");
+                ("check_error", error.to_string(), None)
             }
-            Err(Broken::File(error)) => {
-                let state =
-                    if matches!(error, ImportError::Io(_)) { "check_error" } else { "failed" };
-                if state == "check_error" {
-                    tracing::error!(account = turn.account.0, import = turn.id, %error, "an import was given up");
-                }
-                let told = self.conclude(turn, state, error.to_string(), None);
-                told.and_then(|()| Ok(parcel.discard_upload()?))
-            }
-            Err(Broken::Rule(refusal)) => {
-                tracing::info!(account = turn.account.0, import = turn.id, %refusal, "an import was given up");
-                self.conclude(turn, "check_error", refusal.to_string(), None)
-            }
+            Err(Broken::File(error)) => ("failed", error.to_string(), None),
+            Err(Broken::Rule(refusal)) => ("check_error", refusal.to_string(), None),
         };
+        let told = self.conclude(turn, state, reason, checked.as_ref());
+        // Only now: a file that was not noted as read is read again after a crash. One with good and bad rows may yet be
+        // accepted.
+        let is_done_with = state != "partly_failed";
+        let told =
+            told.and_then(|()| if is_done_with { Ok(parcel.discard_upload()?) } else { Ok(()) });
         match told {
             // Its owner has deleted it, or sent another file in its place.
             Ok(()) | Err(Refusal::NoSuch(_)) => {}

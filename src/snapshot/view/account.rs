@@ -127,13 +127,15 @@ impl<'s> AccountView<'s> {
     /// Whether a watched target is for those at home there alone.
     #[must_use]
     pub fn has_homes(self) -> bool {
-        let first = self.parts.places.get().targets.first();
-        first.is_some_and(|entry| entry.0.to_native() == AT_HOME)
+        self.parts.has_homes
     }
 
     /// Whether this one is.
     #[must_use]
     pub fn is_home(self, target: TargetId) -> bool {
+        if !self.parts.has_homes {
+            return false;
+        }
         let places = &self.parts.places.get().targets;
         let place_of =
             |entry: &ArchivedTuple2<u32_ule, u32_ule>| (entry.0.to_native(), entry.1.to_native());
