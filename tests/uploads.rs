@@ -8,9 +8,6 @@ mod customer;
 mod support;
 
 use customer::Customer;
-use geofenced::control::store::{CATALOG_FILE, Content, Key, Kind, SqliteStore, thread};
-use geofenced::domain::ids::AccountId;
-use geofenced::domain::units::UtcMs;
 use hyper::Method;
 use serde_json::{Value, json};
 use support::Daemon;
@@ -312,52 +309,4 @@ async fn so_many_wrong_cells_are_kept_and_the_upload_is_not() {
     assert!(bad.lines().last().unwrap().contains("mend these first"));
     let left: Vec<_> = std::fs::read_dir(daemon.data_dir.join("uploads")).unwrap().collect();
     assert_eq!(left.len(), 1, "{left:?}");
-}
-
-/// Breaks a geofence behind the daemon's back, as a fault of ours might.
-fn spoil(daemon: &Daemon, fence: u32) {
-    let mut store = SqliteStore::open(&daemon.data_dir.join(CATALOG_FILE)).unwrap();
-    let key = Key::new(AccountId(1), Kind::Geofence, fence);
-    thread::write(&mut store, |tx| {
-        let content = tx.get(key)?.unwrap().content;
-        let body = content.body.replace("\"lat\":37.5", "\"lat\":137.5");
-        assert_ne!(body, content.body);
-        Ok(tx.update(key, Content { body, ..content }, UtcMs(1))?)
-    })
-    .unwrap();
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_change_that_is_not_in_force_is_not_said_to_be() {
-    let daemon = Daemon::start(&[]);
-    let customer = Customer::new(&daemon, "basic").await;
-    let other = Customer::new(&daemon, "premium").await;
-    let app = json!({"name": "A", "package": "kr.example", "platform": "android"});
-    let circle = json!({"name": "F", "shape": {"type": "circle", "lat": 37.5, "lon": 127.0, "radius_m": 100}});
-    let mut campaigns = Vec::new();
-    let apps = [customer.make("/v1/apps", &app).await, other.make("/v1/apps", &app).await];
-    for (customer, app) in [(&customer, apps[0]), (&customer, apps[0]), (&other, apps[1])] {
-        let fence = customer.make("/v1/geofences", &circle).await;
-        let campaign = json!({"name": "C", "apps": [app], "trigger": {"on": "enter"}, "frequency": "once_per_day",
-            "locations": [{"general": {"geofences": [fence]}}], "start": "2026-01-01", "end": "2099-12-31",
-            "windows": [{"days": ["mon"], "start": "00:00", "end": "24:00"}], "message_type": "none"});
-        let campaign = customer.make("/v1/campaigns", &campaign).await;
-        customer.set_in_force(campaign, "running").await;
-        campaigns.push(campaign);
-    }
-    spoil(&daemon, 1);
-    // The second is stopped, and the first keeps that from coming in force: nobody is told otherwise.
-    let stopped = customer.set(campaigns[1], "waiting").await;
-    assert_eq!(stopped.status, 200, "{}", stopped.body);
-    let path = format!("/v1/campaigns/{}?wait_epoch={}", campaigns[1], stopped.epoch.unwrap());
-    let waited = customer.get(&path).await;
-    assert_eq!(
-        (waited.status, &waited.body["type"]),
-        (422, &json!("urn:geofenced:problem:failed"))
-    );
-    let detail = waited.body["detail"].as_str().unwrap();
-    assert!(detail.contains("campaign 1") && detail.contains("geofence 1"), "{detail}");
-    other.set_in_force(campaigns[2], "waiting").await;
-    customer.set_in_force(campaigns[0], "waiting").await;
-    assert_eq!(customer.get(&path).await.status, 200, "with the first gone, so is the second");
 }

@@ -4,11 +4,12 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::control::crowd::{Crowd, Seat};
 use crate::control::desk::Desk;
 use crate::control::documents::Campaign;
 use crate::control::refusal::Refusal;
+use crate::control::room::Room;
 use crate::domain::ids::{AccountId, CampaignId, DeviceId, DeviceKey};
+use crate::domain::turns::Turn;
 use crate::identity::Keyring;
 use crate::offline::explain::{FindSnapshot, Records};
 
@@ -28,14 +29,14 @@ pub struct Explainer {
     journal: PathBuf,
     keyring: Keyring,
     find: Arc<FindSnapshot>,
-    reading: Arc<Crowd>,
+    reading: Arc<Room>,
 }
 
 impl Explainer {
     /// From the folder with `log` and `checkpoints`; `find` loads snapshots.
     #[must_use]
     pub fn new(journal: PathBuf, keyring: Keyring, find: Arc<FindSnapshot>) -> Self {
-        let reading = Crowd::of("explanations", AT_ONCE, AT_ONCE_OF_ONE);
+        let reading = Arc::new(Room::of("explanations", AT_ONCE, AT_ONCE_OF_ONE));
         Self { journal, keyring, find, reading }
     }
 
@@ -43,7 +44,7 @@ impl Explainer {
     ///
     /// # Errors
     /// [`Refusal::TooMany`].
-    pub fn leave(&self, account: AccountId) -> Result<Seat, Refusal> {
+    pub fn leave(&self, account: AccountId) -> Result<Turn, Refusal> {
         self.reading.enter(account)
     }
 
@@ -51,7 +52,7 @@ impl Explainer {
     ///
     /// # Errors
     /// [`ExplainError`].
-    pub fn explain(&self, question: &Question, _leave: &Seat) -> Result<Explanation, ExplainError> {
+    pub fn explain(&self, question: &Question, _leave: &Turn) -> Result<Explanation, ExplainError> {
         let (journal, keyring, find) = (&*self.journal, &self.keyring, &*self.find);
         crate::offline::explain::explain(Records { journal, keyring, find }, question)
     }

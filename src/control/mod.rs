@@ -3,7 +3,7 @@
 //! A request becomes a [document](documents), which the [`desk`] holds against the rules and puts into the
 //! [`store`]; a [`refusal`] says which rule is in the way. A [`shape`] is a geofence as the catalog keeps it. Files that
 //! people send are read by [`imports`], in their turn ([`uploads`]); of what takes long an account has so much under way
-//! ([`crowd`]). What has changed, the [`compiler`] makes into
+//! ([`room`]). What has changed, the [`compiler`] makes into
 //! targets and campaigns of the next snapshot. What they brought, [`reports`] tell; who was
 //! where, [`segments`] look up; why a device got a push or not, [`explain`] finds, and what a campaign would bring,
 //! [`backtests`]. [`cli`] is what operators do by
@@ -14,7 +14,7 @@
 pub mod config;
 pub mod fault;
 pub mod refusal;
-pub mod crowd;
+pub mod room;
 mod simple;
 mod outline;
 pub mod shape;

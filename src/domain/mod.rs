@@ -7,6 +7,7 @@
 //! what is journalled ([`input`]), what campaigns ask for ([`target`], [`campaign`], [`policy`]) and which
 //! [`knobs`] are out of range, the keyed hashes that draw lots ([`lots`]), what comes out ([`decision`]), what is only
 //! counted ([`tally`]), why something did not come out ([`reasons`]), and how a request is told so ([`problem`]).
+//! [`turns`] are shared out among accounts.
 
 pub mod ids;
 pub mod units;
@@ -24,6 +25,7 @@ pub mod decision;
 pub mod tally;
 pub mod reasons;
 pub mod problem;
+pub mod turns;
 
 #[cfg(test)]
 mod fix_tests;
@@ -31,3 +33,5 @@ mod fix_tests;
 mod ids_tests;
 #[cfg(test)]
 mod lots_tests;
+#[cfg(test)]
+mod turns_tests;

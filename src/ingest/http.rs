@@ -18,7 +18,6 @@ use super::believe::{self, Believed};
 use super::figures::{IngestFigures, RecordClass};
 use super::intake::Intake;
 use super::json::{self, JsonRecord};
-use super::turns::Turns;
 use crate::auth::grant::Grant;
 use crate::domain::fix::FutureRule;
 use crate::domain::ids::{AccountId, AppId};
@@ -27,6 +26,7 @@ use crate::domain::problem::{Kind, Problem};
 use crate::domain::reasons::{RejectCounts, RejectReason};
 use crate::domain::report::{Outcome, PlaceHint, Profile};
 use crate::domain::submission::Submission;
+use crate::domain::turns::{Crowd, Turns};
 use crate::domain::units::UtcMs;
 
 /// The longest body: 4,096 pings with every field written out.
@@ -137,7 +137,7 @@ async fn take<I: Intake, T: JsonRecord>(
     request: Request,
     believe: impl Fn(Vec<T>, FutureRule) -> Believed,
 ) -> Result<Receipt, Problem> {
-    let turn = http.turns.take(grant.account).map_err(|crowd| unavailable(crowd.to_string()))?;
+    let turn = http.turns.take(grant.account).map_err(crowded)?;
     let body = whole(request).await?;
     let now = http.intake.received_at();
     let (app, records) = json::body(&body, now)?;
@@ -199,6 +199,15 @@ async fn whole(request: Request) -> Result<Bytes, Problem> {
             Problem::new(Kind::TooLarge, detail)
         } else {
             Problem::new(Kind::BadRequest, format!("{rejection}; send the body whole"))
+        }
+    })
+}
+
+fn crowded(crowd: Crowd) -> Problem {
+    unavailable(match crowd {
+        Crowd::All(most) => format!("{most} requests are under way; use QUIC for streams"),
+        Crowd::Account(most) => {
+            format!("{most} requests of the account are under way; use QUIC for streams")
         }
     })
 }

@@ -9,7 +9,7 @@
 //! Read in this order: where submissions go ([`intake`]), the bounds ([`config`]), what is counted
 //! ([`figures`], [`flow`]), the socket ([`endpoint`]), what QUIC is told ([`transport`]), who may come in ([`admission`]), a client from hello to close
 //! ([`connection`]), its frames ([`stream`]) and their acks ([`acker`]), from claims to facts ([`believe`]), and for people
-//! with curl [`http`], who gets a turn there ([`turns`]), and its bodies ([`json`], [`fields`], [`records`]).
+//! with curl [`http`], where accounts take turns, and its bodies ([`json`], [`fields`], [`records`]).
 
 pub mod intake;
 pub mod config;
@@ -23,7 +23,6 @@ mod stream;
 mod acker;
 pub(crate) mod believe;
 pub mod http;
-mod turns;
 mod json;
 mod fields;
 mod records;
@@ -38,5 +37,3 @@ mod flow_tests;
 mod http_tests;
 #[cfg(test)]
 mod json_tests;
-#[cfg(test)]
-mod turns_tests;

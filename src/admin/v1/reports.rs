@@ -18,7 +18,6 @@ use super::request::{Number, Parameters};
 use super::service::{Service, Shared};
 use super::streams::KEEP_ALIVE;
 use crate::auth::grant::Grant;
-use crate::control::crowd::Seat;
 use crate::control::desk::Desk;
 use crate::control::refusal::Refusal;
 use crate::control::reports::hours::HourFigures;
@@ -29,6 +28,7 @@ use crate::control::reports::usage::{Usage, UsageRequest};
 use crate::control::reports::visits::{VisitReport, VisitRequest};
 use crate::control::reports::{Reports, Subject};
 use crate::domain::problem::{Kind, Problem};
+use crate::domain::turns::Turn;
 
 const IN_PATH: &[(&str, &str)] = &[("id", "The campaign's number")];
 
@@ -201,7 +201,7 @@ struct Following {
     grant: Grant,
     subject: Subject,
     sent: Option<LiveFigures>,
-    _open: Seat,
+    _open: Turn,
 }
 
 /// How often a stream looks for changes.

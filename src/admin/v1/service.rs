@@ -12,11 +12,11 @@ use crate::clock::Clock;
 use crate::control::backtests::Backtests;
 use crate::control::compiler::Publications;
 use crate::control::config::CampaignsConfig;
-use crate::control::crowd::Crowd;
 use crate::control::desk::{Actor, Desk};
 use crate::control::explain::Explainer;
 use crate::control::refusal::Refusal;
 use crate::control::reports::Reports;
+use crate::control::room::Room;
 use crate::control::store::{Catalog, thread};
 use crate::control::uploads::Depot;
 use crate::domain::ids::{AccountId, Epoch};
@@ -61,9 +61,9 @@ pub struct Service {
     clock: Clock,
     pub(super) rates: Arc<Rates>,
     /// Requests that are under way.
-    pub(super) requests: Arc<Crowd>,
+    pub(super) requests: Room,
     /// Uploads that are on their way.
-    pub(super) arriving: Arc<Crowd>,
+    pub(super) arriving: Room,
 }
 
 impl Service {
@@ -92,8 +92,8 @@ impl Service {
             keyring,
             clock,
             rates: Arc::default(),
-            requests: Crowd::of("requests", REQUESTS, REQUESTS_OF_ACCOUNT),
-            arriving: Crowd::of("uploads on their way", UPLOADS, UPLOADS_OF_ACCOUNT),
+            requests: Room::of("requests", REQUESTS, REQUESTS_OF_ACCOUNT),
+            arriving: Room::of("uploads on their way", UPLOADS, UPLOADS_OF_ACCOUNT),
         }
     }
 

@@ -6,7 +6,6 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Extension;
@@ -25,12 +24,13 @@ use super::request::Number;
 use super::service::{Service, Shared};
 use crate::auth::grant::{Grant, Scope};
 use crate::control::config::CampaignsConfig;
-use crate::control::crowd::{Crowd, Seat};
 use crate::control::desk::Desk;
 use crate::control::documents::{Document as _, Import, Notice, Shown};
 use crate::control::refusal::Refusal;
+use crate::control::room::Room;
 use crate::domain::ids::AccountId;
 use crate::domain::problem::Problem;
+use crate::domain::turns::Turn;
 use crate::shutdown::Shutdown;
 
 /// How often the catalog is asked for what is new.
@@ -50,7 +50,7 @@ const IN_HEADER: &[Parameter] =
 
 /// The streams that are open.
 pub struct Streams {
-    crowd: Arc<Crowd>,
+    room: Room,
     shutdown: Shutdown,
 }
 
@@ -58,12 +58,12 @@ impl Streams {
     /// None yet.
     #[must_use]
     pub fn new(config: CampaignsConfig, shutdown: Shutdown) -> Self {
-        let crowd = Crowd::of("streams", config.streams, config.streams_per_account);
-        Self { crowd, shutdown }
+        let room = Room::of("streams", config.streams, config.streams_per_account);
+        Self { room, shutdown }
     }
 
-    pub(super) fn open(&self, account: AccountId) -> Result<Seat, Refusal> {
-        self.crowd.enter(account)
+    pub(super) fn open(&self, account: AccountId) -> Result<Turn, Refusal> {
+        self.room.enter(account)
     }
 }
 
@@ -193,7 +193,7 @@ struct Flow {
     waiting: VecDeque<(u32, Event)>,
     /// Whether no more can come.
     over: bool,
-    _open: Seat,
+    _open: Turn,
 }
 
 impl Flow {

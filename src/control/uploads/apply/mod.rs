@@ -9,3 +9,6 @@ pub(super) mod places;
 pub(super) mod regions;
 pub(super) mod devices;
 pub(super) mod addresses;
+
+#[cfg(test)]
+mod devices_tests;

@@ -1,20 +1,20 @@
-//! Turns of HTTP requests: so many for all, and a share of them for each account.
+//! Turns of what takes room or time: so many for all accounts, and a share of them for each.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use hashbrown::HashMap;
+use super::ids::AccountId;
 
-use crate::domain::ids::AccountId;
-
-/// How many requests are under way, and whose.
-pub(super) struct Turns {
+/// How many are taken, and whose.
+#[derive(Debug)]
+pub struct Turns {
     most: u32,
     most_of_account: u32,
     taken: Arc<Mutex<Taken>>,
 }
 
 /// Accounts without a turn have no entry, so there are at most as many as there are turns.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Taken {
     all: u32,
     by_account: HashMap<AccountId, u32>,
@@ -22,12 +22,16 @@ struct Taken {
 
 impl Turns {
     /// `most` at a time, `most_of_account` of them for one account.
-    pub(super) fn new(most: u32, most_of_account: u32) -> Self {
+    #[must_use]
+    pub fn new(most: u32, most_of_account: u32) -> Self {
         Self { most, most_of_account, taken: Arc::default() }
     }
 
-    /// A turn for a request of this account; given back when it is dropped.
-    pub(super) fn take(&self, account: AccountId) -> Result<Turn, Crowd> {
+    /// A turn of this account; given back when it is dropped.
+    ///
+    /// # Errors
+    /// [`Crowd`]
+    pub fn take(&self, account: AccountId) -> Result<Turn, Crowd> {
         let mut taken = lock(&self.taken);
         let its = taken.by_account.get(&account).copied().unwrap_or(0);
         if its >= self.most_of_account {
@@ -47,8 +51,9 @@ fn lock(taken: &Mutex<Taken>) -> MutexGuard<'_, Taken> {
     taken.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The right of one request to be read and answered.
-pub(super) struct Turn {
+/// The right to one of them.
+#[derive(Debug)]
+pub struct Turn {
     account: AccountId,
     taken: Arc<Mutex<Taken>>,
 }
@@ -67,12 +72,10 @@ impl Drop for Turn {
 }
 
 /// Why there is no turn.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-pub(super) enum Crowd {
-    /// All are taken.
-    #[error("{0} requests are under way; use QUIC for streams")]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Crowd {
+    /// All are taken, so many.
     All(u32),
-    /// The account has its share.
-    #[error("{0} requests of the account are under way; use QUIC for streams")]
+    /// The account has its share, so many.
     Account(u32),
 }

@@ -1,7 +1,7 @@
 //! Turns are bounded for all and for each, and come back.
 
+use super::ids::AccountId;
 use super::turns::{Crowd, Turns};
-use crate::domain::ids::AccountId;
 
 #[test]
 fn an_account_has_its_share_and_leaves_the_rest() {
