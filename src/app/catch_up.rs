@@ -219,6 +219,7 @@ pub(super) fn instant_of(input: &Input<'_>) -> UtcMs {
         Input::Outcomes(batch) => batch.received_at,
         Input::Profiles(batch) => batch.received_at,
         Input::Hints(batch) => batch.received_at,
+        Input::Erasures(batch) => batch.received_at,
         Input::Tick { now } => *now,
         Input::Publication { .. } | Input::Grant(_) | Input::Policy(_) => UtcMs::MIN,
     }
@@ -230,6 +231,7 @@ fn records_of(input: &Input<'_>) -> usize {
         Input::Outcomes(batch) => batch.records.len(),
         Input::Profiles(batch) => batch.records.len(),
         Input::Hints(batch) => batch.records.len(),
+        Input::Erasures(batch) => batch.records.len(),
         Input::Tick { .. } | Input::Publication { .. } | Input::Grant(_) | Input::Policy(_) => 0,
     }
 }

@@ -6,7 +6,7 @@
 use super::fix::Fix;
 use super::ids::{AccountId, AppId, CampaignId, Epoch, Origin, SnapshotHash};
 use super::policy::Policy;
-use super::report::{Outcome, PlaceHint, Profile};
+use super::report::{Erasure, Outcome, PlaceHint, Profile};
 use super::units::UtcMs;
 
 /// What a frame's records for one partition have in common.
@@ -63,6 +63,8 @@ pub enum Input<'a> {
     Profiles(Batch<'a, Profile>),
     /// What devices found out about places.
     Hints(Batch<'a, PlaceHint>),
+    /// Devices to be forgotten.
+    Erasures(Batch<'a, Erasure>),
     /// Time has passed: timers due by `now` run.
     Tick {
         /// The daemon's clock.

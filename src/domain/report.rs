@@ -1,4 +1,5 @@
-//! What a device tells us besides where it is: outcomes of pushes, its profile, and place hints.
+//! What is told of a device besides where it is: outcomes of pushes, its profile, place hints, and that it is to be
+//! forgotten.
 
 use super::ids::{DeviceId, JobId, PlaceId};
 use super::units::UtcMs;
@@ -79,4 +80,12 @@ pub struct PlaceHint {
     pub fixed_at: UtcMs,
     /// What it found.
     pub verdict: HintVerdict,
+}
+
+/// That nothing is to be known of a device any more. It comes from the device's user, through the account; no device
+/// sends it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Erasure {
+    /// Whose traces go.
+    pub device: DeviceId,
 }

@@ -7,7 +7,7 @@
 use super::fix::Fix;
 use super::ids::{AccountId, AppId, Origin};
 use super::reasons::{RejectCounts, RejectReason};
-use super::report::{Outcome, PlaceHint, Profile};
+use super::report::{Erasure, Outcome, PlaceHint, Profile};
 use super::units::UtcMs;
 
 /// The believed records of one frame or of one HTTP body.
@@ -36,6 +36,8 @@ pub enum Records {
     Profiles(Vec<Profile>),
     /// What devices found out about places.
     Hints(Vec<PlaceHint>),
+    /// Devices to be forgotten; never from a client.
+    Erasures(Vec<Erasure>),
 }
 
 impl Records {
@@ -47,6 +49,7 @@ impl Records {
             Self::Outcomes(records) => records.len(),
             Self::Profiles(records) => records.len(),
             Self::Hints(records) => records.len(),
+            Self::Erasures(records) => records.len(),
         }
     }
 

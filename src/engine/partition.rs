@@ -15,6 +15,7 @@ use crate::domain::lots::InstallationKey;
 use crate::domain::ping::PingFlags;
 use crate::domain::policy::{ClockMode, Policy};
 use crate::domain::reasons::RejectReason;
+use crate::domain::report::Erasure;
 use crate::domain::units::UtcMs;
 use crate::snapshot::view::{AccountView, SnapshotView};
 
@@ -187,6 +188,7 @@ impl Partition {
             Input::Outcomes(batch) => self.each(batch, view, out, Self::outcome),
             Input::Profiles(batch) => self.each(batch, view, out, Self::profile),
             Input::Hints(batch) => self.each(batch, view, out, Self::hint),
+            Input::Erasures(batch) => self.forget(batch, out),
             Input::Tick { now } => self.tick(*now, view, out),
             Input::Publication { epoch, hash } => {
                 self.epoch = *epoch;
@@ -230,6 +232,16 @@ impl Partition {
         let common = Common { view, account, app: batch.app };
         for record in batch.records {
             act(self, &common, record, out);
+            out.next_record();
+        }
+    }
+
+    /// Needs no snapshot: what is to be forgotten goes whatever is in force.
+    fn forget(&mut self, batch: &Batch<'_, Erasure>, out: &mut Outputs) {
+        self.note_batch(batch);
+        for Erasure { device } in batch.records {
+            let key = DeviceKey { account: batch.account, device: *device };
+            self.table.forget(key, &self.key, out);
             out.next_record();
         }
     }
@@ -402,7 +414,7 @@ fn decides(input: &Input<'_>) -> bool {
         | Input::Profiles(_)
         | Input::Hints(_)
         | Input::Tick { .. } => true,
-        Input::Publication { .. } | Input::Grant(_) | Input::Policy(_) => false,
+        Input::Erasures(_) | Input::Publication { .. } | Input::Grant(_) | Input::Policy(_) => false,
     }
 }
 

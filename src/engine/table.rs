@@ -308,6 +308,22 @@ impl DeviceTable {
         share
     }
 
+    /// Takes a device out with all that is known of it. Nobody is told that its visits end: that would be a new trace.
+    pub(crate) fn forget(
+        &mut self,
+        device: DeviceKey,
+        key: &InstallationKey,
+        out: &mut Outputs,
+    ) -> bool {
+        let Some(id) = self.find(device) else { return false };
+        let mut annex = self.annex(id);
+        self.visits.clear(&mut annex.visits);
+        self.set_annex(id, annex);
+        self.end_stays(id, (VisitEnd::Silence, key), out);
+        self.remove(device);
+        true
+    }
+
     /// The devices of these accounts that may go, and when each was last heard of.
     fn find_leaving(
         &self,

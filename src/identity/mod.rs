@@ -9,13 +9,15 @@
 //! A [`Keyring`] is opened once, at start, and cloned to whoever needs it: the snapshot builder
 //! takes the installation key, outbox and sinks seal and open single devices, and each shard's
 //! journal writer and the recovery keep a [`Sealer`], which remembers the expanded cipher of each
-//! account and works on slices. `keyfile` is the file itself: created once, readable by its owner
+//! account and works on slices. What is to be forgotten is [`Gone`], in all these forms. `keyfile` is the file itself: created once, readable by its owner
 //! alone, never overwritten but to add a key.
 
 pub mod keyring;
 pub mod sealer;
+pub mod gone;
 mod keyfile;
 
+pub use gone::Gone;
 pub use keyring::{KeyCheck, KeyError, Keyring, SealedDevice};
 pub use sealer::Sealer;
 

@@ -76,7 +76,10 @@ impl RecordClass {
     pub(super) fn of(records: &Records) -> Self {
         match records {
             Records::Fixes(_) => Self::Ping,
-            Records::Outcomes(_) | Records::Profiles(_) | Records::Hints(_) => Self::Report,
+            Records::Outcomes(_)
+            | Records::Profiles(_)
+            | Records::Hints(_)
+            | Records::Erasures(_) => Self::Report,
         }
     }
 }

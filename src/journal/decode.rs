@@ -3,6 +3,7 @@
 //! A record's checksum was right when it comes here, yet nothing is believed: lengths, ranges and
 //! numbers are checked, and what is off is an error that names it.
 
+use super::erase::BLANK;
 use super::encode::{Context, LIMIT_CAMPAIGN, LIMIT_MONTH};
 use super::fields::{Fields, Short};
 use super::owned::{BatchHead, OwnedInput, Shape};
@@ -15,7 +16,7 @@ use crate::domain::ids::{
 use crate::domain::input::{Grant, LimitId};
 use crate::domain::ping::PingFlags;
 use crate::domain::policy::{ClockMode, Policy};
-use crate::domain::report::{HintVerdict, Outcome, OutcomeKind, PlaceHint, Platform, Profile};
+use crate::domain::report::{Erasure, HintVerdict, Outcome, OutcomeKind, PlaceHint, Platform, Profile};
 use crate::domain::units::{PointE7, UtcMs};
 use crate::identity::{KeyError, Sealer};
 
@@ -58,28 +59,7 @@ impl Decoder {
 
     /// Takes in a context record.
     pub(super) fn set_context(&mut self, record: &Record<'_>) -> Result<(), NoInput> {
-        let mut fields = Fields::new(record.payload);
-        let mut context = Context {
-            account: AccountId(fields.u32()?),
-            app: AppId(fields.u32()?),
-            received_at: UtcMs(fields.i64()?),
-            key_version: fields.u16()?,
-            origin: None,
-        };
-        match fields.u8()? {
-            0 => {}
-            1 => {
-                context.origin = Some(Origin {
-                    account: AccountId(fields.u32()?),
-                    instance: InstanceId(fields.bytes()?),
-                    stream: StreamNo(fields.u32()?),
-                    seq: FrameSeq(fields.u64()?),
-                });
-            }
-            other => return Err(meaningless("origin", other)),
-        }
-        finish(&fields, record.kind)?;
-        self.context = Some(context);
+        self.context = Some(read_context(record)?);
         Ok(())
     }
 
@@ -112,6 +92,9 @@ impl Decoder {
             RecordKind::Hints => {
                 self.entries::<29, _>(payload, &mut into.hints, read_hint).map(Shape::Hints)?
             }
+            RecordKind::Erasures => self
+                .entries::<16, _>(payload, &mut into.erasures, |device, _| Ok(Erasure { device }))
+                .map(Shape::Erasures)?,
             RecordKind::Tick => {
                 let mut fields = Fields::new(payload);
                 let now = UtcMs(fields.i64()?);
@@ -153,11 +136,12 @@ impl Decoder {
         if !rest.is_empty() {
             return Err(Short.into());
         }
+        let kept = || entries.iter().filter(|entry| !entry.starts_with(&BLANK));
         self.blocks.clear();
-        self.blocks.extend(entries.iter().filter_map(|entry| entry.first_chunk::<16>()));
+        self.blocks.extend(kept().filter_map(|entry| entry.first_chunk::<16>()));
         self.sealer.open_blocks(context.account, context.key_version, &mut self.blocks)?;
         into.clear();
-        for (entry, &device) in entries.iter().zip(&self.blocks) {
+        for (entry, &device) in kept().zip(&self.blocks) {
             into.push(read(DeviceId(device), &mut Fields::new(&entry[16..]))?);
         }
         Ok(head(context))
@@ -170,7 +154,7 @@ impl Decoder {
             return Err(Short.into());
         }
         into.clear();
-        for entry in entries {
+        for entry in entries.iter().filter(|entry| !entry.starts_with(&BLANK)) {
             let mut fields = Fields::new(entry);
             let mut blocks = [fields.bytes()?, fields.bytes()?];
             self.sealer.open_blocks(context.account, context.key_version, &mut blocks)?;
@@ -195,6 +179,32 @@ impl Decoder {
         }
         Ok(Shape::Profiles(head(context)))
     }
+}
+
+/// Reads a context record.
+pub(super) fn read_context(record: &Record<'_>) -> Result<Context, NoInput> {
+    let mut fields = Fields::new(record.payload);
+    let mut context = Context {
+        account: AccountId(fields.u32()?),
+        app: AppId(fields.u32()?),
+        received_at: UtcMs(fields.i64()?),
+        key_version: fields.u16()?,
+        origin: None,
+    };
+    match fields.u8()? {
+        0 => {}
+        1 => {
+            context.origin = Some(Origin {
+                account: AccountId(fields.u32()?),
+                instance: InstanceId(fields.bytes()?),
+                stream: StreamNo(fields.u32()?),
+                seq: FrameSeq(fields.u64()?),
+            });
+        }
+        other => return Err(meaningless("origin", other)),
+    }
+    finish(&fields, record.kind)?;
+    Ok(context)
 }
 
 fn head(context: Context) -> BatchHead {

@@ -10,7 +10,7 @@ use crate::domain::fix::Fix;
 use crate::domain::ids::{AccountId, AppId, DeviceId, InputPosition, Origin, SnapshotHash};
 use crate::domain::input::{Batch, Grant, Input, LimitId};
 use crate::domain::policy::Policy;
-use crate::domain::report::{Outcome, PlaceHint, Profile};
+use crate::domain::report::{Erasure, Outcome, PlaceHint, Profile};
 use crate::domain::units::UtcMs;
 use crate::identity::Sealer;
 
@@ -74,6 +74,9 @@ impl Encoder {
                         out.push(hint.verdict as u8);
                     },
                 );
+            }
+            Input::Erasures(batch) => {
+                self.append_batch(buffer, (RecordKind::Erasures, at), batch, |_: &Erasure, _| {});
             }
             Input::Tick { now } => record::append(buffer, RecordKind::Tick, at, |payload| {
                 payload.extend_from_slice(&now.0.to_le_bytes());
@@ -206,6 +209,12 @@ impl OfDevice for Outcome {
 }
 
 impl OfDevice for PlaceHint {
+    fn device(&self) -> DeviceId {
+        self.device
+    }
+}
+
+impl OfDevice for Erasure {
     fn device(&self) -> DeviceId {
         self.device
     }

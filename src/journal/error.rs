@@ -88,6 +88,16 @@ pub enum JournalError {
         /// Where the log begins.
         first: LogPosition,
     },
+    /// What was erased can't be gone through again.
+    #[error(
+        "devices were erased from {path}, so going through it again would not come to what came out then; begin \
+         with a checkpoint behind it",
+        path = path.display()
+    )]
+    Erased {
+        /// The first segment of which something was erased.
+        path: PathBuf,
+    },
     /// The log's end is gone.
     #[error(
         "the checkpoints need the log from byte {from} on, but it ends at {end}; restore the \

@@ -26,7 +26,7 @@ pub struct Journal {
     pub(super) shared: Arc<Shared>,
     /// Held while a segment's name is exchanged for that of its packed copy, and while names are looked at.
     pub(super) names: Mutex<()>,
-    to_writer: Sender<Handover>,
+    pub(super) to_writer: Sender<Handover>,
     /// Taken by whoever shuts it down first; none where the writer is run by hand.
     writer: Mutex<Option<JoinHandle<()>>>,
 }
@@ -121,9 +121,9 @@ impl Journal {
             keep_from: AtomicU64::new(0),
             figures: JournalFigures::default(),
         });
-        // Room for every buffer there is and the closing word: handing over never blocks, lack of a
-        // buffer does.
-        let (to_writer, handed) = bounded(shards * BUFFERS_A_SHARD + 1);
+        // Room for every buffer there is, a wish for a segment and the closing word: handing over never blocks, lack of
+        // a buffer does.
+        let (to_writer, handed) = bounded(shards * BUFFERS_A_SHARD + 2);
         let (mut logs, mut returns) = (Vec::with_capacity(shards), Vec::with_capacity(shards));
         for shard in 0..shards {
             let (to_shard, free) = bounded(BUFFERS_A_SHARD);

@@ -39,6 +39,7 @@ pub mod shard_log;
 pub mod figures;
 mod writer;
 pub mod recorder;
+pub mod erase;
 mod packed;
 mod encode;
 mod record;

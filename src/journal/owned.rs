@@ -4,7 +4,7 @@ use crate::domain::fix::Fix;
 use crate::domain::ids::{AccountId, AppId, Epoch, Origin, SnapshotHash};
 use crate::domain::input::{Batch, Grant, Input};
 use crate::domain::policy::Policy;
-use crate::domain::report::{Outcome, PlaceHint, Profile};
+use crate::domain::report::{Erasure, Outcome, PlaceHint, Profile};
 use crate::domain::units::UtcMs;
 
 /// An [`Input`] with its records. Reading into it again reuses their memory.
@@ -15,6 +15,7 @@ pub struct OwnedInput {
     pub(super) outcomes: Vec<Outcome>,
     pub(super) profiles: Vec<Profile>,
     pub(super) hints: Vec<PlaceHint>,
+    pub(super) erasures: Vec<Erasure>,
     pub(super) policy: Policy,
 }
 
@@ -25,6 +26,7 @@ pub(super) enum Shape {
     Outcomes(BatchHead),
     Profiles(BatchHead),
     Hints(BatchHead),
+    Erasures(BatchHead),
     Tick { now: UtcMs },
     Publication { epoch: Epoch, hash: SnapshotHash },
     Grant(Grant),
@@ -61,6 +63,7 @@ impl OwnedInput {
             Shape::Outcomes(head) => Input::Outcomes(head.with(&self.outcomes)),
             Shape::Profiles(head) => Input::Profiles(head.with(&self.profiles)),
             Shape::Hints(head) => Input::Hints(head.with(&self.hints)),
+            Shape::Erasures(head) => Input::Erasures(head.with(&self.erasures)),
             Shape::Tick { now } => Input::Tick { now },
             Shape::Publication { epoch, hash } => Input::Publication { epoch, hash },
             Shape::Grant(grant) => Input::Grant(grant),
@@ -87,6 +90,10 @@ impl OwnedInput {
                 replace(&mut self.hints, batch.records);
                 Shape::Hints(BatchHead::of(batch))
             }
+            Input::Erasures(batch) => {
+                replace(&mut self.erasures, batch.records);
+                Shape::Erasures(BatchHead::of(batch))
+            }
             &Input::Tick { now } => Shape::Tick { now },
             &Input::Publication { epoch, hash } => Shape::Publication { epoch, hash },
             &Input::Grant(grant) => Shape::Grant(grant),
@@ -112,6 +119,7 @@ impl Default for OwnedInput {
             outcomes: Vec::new(),
             profiles: Vec::new(),
             hints: Vec::new(),
+            erasures: Vec::new(),
             policy: Policy::default(),
         }
     }

@@ -10,11 +10,12 @@
 //! | 2 | how it is packed: 1 is deflate |
 //! | 8 | position of the segment's first byte in the log |
 //! | 8 | length of the segment |
-//! | 32 | BLAKE3 of the segment, as the header of the next one has it |
+//! | 32 | BLAKE3 of the segment as it was written, as the header of the next one has it |
+//! | 32 | BLAKE3 of what is packed; another one where devices were [erased](super::erase). Format 1 has none |
 //! | 4 | CRC32C of all of this |
 //!
-//! The packed bytes follow, to the end of the file. What comes out is the segment, byte for byte, so it stands in the
-//! chain as before.
+//! The packed bytes follow, to the end of the file. What comes out is the segment, byte for byte but for what was erased,
+//! so it stands in the chain as before.
 
 use std::io::{self, IoSlice, Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -31,17 +32,29 @@ use super::position::LogPosition;
 use super::segment::SegmentFile;
 
 /// The format that this release writes, and the newest that it reads.
-pub const RECORDING_FORMAT: u16 = 1;
+pub const RECORDING_FORMAT: u16 = 2;
 
 const MAGIC: [u8; 8] = *b"GFDREC\r\n";
 
 /// The only way of packing so far.
 const DEFLATE: u16 = 1;
 
-const HEADER_BYTES: usize = 64;
+const HEADER_BYTES: usize = 96;
+
+/// The same in format 1, in which nothing could be erased.
+const HEADER_BYTES_1: usize = 64;
 
 /// Sealed devices do not pack, and the rest is as small at the lowest level as at higher ones.
 const LEVEL: Compression = Compression::fast();
+
+/// The segment that a packed one was.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Original {
+    /// BLAKE3 of it, as it was written.
+    pub(super) digest: [u8; 32],
+    /// Whether devices were erased from it since.
+    pub(super) is_erased: bool,
+}
 
 /// What a packed segment's name says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -79,19 +92,14 @@ pub(super) fn replace(
     let read = disk.read(&segment.path, &mut plain);
     read.map_err(JournalError::io("read", &segment.path))?;
     let (first, len) = (segment.first, plain.len() as u64);
-    let packed = packed_bytes(&plain, first);
+    let packed = packed_bytes(&plain, first, *blake3::hash(&plain).as_bytes());
     let path = PackedName { first, len, day }.path(log_dir);
     let temporary = path.with_extension("rec.new");
-    let write = || -> io::Result<()> {
-        let mut file = disk.create(&temporary)?;
-        file.append(&mut [IoSlice::new(&packed)])?;
-        file.sync_data()
-    };
     let name = || -> io::Result<()> {
         disk.rename(&temporary, &path)?;
         disk.sync_dir(log_dir)
     };
-    let written = write();
+    let written = write(disk, &temporary, &packed);
     let names = names.lock().unwrap_or_else(PoisonError::into_inner);
     if let Err(error) = written.and_then(|()| name()) {
         // It holds room that others may wait for. If it can't be removed, the next start does it. The segment is still
@@ -107,13 +115,45 @@ pub(super) fn replace(
     Ok(SegmentFile { path, first, len, packed_on: Some(day), file_len })
 }
 
-fn packed_bytes(plain: &[u8], first: LogPosition) -> Vec<u8> {
+fn write(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = disk.create(path)?;
+    file.append(&mut [IoSlice::new(bytes)])?;
+    file.sync_data()
+}
+
+/// Puts other bytes in the place of what a packed segment holds; `original` is the digest of the segment as it was
+/// written. Names must not be exchanged meanwhile. One that was removed is let be.
+pub(super) fn rewrite(
+    disk: &dyn Disk,
+    log_dir: &Path,
+    segment: &SegmentFile,
+    (plain, original): (&[u8], [u8; 32]),
+) -> Result<(), JournalError> {
+    let path = &segment.path;
+    match disk.len(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        found => found.map_err(JournalError::io("look at", path))?,
+    };
+    let temporary = path.with_extension("rec.new");
+    let packed = packed_bytes(plain, segment.first, original);
+    let written = write(disk, &temporary, &packed)
+        .and_then(|()| disk.rename(&temporary, path))
+        .and_then(|()| disk.sync_dir(log_dir));
+    if written.is_err() {
+        // It holds room that others may wait for. If it can't be removed, the next start does it.
+        let _gone = disk.remove(&temporary);
+    }
+    written.map_err(JournalError::io("write", &temporary))
+}
+
+fn packed_bytes(plain: &[u8], first: LogPosition, original: [u8; 32]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(HEADER_BYTES + plain.len());
     bytes.extend_from_slice(&MAGIC);
     bytes.extend_from_slice(&RECORDING_FORMAT.to_le_bytes());
     bytes.extend_from_slice(&DEFLATE.to_le_bytes());
     bytes.extend_from_slice(&first.0.to_le_bytes());
     bytes.extend_from_slice(&(plain.len() as u64).to_le_bytes());
+    bytes.extend_from_slice(&original);
     bytes.extend_from_slice(blake3::hash(plain).as_bytes());
     bytes.extend_from_slice(&crc32c::crc32c(&bytes).to_le_bytes());
     let mut packer = DeflateEncoder::new(bytes, LEVEL);
@@ -121,12 +161,12 @@ fn packed_bytes(plain: &[u8], first: LogPosition) -> Vec<u8> {
     packed.expect("memory takes all bytes")
 }
 
-/// Reads a segment that is packed, into `into`.
+/// Reads a segment that is packed, into `into`. Gives what it was.
 pub(super) fn read(
     disk: &dyn Disk,
     segment: &SegmentFile,
     into: &mut Vec<u8>,
-) -> Result<(), JournalError> {
+) -> Result<Original, JournalError> {
     let path = &segment.path;
     let mut packed = Vec::new();
     disk.read(path, &mut packed).map_err(JournalError::io("read", path))?;
@@ -170,17 +210,19 @@ fn unpack(
     bytes: &[u8],
     (first, len): (LogPosition, u64),
     into: &mut Vec<u8>,
-) -> Result<(), NoSegment> {
-    let (header, packed) = bytes.split_first_chunk::<HEADER_BYTES>().ok_or(NoSegment::Ends)?;
-    let mut fields = Fields::new(header);
+) -> Result<Original, NoSegment> {
+    let mut fields = Fields::new(bytes);
     if fields.bytes()? != MAGIC {
         return Err(NoSegment::BadMagic);
     }
     let format = fields.u16()?;
+    let header_bytes = if format == 1 { HEADER_BYTES_1 } else { HEADER_BYTES };
+    let (header, packed) = bytes.split_at_checked(header_bytes).ok_or(NoSegment::Ends)?;
     let packing = fields.u16()?;
     let named = (LogPosition(fields.u64()?), fields.u64()?);
-    let digest: [u8; 32] = fields.bytes()?;
-    if fields.u32()? != crc32c::crc32c(&header[..HEADER_BYTES - 4]) {
+    let original: [u8; 32] = fields.bytes()?;
+    let digest = if format == 1 { original } else { fields.bytes()? };
+    if fields.u32()? != crc32c::crc32c(&header[..header_bytes - 4]) {
         return Err(NoSegment::BadSum);
     }
     if format > RECORDING_FORMAT {
@@ -199,5 +241,5 @@ fn unpack(
     if into.len() as u64 != len || *blake3::hash(into).as_bytes() != digest {
         return Err(NoSegment::BadDigest);
     }
-    Ok(())
+    Ok(Original { digest: original, is_erased: original != digest })
 }

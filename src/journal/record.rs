@@ -44,11 +44,13 @@ pub(super) enum RecordKind {
     PolicyWithoutVisits = 24,
     /// A policy.
     Policy = 25,
+    /// Devices to be forgotten.
+    Erasures = 26,
 }
 
 impl RecordKind {
     fn from_number(number: u8) -> Option<Self> {
-        const ALL: [RecordKind; 13] = [
+        const ALL: [RecordKind; 14] = [
             RecordKind::Group,
             RecordKind::Context,
             RecordKind::End,
@@ -62,6 +64,7 @@ impl RecordKind {
             RecordKind::Grant,
             RecordKind::PolicyWithoutVisits,
             RecordKind::Policy,
+            RecordKind::Erasures,
         ];
         ALL.into_iter().find(|&kind| kind as u8 == number)
     }
@@ -102,6 +105,17 @@ pub(super) enum NoRecord {
     UnknownKind(u8),
     #[error("a group mark belongs to another place")]
     ForeignMark,
+}
+
+/// The payload of a record's bytes, to be changed; [`sum_again`] makes it a record again.
+pub(super) fn payload_mut(record: &mut [u8]) -> &mut [u8] {
+    &mut record[RECORD_HEADER_BYTES..]
+}
+
+/// Gives a record whose payload was changed the checksum that it needs.
+pub(super) fn sum_again(record: &mut [u8]) {
+    let sum = crc32c::crc32c(&record[4..]);
+    record[..4].copy_from_slice(&sum.to_le_bytes());
 }
 
 /// Reads the record at the beginning of `bytes`.

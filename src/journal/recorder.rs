@@ -6,7 +6,7 @@
 //! until the next time; the writer never waits for it.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -106,6 +106,7 @@ impl Recorder {
         today: u32,
     ) -> Result<u64, JournalError> {
         let mut freed = 0;
+        let _names = self.journal.names.lock().unwrap_or_else(PoisonError::into_inner);
         for gone in recorded.drain(..beyond(recorded, &self.journal.config, today)) {
             let path = &gone.path;
             self.journal.disk.remove(path).map_err(JournalError::io("remove", path))?;

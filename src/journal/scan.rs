@@ -11,6 +11,7 @@ use super::decode::Decoder;
 use super::disk::Disk;
 use super::error::JournalError;
 use super::owned::OwnedInput;
+use super::packed::Original;
 use super::position::{LogPosition, Resume};
 use super::record::{self, GroupMark, NoRecord, RecordKind};
 use super::segment::{NoHeader, SEGMENT_HEADER_BYTES, SegmentFile, SegmentHeader};
@@ -34,6 +35,8 @@ pub(super) struct LogScan {
     header: Option<SegmentHeader>,
     first: LogPosition,
     salt: [u8; 8],
+    /// What it was as it was written, where it was packed.
+    original: Option<Original>,
     /// Number and digest of the segment before; `None` at the first one read.
     previous: Option<Link>,
     decoder: Decoder,
@@ -84,6 +87,7 @@ impl LogScan {
             header: None,
             first,
             salt: [0; 8],
+            original: None,
             previous: None,
             decoder: Decoder::new(keyring.sealer()),
             met: Box::new([InputSeq(0); PARTITIONS]),
@@ -154,6 +158,7 @@ impl LogScan {
                 | RecordKind::Outcomes
                 | RecordKind::Profiles
                 | RecordKind::Hints
+                | RecordKind::Erasures
                 | RecordKind::Tick
                 | RecordKind::Publication
                 | RecordKind::Grant
@@ -179,7 +184,8 @@ impl LogScan {
     /// Closes the segment at hand and opens the next; `false` if there is none.
     fn open_next(&mut self) -> Result<bool, JournalError> {
         if let Some(header) = self.header.take() {
-            let digest = *blake3::hash(&self.bytes).as_bytes();
+            let written = || *blake3::hash(&self.bytes).as_bytes();
+            let digest = self.original.map_or_else(written, |original| original.digest);
             let end = self.at(self.bytes.len());
             self.previous = Some(Link { number: header.number, end, digest });
         }
@@ -219,7 +225,14 @@ impl LogScan {
             match read {
                 Err(JournalError::Io { source, .. })
                     if begins && source.kind() == std::io::ErrorKind::NotFound => {}
-                read => return read.map(|()| true),
+                read => {
+                    self.original = read?;
+                    // Who begins anywhere takes what there is; a replay would come to other outputs.
+                    if !self.resume.is_anywhere() && self.original.is_some_and(|one| one.is_erased) {
+                        return Err(JournalError::Erased { path: segment.path.clone() });
+                    }
+                    return Ok(true);
+                }
             }
         }
     }

@@ -17,13 +17,13 @@ use std::path::{Path, PathBuf};
 use super::disk::Disk;
 use super::error::JournalError;
 use super::fields::{Fields, Short};
-use super::packed::{self, PackedName};
+use super::packed::{self, Original, PackedName};
 use super::position::LogPosition;
 use crate::identity::{KeyCheck, Keyring};
 
 /// The format that this release writes, and the newest that it reads. Format 2 brought policies with a number for
-/// visits; the older ones are still read.
-pub const LOG_FORMAT: u16 = 2;
+/// visits, format 3 erasures; the older ones are still read.
+pub const LOG_FORMAT: u16 = 3;
 
 /// Bytes of a header.
 pub(super) const SEGMENT_HEADER_BYTES: usize = 72;
@@ -130,8 +130,12 @@ pub(super) struct SegmentFile {
 
 impl SegmentFile {
     /// Reads the segment, unpacking it where it is packed. One that is packed and removed meanwhile is found under its new
-    /// name.
-    pub(super) fn read(&self, disk: &dyn Disk, into: &mut Vec<u8>) -> Result<(), JournalError> {
+    /// name. Gives what a packed one was.
+    pub(super) fn read(
+        &self,
+        disk: &dyn Disk,
+        into: &mut Vec<u8>,
+    ) -> Result<Option<Original>, JournalError> {
         match self.read_there(disk, into) {
             Err(JournalError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
             read => return read,
@@ -144,12 +148,17 @@ impl SegmentFile {
         }
     }
 
-    fn read_there(&self, disk: &dyn Disk, into: &mut Vec<u8>) -> Result<(), JournalError> {
+    fn read_there(
+        &self,
+        disk: &dyn Disk,
+        into: &mut Vec<u8>,
+    ) -> Result<Option<Original>, JournalError> {
         let path = &self.path;
         if self.packed_on.is_none() {
-            return disk.read(path, into).map_err(JournalError::io("read", path));
+            disk.read(path, into).map_err(JournalError::io("read", path))?;
+            return Ok(None);
         }
-        packed::read(disk, self, into)
+        packed::read(disk, self, into).map(Some)
     }
 
     /// The position behind its last byte.

@@ -25,6 +25,8 @@ use crate::identity::Keyring;
 pub(super) enum Handover {
     /// Records to be written.
     Buffer(Handed),
+    /// Write what came before this, and begin a segment.
+    NewSegment,
     /// Write what came before this, mark the end as clean, and end.
     Close,
 }
@@ -73,6 +75,8 @@ pub(super) struct Writer {
     segment: OpenSegment,
     /// The group at hand; emptied after each, its memory reused.
     group: Vec<Handed>,
+    /// Behind the group at hand a segment is to begin.
+    is_to_roll: bool,
     mark: Vec<u8>,
     /// It has failed: buffers go back unwritten and nothing is published, so nothing is acknowledged.
     refuses: bool,
@@ -134,6 +138,7 @@ impl Writer {
             returns,
             segment,
             group,
+            is_to_roll: false,
             mark,
             refuses: false,
         })
@@ -171,6 +176,10 @@ impl Writer {
         loop {
             match next {
                 None | Some(Handover::Close) => return false,
+                Some(Handover::NewSegment) => {
+                    self.is_to_roll = true;
+                    return true;
+                }
                 Some(Handover::Buffer(one)) => {
                     bytes += one.buffer.len();
                     self.group.push(one);
@@ -198,6 +207,10 @@ impl Writer {
             self.shared.figures.count_group(self.group.len(), written);
             self.publish();
             self.return_buffers();
+        }
+        if std::mem::take(&mut self.is_to_roll) {
+            self.roll()?;
+            self.shared.synced_end.store(self.segment.end().0, Ordering::Release);
         }
         if !open {
             self.append_group(RecordKind::End)?;

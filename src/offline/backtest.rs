@@ -170,6 +170,7 @@ fn head(input: &Input<'_>) -> Option<(AccountId, UtcMs)> {
         Input::Outcomes(batch) => Some(of(batch)),
         Input::Profiles(batch) => Some(of(batch)),
         Input::Hints(batch) => Some(of(batch)),
+        Input::Erasures(batch) => Some(of(batch)),
         Input::Tick { .. } | Input::Publication { .. } | Input::Grant(_) | Input::Policy(_) => None,
     }
 }
@@ -245,12 +246,15 @@ impl<'a> Run<'a> {
                 let instants = batch.records.iter().map(|hint| hint.fixed_at);
                 self.step(partition, input, instants.chain([batch.received_at]));
             }
-            Input::Profiles(_) if own => self.step(partition, input, std::iter::empty()),
+            Input::Profiles(_) | Input::Erasures(_) if own => {
+                self.step(partition, input, std::iter::empty());
+            }
             Input::Tick { now } => self.step(partition, input, std::iter::once(*now)),
             Input::Policy(_) => self.step(partition, input, std::iter::empty()),
             Input::Fixes(_)
             | Input::Hints(_)
             | Input::Profiles(_)
+            | Input::Erasures(_)
             | Input::Outcomes(_)
             | Input::Publication { .. }
             | Input::Grant(_) => {}

@@ -31,6 +31,7 @@ mod retention;
 mod tables;
 mod rows;
 mod space;
+mod purge;
 pub mod derived;
 
 pub use config::{Clocks, OutboxConfig};
@@ -58,5 +59,7 @@ mod tallies_tests;
 mod golden_tests;
 #[cfg(test)]
 mod store_tests;
+#[cfg(test)]
+mod purge_tests;
 #[cfg(test)]
 mod consumer_tests;

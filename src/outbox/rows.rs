@@ -7,6 +7,7 @@ use std::path::Path;
 
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode, Slice};
 
+use super::purge::purge;
 #[cfg(test)]
 use super::sim_rows::SimRows;
 
@@ -126,6 +127,15 @@ impl Rows {
             }
             #[cfg(test)]
             Self::Simulated(rows) => Box::new(rows.range(table, from, through).into_iter().map(Ok)),
+        }
+    }
+
+    /// Leaves nothing in the files but what the keyspaces hold now.
+    pub(super) fn purge(&self) -> fjall::Result<()> {
+        match self {
+            Self::Fjall(rows) => purge(&rows.database, &rows.keyspaces),
+            #[cfg(test)]
+            Self::Simulated(_) => Ok(()),
         }
     }
 

@@ -308,6 +308,21 @@ impl Tables {
         row.map(job).transpose()
     }
 
+    /// What is known of all jobs.
+    pub(super) fn jobs(&self) -> impl Iterator<Item = Result<(JobId, MadeJob), StoreError>> + '_ {
+        self.rows.prefix(Table::Jobs, &[]).map(|pair| {
+            let (key, value) = pair.map_err(|error| self.refused("read", error))?;
+            let id = key.as_ref().try_into().ok().map(JobId);
+            let job = id.zip(MadeJob::from_bytes(&value));
+            job.ok_or_else(|| self.damaged("a job's row is malformed"))
+        })
+    }
+
+    /// Leaves nothing in the files but what the tables hold now.
+    pub(super) fn purge(&self) -> Result<(), StoreError> {
+        self.rows.purge().map_err(|error| self.refused("purged", error))
+    }
+
     pub(super) fn batch(&self) -> Batch<'_> {
         Batch { tables: self, writes: self.rows.batch() }
     }
@@ -361,6 +376,10 @@ impl Batch<'_> {
 
     pub(super) fn put_job(&mut self, id: JobId, job: MadeJob) {
         self.writes.insert(Table::Jobs, &id.0, &job.to_bytes());
+    }
+
+    pub(super) fn remove_job(&mut self, id: JobId) {
+        self.writes.remove(Table::Jobs, &id.0);
     }
 
     pub(super) fn put_instant(&mut self, instant: UtcMs) {

@@ -54,6 +54,7 @@ fn part(parcel: &Parcel, range: Range<usize>) -> Input<'_> {
         Records::Outcomes(outcomes) => Input::Outcomes(batch(parcel, &outcomes[range])),
         Records::Profiles(profiles) => Input::Profiles(batch(parcel, &profiles[range])),
         Records::Hints(hints) => Input::Hints(batch(parcel, &hints[range])),
+        Records::Erasures(erasures) => Input::Erasures(batch(parcel, &erasures[range])),
     }
 }
 

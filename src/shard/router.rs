@@ -7,7 +7,7 @@ use crate::clock::Clock;
 use crate::domain::fix::{Fix, FutureRule};
 use crate::domain::ids::{AccountId, AppId, DeviceId, DeviceKey, PARTITIONS, PartitionId};
 use crate::domain::policy::ClockMode;
-use crate::domain::report::{Outcome, PlaceHint, Profile};
+use crate::domain::report::{Erasure, Outcome, PlaceHint, Profile};
 use crate::domain::submission::{Records, Submission, SubmitError};
 use crate::domain::units::UtcMs;
 use crate::snapshot::slot::Slot;
@@ -227,6 +227,7 @@ fn deal_records(deal: &Deal, account: AccountId, records: &Records) -> Vec<Share
         Records::Outcomes(outcomes) => dealt(deal, account, outcomes, Records::Outcomes),
         Records::Profiles(profiles) => dealt(deal, account, profiles, Records::Profiles),
         Records::Hints(hints) => dealt(deal, account, hints, Records::Hints),
+        Records::Erasures(erasures) => dealt(deal, account, erasures, Records::Erasures),
     }
 }
 
@@ -242,7 +243,7 @@ macro_rules! of_device {
         }
     )* };
 }
-of_device!(Fix, Outcome, Profile, PlaceHint);
+of_device!(Fix, Outcome, Profile, PlaceHint, Erasure);
 
 /// Sorts records by shard and partition, stably: a device's records keep their order. Each record is hashed
 /// once and copied once.

@@ -55,6 +55,7 @@ fn evaluated(witness: &Witness) -> Evaluated {
                 Input::Hints(batch) => (batch.origin, Records::Hints(batch.records.to_vec())),
                 Input::Outcomes(_)
                 | Input::Profiles(_)
+                | Input::Erasures(_)
                 | Input::Tick { .. }
                 | Input::Publication { .. }
                 | Input::Grant(_)

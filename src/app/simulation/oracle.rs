@@ -107,7 +107,8 @@ fn model_of(model: &mut Model, input: &Input<'_>, clock: &mut UtcMs) -> Brought 
         | Input::Grant(_)
         | Input::Policy(_)
         | Input::Outcomes(_)
-        | Input::Profiles(_) => {}
+        | Input::Profiles(_)
+        | Input::Erasures(_) => {}
     }
     all.suppressed.sort_unstable();
     all.visits.sort_unstable();
@@ -186,6 +187,7 @@ pub(super) fn reports_in(input: &OwnedInput) -> u64 {
         Input::Hints(batch) => batch.records.len() as u64,
         Input::Outcomes(_)
         | Input::Profiles(_)
+        | Input::Erasures(_)
         | Input::Tick { .. }
         | Input::Publication { .. }
         | Input::Grant(_)

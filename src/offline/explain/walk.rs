@@ -100,7 +100,9 @@ impl<'a> Walk<'a> {
             Input::Tick { now } => {
                 self.partition.next_deadline().is_some_and(|deadline| deadline <= *now)
             }
-            Input::Publication { .. } | Input::Grant(_) | Input::Policy(_) => false,
+            Input::Erasures(_) | Input::Publication { .. } | Input::Grant(_) | Input::Policy(_) => {
+                false
+            }
         }
     }
 

@@ -153,6 +153,7 @@ impl Follower {
     /// Counts a batch. Whether there was anything to count.
     pub(super) fn turn(&mut self) -> Result<bool, CountError> {
         let tables = self.tables.clone();
+        let _turn = tables.turn();
         let mut pad = Pad::new(&tables);
         let before = (self.progress.offset, self.progress.tally);
         self.count_records(&mut pad)?;

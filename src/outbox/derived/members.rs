@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use crate::domain::ids::AccountId;
+use crate::identity::Gone;
 use crate::outbox::tables::StoreError;
 
-use super::rows::Row;
+use super::rows::{Row, account_in};
 use super::store::Figures;
 use super::tables::Sheet;
 
@@ -98,6 +99,39 @@ impl Figures {
             return Ok(());
         }
         batch.commit().map_err(|error| self.tables.refused("written", error))
+    }
+
+    /// Takes devices out of all segments, and gives how often there was one.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store can't be read or written.
+    pub(super) fn erase_members(&self, gone: &Gone) -> Result<u64, StoreError> {
+        let sheet = self.tables.keyspace(Sheet::Members);
+        let (mut erased, mut of_segment) = (0, 0);
+        let mut batch = self.tables.batch();
+        // The row that says how many there are is behind the parts that have them.
+        for pair in self.tables.prefix(Sheet::Members, &[]) {
+            let (key, row) = pair?;
+            let account = account_in(&key).ok_or_else(|| self.malformed())?;
+            if key.ends_with(&HEAD.to_be_bytes()) {
+                let mut what = LookedUp::from_bytes(&row).ok_or_else(|| self.malformed())?;
+                what.size = what.size.saturating_sub(std::mem::take(&mut of_segment));
+                batch.insert(sheet, key, what.to_bytes());
+                continue;
+            }
+            let (words, _) = row.as_chunks::<8>();
+            let stays = |word: &&[u8; 8]| !gone.has_member(account, u64::from_le_bytes(**word));
+            let left: Vec<[u8; 8]> = words.iter().filter(stays).copied().collect();
+            let fewer = (words.len() - left.len()) as u64;
+            if fewer > 0 {
+                batch.insert(sheet, key, left.as_flattened());
+            }
+            (erased, of_segment) = (erased + fewer, of_segment + fewer);
+        }
+        if erased > 0 {
+            batch.commit().map_err(|error| self.tables.refused("written", error))?;
+        }
+        Ok(erased)
     }
 
     /// What was looked up of a segment last, if it ever was.

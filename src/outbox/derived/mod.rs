@@ -3,7 +3,7 @@
 //! One thread, the [`follower`], reads what the outbox has made visible, [`count`]s it into [`rows`] and commits them
 //! together with how far it has come, in a store of its own. So figures are a function of what the journal caused:
 //! a crash repeats nothing and loses nothing. Devices are in here by their keyed hash alone. What people ask is
-//! answered by [`read`].
+//! answered by [`read`]; [`erase`] forgets devices.
 
 pub mod rows;
 mod tables;
@@ -12,6 +12,7 @@ mod count;
 mod follower;
 pub mod read;
 pub mod members;
+mod erase;
 pub mod store;
 
 pub use read::FiguresError;

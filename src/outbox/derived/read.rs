@@ -247,7 +247,7 @@ impl Figures {
         R::from_bytes(bytes).ok_or_else(|| self.malformed())
     }
 
-    fn malformed(&self) -> FiguresError {
+    pub(super) fn malformed(&self) -> FiguresError {
         self.tables.damaged("a row of the figures is malformed")
     }
 }

@@ -295,6 +295,11 @@ pub(super) fn of_visit(account: AccountId, place: PlaceId, first: UtcMs, member:
     [&of_place(account, place, first)[..], &member.to_be_bytes()].concat()
 }
 
+/// The account that a row is of.
+pub(super) fn account_in(key: &[u8]) -> Option<AccountId> {
+    key.first_chunk().map(|account| AccountId(u32::from_be_bytes(*account)))
+}
+
 /// The campaign that a row is of.
 pub(super) fn campaign_in(key: &[u8]) -> Option<CampaignId> {
     let (campaign, _) = key.get(4..)?.split_first_chunk()?;

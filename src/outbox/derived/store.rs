@@ -18,7 +18,7 @@ use super::tables::Tables;
 #[derive(Clone)]
 pub struct Figures {
     pub(super) tables: Tables,
-    outbox: Arc<Shared>,
+    pub(super) outbox: Arc<Shared>,
     shown: Arc<FollowerFigures>,
     ends: Arc<AtomicBool>,
     /// Taken by the first [`close`](Self::close).

@@ -1,6 +1,7 @@
 //! Where the rows of the figures are: a fjall database of its own, one keyspace a sheet.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode, Slice};
 
@@ -62,9 +63,10 @@ impl Sheet {
 #[derive(Clone)]
 pub(super) struct Tables {
     path: PathBuf,
-    database: Database,
+    pub(super) database: Database,
     /// In the order of [`Sheet::ALL`].
-    keyspaces: Vec<Keyspace>,
+    pub(super) keyspaces: Vec<Keyspace>,
+    turns: Arc<Mutex<()>>,
 }
 
 /// A key and its row.
@@ -84,7 +86,7 @@ impl Tables {
                 database.keyspace(name, options)
             });
             let keyspaces = keyspaces.into_iter().collect::<Result<_, _>>()?;
-            Ok(Self { path: path.into(), database, keyspaces })
+            Ok(Self { path: path.into(), database, keyspaces, turns: Arc::default() })
         };
         let tables = opened().map_err(|source| {
             if matches!(source, fjall::Error::Locked) {
@@ -134,6 +136,11 @@ impl Tables {
     ) -> impl Iterator<Item = Result<Pair, StoreError>> + use<'t> {
         let pairs = self.keyspace(sheet).range(from..until).map(fjall::Guard::into_inner);
         pairs.map(|pair| pair.map_err(|error| self.refused("read", error)))
+    }
+
+    /// Held while rows are read that are then written again, and while others remove some.
+    pub(super) fn turn(&self) -> MutexGuard<'_, ()> {
+        self.turns.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Writes that happen together or not at all.

@@ -1,0 +1,112 @@
+//! Erasing devices from the outbox and the figures.
+//!
+//! Rows of single devices go: records, jobs, who was reached, held out, seen and where. What was counted stays counted, for
+//! numbers are nobody's. A number of distinct devices over days falls by those that are gone.
+
+use std::sync::atomic::Ordering;
+
+use fjall::Slice;
+
+use crate::domain::ids::JobId;
+use crate::identity::Gone;
+use crate::outbox::codec;
+use crate::outbox::purge::purge;
+use crate::outbox::tables::StoreError;
+
+use super::rows::{account_in, member_in};
+use super::store::Figures;
+use super::tables::Sheet;
+
+/// Rows removed in one batch.
+const BATCH_ROWS: usize = 4096;
+
+/// Sheets whose keys begin with the account and end with a device's hash.
+const OF_MEMBERS: [Sheet; 4] = [Sheet::Reach, Sheet::DeviceDays, Sheet::Seen, Sheet::Visits];
+
+impl Figures {
+    /// Erases devices from the records of the outbox, and gives how many there were. Consumers find a gap where they had not
+    /// read them yet; what they have read is theirs to erase.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the outbox can't be read or written. It may be tried again.
+    pub fn erase_records(&self, gone: &Gone) -> Result<u64, StoreError> {
+        let tables = &self.outbox.tables;
+        let mut offsets = Vec::new();
+        for pair in tables.records(self.outbox.oldest(), self.outbox.newest()) {
+            let (offset, bytes) = pair?;
+            let record = codec::decode(&bytes).map_err(|error| {
+                tables.damaged(format!("the record at offset {offset}: {error}"))
+            })?;
+            if gone.has(record.account, record.device) {
+                offsets.push(offset);
+            }
+        }
+        for some in offsets.chunks(BATCH_ROWS) {
+            let mut batch = tables.batch();
+            some.iter().for_each(|offset| batch.remove_record(*offset));
+            batch.commit()?;
+        }
+        Ok(offsets.len() as u64)
+    }
+
+    /// Erases devices from what is known of jobs and from the figures, and gives how many rows there were. To be
+    /// called when what they had caused is counted. Ends with nothing of it left in the files of either store.
+    ///
+    /// # Errors
+    /// As [`erase_records`](Self::erase_records).
+    pub fn erase_rows(&self, gone: &Gone) -> Result<u64, StoreError> {
+        let jobs = self.jobs_of(gone)?;
+        let mut keys: Vec<(Sheet, Slice)> = Vec::new();
+        for sheet in OF_MEMBERS {
+            for pair in self.tables.prefix(sheet, &[]) {
+                let (key, _) = pair?;
+                let whose = account_in(&key).zip(member_in(&key));
+                let (account, member) = whose.ok_or_else(|| self.malformed())?;
+                if gone.has_member(account, member) {
+                    keys.push((sheet, key));
+                }
+            }
+        }
+        keys.extend(jobs.iter().map(|job| (Sheet::Heard, job.0.into())));
+        let erased = (keys.len() + jobs.len()) as u64 + self.erase_members(gone)?;
+        for some in keys.chunks(BATCH_ROWS) {
+            let mut batch = self.tables.batch();
+            for (sheet, key) in some {
+                batch.remove(self.tables.keyspace(*sheet), key.clone());
+            }
+            let _turn = self.tables.turn();
+            batch.commit().map_err(|error| self.tables.refused("written", error))?;
+        }
+        for some in jobs.chunks(BATCH_ROWS) {
+            let mut batch = self.outbox.tables.batch();
+            some.iter().for_each(|job| batch.remove_job(*job));
+            batch.commit()?;
+        }
+        self.tables.purge()?;
+        self.outbox.tables.purge()?;
+        Ok(erased)
+    }
+
+    /// Whether all is counted that was visible when `newest` was the newest record.
+    #[must_use]
+    pub fn has_counted(&self, newest: u64) -> bool {
+        self.outbox.followed.load(Ordering::Acquire) >= newest
+    }
+
+    fn jobs_of(&self, gone: &Gone) -> Result<Vec<JobId>, StoreError> {
+        let mut jobs = Vec::new();
+        for pair in self.outbox.tables.jobs() {
+            let (id, made) = pair?;
+            if gone.has(made.account, made.device) {
+                jobs.push(id);
+            }
+        }
+        Ok(jobs)
+    }
+}
+
+impl super::tables::Tables {
+    fn purge(&self) -> Result<(), StoreError> {
+        purge(&self.database, &self.keyspaces).map_err(|error| self.refused("purged", error))
+    }
+}
