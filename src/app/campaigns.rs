@@ -5,8 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use tokio::runtime::Handle;
 
 use super::compile::{CompileFigures, CompileThread};
+use super::erasing::{Traces, keepers};
 use super::publish::Publisher;
 use super::samplers;
 use crate::admin::readiness::Readiness;
@@ -18,6 +20,7 @@ use crate::clock::Clock;
 use crate::control::backtests::{BacktestQueue, Backtests};
 use crate::control::compiler::{Kept, Publications};
 use crate::control::config::CampaignsConfig;
+use crate::control::erasures::Eraser;
 use crate::control::explain::Explainer;
 use crate::control::reports::Reports;
 use crate::control::segments::SegmentKeeper;
@@ -25,9 +28,10 @@ use crate::control::store::{CATALOG_FILE, Catalog, SqliteStore, Store as _};
 use crate::control::uploads::{Depot, ImportQueue};
 use crate::domain::ids::Epoch;
 use crate::identity::Keyring;
+use crate::journal::Journal;
 use crate::outbox::derived::Figures;
-use crate::shard::allowance::Allowances;
 use crate::shard::figures::ShardFigures;
+use crate::shard::router::Router;
 use crate::shutdown::{Shutdown, Stage};
 use crate::snapshot::load::Loaded;
 use crate::telemetry::sampler::Metrics;
@@ -41,8 +45,11 @@ pub(super) struct Joints<'d> {
     pub(super) publisher: Arc<Publisher>,
     pub(super) shards: Vec<Arc<ShardFigures>>,
     pub(super) authority: Arc<Authority>,
-    /// Told how fast accounts may hand over.
-    pub(super) allowances: Arc<Allowances>,
+    /// Told how fast accounts may hand over, and whom to forget.
+    pub(super) router: Router,
+    /// What forgets them, too, and where that is waited for.
+    pub(super) journal: Arc<Journal>,
+    pub(super) runtime: Handle,
     /// The figures of campaigns.
     pub(super) counted: Figures,
     pub(super) config: CampaignsConfig,
@@ -103,7 +110,9 @@ fn start(joints: Joints<'_>) -> anyhow::Result<Campaigns> {
         publisher,
         shards,
         authority,
-        allowances,
+        router,
+        journal: log,
+        runtime,
         counted,
         config,
         shutdown,
@@ -111,6 +120,7 @@ fn start(joints: Joints<'_>) -> anyhow::Result<Campaigns> {
     let explainer = explainer(journal, &keyring, &publisher);
     let store = open_catalog(data)?;
     let (reader, looking, trying) = (store.reader()?, store.reader()?, store.reader()?);
+    let for_eraser = store.reader()?;
     let publications = Arc::new(Publications::from(first_epoch(&publisher)?));
     // As long as requests that ask it.
     let catalog = Catalog::spawn(Box::new(store), shutdown.join(Stage::Admin, "catalog"))?;
@@ -119,12 +129,12 @@ fn start(joints: Joints<'_>) -> anyhow::Result<Campaigns> {
         catalog: catalog.clone(),
         reader,
         publications: Arc::clone(&publications),
-        publisher,
+        publisher: Arc::clone(&publisher),
         keyring: keyring.clone(),
         clock: clock.clone(),
         config,
         put_off: BTreeSet::new(),
-        allowances,
+        allowances: router.allowances(),
         kept: Kept::up_to(config.kept_records),
         counted: counted.clone(),
         figures: Arc::clone(&figures),
@@ -160,6 +170,27 @@ fn start(joints: Joints<'_>) -> anyhow::Result<Campaigns> {
     backtesting.spawn(shutdown.join(Stage::Intake, "backtests"))?;
     let in_force: InForce =
         Arc::new(move || Epoch(shards.iter().map(|shard| shard.sample().epoch).min().unwrap_or(0)));
+    let traces = Traces {
+        router,
+        runtime,
+        figures: counted.clone(),
+        journal: log,
+        publisher,
+        catalog: catalog.clone(),
+        publications: Arc::clone(&publications),
+        depot: depot.clone(),
+        keyring: keyring.clone(),
+        clock: clock.clone(),
+    };
+    let decides = Arc::clone(&in_force);
+    let erasing = Eraser {
+        catalog: catalog.clone(),
+        reader: for_eraser,
+        keepers: keepers(traces, move || decides()),
+        keyring: keyring.clone(),
+        clock: clock.clone(),
+    };
+    erasing.spawn(shutdown.join(Stage::Intake, "erasures"))?;
     let service =
         Service::new(catalog, Arc::clone(&publications), in_force, depot, (keyring, clock));
     let service = service.with_tokens(authority).with_reports(Reports::new(counted));

@@ -15,6 +15,7 @@ mod publish;
 mod retention;
 mod watch;
 mod campaigns;
+mod erasing;
 mod compile;
 mod doors;
 mod samplers;

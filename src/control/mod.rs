@@ -6,7 +6,7 @@
 //! ([`room`]). What has changed, the [`compiler`] makes into
 //! targets and campaigns of the next snapshot. What they brought, [`reports`] tell; who was
 //! where, [`segments`] look up; why a device got a push or not, [`explain`] finds, and what a campaign would bring,
-//! [`backtests`]. [`cli`] is what operators do by
+//! [`backtests`]. What is to be forgotten of a device, [`erasures`] see to. [`cli`] is what operators do by
 //! hand, and [`config`] what they set.
 //!
 //! In reading order.
@@ -28,6 +28,7 @@ pub mod reports;
 pub mod segments;
 pub mod explain;
 pub mod backtests;
+pub mod erasures;
 pub mod cli;
 
 #[cfg(test)]

@@ -414,7 +414,9 @@ fn decides(input: &Input<'_>) -> bool {
         | Input::Profiles(_)
         | Input::Hints(_)
         | Input::Tick { .. } => true,
-        Input::Erasures(_) | Input::Publication { .. } | Input::Grant(_) | Input::Policy(_) => false,
+        Input::Erasures(_) | Input::Publication { .. } | Input::Grant(_) | Input::Policy(_) => {
+            false
+        }
     }
 }
 

@@ -3,8 +3,8 @@
 //! A record's checksum was right when it comes here, yet nothing is believed: lengths, ranges and
 //! numbers are checked, and what is off is an error that names it.
 
-use super::erase::BLANK;
 use super::encode::{Context, LIMIT_CAMPAIGN, LIMIT_MONTH};
+use super::erase::BLANK;
 use super::fields::{Fields, Short};
 use super::owned::{BatchHead, OwnedInput, Shape};
 use super::record::{Record, RecordKind};
@@ -16,7 +16,9 @@ use crate::domain::ids::{
 use crate::domain::input::{Grant, LimitId};
 use crate::domain::ping::PingFlags;
 use crate::domain::policy::{ClockMode, Policy};
-use crate::domain::report::{Erasure, HintVerdict, Outcome, OutcomeKind, PlaceHint, Platform, Profile};
+use crate::domain::report::{
+    Erasure, HintVerdict, Outcome, OutcomeKind, PlaceHint, Platform, Profile,
+};
 use crate::domain::units::{PointE7, UtcMs};
 use crate::identity::{KeyError, Sealer};
 

@@ -5,13 +5,11 @@
 //! segments the records of the devices are blanked where they lie, so that all positions stay. The chain keeps
 //! the digest of the segment as it was.
 
-use std::path::Path;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::decode;
-use super::disk::Disk;
 use super::encode::Context;
 use super::error::JournalError;
 use super::handle::Journal;
@@ -47,6 +45,22 @@ impl Journal {
             }
         }
         Ok(Some(blanked))
+    }
+
+    /// Removes checkpoints that were found damaged and set aside, for nobody knows whom they hold. Gives how many.
+    ///
+    /// # Errors
+    /// [`JournalError::Io`].
+    pub fn remove_damaged_checkpoints(&self) -> Result<u64, JournalError> {
+        let dir = self.config.dir.join("checkpoints");
+        let names = self.disk.list(&dir).map_err(JournalError::io("list", &dir))?;
+        let mut removed = 0;
+        for name in names.iter().filter(|name| name.ends_with(".damaged")) {
+            let path = dir.join(name);
+            self.disk.remove(&path).map_err(JournalError::io("remove", &path))?;
+            removed += 1;
+        }
+        Ok(removed)
     }
 
     /// `false` if it is to end, or nothing is written any more.
@@ -99,34 +113,24 @@ impl Journal {
             }
             read => read?,
         };
-        let blanked = blank(&mut plain, gone).map_err(|(offset, reason)| JournalError::Corrupt {
-            path: segment.path.clone(),
-            offset: offset as u64,
-            after: None,
-            reason,
-        })?;
+        let blanked =
+            blank(&mut plain, gone).map_err(|(offset, reason)| JournalError::Corrupt {
+                path: segment.path.clone(),
+                offset: offset as u64,
+                after: None,
+                reason,
+            })?;
         if blanked > 0 {
             let _names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
-            packed::rewrite(&*self.disk, &self.config.log_dir(), segment, (&plain, original.digest))?;
+            packed::rewrite(
+                &*self.disk,
+                &self.config.log_dir(),
+                segment,
+                (&plain, original.digest),
+            )?;
         }
         Ok(blanked)
     }
-}
-
-/// Removes checkpoints that were found damaged and set aside: nobody knows whom they hold.
-///
-/// # Errors
-/// [`JournalError::Io`].
-pub fn remove_damaged(disk: &dyn Disk, data_dir: &Path) -> Result<u64, JournalError> {
-    let dir = data_dir.join("checkpoints");
-    let names = disk.list(&dir).map_err(JournalError::io("list", &dir))?;
-    let mut removed = 0;
-    for name in names.iter().filter(|name| name.ends_with(".damaged")) {
-        let path = dir.join(name);
-        disk.remove(&path).map_err(JournalError::io("remove", &path))?;
-        removed += 1;
-    }
-    Ok(removed)
 }
 
 /// Bytes of an entry, where a record consists of entries that each begin with a sealed device.
@@ -162,10 +166,11 @@ fn blank(plain: &mut [u8], gone: &Gone) -> Result<u64, (usize, String)> {
             context = Some(decode::read_context(&record).map_err(|reason| at(&reason))?);
         }
         if let (Some(entry), Some(context)) = (entry_bytes(kind), context) {
-            let found = blank_entries(record::payload_mut(&mut plain[offset..][..size]), entry, |block| {
-                let sealed = SealedDevice { key_version: context.key_version, block };
-                gone.has(context.account, sealed)
-            });
+            let found =
+                blank_entries(record::payload_mut(&mut plain[offset..][..size]), entry, |block| {
+                    let sealed = SealedDevice { key_version: context.key_version, block };
+                    gone.has(context.account, sealed)
+                });
             if found > 0 {
                 record::sum_again(&mut plain[offset..][..size]);
             }

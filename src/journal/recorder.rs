@@ -6,8 +6,8 @@
 //! until the next time; the writer never waits for it.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError};
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use super::config::JournalConfig;

@@ -228,7 +228,8 @@ impl LogScan {
                 read => {
                     self.original = read?;
                     // Who begins anywhere takes what there is; a replay would come to other outputs.
-                    if !self.resume.is_anywhere() && self.original.is_some_and(|one| one.is_erased) {
+                    if !self.resume.is_anywhere() && self.original.is_some_and(|one| one.is_erased)
+                    {
                         return Err(JournalError::Erased { path: segment.path.clone() });
                     }
                     return Ok(true);

@@ -23,8 +23,8 @@ fn what_was_removed_is_in_no_file_any_more_and_the_rest_is_there() {
     let stays: [u8; 16] = *blake3::hash(b"stays").as_bytes().first_chunk().unwrap();
     let open = || Database::builder(dir.path()).worker_threads(1).open().unwrap();
     let database = open();
-    let keyspaces =
-        ["a", "b", "quiet"].map(|name| database.keyspace(name, KeyspaceCreateOptions::default).unwrap());
+    let keyspaces = ["a", "b", "quiet"]
+        .map(|name| database.keyspace(name, KeyspaceCreateOptions::default).unwrap());
     for round in 0..3u8 {
         for keyspace in &keyspaces[..2] {
             keyspace.insert([&gone[..], &[round]].concat(), b"x").unwrap();

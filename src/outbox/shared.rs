@@ -105,6 +105,12 @@ pub(super) struct Shared {
     pub(super) newest_tally: AtomicU64,
     /// The last offset that the figures have taken in; the end of all where nobody keeps any.
     pub(super) followed: AtomicU64,
+    /// The same of rows of tallies.
+    pub(super) followed_tally: AtomicU64,
+    /// Releases that were handed over, and those of them that are on stable storage.
+    pub(super) released: AtomicU64,
+    /// See [`released`](Self::released).
+    pub(super) written: AtomicU64,
     /// When the store was made.
     pub(super) made_at: UtcMs,
     /// Whether intake should stop.
@@ -135,6 +141,9 @@ impl Shared {
             first_offset: AtomicU64::new(1),
             newest_tally: AtomicU64::new(0),
             followed: AtomicU64::new(u64::MAX),
+            followed_tally: AtomicU64::new(0),
+            released: AtomicU64::new(0),
+            written: AtomicU64::new(0),
             made_at,
             is_full: AtomicBool::new(false),
             instant_before,

@@ -121,7 +121,9 @@ impl Outbox {
     /// # Errors
     /// [`OutboxError`] when the outbox has stopped; final.
     pub fn release_through(&self, release: Release) -> Result<(), OutboxError> {
-        self.releases.send(release).map_err(|_gone| self.shared.why_ended())
+        self.releases.send(release).map_err(|_gone| self.shared.why_ended())?;
+        self.shared.released.fetch_add(1, Ordering::Release);
+        Ok(())
     }
 
     /// As [`release_through`](Self::release_through), but waits for a moment at most.
@@ -136,7 +138,9 @@ impl Outbox {
         self.releases.send_timeout(release, self.offer_wait).map_err(|error| match error {
             SendTimeoutError::Timeout(release) => Withheld::Full(release),
             SendTimeoutError::Disconnected(_) => Withheld::Ended,
-        })
+        })?;
+        self.shared.released.fetch_add(1, Ordering::Release);
+        Ok(())
     }
 
     /// [`release_through`](Self::release_through) with outputs alone: each is of a whole input.

@@ -171,6 +171,7 @@ impl Writer {
         let before = self.end;
         let releases =
             if self.has_room()? { std::mem::take(&mut self.waiting) } else { Vec::new() };
+        let taken = releases.len() as u64;
         for release in releases {
             self.stage(release, &mut batch, now);
         }
@@ -190,6 +191,7 @@ impl Writer {
             shared.figures.batches.fetch_add(1, Ordering::Relaxed);
         }
         self.show();
+        self.shared.written.fetch_add(taken, Ordering::Release);
         changes.answer();
         Ok(wrote)
     }

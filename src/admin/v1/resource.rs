@@ -16,8 +16,8 @@ use crate::auth::grant::Grant;
 use crate::control::desk::Ruled;
 use crate::control::desk::listing::{ListRequest, Listed};
 use crate::control::documents::{
-    Address, App, Brand, Campaign, Category, Geofence, Group, Import, Notice, Place, Region,
-    Segment, Shown, TestDevice, document,
+    Address, App, Brand, Campaign, Category, Erasure, Geofence, Group, Import, Notice, Place,
+    Region, Segment, Shown, TestDevice, document,
 };
 use crate::domain::problem::Problem;
 
@@ -34,12 +34,13 @@ pub(super) fn all(api: Api) -> Api {
     let api = both::<Group>(api);
     let api = both::<Segment>(api);
     let api = both::<Campaign>(api);
+    let api = makeable::<Erasure>(readable::<Erasure>(api));
     readable::<Notice>(readable::<Import>(api))
 }
 
 /// Documents that can be read and changed.
 fn both<D: Ruled>(api: Api) -> Api {
-    changeable::<D>(readable::<D>(api))
+    changeable::<D>(makeable::<D>(readable::<D>(api)))
 }
 
 const IN_PATH: &[(&str, &str)] = &[("id", "Its number")];
@@ -98,9 +99,13 @@ fn readable<D: Ruled>(api: Api) -> Api {
     api.serve(listing, get(list::<D>)).serve(reading, get(read::<D>))
 }
 
-fn changeable<D: Ruled>(api: Api) -> Api {
-    let (tag, noun, name) = (D::KIND.path(), D::KIND.noun(), D::name_of_schema());
-    let changed = || Some(Named::of::<Changed<D>>().called(format!("{name}Changed")));
+/// What an endpoint answers that changes one.
+fn as_changed<D: Ruled>() -> Option<Named> {
+    Some(Named::of::<Changed<D>>().called(format!("{}Changed", D::name_of_schema())))
+}
+
+fn makeable<D: Ruled>(api: Api) -> Api {
+    let (tag, noun) = (D::KIND.path(), D::KIND.noun());
     let making = Endpoint {
         method: HttpMethod::Post,
         path: path::<D>(),
@@ -110,8 +115,13 @@ fn changeable<D: Ruled>(api: Api) -> Api {
         in_query: &[],
         in_header: &[ONCE],
         body: Some(Named::of::<D>()),
-        answer: (201, "It was made", changed()),
+        answer: (201, "It was made", as_changed::<D>()),
     };
+    api.serve(making, post(make::<D>))
+}
+
+fn changeable<D: Ruled>(api: Api) -> Api {
+    let (tag, noun) = (D::KIND.path(), D::KIND.noun());
     let replacing = Endpoint {
         method: HttpMethod::Put,
         path: format!("{}/{{id}}", path::<D>()),
@@ -121,7 +131,7 @@ fn changeable<D: Ruled>(api: Api) -> Api {
         in_query: &[],
         in_header: &[IF_MATCH],
         body: Some(Named::of::<D>()),
-        answer: (200, "It was replaced", changed()),
+        answer: (200, "It was replaced", as_changed::<D>()),
     };
     let removing = Endpoint {
         method: HttpMethod::Delete,
@@ -134,9 +144,7 @@ fn changeable<D: Ruled>(api: Api) -> Api {
         body: None,
         answer: (204, "It is gone", None),
     };
-    api.serve(making, post(make::<D>))
-        .serve(replacing, put(replace::<D>))
-        .serve(removing, delete(remove::<D>))
+    api.serve(replacing, put(replace::<D>)).serve(removing, delete(remove::<D>))
 }
 
 /// The name of a document's own schema.

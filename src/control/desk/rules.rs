@@ -10,8 +10,8 @@ use crate::control::documents::notice::NoticeOf;
 use crate::control::documents::place::CATEGORY_DEPTH;
 use crate::control::documents::region::Level;
 use crate::control::documents::{
-    Account, Address, App, Brand, Campaign, Category, Document, Geofence, Group, Import, Notice,
-    Place, Region, Segment, Shown, TestDevice,
+    Account, Address, App, Brand, Campaign, Category, Document, Erasure, Geofence, Group, Import,
+    Notice, Place, Region, Segment, Shown, TestDevice,
 };
 use crate::control::refusal::Refusal;
 use crate::control::store::{Kind, Query};
@@ -104,6 +104,18 @@ impl Ruled for TestDevice {
 
 /// It is read when files are; the engine knows none.
 impl Ruled for Address {
+    fn reaches_engine(&self, _desk: &mut Desk<'_>) -> Result<bool, Refusal> {
+        Ok(false)
+    }
+}
+
+/// Who asked for it writes no receipt.
+impl Ruled for Erasure {
+    fn complete(&mut self, _desk: &mut Desk<'_>) -> Result<(), Refusal> {
+        self.receipt.clear();
+        Ok(())
+    }
+
     fn reaches_engine(&self, _desk: &mut Desk<'_>) -> Result<bool, Refusal> {
         Ok(false)
     }

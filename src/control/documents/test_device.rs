@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::account::Account;
 use super::document::{Document, text};
+use super::one_text;
 use crate::control::store::{DeviceList, Kind};
 use crate::domain::ids::DeviceId;
 use crate::domain::problem::Fault;
@@ -40,13 +41,7 @@ impl Document for TestDevice {
             let detail = "name is an advertising id; allowed: a name that can't be taken for one";
             faults.push(Fault::new("/name", detail));
         }
-        let id = self.advertising_id.first().map(|text| DeviceId::parse(text));
-        if !id.is_some_and(|id| id.is_ok_and(|id| !id.is_nil())) {
-            // The text is not shown: it may be most of somebody's advertising id.
-            let detail =
-                "this names no device; allowed: 8-4-4-4-12 hexadecimal digits, not all zeros";
-            faults.push(Fault::new("/advertising_id", detail));
-        }
+        faults.extend(id_faults(&self.advertising_id));
         faults
     }
 
@@ -55,15 +50,13 @@ impl Document for TestDevice {
     }
 }
 
-/// A list of one, as the text that is in it; of none, where it is kept apart, as an empty one.
-mod one_text {
-    use serde::{Deserialize as _, Deserializer, Serializer};
-
-    pub(super) fn serialize<S: Serializer>(list: &[String], to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(list.first().map_or("", String::as_str))
+/// What is wrong with a field that holds one advertising id.
+pub(super) fn id_faults(field: &[String]) -> Option<Fault> {
+    let id = field.first().map(|text| DeviceId::parse(text));
+    if id.is_some_and(|id| id.is_ok_and(|id| !id.is_nil())) {
+        return None;
     }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
-        String::deserialize(from).map(|text| vec![text])
-    }
+    // The text is not shown: it may be most of somebody's advertising id.
+    let detail = "this names no device; allowed: 8-4-4-4-12 hexadecimal digits, not all zeros";
+    Some(Fault::new("/advertising_id", detail))
 }

@@ -68,6 +68,8 @@ kinds! {
     Address = 14, "address", "addresses";
     /// A device that campaigns are tried on.
     TestDevice = 15, "test device", "test-devices";
+    /// A device of which nothing is to be kept.
+    Erasure = 16, "erasure", "erasures";
 }
 
 impl Kind {
@@ -166,6 +168,8 @@ pub enum DeviceList {
     TestDevice = 6,
     /// What a segment is being filled with, until it takes the place of the upload before.
     SegmentToBe = 7,
+    /// The device that is to be erased, until it is.
+    Erasure = 8,
 }
 
 /// Whom a listing is asked for.

@@ -41,6 +41,9 @@ const FORGET_GONE: &str = "DELETE FROM changes WHERE NOT EXISTS (SELECT 1 FROM r
 /// How long a writer waits for one in another process (`geofenced account …`), before it gives up.
 const BUSY: Duration = Duration::from_secs(10);
 
+/// How often a checkpoint is tried that a reader holds up, each for as long as a writer waits.
+const PURGE_TRIES: u32 = 3;
+
 /// Statements that stay prepared; there are fewer.
 const STATEMENTS: usize = 64;
 
@@ -59,6 +62,8 @@ impl SqliteStore {
         // A change that was answered is on the disk: WAL with NORMAL would lose the last ones with the power.
         store.connection.pragma_update(None, "journal_mode", "WAL")?;
         store.connection.pragma_update(None, "synchronous", "FULL")?;
+        // Devices that are erased leave no bytes in free pages.
+        store.connection.pragma_update(None, "secure_delete", true)?;
         migrate(&mut store.connection)?;
         store.changed_elsewhere()?;
         Ok(store)
@@ -114,6 +119,20 @@ impl Store for SqliteStore {
         let mut reader = Self::connect(&self.path, flags, hold)?;
         reader.changed_elsewhere()?;
         Ok(Box::new(reader))
+    }
+
+    fn purge(&mut self) -> Result<(), StoreError> {
+        // What is deleted is overwritten in the file; here it is made to come there, and the log to nothing. Readers that
+        // look at an older state hold it up.
+        for _try in 0..PURGE_TRIES {
+            let busy: i64 =
+                self.connection
+                    .query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |row| row.get(0))?;
+            if busy == 0 {
+                return Ok(());
+            }
+        }
+        Err(StoreError::Busy(self.path.clone()))
     }
 
     fn back_up(&self, to: &Path) -> Result<(), StoreError> {

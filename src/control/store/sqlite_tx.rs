@@ -2,7 +2,9 @@
 
 use rusqlite::{OptionalExtension as _, Row, Transaction, params, params_from_iter};
 
-use super::record::{AuditEntry, Content, DeviceList, Key, Kind, Link, Query, Record, Remembered};
+use super::record::{
+    AuditEntry, Content, DeviceList, INSTALLATION, Key, Kind, Link, Query, Record, Remembered,
+};
 use super::sqlite_query::select;
 use super::tx::{Moment, StoreError, Tx, Visit};
 use crate::domain::ids::AccountId;
@@ -252,6 +254,24 @@ impl Tx for SqliteTx<'_> {
     ) -> Result<u64, StoreError> {
         let sql = "DELETE FROM devices WHERE account = ?1 AND kind = ?2 AND id = ?3 AND list = ?4 AND device = ?5";
         self.for_each_device((key, list), devices, sql)
+    }
+
+    fn erase_devices(
+        &mut self,
+        account: AccountId,
+        devices: &[SealedDevice],
+    ) -> Result<u64, StoreError> {
+        // The blacklist hangs on the account's record, which is the installation's.
+        let sql = "DELETE FROM devices WHERE device = ?2 AND list <> ?3
+             AND (account = ?1 OR (account = ?4 AND kind = ?5 AND id = ?1))";
+        let mut erased = 0;
+        for device in devices {
+            let device = device.to_bytes();
+            let (kept, of) = (DeviceList::Erasure as u8, Kind::Account as u8);
+            let which = params![account.0, &device[..], kept, INSTALLATION.0, of];
+            erased += self.run(sql, which)? as u64;
+        }
+        Ok(erased)
     }
 
     fn clear_devices(&mut self, (key, list): (Key, DeviceList)) -> Result<(), StoreError> {

@@ -36,6 +36,12 @@ pub trait Store: Send {
     /// When the file is there already, or can't be written.
     fn back_up(&self, to: &Path) -> Result<(), StoreError>;
 
+    /// Leaves nothing in the files of what was deleted.
+    ///
+    /// # Errors
+    /// When the database says no.
+    fn purge(&mut self) -> Result<(), StoreError>;
+
     /// Accounts that somebody else than this store has changed since this was last asked, or since it was opened. What
     /// this store changed meanwhile may be among them.
     ///
@@ -154,6 +160,16 @@ pub trait Tx {
         devices: &[SealedDevice],
     ) -> Result<u64, StoreError>;
 
+    /// Takes devices off all lists of an account, but for those of what is to be erased. Gives how often one was there.
+    ///
+    /// # Errors
+    /// See [`get`](Self::get).
+    fn erase_devices(
+        &mut self,
+        account: AccountId,
+        devices: &[SealedDevice],
+    ) -> Result<u64, StoreError>;
+
     /// Takes all devices off a list.
     ///
     /// # Errors
@@ -252,6 +268,9 @@ pub enum StoreError {
         /// The newest known here.
         known: u32,
     },
+    /// Somebody looks at an older state, so that the log can't be emptied.
+    #[error("{} is being read; what was deleted is still in its log", .0.display())]
+    Busy(std::path::PathBuf),
     /// A backup would overwrite a file.
     #[error("{} is there already; choose another name", .0.display())]
     InTheWay(std::path::PathBuf),

@@ -4,6 +4,7 @@
 //! numbers are nobody's. A number of distinct devices over days falls by those that are gone.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use fjall::Slice;
 
@@ -23,7 +24,35 @@ const BATCH_ROWS: usize = 4096;
 /// Sheets whose keys begin with the account and end with a device's hash.
 const OF_MEMBERS: [Sheet; 4] = [Sheet::Reach, Sheet::DeviceDays, Sheet::Seen, Sheet::Visits];
 
+/// How often it looks whether the figures have caught up.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
 impl Figures {
+    /// Waits until all that was released to the outbox by now is on stable storage and counted. `false` if it was asked to
+    /// end before that, or neither goes on any more.
+    pub fn catch_up(&self, ends: &dyn Fn() -> bool) -> bool {
+        let outbox = &self.outbox;
+        let wait_for = |has_come: &dyn Fn() -> bool| {
+            while !has_come() {
+                let is_over = self.shown().failed.load(Ordering::Relaxed);
+                if ends() || is_over || outbox.failed.get().is_some() {
+                    return false;
+                }
+                std::thread::sleep(LOOK_EVERY);
+            }
+            true
+        };
+        let released = outbox.released.load(Ordering::Acquire);
+        if !wait_for(&|| outbox.written.load(Ordering::Acquire) >= released) {
+            return false;
+        }
+        let (newest, tally) = (outbox.newest(), outbox.newest_tally.load(Ordering::Acquire));
+        wait_for(&|| {
+            outbox.followed.load(Ordering::Acquire) >= newest
+                && outbox.followed_tally.load(Ordering::Acquire) >= tally
+        })
+    }
+
     /// Erases devices from the records of the outbox, and gives how many there were. Consumers find a gap where they had not
     /// read them yet; what they have read is theirs to erase.
     ///
@@ -50,7 +79,7 @@ impl Figures {
     }
 
     /// Erases devices from what is known of jobs and from the figures, and gives how many rows there were. To be
-    /// called when what they had caused is counted. Ends with nothing of it left in the files of either store.
+    /// called when they have [caught up](Self::catch_up) with what the devices caused. Ends with nothing of it left in the files of either store.
     ///
     /// # Errors
     /// As [`erase_records`](Self::erase_records).
@@ -85,12 +114,6 @@ impl Figures {
         self.tables.purge()?;
         self.outbox.tables.purge()?;
         Ok(erased)
-    }
-
-    /// Whether all is counted that was visible when `newest` was the newest record.
-    #[must_use]
-    pub fn has_counted(&self, newest: u64) -> bool {
-        self.outbox.followed.load(Ordering::Acquire) >= newest
     }
 
     fn jobs_of(&self, gone: &Gone) -> Result<Vec<JobId>, StoreError> {

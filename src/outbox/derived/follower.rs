@@ -127,6 +127,7 @@ impl Follower {
         for row in outbox.tables.tallies(0, progress.tally) {
             outbox.tables.remove_tallies(row?.0)?;
         }
+        outbox.followed_tally.store(progress.tally, Ordering::Release);
         outbox.followed.store(progress.offset, Ordering::Release);
         Ok(Self { outbox, tables, counter, progress, figures, ends })
     }
@@ -164,6 +165,7 @@ impl Follower {
         }
         pad.put(Sheet::Marks, PROGRESS.to_vec(), &self.progress);
         pad.commit()?;
+        self.outbox.followed_tally.store(after.1, Ordering::Release);
         self.outbox.followed.store(after.0, Ordering::Release);
         for number in before.1 + 1..=after.1 {
             self.outbox.tables.remove_tallies(number)?;

@@ -17,6 +17,7 @@ mod error;
 mod files;
 mod inputs;
 mod sweep;
+mod erase;
 
 pub use directory::{DEFAULT_MAX_BYTES, Store};
 pub use error::StoreError;

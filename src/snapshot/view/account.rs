@@ -299,6 +299,15 @@ impl<'s> AccountView<'s> {
         [self.members(&self.asks().blacklist), self.members(&self.asks().blacklist_echo)]
     }
 
+    /// Whether any list has a device, by its member hash.
+    #[must_use]
+    pub fn lists(self, member: u64) -> bool {
+        let names_it = |campaign: CampaignView<'_>| {
+            campaign.audience().is_some_and(|audience| members::has(audience, member))
+        };
+        self.blacklist_has(member) || self.campaigns().any(names_it)
+    }
+
     /// Whether the account turned the rule on nights on.
     #[must_use]
     pub fn has_night_rule(self) -> bool {

@@ -1,0 +1,97 @@
+//! Who may hold a trace of a device, in the order in which they forget it.
+//!
+//! First the engine, so that nothing new comes of what it knew. When the figures have all that it caused, outbox and figures
+//! forget; then files and lists, and a snapshot without the device comes in force. The log is waited for after that: once
+//! recovery needs nothing from before, the older snapshots, which it may need until then, go at last.
+
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+
+use super::publish::Publisher;
+use crate::clock::Clock;
+use crate::control::compiler::Publications;
+use crate::control::erasures::catalog::{lists, uploads};
+use crate::control::erasures::{Ends, Keeper};
+use crate::control::store::Catalog;
+use crate::control::uploads::Depot;
+use crate::domain::ids::{AccountId, AppId, Epoch};
+use crate::domain::report::Erasure;
+use crate::domain::submission::{Records, Submission};
+use crate::identity::{Gone, Keyring};
+use crate::journal::Journal;
+use crate::outbox::derived::Figures;
+use crate::shard::router::Router;
+
+/// Devices that are handed to the engine at once.
+const SUBMITTED_AT_ONCE: usize = 1024;
+
+/// What is erased from.
+pub(super) struct Traces {
+    pub(super) router: Router,
+    pub(super) runtime: Handle,
+    pub(super) figures: Figures,
+    pub(super) journal: Arc<Journal>,
+    pub(super) publisher: Arc<Publisher>,
+    pub(super) catalog: Catalog,
+    pub(super) publications: Arc<Publications>,
+    pub(super) depot: Depot,
+    pub(super) keyring: Keyring,
+    pub(super) clock: Clock,
+}
+
+/// All of them; `in_force` says which snapshot decides on every shard.
+pub(super) fn keepers(
+    traces: Traces,
+    in_force: impl Fn() -> Epoch + Send + 'static,
+) -> Vec<Keeper> {
+    let Traces { router, runtime, figures, journal, publisher, catalog, publications, .. } = traces;
+    let (in_outbox, in_figures) = (figures.clone(), figures.clone());
+    let checkpoints = Arc::clone(&journal);
+    vec![
+        Keeper::new("engine", move |gone, ends| {
+            let forgotten = forget(&router, &runtime, gone)?;
+            Ok(figures.catch_up(ends).then_some(forgotten))
+        }),
+        Keeper::new("outbox", move |gone, _ends| Ok(Some(in_outbox.erase_records(gone)?))),
+        Keeper::new("figures", move |gone, _ends| Ok(Some(in_figures.erase_rows(gone)?))),
+        uploads(catalog.clone(), traces.depot, traces.keyring, traces.clock),
+        lists(catalog, publications, in_force),
+        Keeper::new("log", move |gone, ends: Ends<'_>| Ok(journal.erase(gone, ends)?)),
+        Keeper::new("checkpoints", move |_gone, _ends| {
+            Ok(Some(checkpoints.remove_damaged_checkpoints()?))
+        }),
+        Keeper::new("snapshots", move |gone, _ends| {
+            let Some(in_force) = publisher.slot.current() else { return Ok(Some(0)) };
+            let members: Vec<(AccountId, u64)> = gone.members().collect();
+            Ok(Some(publisher.store.erase(&in_force, &members)?))
+        }),
+    ]
+}
+
+/// Has the engine forget devices. Gives how many were handed over.
+fn forget(router: &Router, runtime: &Handle, gone: &Gone) -> anyhow::Result<u64> {
+    for some in gone.devices().chunk_by(|one, next| one.account == next.account) {
+        for some in some.chunks(SUBMITTED_AT_ONCE) {
+            let records = some.iter().map(|device| Erasure { device: device.device }).collect();
+            let submission = Submission {
+                account: some[0].account,
+                // No app asks for it, and the engine asks for none.
+                app: AppId(0),
+                origin: None,
+                received_at: router.received_at(),
+                records: Records::Erasures(records),
+            };
+            let applied = runtime.block_on(async {
+                let ticket = router.submit(submission).await?;
+                anyhow::Ok(ticket.await?)
+            })?;
+            let refused: u64 = applied.rejects.iter().sum();
+            anyhow::ensure!(
+                refused == 0,
+                "{refused} devices are not taken before a snapshot is in force"
+            );
+        }
+    }
+    Ok(gone.devices().len() as u64)
+}

@@ -1,0 +1,45 @@
+//! Removing epochs that list devices which are to be forgotten.
+
+use std::collections::BTreeSet;
+
+use super::directory::Store;
+use super::error::{StoreError, at};
+use super::files;
+use crate::domain::ids::AccountId;
+use crate::snapshot::load::Loaded;
+
+impl Store {
+    /// Removes the epochs before the one in force that list one of these devices by its hash, and then the blocks that no
+    /// epoch names. So goes an epoch that does not load, for nobody knows whom it lists. Gives how many there were.
+    ///
+    /// # Errors
+    /// When the store can't be read, or a file can't be removed.
+    pub fn erase(
+        &self,
+        in_force: &Loaded,
+        members: &[(AccountId, u64)],
+    ) -> Result<u64, StoreError> {
+        let lists_one = |loaded: &Loaded| {
+            members.iter().any(|(account, member)| {
+                loaded.view().account(*account).is_some_and(|account| account.lists(*member))
+            })
+        };
+        let mut removed = 0;
+        for epoch in self.epochs()? {
+            if epoch >= in_force.view().epoch() {
+                continue;
+            }
+            if self.load(epoch, Some(in_force)).is_ok_and(|loaded| !lists_one(&loaded)) {
+                continue;
+            }
+            let path = self.epoch_path(epoch);
+            files::remove_if_there(&path).map_err(at(&path))?;
+            removed += 1;
+        }
+        let dir = self.epochs_dir();
+        files::sync_directory(&dir).map_err(at(&dir))?;
+        // Blocks of before that an earlier sweep has left go with them.
+        self.sweep(usize::MAX, &BTreeSet::new())?;
+        Ok(removed)
+    }
+}
