@@ -308,11 +308,24 @@ impl Checkpoints {
     /// From where on the log is needed, for the partitions of this daemon: the oldest position of
     /// their last but one checkpoints, and its beginning while any has fewer than two.
     pub fn keep_from(&self, owned: impl IntoIterator<Item = PartitionId>) -> LogPosition {
+        self.needs_from(owned, KEPT)
+    }
+
+    /// The same, if the newest alone were kept.
+    pub fn newest_from(&self, owned: impl IntoIterator<Item = PartitionId>) -> LogPosition {
+        self.needs_from(owned, 1)
+    }
+
+    fn needs_from(
+        &self,
+        owned: impl IntoIterator<Item = PartitionId>,
+        newest: usize,
+    ) -> LogPosition {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let oldest_of = |partition: PartitionId| {
             let marks = &kept[partition.index()];
-            let last_but_one = marks.len().checked_sub(KEPT).and_then(|place| marks.get(place));
-            last_but_one.map_or(LogPosition::START, |mark| mark.keep_from)
+            let oldest = marks.len().checked_sub(newest).and_then(|place| marks.get(place));
+            oldest.map_or(LogPosition::START, |mark| mark.keep_from)
         };
         owned.into_iter().map(oldest_of).min().unwrap_or_default()
     }

@@ -35,7 +35,7 @@ impl Journal {
     /// [`JournalError`] if the recording can't be read or written. It may be tried again.
     pub fn erase(&self, gone: &Gone, ends: &dyn Fn() -> bool) -> Result<Option<u64>, JournalError> {
         let end = self.synced_end();
-        if !self.begin_segment_behind(end, ends) || !self.wait_until_unneeded(end, ends)? {
+        if !self.let_checkpoints_pass(end, ends) || !self.wait_until_unneeded(end, ends)? {
             return Ok(None);
         }
         let mut blanked = 0;
@@ -63,8 +63,23 @@ impl Journal {
         Ok(removed)
     }
 
-    /// `false` if it is to end, or nothing is written any more.
-    fn begin_segment_behind(&self, end: LogPosition, ends: &dyn Fn() -> bool) -> bool {
+    /// Has the log grow twice, though nothing may come in: a checkpoint of the same place takes the place of the one
+    /// before. `false` if it is to end, or nothing is written any more.
+    fn let_checkpoints_pass(&self, end: LogPosition, ends: &dyn Fn() -> bool) -> bool {
+        if !self.begin_segment(ends) {
+            return false;
+        }
+        while LogPosition(self.shared.checkpointed.load(Ordering::Relaxed)) <= end {
+            if ends() || self.failed().is_some() {
+                return false;
+            }
+            std::thread::sleep(LOOK_EVERY);
+        }
+        self.begin_segment(ends)
+    }
+
+    fn begin_segment(&self, ends: &dyn Fn() -> bool) -> bool {
+        let end = self.synced_end();
         while self.to_writer.try_send(Handover::NewSegment).is_err() {
             if ends() {
                 return false;
@@ -88,7 +103,7 @@ impl Journal {
         ends: &dyn Fn() -> bool,
     ) -> Result<bool, JournalError> {
         loop {
-            let is_needed = LogPosition(self.shared.keep_from.load(Ordering::Relaxed)) < end;
+            let is_needed = LogPosition(self.shared.keep_from.load(Ordering::Relaxed)) <= end;
             let segments = segment::list(&*self.disk, &self.config.log_dir())?;
             let is_plain =
                 |segment: &SegmentFile| segment.first < end && segment.packed_on.is_none();

@@ -44,6 +44,8 @@ pub(super) struct Shared {
     pub(super) closing: AtomicBool,
     /// Recovery needs nothing before it. Told by trimming, read by the recorder; it orders nothing else.
     pub(super) keep_from: AtomicU64,
+    /// The newest checkpoints need nothing before it. It orders nothing else.
+    pub(super) checkpointed: AtomicU64,
     pub(super) figures: JournalFigures,
 }
 
@@ -119,6 +121,7 @@ impl Journal {
             failure: OnceLock::new(),
             closing: AtomicBool::new(false),
             keep_from: AtomicU64::new(0),
+            checkpointed: AtomicU64::new(0),
             figures: JournalFigures::default(),
         });
         // Room for every buffer there is, a wish for a segment and the closing word: handing over never blocks, lack of
@@ -171,6 +174,11 @@ impl Journal {
     #[must_use]
     pub fn figures(&self) -> &JournalFigures {
         &self.shared.figures
+    }
+
+    /// Takes note that the newest checkpoint of every partition needs nothing before this.
+    pub fn note_checkpoints(&self, newest_from: LogPosition) {
+        self.shared.checkpointed.fetch_max(newest_from.0, Ordering::Relaxed);
     }
 
     /// Removes the segments that lie wholly before `keep_from`, or leaves them to the recording that the

@@ -90,4 +90,6 @@ mod golden_tests;
 #[cfg(test)]
 mod recorder_tests;
 #[cfg(test)]
+mod erase_tests;
+#[cfg(test)]
 mod speed_tests;

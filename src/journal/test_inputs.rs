@@ -11,7 +11,7 @@ use crate::domain::ids::{
 use crate::domain::input::{Batch, Grant, Input, LimitId};
 use crate::domain::ping::PingFlags;
 use crate::domain::policy::{ClockMode, Policy};
-use crate::domain::report::{HintVerdict, Outcome, OutcomeKind, PlaceHint, Platform, Profile};
+use crate::domain::report::{Erasure, HintVerdict, Outcome, OutcomeKind, PlaceHint, Platform, Profile};
 use crate::domain::units::{PointE7, UtcMs};
 
 pub(crate) fn at(partition: u8, seq: u64) -> InputPosition {
@@ -61,6 +61,7 @@ pub(crate) fn any_input() -> impl Strategy<Value = OwnedInput> {
         1 => batch(any_outcome()).prop_map(|(head, all)| owned(head, &all, Input::Outcomes)),
         1 => batch(any_profile()).prop_map(|(head, all)| owned(head, &all, Input::Profiles)),
         1 => batch(any_hint()).prop_map(|(head, all)| owned(head, &all, Input::Hints)),
+        1 => batch(any_erasure()).prop_map(|(head, all)| owned(head, &all, Input::Erasures)),
         1 => any::<i64>().prop_map(tick),
         1 => any::<(u64, [u8; 32])>().prop_map(|(epoch, hash)| {
             OwnedInput::from(&Input::Publication { epoch: Epoch(epoch), hash: SnapshotHash(hash) })
@@ -148,6 +149,10 @@ fn any_profile() -> impl Strategy<Value = Profile> {
             night_consent,
         },
     )
+}
+
+fn any_erasure() -> impl Strategy<Value = Erasure> {
+    any::<[u8; 16]>().prop_map(|device| Erasure { device: DeviceId(device) })
 }
 
 fn any_hint() -> impl Strategy<Value = PlaceHint> {

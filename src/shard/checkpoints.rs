@@ -220,6 +220,7 @@ impl CheckpointThread {
     }
 
     pub(super) fn trim(&self) {
+        self.journal.note_checkpoints(self.checkpoints.newest_from(self.owned.iter().copied()));
         let keep_from = self.checkpoints.keep_from(self.owned.iter().copied());
         if let Err(error) = self.journal.trim(keep_from) {
             tracing::warn!(%error, "the log was not trimmed; it will be with the next checkpoints");
