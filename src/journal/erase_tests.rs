@@ -62,8 +62,7 @@ fn device(number: u64) -> DeviceId {
 fn write(logs: &mut [ShardLog]) {
     for seq in 0..60_u64 {
         let fixes: Vec<Fix> = (0..40).map(|n| fix((seq * 7 + n) % 50)).collect();
-        let far: Vec<Fix> =
-            fixes.iter().map(|fix| Fix { fixed_at: UtcMs(0), ..*fix }).collect();
+        let far: Vec<Fix> = fixes.iter().map(|fix| Fix { fixed_at: UtcMs(0), ..*fix }).collect();
         let hint = PlaceHint {
             device: device(seq % 50),
             place: PlaceId(3),

@@ -16,7 +16,9 @@ use crate::domain::ids::{
 };
 use crate::domain::input::{Batch, Grant, Input, LimitId};
 use crate::domain::policy::Policy;
-use crate::domain::report::{Erasure, HintVerdict, Outcome, OutcomeKind, PlaceHint, Platform, Profile};
+use crate::domain::report::{
+    Erasure, HintVerdict, Outcome, OutcomeKind, PlaceHint, Platform, Profile,
+};
 use crate::domain::units::UtcMs;
 use crate::identity::Keyring;
 

@@ -315,7 +315,8 @@ fn pack_golden(log_dir: &Path) -> PathBuf {
 #[test]
 fn both_versions_are_read_and_the_header_of_the_newer_is_what_is_written() {
     for version in [1, 2] {
-        let reader = LogReader::open(&golden(version), &golden_tests::keyring(), Resume::anywhere());
+        let reader =
+            LogReader::open(&golden(version), &golden_tests::keyring(), Resume::anywhere());
         let found = all(reader.unwrap()).unwrap();
         let inputs = golden_tests::inputs().into_iter().map(|(_, input)| input);
         // The journal of then had no erasures.

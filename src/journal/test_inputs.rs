@@ -11,7 +11,9 @@ use crate::domain::ids::{
 use crate::domain::input::{Batch, Grant, Input, LimitId};
 use crate::domain::ping::PingFlags;
 use crate::domain::policy::{ClockMode, Policy};
-use crate::domain::report::{Erasure, HintVerdict, Outcome, OutcomeKind, PlaceHint, Platform, Profile};
+use crate::domain::report::{
+    Erasure, HintVerdict, Outcome, OutcomeKind, PlaceHint, Platform, Profile,
+};
 use crate::domain::units::{PointE7, UtcMs};
 
 pub(crate) fn at(partition: u8, seq: u64) -> InputPosition {

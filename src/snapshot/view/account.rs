@@ -303,7 +303,9 @@ impl<'s> AccountView<'s> {
     #[must_use]
     pub fn lists(self, member: u64) -> bool {
         let names_it = |campaign: CampaignView<'_>| {
-            campaign.audience().is_some_and(|audience| members::has(audience, member))
+            let audience = campaign.audience();
+            audience.is_some_and(|audience| members::has(audience, member))
+                || campaign.is_test_device(member)
         };
         self.blacklist_has(member) || self.campaigns().any(names_it)
     }
