@@ -190,7 +190,7 @@ async fn played(daemon: &mut Daemon) {
     assert!(after.is_empty(), "{after:?}");
     stays_so(daemon, &mut customer, app, &forms).await;
     assert_eq!(totals(&customer).await, counted, "what was counted stays counted");
-    new_again(&customer, app).await;
+    new_again(&customer, app, &jobs).await;
 }
 
 /// The figures of each campaign.
@@ -231,13 +231,17 @@ async fn stays_so(daemon: &mut Daemon, customer: &mut Customer, app: u64, forms:
 }
 
 /// Whoever was erased is; the others were pushed already.
-async fn new_again(customer: &Customer, app: u64) {
+async fn new_again(customer: &Customer, app: u64, before: &[Value]) {
     customer.ping(app, &[device(1), victim(), device(2)], HERE).await;
     let jobs = customer.jobs().await;
-    assert!(!jobs.is_empty());
-    for job in &jobs {
-        let is_test = job["data"]["mode"] == "testing";
-        assert!(is_test || job["data"]["device_id"] == json!(victim().to_string()), "{job}");
+    let of_victim = |job: &&Value| job["data"]["device_id"] == json!(victim().to_string());
+    let is_real = |job: &&Value| job["data"]["mode"] != "testing";
+    assert!(jobs.iter().filter(is_real).any(|job| of_victim(&job)), "{jobs:?}");
+    let pair =
+        |job: &Value| (job["data"]["device_id"].clone(), job["data"]["campaign"]["id"].clone());
+    let before: Vec<(Value, Value)> = before.iter().filter(is_real).map(pair).collect();
+    for job in jobs.iter().filter(is_real) {
+        assert!(of_victim(&job) || !before.contains(&pair(job)), "{job}");
     }
 }
 
