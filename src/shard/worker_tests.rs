@@ -107,6 +107,7 @@ impl Bench {
             log: logs.remove(0),
             slot: Arc::clone(&slot),
             outbox: outbox.clone(),
+            post: None,
             sealer: keyring.sealer(),
             clock,
             ledger: Arc::new(Mutex::new(Ledger::default())),

@@ -3,7 +3,8 @@
 //! One thread, the [`follower`], reads what the outbox has made visible, [`count`]s it into [`rows`] and commits them
 //! together with how far it has come, in a store of its own. So figures are a function of what the journal caused:
 //! a crash repeats nothing and loses nothing. Devices are in here by their keyed hash alone. What people ask is
-//! answered by [`read`].
+//! answered by [`read`]. Beside these, [`footfalls`] keeps what devices do at targets: shards tell it by and by, and it is
+//! exact but for a crash.
 
 pub mod rows;
 mod tables;
@@ -12,6 +13,7 @@ mod count;
 mod follower;
 pub mod read;
 pub mod members;
+pub mod footfalls;
 pub mod store;
 
 pub use read::FiguresError;
@@ -19,3 +21,5 @@ pub use store::Figures;
 
 #[cfg(test)]
 mod figures_tests;
+#[cfg(test)]
+mod footfalls_tests;

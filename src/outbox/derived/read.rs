@@ -243,11 +243,11 @@ impl Figures {
         Ok(())
     }
 
-    fn row<R: Row>(&self, bytes: &[u8]) -> Result<R, FiguresError> {
+    pub(super) fn row<R: Row>(&self, bytes: &[u8]) -> Result<R, FiguresError> {
         R::from_bytes(bytes).ok_or_else(|| self.malformed())
     }
 
-    fn malformed(&self) -> FiguresError {
+    pub(super) fn malformed(&self) -> FiguresError {
         self.tables.damaged("a row of the figures is malformed")
     }
 }
