@@ -19,6 +19,7 @@ use crate::control::backtests::{BacktestQueue, Backtests};
 use crate::control::compiler::{Kept, Publications};
 use crate::control::config::CampaignsConfig;
 use crate::control::explain::Explainer;
+use crate::control::fence_health::FenceHealth;
 use crate::control::reports::Reports;
 use crate::control::segments::SegmentKeeper;
 use crate::control::store::{CATALOG_FILE, Catalog, SqliteStore, Store as _};
@@ -108,6 +109,7 @@ fn start(joints: Joints<'_>) -> anyhow::Result<Campaigns> {
         config,
         shutdown,
     } = joints;
+    let fence_health = FenceHealth::new(counted.clone(), Arc::clone(&publisher.slot));
     let explainer = explainer(journal, &keyring, &publisher);
     let store = open_catalog(data)?;
     let (reader, looking, trying) = (store.reader()?, store.reader()?, store.reader()?);
@@ -164,6 +166,7 @@ fn start(joints: Joints<'_>) -> anyhow::Result<Campaigns> {
         Service::new(catalog, Arc::clone(&publications), in_force, depot, (keyring, clock));
     let service = service.with_tokens(authority).with_reports(Reports::new(counted));
     let service = service.with_explainer(explainer).with_backtests(backtests);
+    let service = service.with_fence_health(fence_health);
     let service = service.with_streams(Streams::new(config, shutdown.clone()));
     Ok(Campaigns { service: Arc::new(service), publications, figures })
 }

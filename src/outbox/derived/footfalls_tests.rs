@@ -107,10 +107,12 @@ fn what_has_no_room_is_told_of_the_day_and_the_account() {
     assert_eq!(enters(&figures, 100, 1), BTreeMap::from([(1, 1), (2, 1)]));
     assert_eq!(days(&figures, 1), BTreeMap::from([(100, false), (101, true)]));
     assert_eq!(days(&figures, 2), BTreeMap::from([(100, true), (101, true)]));
+    drop(figures);
     // The bound holds over batches and restarts, and what has its row is counted on.
     let figures = bench.told(vec![batch(100, three()), batch(101, vec![at(1, 1, 1), at(1, 2, 1)])]);
     assert_eq!(enters(&figures, 100, 1), BTreeMap::from([(1, 2), (2, 2)]));
     assert_eq!(enters(&figures, 101, 1), BTreeMap::from([(1, 1), (3, 1)]));
+    drop(figures);
     // What a shard had no room for may be anybody's.
     let figures = bench.told(vec![FootfallBatch { day: 102, overlooked: 1, ..Default::default() }]);
     assert_eq!((days(&figures, 2)[&101], days(&figures, 2)[&102]), (true, false));
@@ -123,6 +125,7 @@ fn days_are_forgotten_when_they_are_no_longer_kept() {
     let some = |day| batch(day, vec![at(1, 1, 1), at(2, 9, 1)]);
     let figures = bench.told(vec![some(100), some(101), some(108)]);
     assert_eq!(days(&figures, 1).into_keys().collect::<Vec<_>>(), [100, 101, 108]);
+    drop(figures);
     let figures = bench.told(vec![some(109)]);
     assert_eq!(days(&figures, 1).into_keys().collect::<Vec<_>>(), [101, 108, 109]);
     assert_eq!(enters(&figures, 100, 1), BTreeMap::new());
