@@ -39,7 +39,7 @@ const OF_CAMPAIGN: [&str; 6] =
     ["figures", "figures/hours", "report", "report.csv", "visit-report?brands=1", "copy"];
 
 /// What has no number of a record.
-const SINGLE: [&str; 12] = [
+const SINGLE: [&str; 13] = [
     "account",
     "accounts",
     "accounts/1",
@@ -49,6 +49,7 @@ const SINGLE: [&str; 12] = [
     "audit?limit=1000",
     "usage",
     "usage.csv",
+    "fence-health",
     "notices?limit=1000",
     "explain?device=38400000-8cf0-11bd-b23e-10b96e40000d&campaign=1",
     "backtests",
