@@ -160,8 +160,7 @@ fn start(joints: Joints<'_>) -> anyhow::Result<Campaigns> {
         journal: journal.to_owned(),
     };
     backtesting.spawn(shutdown.join(Stage::Intake, "backtests"))?;
-    let in_force: InForce =
-        Arc::new(move || Epoch(shards.iter().map(|shard| shard.sample().epoch).min().unwrap_or(0)));
+    let in_force = in_force(shards);
     let service =
         Service::new(catalog, Arc::clone(&publications), in_force, depot, (keyring, clock));
     let service = service.with_tokens(authority).with_reports(Reports::new(counted));
@@ -169,6 +168,11 @@ fn start(joints: Joints<'_>) -> anyhow::Result<Campaigns> {
     let service = service.with_fence_health(fence_health);
     let service = service.with_streams(Streams::new(config, shutdown.clone()));
     Ok(Campaigns { service: Arc::new(service), publications, figures })
+}
+
+/// The snapshot that every shard has come to.
+fn in_force(shards: Vec<Arc<ShardFigures>>) -> InForce {
+    Arc::new(move || Epoch(shards.iter().map(|shard| shard.sample().epoch).min().unwrap_or(0)))
 }
 
 /// Reads the journal back beside the shards. What the snapshot in force has of an older one is not loaded again.

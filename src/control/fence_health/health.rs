@@ -43,8 +43,11 @@ pub struct FenceHealth {
     slot: Arc<Slot>,
     looking: Arc<Room>,
     /// The one looked at last stands last.
-    kept: Arc<Mutex<Vec<(AccountId, Arc<Looked>)>>>,
+    kept: Arc<Mutex<Kept>>,
 }
+
+/// What was found, by account.
+type Kept = Vec<(AccountId, Arc<Looked>)>;
 
 /// What was found of an account's fences.
 #[derive(Clone, PartialEq, Debug)]
@@ -189,7 +192,7 @@ impl FenceHealth {
     }
 
     /// Held for moments; its content is whole between statements, so a poisoned lock is as good as any.
-    fn kept(&self) -> MutexGuard<'_, Vec<(AccountId, Arc<Looked>)>> {
+    fn kept(&self) -> MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
