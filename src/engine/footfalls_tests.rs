@@ -109,6 +109,17 @@ fn a_full_table_says_what_it_overlooked() {
     assert_eq!(footfalls.take().0.len(), 1, "and there is room again");
 }
 
+#[test]
+fn what_is_put_back_adds_up_with_what_came_meanwhile() {
+    let mut footfalls = Footfalls::default();
+    footfalls.enter(key(1), TargetId(1), at(0), Some(10));
+    let (counts, overlooked) = footfalls.take();
+    footfalls.enter(key(2), TargetId(1), at(1), Some(10));
+    footfalls.put_back(counts, overlooked + 3);
+    let (counts, overlooked) = footfalls.take();
+    assert_eq!((counts.len(), counts[0].1.enters, overlooked), (1, 2, 3));
+}
+
 /// More come and go than can be remembered: exits and returns are of those that are, each of which does return.
 #[test]
 fn who_is_not_remembered_is_left_out_of_both() {

@@ -14,8 +14,8 @@ pub mod account;
 pub mod locations;
 pub mod records;
 pub mod kept;
-pub(in crate::control) mod atlas;
-pub(in crate::control) mod targets;
+pub mod atlas;
+pub mod targets;
 mod districts;
 
 pub use account::{CompileError, Compiled, Known, compile, compile_draft, limits};

@@ -57,6 +57,8 @@ fn what_is_wrong_is_said_of_each_parameter() {
         ("", "geofence:1", None),
         ("", "geofence:1:never", None),
         ("", "geofence:+1:flaps", None),
+        ("", "geofence:01:flaps", None),
+        ("", "geofence:1:signal:flaps", None),
         ("", "fence:1:flaps", None),
     ];
     for (finding, cursor, limit) in cases {

@@ -46,6 +46,13 @@ pub struct FootfallBatch {
 pub struct FootfallPost(Sender<FootfallBatch>);
 
 impl FootfallPost {
+    /// One whose other end a test holds, with room for so many.
+    #[cfg(test)]
+    pub(crate) fn by_hand(room: usize) -> (Self, Receiver<FootfallBatch>) {
+        let (sender, post) = bounded(room);
+        (Self(sender), post)
+    }
+
     /// Whether one that is handed in now may have to wait.
     #[must_use]
     pub fn is_full(&self) -> bool {

@@ -85,6 +85,24 @@ fn a_row_reads_as_it_was_written_and_no_other() {
 }
 
 #[test]
+fn a_store_from_before_there_were_footfalls_opens() {
+    let bench = Bench::new(OutboxConfig::default());
+    {
+        let before =
+            fjall::Database::builder(bench.dir.path().join("figures")).open().expect("new");
+        for name in ["marks", "reach", "seen"] {
+            let sheet = before.keyspace(name, fjall::KeyspaceCreateOptions::default).expect("new");
+            if name == "marks" {
+                sheet.insert(b"format", 1u32.to_be_bytes()).expect("written");
+            }
+        }
+        before.persist(fjall::PersistMode::SyncAll).expect("written");
+    }
+    let figures = bench.told(vec![batch(100, vec![at(1, 7, 2)])]);
+    assert_eq!(enters(&figures, 100, 1), BTreeMap::from([(7, 2)]));
+}
+
+#[test]
 fn batches_add_up_by_day_account_and_target_over_a_restart() {
     let bench = Bench::new(OutboxConfig::default());
     let both = || vec![at(1, 7, 2), at(2, 7, 5)];
@@ -139,4 +157,21 @@ fn shards_keep_what_nobody_takes_and_go_on_when_nobody_will() {
     outbox.close().expect("written");
     figures.close();
     assert_eq!(figures.post().hand_in(batch(1, Vec::new())), Ok(()), "it has ended");
+}
+
+#[test]
+fn bounds_are_held_to_their_ranges() {
+    let with = |days, targets| OutboxConfig {
+        footfall_days: days,
+        footfall_targets: targets,
+        ..OutboxConfig::default()
+    };
+    for (days, targets) in [(9, 1000), (400, 100_000_000)] {
+        assert!(!with(days, targets).check().has("footfall_days"));
+        assert!(!with(days, targets).check().has("footfall_targets"));
+    }
+    for (days, targets) in [(8, 999), (401, 100_000_001)] {
+        assert!(with(days, targets).check().has("footfall_days"), "{days}");
+        assert!(with(days, targets).check().has("footfall_targets"), "{targets}");
+    }
 }
