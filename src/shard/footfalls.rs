@@ -4,7 +4,7 @@ use super::worker::Worker;
 use crate::outbox::derived::footfalls::FootfallBatch;
 
 /// How often it is handed in. Each time costs a sync of the figures' store, and a row for each target at which anybody
-/// came or went.
+/// came or went: at most some thousand rows a second and shard.
 const HAND_IN_EVERY_NS: u64 = 10_000_000_000;
 
 /// When a shard hands in.
@@ -16,11 +16,13 @@ pub(super) struct HandIn {
 }
 
 impl Worker {
-    /// Hands in when it is time, or before the table is full.
+    /// Hands in when it is time. Never sooner: what the figures write for it is bounded, too.
     pub(super) fn hand_in_when_due(&mut self) {
-        let Some(footfalls) = &self.out.footfalls else { return };
+        if self.out.footfalls.is_none() {
+            return;
+        }
         let now_ns = self.parts.clock.monotonic_ns();
-        if now_ns >= self.hand_in.next_ns || footfalls.is_half_full() {
+        if now_ns >= self.hand_in.next_ns {
             self.hand_in.next_ns = now_ns + HAND_IN_EVERY_NS;
             self.hand_in_footfalls();
         }

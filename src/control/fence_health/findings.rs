@@ -74,10 +74,8 @@ pub(super) struct Known<'f> {
     pub(super) fence: &'f Fence,
     /// What devices did there since it is watched, on the days that are kept.
     pub(super) footfall: Footfall,
-    /// Whole days, before today, on which it was watched and counted.
+    /// Whole days, before today, on which it was watched and all that happened was counted.
     pub(super) whole_days: u32,
-    /// Whether all that happened on the days was counted.
-    pub(super) is_all: bool,
     /// The other fence that has most of it, and whole per cent of its area.
     pub(super) overlap: Option<(&'f FenceName, u8)>,
 }
@@ -95,7 +93,7 @@ impl Known<'_> {
     }
 
     fn never_matches(&self) -> Option<String> {
-        let is_never = self.footfall.enters == 0 && self.whole_days >= NEVER_DAYS && self.is_all;
+        let is_never = self.footfall.enters == 0 && self.whole_days >= NEVER_DAYS;
         is_never.then(|| {
             format!(
                 "No device has entered it in {} whole days: see whether it is drawn where people go and whether the campaign's apps send positions from there, or make it larger.",

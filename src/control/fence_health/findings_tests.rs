@@ -39,8 +39,7 @@ fn visited(exits: u32, returns: u32) -> Footfall {
 #[test]
 fn every_rule_holds_at_its_edge_and_not_beside_it() {
     let (own, other) = (fence(1), name(FenceKind::Place, 7));
-    let plain =
-        Known { fence: &own, footfall: visited(1, 0), whole_days: 30, is_all: true, overlap: None };
+    let plain = Known { fence: &own, footfall: visited(1, 0), whole_days: 30, overlap: None };
     let nobody = Known { footfall: Footfall::default(), ..plain };
     let counted = |footfall| Known { footfall, ..plain };
     let within = |share_pct| Known { overlap: Some((&other, share_pct)), ..plain };
@@ -50,7 +49,6 @@ fn every_rule_holds_at_its_edge_and_not_beside_it() {
         (nobody, Some(Finding::NeverMatches)),
         (Known { whole_days: 7, ..nobody }, Some(Finding::NeverMatches)),
         (Known { whole_days: 6, ..nobody }, None),
-        (Known { is_all: false, ..nobody }, None),
         (Known { footfall: Footfall { enters: 1, ..nobody.footfall }, ..nobody }, None),
         (counted(visited(30, 6)), Some(Finding::Flaps)),
         (counted(visited(30, 5)), None),
@@ -86,8 +84,7 @@ fn every_rule_holds_at_its_edge_and_not_beside_it() {
 fn a_fence_may_have_several_findings_in_their_order() {
     let (own, other) = (fence(1), name(FenceKind::Geofence, 2));
     let footfall = Footfall { exits: 30, returns: 30, ..fixes(&[(300, 30)]) };
-    let known =
-        Known { fence: &own, footfall, whole_days: 7, is_all: true, overlap: Some((&other, 100)) };
+    let known = Known { fence: &own, footfall, whole_days: 7, overlap: Some((&other, 100)) };
     let found = known.findings();
     let told: Vec<Finding> = found.iter().map(|(finding, _)| *finding).collect();
     assert_eq!(told, [Finding::Flaps, Finding::Overlaps, Finding::SmallForAccuracy]);

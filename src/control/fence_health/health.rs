@@ -129,7 +129,8 @@ pub enum CutShort {
     Fences,
     /// It would take too long to find all overlaps; some may be missing.
     Overlaps,
-    /// There was not room to count all that happened; of fences that never match none is told.
+    /// On some of the days there was not room to count all that happened; these do not count towards a fence that never
+    /// matches.
     Counts,
     /// There are more than 10,000 findings; the others are missing.
     Findings,
@@ -235,8 +236,7 @@ impl Counts {
         for ((fence, footfall), overlap) in fences.iter().zip(footfalls).zip(overlaps) {
             let overlap = overlap.map(|one| (&fences[one.other].name, one.share_pct));
             let days = self.days_of(fence);
-            let known =
-                Known { fence, footfall, whole_days: days.whole, is_all: days.is_all, overlap };
+            let known = Known { fence, footfall, whole_days: days.whole, overlap };
             for (finding, advice) in known.findings() {
                 if looked.found.len() >= MOST_FINDINGS {
                     looked.cut_short.push(CutShort::Findings);
@@ -272,13 +272,13 @@ impl Counts {
     fn days_of(&self, fence: &Fence) -> DaysOf {
         let (first, today) = (first_day(fence), self.now.utc_day());
         let counted = || self.days.range(first..);
-        let is_whole =
-            |day: i32| UtcMs(i64::from(day) * DAY_MS) >= fence.since && i64::from(day) < today;
-        let whole = counted().filter(|(day, _)| is_whole(**day)).count();
+        let is_whole = |(day, is_all): &(&i32, &bool)| {
+            let is_over = i64::from(**day) < today;
+            **is_all && is_over && UtcMs(i64::from(**day) * DAY_MS) >= fence.since
+        };
         DaysOf {
             first: counted().next().map_or(first, |(day, _)| *day),
-            whole: u32::try_from(whole).unwrap_or(u32::MAX),
-            is_all: counted().all(|(_, is_all)| *is_all),
+            whole: u32::try_from(counted().filter(is_whole).count()).unwrap_or(u32::MAX),
         }
     }
 }
@@ -287,10 +287,8 @@ impl Counts {
 struct DaysOf {
     /// The first of them.
     first: i32,
-    /// Whole ones, before today.
+    /// Whole ones, before today, with all that happened.
     whole: u32,
-    /// Whether all that happened on them was counted.
-    is_all: bool,
 }
 
 /// The UTC day on which a fence began to be watched.

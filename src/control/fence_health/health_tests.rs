@@ -166,11 +166,14 @@ fn the_first_of_its_campaigns_says_since_when_and_tests_say_nothing() {
 }
 
 #[test]
-fn where_not_all_was_counted_nothing_never_matches() {
+fn a_day_that_was_not_counted_in_full_is_no_whole_one() {
     let mut batches = quiet(0..14);
-    batches.push(FootfallBatch { day: FIRST + 9, overlooked: 1, ..FootfallBatch::default() });
-    let looked = Bench::new(vec![apart(1)], batches).look(noon(13));
-    assert_eq!((told(&looked), &looked.cut_short[..]), (vec![], &[CutShort::Counts][..]));
+    batches.push(FootfallBatch { day: FIRST + 3, overlooked: 1, ..FootfallBatch::default() });
+    let bench = Bench::new(vec![apart(1)], batches);
+    assert_eq!((bench.told(7), bench.told(8)), (vec![], vec![(1, Finding::NeverMatches)]));
+    let looked = bench.look(noon(8));
+    assert_eq!(looked.cut_short, [CutShort::Counts]);
+    assert!(looked.found[0].1.advice.contains("in 7 whole days"), "{}", looked.found[0].1.advice);
 }
 
 #[test]

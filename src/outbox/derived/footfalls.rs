@@ -20,7 +20,7 @@ use super::store::Figures;
 use super::tables::{Sheet, Tables};
 
 /// Batches that may wait for the figures; past it shards keep what they have. Worst case in memory: this times a
-/// shard's table, 1.2 MiB.
+/// shard's table, 2.5 MiB.
 const BATCHES_WAITING: usize = 16;
 
 /// Rows that a turn of the figures changes for them, roughly, and old ones that it removes.
