@@ -11,6 +11,8 @@ ROUNDS ?= 200
 SEEDS ?= 5000
 POWER_SEEDS ?= 10000
 CASES ?= 20000
+# Cases of those that open stores on the disk, a second each.
+STORE_CASES ?= 200
 # Requests of each operation of the API, made from its description: some 7,000 in all.
 EXAMPLES ?= 20
 # Seconds per fuzz target.
@@ -71,7 +73,8 @@ torture: python ## Crashes, power losses, failing disks, the simulation and the 
 		cargo test --locked --lib -- simulation:: power_tests:: damage_tests:: checkpoint_tests::
 	GEOFENCED_FIRST_SEED=$$(($(SEEDS) + 1)) GEOFENCED_SEEDS=$(SEEDS) \
 		cargo test --release --locked --lib -- simulation::
-	PROPTEST_CASES=$(CASES) cargo test --release --locked --lib -- journal:: outbox::
+	PROPTEST_CASES=$(CASES) cargo test --release --locked --lib -- journal:: outbox:: --skip outbox::derived
+	PROPTEST_CASES=$(STORE_CASES) cargo test --release --locked --lib -- outbox::derived
 	$(if $(CRASH_TESTS),,$(error there are no tests/crash*.rs to run))
 	GEOFENCED_CRASH_ROUNDS=$(ROUNDS) cargo test --release --locked $(CRASH_TESTS)
 	GEOFENCED_PYTHON="$(CURDIR)/$(VENV)/bin/python" GEOFENCED_SCHEMA_EXAMPLES=$(EXAMPLES) \

@@ -180,7 +180,7 @@ fn round(fixes: &mut [Fix], number: i64) {
 fn stepping_warm_devices_allocates_nothing() {
     let loaded = snapshot();
     let view = Some(loaded.view());
-    let mut out = Outputs::with_capacity(8192).keeping_tallies();
+    let mut out = Outputs::with_capacity(8192).keeping_tallies().counting_footfalls();
     // An hour of notes for visits is soon full; a day of them would be growing all the while.
     let policy = Policy { lateness_s: 3600, ..Policy::default() };
     let mut partition = Partition::new(PARTITION, KEY, policy);
@@ -230,6 +230,8 @@ fn stepping_warm_devices_allocates_nothing() {
     assert!(out.counts.dwells > before.dwells && out.counts.jobs > before.jobs + 1000);
     assert!(out.counts.visits > before.visits + 1000 && out.counts.late > before.late);
     assert!(out.counts.triggers_add_up());
+    let (counts, _) = out.footfalls.as_mut().unwrap().take();
+    assert!(counts.iter().any(|(_, footfall)| footfall.exits > 0));
 }
 
 #[test]

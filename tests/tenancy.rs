@@ -15,7 +15,7 @@ use support::Daemon;
 /// In every text that an account has.
 const SECRETS: [&str; 2] = ["zebra-9f31", "lynx-77c2"];
 
-const KINDS: [&str; 13] = [
+const KINDS: [&str; 14] = [
     "apps",
     "regions",
     "brands",
@@ -28,6 +28,7 @@ const KINDS: [&str; 13] = [
     "imports",
     "addresses",
     "test-devices",
+    "erasures",
     "notices",
 ];
 
@@ -39,7 +40,7 @@ const OF_CAMPAIGN: [&str; 6] =
     ["figures", "figures/hours", "report", "report.csv", "visit-report?brands=1", "copy"];
 
 /// What has no number of a record.
-const SINGLE: [&str; 12] = [
+const SINGLE: [&str; 13] = [
     "account",
     "accounts",
     "accounts/1",
@@ -49,6 +50,7 @@ const SINGLE: [&str; 12] = [
     "audit?limit=1000",
     "usage",
     "usage.csv",
+    "fence-health",
     "notices?limit=1000",
     "explain?device=38400000-8cf0-11bd-b23e-10b96e40000d&campaign=1",
     "backtests",

@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use tokio::runtime::Handle;
 
 use super::compile::{CompileFigures, CompileThread};
-use super::erasing::{Traces, keepers};
+use super::erasing::Traces;
 use super::publish::Publisher;
 use super::samplers;
 use crate::admin::readiness::Readiness;
@@ -20,8 +20,8 @@ use crate::clock::Clock;
 use crate::control::backtests::{BacktestQueue, Backtests};
 use crate::control::compiler::{Kept, Publications};
 use crate::control::config::CampaignsConfig;
-use crate::control::erasures::Eraser;
 use crate::control::explain::Explainer;
+use crate::control::fence_health::FenceHealth;
 use crate::control::reports::Reports;
 use crate::control::segments::SegmentKeeper;
 use crate::control::store::{CATALOG_FILE, Catalog, SqliteStore, Store as _};
@@ -117,6 +117,7 @@ fn start(joints: Joints<'_>) -> anyhow::Result<Campaigns> {
         config,
         shutdown,
     } = joints;
+    let fence_health = FenceHealth::new(counted.clone(), Arc::clone(&publisher.slot));
     let explainer = explainer(journal, &keyring, &publisher);
     let store = open_catalog(data)?;
     let (reader, looking, trying) = (store.reader()?, store.reader()?, store.reader()?);
@@ -168,8 +169,7 @@ fn start(joints: Joints<'_>) -> anyhow::Result<Campaigns> {
         journal: journal.to_owned(),
     };
     backtesting.spawn(shutdown.join(Stage::Intake, "backtests"))?;
-    let in_force: InForce =
-        Arc::new(move || Epoch(shards.iter().map(|shard| shard.sample().epoch).min().unwrap_or(0)));
+    let in_force = in_force(shards);
     let traces = Traces {
         router,
         runtime,
@@ -182,21 +182,21 @@ fn start(joints: Joints<'_>) -> anyhow::Result<Campaigns> {
         keyring: keyring.clone(),
         clock: clock.clone(),
     };
-    let decides = Arc::clone(&in_force);
-    let erasing = Eraser {
-        catalog: catalog.clone(),
-        reader: for_eraser,
-        keepers: keepers(traces, move || decides()),
-        keyring: keyring.clone(),
-        clock: clock.clone(),
-    };
-    erasing.spawn(shutdown.join(Stage::Intake, "erasures"))?;
+    traces
+        .eraser(for_eraser, Arc::clone(&in_force))
+        .spawn(shutdown.join(Stage::Intake, "erasures"))?;
     let service =
         Service::new(catalog, Arc::clone(&publications), in_force, depot, (keyring, clock));
     let service = service.with_tokens(authority).with_reports(Reports::new(counted));
     let service = service.with_explainer(explainer).with_backtests(backtests);
+    let service = service.with_fence_health(fence_health);
     let service = service.with_streams(Streams::new(config, shutdown.clone()));
     Ok(Campaigns { service: Arc::new(service), publications, figures })
+}
+
+/// The snapshot that every shard has come to.
+fn in_force(shards: Vec<Arc<ShardFigures>>) -> InForce {
+    Arc::new(move || Epoch(shards.iter().map(|shard| shard.sample().epoch).min().unwrap_or(0)))
 }
 
 /// Reads the journal back beside the shards. What the snapshot in force has of an older one is not loaded again.

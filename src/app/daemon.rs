@@ -352,7 +352,16 @@ fn start_shards(
     slot: &Arc<Slot>,
     shutdown: &Shutdown,
 ) -> anyhow::Result<Running> {
-    let Ground { keyring, outbox, checkpoints, mut partitions, journal, logs, clock, .. } = ground;
+    let Ground {
+        keyring,
+        outbox,
+        figures: counted,
+        checkpoints,
+        mut partitions,
+        journal,
+        logs,
+        clock,
+    } = ground;
     let deal = Deal::new(logs.len());
     let mut ledger = Ledger::default();
     partitions.iter().for_each(|partition| ledger.restore(partition.grants()));
@@ -390,6 +399,7 @@ fn start_shards(
             log,
             slot: Arc::clone(slot),
             outbox: outbox.clone(),
+            post: Some(counted.post()),
             sealer: keyring.sealer(),
             clock: clock.clone(),
             ledger: Arc::clone(&ledger),

@@ -9,13 +9,14 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 
 use super::publish::Publisher;
+use crate::admin::v1::InForce;
 use crate::clock::Clock;
 use crate::control::compiler::Publications;
 use crate::control::erasures::catalog::{lists, uploads};
-use crate::control::erasures::{Ends, Keeper};
-use crate::control::store::Catalog;
+use crate::control::erasures::{Ends, Eraser, Keeper};
+use crate::control::store::{Catalog, Store};
 use crate::control::uploads::Depot;
-use crate::domain::ids::{AccountId, AppId, Epoch};
+use crate::domain::ids::{AccountId, AppId};
 use crate::domain::report::Erasure;
 use crate::domain::submission::{Records, Submission};
 use crate::identity::{Gone, Keyring};
@@ -40,33 +41,38 @@ pub(super) struct Traces {
     pub(super) clock: Clock,
 }
 
-/// All of them; `in_force` says which snapshot decides on every shard.
-pub(super) fn keepers(
-    traces: Traces,
-    in_force: impl Fn() -> Epoch + Send + 'static,
-) -> Vec<Keeper> {
-    let Traces { router, runtime, figures, journal, publisher, catalog, publications, .. } = traces;
-    let (in_outbox, in_figures) = (figures.clone(), figures.clone());
-    let checkpoints = Arc::clone(&journal);
-    vec![
-        Keeper::new("engine", move |gone, ends| {
-            let forgotten = forget(&router, &runtime, gone)?;
-            Ok(figures.catch_up(ends).then_some(forgotten))
-        }),
-        Keeper::new("outbox", move |gone, _ends| Ok(Some(in_outbox.erase_records(gone)?))),
-        Keeper::new("figures", move |gone, _ends| Ok(Some(in_figures.erase_rows(gone)?))),
-        uploads(catalog.clone(), traces.depot, traces.keyring, traces.clock),
-        lists(catalog, publications, in_force),
-        Keeper::new("log", move |gone, ends: Ends<'_>| Ok(journal.erase(gone, ends)?)),
-        Keeper::new("checkpoints", move |_gone, _ends| {
-            Ok(Some(checkpoints.remove_damaged_checkpoints()?))
-        }),
-        Keeper::new("snapshots", move |gone, _ends| {
-            let Some(in_force) = publisher.slot.current() else { return Ok(Some(0)) };
-            let members: Vec<(AccountId, u64)> = gone.members().collect();
-            Ok(Some(publisher.store.erase(&in_force, &members)?))
-        }),
-    ]
+impl Traces {
+    /// The thread that goes to all of them. `in_force` says which snapshot decides on every shard.
+    pub(super) fn eraser(self, reader: Box<dyn Store>, in_force: InForce) -> Eraser {
+        let (catalog, keyring, clock) =
+            (self.catalog.clone(), self.keyring.clone(), self.clock.clone());
+        Eraser { catalog, reader, keepers: self.keepers(in_force), keyring, clock }
+    }
+
+    fn keepers(self, in_force: InForce) -> Vec<Keeper> {
+        let Self { router, runtime, figures, journal, publisher, catalog, .. } = self;
+        let (in_outbox, in_figures) = (figures.clone(), figures.clone());
+        let checkpoints = Arc::clone(&journal);
+        vec![
+            Keeper::new("engine", move |gone, ends| {
+                let forgotten = forget(&router, &runtime, gone)?;
+                Ok(figures.catch_up(ends).then_some(forgotten))
+            }),
+            Keeper::new("outbox", move |gone, _ends| Ok(Some(in_outbox.erase_records(gone)?))),
+            Keeper::new("figures", move |gone, _ends| Ok(Some(in_figures.erase_rows(gone)?))),
+            uploads(catalog.clone(), self.depot, self.keyring, self.clock),
+            lists(catalog, self.publications, move || in_force()),
+            Keeper::new("log", move |gone, ends: Ends<'_>| Ok(journal.erase(gone, ends)?)),
+            Keeper::new("checkpoints", move |_gone, _ends| {
+                Ok(Some(checkpoints.remove_damaged_checkpoints()?))
+            }),
+            Keeper::new("snapshots", move |gone, _ends| {
+                let Some(in_force) = publisher.slot.current() else { return Ok(Some(0)) };
+                let members: Vec<(AccountId, u64)> = gone.members().collect();
+                Ok(Some(publisher.store.erase(&in_force, &members)?))
+            }),
+        ]
+    }
 }
 
 /// Has the engine forget devices. Gives how many were handed over.

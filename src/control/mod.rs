@@ -5,8 +5,9 @@
 //! people send are read by [`imports`], in their turn ([`uploads`]); of what takes long an account has so much under way
 //! ([`room`]). What has changed, the [`compiler`] makes into
 //! targets and campaigns of the next snapshot. What they brought, [`reports`] tell; who was
-//! where, [`segments`] look up; why a device got a push or not, [`explain`] finds, and what a campaign would bring,
-//! [`backtests`]. What is to be forgotten of a device, [`erasures`] see to. [`cli`] is what operators do by
+//! where, [`segments`] look up; which fences do not do what they were drawn for, [`fence_health`] finds; why a device got a
+//! push or not, [`explain`] finds, and what a campaign would bring, [`backtests`]. What is to be forgotten of a device,
+//! [`erasures`] see to. [`cli`] is what operators do by
 //! hand, and [`config`] what they set.
 //!
 //! In reading order.
@@ -26,6 +27,7 @@ pub mod uploads;
 pub mod compiler;
 pub mod reports;
 pub mod segments;
+pub mod fence_health;
 pub mod explain;
 pub mod backtests;
 pub mod erasures;

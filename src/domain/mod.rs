@@ -6,7 +6,7 @@
 //! believe it ([`fix`]), what else a device may tell us ([`report`]), what intake hands on ([`submission`]),
 //! what is journalled ([`input`]), what campaigns ask for ([`target`], [`campaign`], [`policy`]) and which
 //! [`knobs`] are out of range, the keyed hashes that draw lots ([`lots`]), what comes out ([`decision`]), what is only
-//! counted ([`tally`]), why something did not come out ([`reasons`]), and how a request is told so ([`problem`]).
+//! counted ([`tally`], and at targets [`footfall`]), why something did not come out ([`reasons`]), and how a request is told so ([`problem`]).
 //! [`turns`] are shared out among accounts.
 
 pub mod ids;
@@ -23,12 +23,15 @@ pub mod policy;
 pub mod lots;
 pub mod decision;
 pub mod tally;
+pub mod footfall;
 pub mod reasons;
 pub mod problem;
 pub mod turns;
 
 #[cfg(test)]
 mod fix_tests;
+#[cfg(test)]
+mod footfall_tests;
 #[cfg(test)]
 mod ids_tests;
 #[cfg(test)]

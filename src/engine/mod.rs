@@ -4,7 +4,7 @@
 //! same outputs on every machine. Read it in the order of a fix: [`partition`] takes the inputs, [`arrival`]
 //! relates a fix to its device's past, [`stays`] follows where the device is, [`triggers`] what that means
 //! for campaigns, `visits` what it means for places, `nights` where it is at home, [`gates`] look for reasons not to push,
-//! [`decide`] picks the winner. Where `explain` asks, [`trace`] keeps what they saw: `inputs` of the gates, and `looks` at
+//! [`decide`] picks the winner. What devices do at targets is counted by [`footfalls`]. Where `explain` asks, [`trace`] keeps what they saw: `inputs` of the gates, and `looks` at
 //! a turn. What is remembered
 //! between steps is a [`device`]'s row, kept in the [`table`] with lists in [`slab`]s.
 
@@ -20,6 +20,7 @@ pub mod triggers;
 pub mod gates;
 pub mod decide;
 mod reported;
+pub mod footfalls;
 pub mod outputs;
 pub(crate) mod trace;
 mod looks;
@@ -51,6 +52,8 @@ mod table_tests;
 pub(crate) mod testkit;
 #[cfg(test)]
 mod arrival_tests;
+#[cfg(test)]
+mod footfalls_tests;
 #[cfg(test)]
 mod frequency_tests;
 #[cfg(test)]

@@ -11,6 +11,7 @@ use crate::domain::reasons::{RejectCounts, RejectReason, SuppressCounts, Suppres
 use crate::domain::tally::{Fact, Tally};
 use crate::domain::units::UtcMs;
 
+use super::footfalls::Footfalls;
 use super::trace::{Fate, Trace};
 
 /// Running totals of the engine. Both identities of the metrics stand in here.
@@ -86,6 +87,8 @@ pub struct Outputs {
     /// What reports count; nothing unless [`Outputs::keeping_tallies`].
     pub tallies: Vec<Tally>,
     keeps_tallies: bool,
+    /// What devices do at targets; nothing unless [`Outputs::counting_footfalls`].
+    pub footfalls: Option<Box<Footfalls>>,
     /// What is looked at for `explain`; nothing in a daemon's own run.
     pub(crate) trace: Option<Box<Trace>>,
     stamp: Stamp,
@@ -116,6 +119,12 @@ impl Outputs {
         self.tallies.reserve(self.decisions.capacity());
         self.keeps_tallies = true;
         self
+    }
+
+    /// With what devices do at targets, for a caller who empties it now and then.
+    #[must_use]
+    pub fn counting_footfalls(self) -> Self {
+        Self { footfalls: Some(Box::default()), ..self }
     }
 
     /// With looks at one device and campaign, for a caller who takes them out.

@@ -16,7 +16,7 @@ use crate::domain::ids::{
     CampaignId, DeviceId, DeviceKey, FrameSeq, InstanceId, Origin, PartitionId, StreamNo,
 };
 use crate::domain::input::{Batch, Input, LimitId};
-use crate::domain::report::HintVerdict;
+use crate::domain::report::{Erasure, HintVerdict};
 use crate::domain::target::PlaceArea;
 use crate::snapshot::samples::KEY;
 
@@ -186,4 +186,30 @@ proptest! {
         prop_assert_eq!(&outputs(&world, &fixes, size, true), &one_by_one);
         prop_assert_eq!(&outputs(&world, &fixes, usize::MAX, false), &one_by_one);
     }
+}
+
+#[test]
+fn a_forgotten_device_leaves_nothing_and_nobody_hears_of_it() {
+    let mut world = furnished();
+    let sealed = TurnedAround.seal(DeviceKey { account: ACCOUNT, device: device(1) });
+    let is_in = |world: &World| {
+        state_bytes(&world.partition).windows(SEALED_LEN).any(|window| window == sealed)
+    };
+    let (devices, open) = (world.partition.devices(), world.partition.open_triggers());
+    assert!(is_in(&world) && open > 0);
+    let forget = |world: &mut World, gone: &[u32]| {
+        let erasure = |number: &u32| Erasure { device: device(*number) };
+        let erasures: Vec<Erasure> = gone.iter().map(erasure).collect();
+        world.step(&Input::Erasures(batch(at(80), &erasures)))
+    };
+    // One of them is not there.
+    let got = forget(&mut world, &[1, 9]);
+    assert_eq!((world.partition.devices(), is_in(&world)), (devices - 1, false));
+    assert!(got.decisions.is_empty(), "{got:?}");
+    assert!(!got.suppressed().is_empty(), "its triggers close");
+    let got = forget(&mut world, &[1, 2, 3]);
+    assert!(got.decisions.is_empty(), "{got:?}");
+    assert_eq!((world.partition.devices(), world.partition.open_triggers()), (0, 0));
+    // Whoever comes back is new.
+    assert_eq!(world.see(seen(1, 90, 0.0)).moves().0, 1);
 }

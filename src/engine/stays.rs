@@ -160,7 +160,10 @@ impl Turn<'_, '_> {
 
     /// Enter: contained, and the fix is fine enough for somebody there.
     fn enter_if_credible(&mut self, target: TargetId) {
-        if !self.is_fine_enough_for(target) || !self.has_room_for_stay() {
+        if !self.is_fine_enough_for(target) {
+            return self.count_too_coarse(target);
+        }
+        if !self.has_room_for_stay() {
             return;
         }
         let stay = self.fresh_stay(target);
@@ -249,6 +252,7 @@ impl Turn<'_, '_> {
         let ended = std::mem::take(&mut self.scratch.ended);
         self.out.counts.exits += ended.len() as u64;
         for stay in &ended {
+            self.count_ended(stay, how);
             self.close_visit(stay, how, outside_at);
             self.stay_ended(stay);
         }
@@ -263,6 +267,7 @@ impl Turn<'_, '_> {
         }
         for target in &entered {
             if let Some(stay) = self.stay_at(*target) {
+                self.count_entered(*target);
                 self.set_dwell_timer(&stay);
                 self.note_visit(&stay);
                 self.stay_began(&stay);

@@ -36,6 +36,12 @@ pub struct OutboxConfig {
     pub cache_bytes: u64,
     /// Memory for blocks of the figures being counted and read, bytes. Default 64 MiB.
     pub figures_cache_bytes: u64,
+    /// UTC days for which it is kept what devices do at targets, today's among them; fence health rests on it. Default
+    /// 15. At least 9, so that a week without an enter shows.
+    pub footfall_days: u16,
+    /// Targets of an account that have a row on a day; those beyond are left out, and fence health says so. Default
+    /// 250,000. Worst case on disk: 120 bytes each, a day and account.
+    pub footfall_targets: u32,
 }
 
 impl Default for OutboxConfig {
@@ -49,6 +55,8 @@ impl Default for OutboxConfig {
             handoff_releases: 256,
             cache_bytes: 32 << 20,
             figures_cache_bytes: 64 << 20,
+            footfall_days: 15,
+            footfall_targets: 250_000,
         }
     }
 }
@@ -72,6 +80,8 @@ impl OutboxConfig {
         bad.within("cache_bytes", self.cache_bytes, (1 << 20, 1 << 40), "bytes");
         let figures = self.figures_cache_bytes;
         bad.within("figures_cache_bytes", figures, (1 << 20, 1 << 40), "bytes");
+        bad.within("footfall_days", self.footfall_days, (9, 400), "days");
+        bad.within("footfall_targets", self.footfall_targets, (1000, 100_000_000), "targets");
         bad
     }
 }

@@ -4,7 +4,7 @@
 //! shards that own them, which wait when they are full; an
 //! [`allowance`] bounds how fast an account hands over. A [`worker`] is one OS thread that owns the state of
 //! its partitions outright: it appends a batch to the journal, steps it while the sync is under way, and when
-//! the sync is done releases the outputs and resolves the [`ticket`]s. A changed [`policy`] goes to every
+//! the sync is done releases the outputs and resolves the [`ticket`]s. What devices do at targets it hands in now and then (`footfalls`). A changed [`policy`] goes to every
 //! partition as an input. The [`ledger`] keeps the books of limits that span partitions, and [`leases`] plans
 //! who gets a piece of them and who gives one back.
 
@@ -20,6 +20,7 @@ mod plan;
 pub mod parts;
 pub mod worker;
 mod evaluate;
+mod footfalls;
 pub mod checkpoints;
 pub mod ledger;
 mod limits;

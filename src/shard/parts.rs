@@ -9,6 +9,7 @@ use crate::engine::Partition;
 use crate::identity::Sealer;
 use crate::journal::ShardLog;
 use crate::outbox::Outbox;
+use crate::outbox::derived::footfalls::FootfallPost;
 use crate::shutdown::Shutdown;
 use crate::snapshot::slot::Slot;
 
@@ -31,6 +32,8 @@ pub struct ShardParts {
     pub slot: Arc<Slot>,
     /// Where outputs go.
     pub outbox: Outbox,
+    /// Where it hands in what devices do at targets, if that is counted.
+    pub post: Option<FootfallPost>,
     /// Seals devices in outputs and checkpoints.
     pub sealer: Sealer,
     /// Stamps ticks.

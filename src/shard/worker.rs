@@ -23,6 +23,7 @@ use crate::snapshot::view::SnapshotView;
 use super::batch::{Step, What};
 use super::checkpoints::Rota;
 use super::figures::ShardSample;
+use super::footfalls::HandIn;
 use super::leases::Planned;
 use super::mailbox::{Delivery, Parcel};
 use super::parts::{Alarm, ShardParts};
@@ -74,6 +75,7 @@ pub(super) struct Worker {
     synced: Receiver<()>,
     pub(super) next_tick_ns: u64,
     pub(super) rota: Rota,
+    pub(super) hand_in: HandIn,
 }
 
 /// What holds for the partition of every step.
@@ -102,6 +104,9 @@ impl Worker {
             slots[partition.id().index()] = Some(place);
         }
         let mut out = Outputs::with_capacity(4096).keeping_tallies();
+        if parts.post.is_some() {
+            out = out.counting_footfalls();
+        }
         for partition in &parts.partitions {
             // What recovery found open counts as triggers of this process.
             out.counts.triggers += partition.open_triggers();
@@ -129,6 +134,7 @@ impl Worker {
                 parts.config.checkpoint_every_s,
                 parts.clock.now(),
             ),
+            hand_in: HandIn::default(),
             parts,
         }
     }
@@ -159,6 +165,7 @@ impl Worker {
             return false;
         }
         self.offer_checkpoint();
+        self.hand_in_when_due();
         !(ending && self.has_ended(idle))
     }
 
@@ -183,6 +190,7 @@ impl Worker {
         let ended = idle && self.unsynced.is_empty() && self.parts.inbox.receiver.is_empty();
         if ended {
             self.final_checkpoints();
+            self.hand_in_footfalls();
             self.parts.figures.settle(&self.sample);
         }
         ended

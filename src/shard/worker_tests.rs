@@ -18,6 +18,7 @@ use crate::domain::units::{PointE7, UtcMs};
 use crate::engine::{Outputs, Partition};
 use crate::journal::test_inputs::{eventually, no_time};
 use crate::journal::{Journal, JournalConfig, Resume};
+use crate::outbox::derived::footfalls::{FootfallBatch, FootfallPost};
 use crate::outbox::samples::World;
 use crate::outbox::{Outbox, OutboxConfig};
 use crate::shutdown::{Shutdown, Stage};
@@ -88,6 +89,11 @@ fn dwelling(loaded: &Loaded) -> Partition {
 
 impl Bench {
     fn start(partition: Partition, outbox: OutboxConfig) -> Self {
+        Self::posting(partition, outbox, None)
+    }
+
+    /// The same with somebody who counts what devices do at targets.
+    fn posting(partition: Partition, outbox: OutboxConfig, post: Option<FootfallPost>) -> Self {
         let home = tempfile::tempdir().unwrap();
         let world = World::new();
         let outbox = world.open(&home.path().join("outbox"), outbox);
@@ -107,6 +113,7 @@ impl Bench {
             log: logs.remove(0),
             slot: Arc::clone(&slot),
             outbox: outbox.clone(),
+            post,
             sealer: keyring.sealer(),
             clock,
             ledger: Arc::new(Mutex::new(Ledger::default())),
@@ -241,4 +248,68 @@ async fn a_full_outbox_does_not_hold_up_the_end() {
     bench.end().await;
     assert_eq!(waiting.await, Err(Lost::Stopped), "it is sent again when the daemon is back");
     assert!(journal.0 > 0);
+}
+
+/// A partition without a device, and its snapshot in force, with room for so many batches of footfalls.
+fn posting(room: usize) -> (Bench, Receiver<FootfallBatch>) {
+    let loaded = loaded();
+    let partition = Partition::new(dwelling(&loaded).id(), KEY, Policy::default());
+    let (post, handed_in) = FootfallPost::by_hand(room);
+    let bench = Bench::posting(partition, OutboxConfig::default(), Some(post));
+    bench.slot.publish(Arc::new(loaded)).unwrap();
+    (bench, handed_in)
+}
+
+impl Bench {
+    /// Sends a fix inside, and lets the round that takes it come to its end.
+    async fn see(&self, at: UtcMs) {
+        for after_s in [0, 1] {
+            self.send(at.plus_s(after_s)).await.await.expect("all is well");
+        }
+    }
+}
+
+fn enters(batch: &FootfallBatch) -> u32 {
+    batch.counts.iter().map(|(_, footfall)| footfall.enters).sum()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn footfalls_are_handed_in_every_ten_seconds_and_at_the_end() {
+    let (bench, handed_in) = posting(4);
+    let first = handed_in.recv().expect("the day is counted from its start");
+    let day = i32::try_from(NOON.utc_day()).unwrap();
+    assert_eq!(first, FootfallBatch { day, ..FootfallBatch::default() });
+    bench.see(NOON).await;
+    bench.hands.advance_ms(9_999);
+    bench.see(NOON.plus_s(9)).await;
+    assert!(handed_in.try_recv().is_err(), "too soon");
+    bench.hands.advance_ms(1);
+    let second = handed_in.recv().expect("it is time");
+    assert!(enters(&second) > 0, "{second:?}");
+    // A quiet day hands in nothing, the next one that it was counted.
+    bench.hands.advance_ms(10_000);
+    bench.see(NOON.plus_s(20)).await;
+    assert!(handed_in.try_recv().is_err(), "nobody came");
+    bench.hands.advance_ms(86_400_000);
+    assert_eq!(handed_in.recv().expect("a new day").day, day + 1);
+    bench.see(NOON.plus_s(86_430)).await;
+    bench.end().await;
+    let last: Vec<FootfallBatch> = handed_in.try_iter().collect();
+    assert_eq!(last.len(), 1, "{last:?}");
+    assert!(enters(&last[0]) > 0, "after a day of silence it came anew: {last:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn footfalls_that_nobody_takes_yet_are_kept() {
+    let (bench, handed_in) = posting(1);
+    eventually("the first batch waits", || handed_in.is_full());
+    bench.see(NOON).await;
+    bench.hands.advance_ms(10_000);
+    bench.see(NOON.plus_s(10)).await;
+    assert_eq!(enters(&handed_in.recv().expect("the first")), 0);
+    bench.see(NOON.plus_s(12)).await;
+    assert!(handed_in.try_recv().is_err(), "it is tried again when it is time again");
+    bench.hands.advance_ms(10_000);
+    assert!(enters(&handed_in.recv().expect("what was kept")) > 0);
+    bench.end().await;
 }

@@ -16,7 +16,7 @@ fn device(number: u8) -> DeviceId {
 }
 
 /// A local day of the accounts of these tests, so many days from today.
-fn day(from_today: i64) -> String {
+pub(crate) fn day(from_today: i64) -> String {
     let at = jiff::Timestamp::from_millisecond(now_ms() + from_today * 86_400_000).unwrap();
     jiff::tz::TimeZone::get("Etc/GMT+12").unwrap().to_datetime(at).date().to_string()
 }

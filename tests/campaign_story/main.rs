@@ -9,5 +9,6 @@ mod support;
 mod backtests;
 mod customer;
 mod explained;
+mod fence_health;
 mod figures;
 mod story;

@@ -2,8 +2,8 @@
 
 use super::api::Api;
 use super::{
-    accounts, audit, backtests, blacklist, campaigns, explain, imports, reports, resource,
-    segments, streams, tokens,
+    accounts, audit, backtests, blacklist, campaigns, explain, fence_health, imports, reports,
+    resource, segments, streams, tokens,
 };
 
 /// Those for the tokens of accounts.
@@ -12,7 +12,8 @@ pub fn campaign_api() -> Api {
     let api = accounts::own(Api::default());
     let api = resource::all(api);
     let api = segments::endpoints(reports::endpoints(campaigns::endpoints(api)));
-    let api = blacklist::endpoints(backtests::endpoints(explain::endpoints(api)));
+    let api = fence_health::endpoints(explain::endpoints(api));
+    let api = blacklist::endpoints(backtests::endpoints(api));
     let api = imports::templates(imports::endpoints(api));
     let api = tokens::own(api);
     streams::endpoints(audit::endpoints(api))

@@ -14,6 +14,7 @@ use crate::control::compiler::Publications;
 use crate::control::config::CampaignsConfig;
 use crate::control::desk::{Actor, Desk};
 use crate::control::explain::Explainer;
+use crate::control::fence_health::FenceHealth;
 use crate::control::refusal::Refusal;
 use crate::control::reports::Reports;
 use crate::control::room::Room;
@@ -53,6 +54,8 @@ pub struct Service {
     pub(super) counted: Option<Reports>,
     /// Why devices got a push or not, where the records are kept here.
     pub(super) explainer: Option<Explainer>,
+    /// What is wrong with fences, where that is counted.
+    pub(super) fence_health: Option<FenceHealth>,
     /// Those that are open.
     pub(super) streams: Arc<Streams>,
     /// Drafts that are tried.
@@ -87,6 +90,7 @@ impl Service {
             depot,
             counted: None,
             explainer: None,
+            fence_health: None,
             streams: Arc::new(streams),
             backtests: Backtests::default(),
             keyring,
@@ -107,6 +111,12 @@ impl Service {
     #[must_use]
     pub fn with_explainer(self, explainer: Explainer) -> Self {
         Self { explainer: Some(explainer), ..self }
+    }
+
+    /// With what is counted of fences.
+    #[must_use]
+    pub fn with_fence_health(self, fence_health: FenceHealth) -> Self {
+        Self { fence_health: Some(fence_health), ..self }
     }
 
     /// What the clock says.

@@ -192,6 +192,7 @@ impl Ground<'_> {
                 log,
                 slot: Arc::clone(self.slot),
                 outbox: self.outbox.clone(),
+                post: None,
                 sealer: Hardware::keyring().sealer(),
                 clock: self.clock.clone(),
                 ledger: Arc::clone(&ledger),

@@ -12,7 +12,7 @@ use crate::geo::{circle, cover, polygon};
 
 /// Areas by where they are.
 #[derive(Default, Debug)]
-pub(super) struct Atlas {
+pub(in crate::control) struct Atlas {
     areas: Vec<Area>,
     boxes: RTree<Boxed>,
     /// Edges that were looked at so far.
@@ -42,7 +42,7 @@ type Boxed = GeomWithData<Rectangle<[f64; 2]>, usize>;
 
 impl Atlas {
     /// Over these areas, each known by its position.
-    pub(super) fn of(shapes: Vec<Shape>) -> Self {
+    pub(in crate::control) fn of(shapes: Vec<Shape>) -> Self {
         let boxed = |(at, shape): (usize, &Shape)| {
             let boxes = boxes(shape).into_iter();
             boxes.map(move |(low, high)| GeomWithData::new(Rectangle::from_corners(low, high), at))
@@ -52,12 +52,18 @@ impl Atlas {
     }
 
     /// Edges that were looked at so far: what the answers have cost.
-    pub(super) fn looked_at(&self) -> u64 {
+    pub(in crate::control) fn looked_at(&self) -> u64 {
         self.looked_at.get()
     }
 
+    /// Whether another area than the one at this position comes near the box.
+    pub(in crate::control) fn has_near(&self, (low, high): Corners, but: usize) -> bool {
+        let mut near = self.boxes.locate_in_envelope_intersecting(&AABB::from_corners(low, high));
+        near.any(|found| found.data != but)
+    }
+
     /// The areas that contain a point, ascending, each once.
-    pub(super) fn containing(&self, point: PointE7) -> Vec<usize> {
+    pub(in crate::control) fn containing(&self, point: PointE7) -> Vec<usize> {
         let at = AABB::from_point([point.lon_deg(), point.lat_deg()]);
         let near = self.boxes.locate_in_envelope_intersecting(&at).map(|found| found.data);
         let contains = |at: &usize| {
@@ -166,10 +172,20 @@ const MARGIN_DEG: f64 = 1e-6;
 
 const TURN_DEG: f64 = 360.0;
 
-type Corners = ([f64; 2], [f64; 2]);
+/// The south-west and the north-east corner of a box: longitude and latitude, degrees.
+pub(in crate::control) type Corners = ([f64; 2], [f64; 2]);
 
 /// Boxes around a shape, longitudes of -180 to 180 degrees: one beyond them is there again a turn away.
 fn boxes(shape: &Shape) -> Vec<Corners> {
+    let (low, high) = corners(shape);
+    let half = f64::from(HALF_TURN_E7) / E7;
+    let turned = [-TURN_DEG, 0.0, TURN_DEG].into_iter();
+    let boxes = turned.map(|by| ([low[0] + by, low[1]], [high[0] + by, high[1]]));
+    boxes.filter(|(low, high)| high[0] >= -half && low[0] <= half).collect()
+}
+
+/// The box around a shape; its longitudes may go beyond 180 degrees.
+pub(in crate::control) fn corners(shape: &Shape) -> Corners {
     let (low, high) = match shape {
         Shape::Everywhere => ([-180.0, -90.0], [180.0, 90.0]),
         Shape::Polygon { rings } => {
@@ -190,10 +206,7 @@ fn boxes(shape: &Shape) -> Vec<Corners> {
     };
     let low = low.map(|value| value - MARGIN_DEG);
     let high = high.map(|value| value + MARGIN_DEG);
-    let half = f64::from(HALF_TURN_E7) / E7;
-    let turned = [-TURN_DEG, 0.0, TURN_DEG].into_iter();
-    let boxes = turned.map(|by| ([low[0] + by, low[1]], [high[0] + by, high[1]]));
-    boxes.filter(|(low, high)| high[0] >= -half && low[0] <= half).collect()
+    (low, high)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "coordinates are far below 2^53")]

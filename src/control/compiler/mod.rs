@@ -14,8 +14,8 @@ pub mod account;
 pub mod locations;
 pub mod records;
 pub mod kept;
-mod atlas;
-mod targets;
+pub mod atlas;
+pub mod targets;
 mod districts;
 
 pub use account::{CompileError, Compiled, Known, compile, compile_draft, limits};

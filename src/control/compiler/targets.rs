@@ -13,7 +13,7 @@ use crate::domain::target::{Labels, PlaceArea, Shape, TargetSpec};
 
 /// Which record a target is of, and which area of a store. Its text is the target's key.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub(super) enum TargetKey {
+pub(in crate::control) enum TargetKey {
     Geofence(u32),
     Region(u32),
     /// A district, for those at home there.
@@ -39,7 +39,22 @@ impl TargetKey {
         regions.chain(geofences).chain(places)
     }
 
-    pub(super) fn text(self) -> String {
+    /// The key that has this text.
+    pub(in crate::control) fn read(text: &str) -> Option<Self> {
+        let mut parts = text.split(':');
+        let (kind, id) = (parts.next()?, parts.next()?.parse().ok()?);
+        let key = match (kind, parts.next()) {
+            ("geofence", None) => Self::Geofence(id),
+            ("region", None) => Self::Region(id),
+            ("region", Some("home")) => Self::Home(id),
+            ("place", Some("signal")) => Self::Signal(id),
+            ("place", Some("inside")) => Self::Inside(id),
+            (_, _) => return None,
+        };
+        (key.text() == text).then_some(key)
+    }
+
+    pub(in crate::control) fn text(self) -> String {
         match self {
             Self::Geofence(id) => format!("geofence:{id}"),
             Self::Region(id) => format!("region:{id}"),

@@ -19,6 +19,7 @@ pub(crate) fn every_rule(make: impl Fn() -> Box<dyn Store>) {
         what_changed_after_a_moment_is_told,
         links_are_found_from_both_sides,
         lists_of_devices_hang_on_records,
+        erased_devices_are_on_no_list_of_their_account,
         notes_are_read_the_newest_first,
         answers_are_remembered_and_forgotten,
         an_error_leaves_nothing,
@@ -220,6 +221,31 @@ fn lists_of_devices_hang_on_records(store: &mut dyn Store) {
     assert_eq!(counts, (0, 2), "one took the place of the other");
     write(store, |tx| tx.delete(campaign));
     assert_eq!(read(store, |tx| tx.count_devices(other)), 0, "it goes with the record");
+}
+
+fn erased_devices_are_on_no_list_of_their_account(store: &mut dyn Store) {
+    let ours = made(store, OURS, Kind::Campaign, "c").key;
+    let theirs = made(store, THEIRS, Kind::Campaign, "c").key;
+    let asked = made(store, OURS, Kind::Erasure, "").key;
+    let lists = [
+        (ours, DeviceList::Test),
+        (ours, DeviceList::Audience),
+        (Key::of_account(OURS), DeviceList::Blacklist),
+        (asked, DeviceList::Erasure),
+        (theirs, DeviceList::Test),
+        (Key::of_account(THEIRS), DeviceList::Blacklist),
+    ];
+    let all: Vec<SealedDevice> = (1..=3).map(device).collect();
+    for list in lists {
+        write(store, |tx| tx.add_devices(list, &all));
+    }
+    let gone = [device(1), device(3), device(9)];
+    assert_eq!(write(store, |tx| tx.erase_devices(OURS, &gone)), 6);
+    assert_eq!(write(store, |tx| tx.erase_devices(OURS, &gone)), 0);
+    let left = lists.map(|list| read(store, |tx| tx.count_devices(list)));
+    assert_eq!(left, [1, 1, 1, 3, 3, 3], "whom the request names is kept, and whom others list");
+    store.purge().unwrap();
+    assert_eq!(read(store, |tx| tx.devices(lists[0], None, 9)), [device(2)]);
 }
 
 fn entry(account: AccountId, id: u32) -> AuditEntry {

@@ -13,6 +13,7 @@ pub mod tx;
 pub mod thread;
 pub mod sqlite;
 mod sqlite_tx;
+mod sqlite_devices;
 mod sqlite_query;
 mod schema;
 mod hold;

@@ -2,9 +2,7 @@
 
 use rusqlite::{OptionalExtension as _, Row, Transaction, params, params_from_iter};
 
-use super::record::{
-    AuditEntry, Content, DeviceList, INSTALLATION, Key, Kind, Link, Query, Record, Remembered,
-};
+use super::record::{AuditEntry, Content, DeviceList, Key, Kind, Link, Query, Record, Remembered};
 use super::sqlite_query::select;
 use super::tx::{Moment, StoreError, Tx, Visit};
 use crate::domain::ids::AccountId;
@@ -24,7 +22,11 @@ impl<'c> SqliteTx<'c> {
         Self { transaction }
     }
 
-    fn run(&self, sql: &str, params: impl rusqlite::Params) -> Result<usize, StoreError> {
+    pub(super) fn run(
+        &self,
+        sql: &str,
+        params: impl rusqlite::Params,
+    ) -> Result<usize, StoreError> {
         Ok(self.transaction.prepare_cached(sql)?.execute(params)?)
     }
 
@@ -261,17 +263,7 @@ impl Tx for SqliteTx<'_> {
         account: AccountId,
         devices: &[SealedDevice],
     ) -> Result<u64, StoreError> {
-        // The blacklist hangs on the account's record, which is the installation's.
-        let sql = "DELETE FROM devices WHERE device = ?2 AND list <> ?3
-             AND (account = ?1 OR (account = ?4 AND kind = ?5 AND id = ?1))";
-        let mut erased = 0;
-        for device in devices {
-            let device = device.to_bytes();
-            let (kept, of) = (DeviceList::Erasure as u8, Kind::Account as u8);
-            let which = params![account.0, &device[..], kept, INSTALLATION.0, of];
-            erased += self.run(sql, which)? as u64;
-        }
-        Ok(erased)
+        self.erase_from_lists(account, devices)
     }
 
     fn clear_devices(&mut self, (key, list): (Key, DeviceList)) -> Result<(), StoreError> {
@@ -389,29 +381,6 @@ impl Tx for SqliteTx<'_> {
             ],
         )?;
         Ok(())
-    }
-}
-
-impl SqliteTx<'_> {
-    fn for_each_device(
-        &self,
-        (key, list): (Key, DeviceList),
-        devices: &[SealedDevice],
-        sql: &str,
-    ) -> Result<u64, StoreError> {
-        let mut statement = self.transaction.prepare_cached(sql)?;
-        let mut changed = 0;
-        for device in devices {
-            let device = device.to_bytes();
-            changed += statement.execute(params![
-                key.account.0,
-                key.kind as u8,
-                key.id,
-                list as u8,
-                device
-            ])? as u64;
-        }
-        Ok(changed)
     }
 }
 

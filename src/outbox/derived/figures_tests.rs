@@ -26,35 +26,35 @@ use crate::outbox::tallies::{Counted, Quarter, TallyItem};
 use crate::outbox::{Outbox, OutboxConfig, OutboxRecord, Release};
 
 const CACHE_BYTES: u64 = 1 << 20;
-const CAMPAIGN: (AccountId, CampaignId) = (AccountId(1), CampaignId(11));
+pub(super) const CAMPAIGN: (AccountId, CampaignId) = (AccountId(1), CampaignId(11));
 const DAY_MS: i64 = 86_400_000;
 
-fn follow(dir: &Path, outbox: &Outbox) -> Figures {
+pub(super) fn follow(dir: &Path, outbox: &Outbox) -> Figures {
     Figures::follow(dir, CACHE_BYTES, outbox, keyring().sealer()).expect("a new or sound store")
 }
 
 /// Something that becomes of one device's job.
 #[derive(Clone, Copy, Debug)]
-struct Step {
-    device: u8,
-    job: u8,
-    what: EventKind,
-    minute: u32,
-    is_test: bool,
+pub(super) struct Step {
+    pub(super) device: u8,
+    pub(super) job: u8,
+    pub(super) what: EventKind,
+    pub(super) minute: u32,
+    pub(super) is_test: bool,
 }
 
 fn at(step: &Step) -> UtcMs {
     NOON + i64::from(step.minute) * 60_000
 }
 
-fn id_of(step: &Step) -> JobId {
+pub(super) fn id_of(step: &Step) -> JobId {
     let mut id = [step.device; 16];
     (id[0], id[1]) = (step.job, u8::from(step.is_test));
     JobId(id)
 }
 
 /// The records that a step leaves in the outbox: a job and its event, or an event.
-fn records(seq: u64, step: &Step) -> Vec<OutboxRecord> {
+pub(super) fn records(seq: u64, step: &Step) -> Vec<OutboxRecord> {
     let base = job(1, (3, seq, 0));
     let device = DeviceKey { account: AccountId(1), device: device(step.device) };
     let variant = if step.device.is_multiple_of(2) { Variant::A } else { Variant::B };
@@ -79,9 +79,9 @@ fn records(seq: u64, step: &Step) -> Vec<OutboxRecord> {
 
 /// The same figures, counted from the steps alone.
 #[derive(Default, PartialEq, Debug)]
-struct Plain {
-    days: BTreeMap<i32, [DayFigures; 2]>,
-    uniques: [Uniques; 2],
+pub(super) struct Plain {
+    pub(super) days: BTreeMap<i32, [DayFigures; 2]>,
+    pub(super) uniques: [Uniques; 2],
 }
 
 fn local_day(at: UtcMs) -> i32 {
@@ -89,7 +89,7 @@ fn local_day(at: UtcMs) -> i32 {
     i32::try_from((at.0 + 9 * 3_600_000).div_euclid(DAY_MS)).expect("these years")
 }
 
-fn plain(steps: &[Step]) -> Plain {
+pub(super) fn plain(steps: &[Step]) -> Plain {
     let mut made: BTreeMap<JobId, UtcMs> = BTreeMap::new();
     let mut heard = BTreeSet::new();
     let mut plain = Plain::default();
@@ -156,7 +156,7 @@ fn plain(steps: &[Step]) -> Plain {
     plain
 }
 
-fn counted(figures: &Figures) -> Plain {
+pub(super) fn counted(figures: &Figures) -> Plain {
     let span = i32::MIN..=i32::MAX;
     Plain {
         days: figures.days(CAMPAIGN, span.clone()).expect("readable"),

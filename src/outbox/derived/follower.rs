@@ -14,6 +14,7 @@ use crate::outbox::shared::Shared;
 use crate::outbox::tables::StoreError;
 
 use super::count::{CountError, Counter};
+use super::footfalls::FootfallCounter;
 use super::pad::Pad;
 use super::rows::Row;
 use super::tables::{Sheet, Tables};
@@ -107,6 +108,7 @@ pub(super) struct Follower {
     outbox: Arc<Shared>,
     tables: Tables,
     counter: Counter,
+    footfalls: FootfallCounter,
     progress: Progress,
     figures: Arc<FollowerFigures>,
     /// Set when it should end.
@@ -117,7 +119,7 @@ impl Follower {
     pub(super) fn new(
         outbox: Arc<Shared>,
         tables: Tables,
-        counter: Counter,
+        (counter, footfalls): (Counter, FootfallCounter),
         figures: Arc<FollowerFigures>,
         ends: Arc<AtomicBool>,
     ) -> Result<Self, StoreError> {
@@ -129,7 +131,7 @@ impl Follower {
         }
         outbox.followed_tally.store(progress.tally, Ordering::Release);
         outbox.followed.store(progress.offset, Ordering::Release);
-        Ok(Self { outbox, tables, counter, progress, figures, ends })
+        Ok(Self { outbox, tables, counter, footfalls, progress, figures, ends })
     }
 
     /// Follows until it is told to end, and then to what was visible by that time.
@@ -159,9 +161,10 @@ impl Follower {
         let before = (self.progress.offset, self.progress.tally);
         self.count_records(&mut pad)?;
         self.count_tallies(&mut pad)?;
+        let told = self.footfalls.count(&mut pad)?;
         let after = (self.progress.offset, self.progress.tally);
-        if after == before {
-            return Ok(false);
+        if after == before && !told {
+            return Ok(self.footfalls.forget_old(&tables)?);
         }
         pad.put(Sheet::Marks, PROGRESS.to_vec(), &self.progress);
         pad.commit()?;

@@ -3,7 +3,8 @@
 //! One thread, the [`follower`], reads what the outbox has made visible, [`count`]s it into [`rows`] and commits them
 //! together with how far it has come, in a store of its own. So figures are a function of what the journal caused:
 //! a crash repeats nothing and loses nothing. Devices are in here by their keyed hash alone. What people ask is
-//! answered by [`read`]; [`erase`] forgets devices.
+//! answered by [`read`]; [`erase`] forgets devices. Beside these, [`footfalls`] keeps what devices do at targets: shards tell
+//! it by and by, and it is exact but for a crash.
 
 pub mod rows;
 mod tables;
@@ -13,6 +14,7 @@ mod follower;
 pub mod read;
 pub mod members;
 mod erase;
+pub mod footfalls;
 pub mod store;
 
 pub use read::FiguresError;
@@ -20,3 +22,7 @@ pub use store::Figures;
 
 #[cfg(test)]
 mod figures_tests;
+#[cfg(test)]
+mod erase_tests;
+#[cfg(test)]
+mod footfalls_tests;

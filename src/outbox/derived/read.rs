@@ -243,7 +243,7 @@ impl Figures {
         Ok(())
     }
 
-    fn row<R: Row>(&self, bytes: &[u8]) -> Result<R, FiguresError> {
+    pub(super) fn row<R: Row>(&self, bytes: &[u8]) -> Result<R, FiguresError> {
         R::from_bytes(bytes).ok_or_else(|| self.malformed())
     }
 

@@ -93,6 +93,14 @@ counters! {
         is_b,
     }
 
+    /// What a UTC day has of the footfalls of an account.
+    FootfallDay {
+        /// Targets with a row.
+        targets,
+        /// Times that a target without one had no room.
+        overlooked,
+    }
+
     /// One number.
     Count {
         /// It.

@@ -12,6 +12,7 @@ use crate::outbox::tables::StoreError;
 
 use super::count::Counter;
 use super::follower::{Follower, FollowerFigures};
+use super::footfalls::{FootfallCounter, FootfallPost};
 use super::tables::Tables;
 
 /// The figures of all campaigns. Cheap to clone; all clones are one.
@@ -20,6 +21,7 @@ pub struct Figures {
     pub(super) tables: Tables,
     pub(super) outbox: Arc<Shared>,
     shown: Arc<FollowerFigures>,
+    post: FootfallPost,
     ends: Arc<AtomicBool>,
     /// Taken by the first [`close`](Self::close).
     thread: Arc<Mutex<Option<JoinHandle<()>>>>,
@@ -42,8 +44,10 @@ impl Figures {
             (Arc::new(FollowerFigures::default()), Arc::new(AtomicBool::new(false)));
         let shared = Arc::clone(&outbox.shared);
         let followed = Arc::clone(&outbox.shared);
-        let (counter, of_thread) = (Counter::new(sealer), (Arc::clone(&shown), Arc::clone(&ends)));
-        let follower = Follower::new(shared, tables.clone(), counter, of_thread.0, of_thread.1)?;
+        let (post, footfalls) = FootfallCounter::new(&outbox.shared.config);
+        let (counters, of_thread) =
+            ((Counter::new(sealer), footfalls), (Arc::clone(&shown), Arc::clone(&ends)));
+        let follower = Follower::new(shared, tables.clone(), counters, of_thread.0, of_thread.1)?;
         let thread = std::thread::Builder::new()
             .name("figures".to_owned())
             .spawn(move || follower.run())
@@ -52,6 +56,7 @@ impl Figures {
             tables,
             outbox: followed,
             shown,
+            post,
             ends,
             thread: Arc::new(Mutex::new(Some(thread))),
         })
@@ -61,6 +66,12 @@ impl Figures {
     #[must_use]
     pub fn shown(&self) -> &FollowerFigures {
         &self.shown
+    }
+
+    /// Where shards hand in what devices do at targets.
+    #[must_use]
+    pub fn post(&self) -> FootfallPost {
+        self.post.clone()
     }
 
     /// Records that are visible and not gone through yet.

@@ -40,11 +40,15 @@ pub(super) enum Sheet {
     Visits,
     /// Segment, number → a part of its devices; the last number has what they are of.
     Members,
+    /// UTC day, account, target → [`Footfall`](crate::domain::footfall::Footfall).
+    Footfalls,
+    /// UTC day, account → [`FootfallDay`](super::rows::FootfallDay).
+    FootfallDays,
 }
 
 impl Sheet {
     /// Every sheet, with the name of its keyspace and what of it may wait in memory.
-    const ALL: [(Self, &'static str, u64); 11] = [
+    const ALL: [(Self, &'static str, u64); 13] = [
         (Self::Marks, "marks", 2 << 20),
         (Self::Reach, "reach", 16 << 20),
         (Self::DeviceDays, "device_days", 16 << 20),
@@ -56,6 +60,8 @@ impl Sheet {
         (Self::Seen, "seen", 8 << 20),
         (Self::Visits, "visits", 32 << 20),
         (Self::Members, "members", 8 << 20),
+        (Self::Footfalls, "footfalls", 16 << 20),
+        (Self::FootfallDays, "footfall_days", 2 << 20),
     ];
 }
 

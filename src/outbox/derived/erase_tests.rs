@@ -1,0 +1,127 @@
+//! Erased devices: gone from every row and every file, and the figures of all others are as they were.
+
+use std::path::Path;
+
+use tempfile::tempdir;
+
+use super::figures_tests::{CAMPAIGN, Step, counted, follow, id_of, plain, records};
+use super::members::LookedUp;
+use super::rows::Side;
+use super::store::Figures;
+use crate::domain::decision::EventKind;
+use crate::domain::ids::{AccountId, AppId, DeviceKey, InputPosition, InputSeq, PartitionId};
+use crate::identity::Gone;
+use crate::outbox::samples::*;
+use crate::outbox::tallies::{Counted, TallyItem};
+use crate::outbox::{Outbox, OutboxConfig, Release};
+
+const OURS: AccountId = AccountId(1);
+
+fn steps() -> Vec<Step> {
+    let kinds = [EventKind::Matched, EventKind::Delivered, EventKind::Clicked];
+    let of_device = |device: u8| {
+        kinds.map(|what| Step {
+            device,
+            job: 1,
+            what,
+            minute: u32::from(device) * 10,
+            is_test: false,
+        })
+    };
+    (1..=6).flat_map(of_device).collect()
+}
+
+fn gone() -> Gone {
+    Gone::of(vec![DeviceKey { account: OURS, device: device(2) }], &keyring())
+}
+
+fn member(number: u8) -> u64 {
+    keyring().sealer().member(device(number))
+}
+
+fn is_in_a_file(dir: &Path, needle: &[u8]) -> bool {
+    std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).any(|path| {
+        if path.is_dir() {
+            return is_in_a_file(&path, needle);
+        }
+        let bytes = std::fs::read(&path).unwrap_or_default();
+        bytes.windows(needle.len()).any(|window| window == needle)
+    })
+}
+
+/// In an outbox and figures: jobs of six devices, seen through an app, two of them in a segment, and one visit.
+fn filled(outbox: &Outbox, figures: &Figures) {
+    for (seq, step) in (1u64..).zip(&steps()) {
+        outbox.release(records(seq, step)).unwrap();
+    }
+    let seen = |number: u8| TallyItem {
+        position: InputPosition { partition: PartitionId(9), seq: InputSeq(u64::from(number)) },
+        account: OURS,
+        counted: Counted::Seen { app: AppId(5), member: member(number), day: 20_000 },
+    };
+    let tallies = (1..=6).map(seen).collect();
+    outbox.release_through(Release { tallies, ..Release::default() }).unwrap();
+    let mut members = [member(1), member(2), member(3)];
+    members.sort_unstable();
+    let what = LookedUp { size: 3, day: 1 };
+    figures.keep_members((OURS, 4), what, &members).unwrap();
+    figures.keep_members((AccountId(2), 4), what, &members).unwrap();
+    assert!(figures.catch_up(&|| false));
+}
+
+#[tokio::test]
+async fn rows_of_the_device_go_and_all_others_stay() {
+    let (dir, counts) = (tempdir().unwrap(), tempdir().unwrap());
+    let world = World::new();
+    let outbox = world.open(dir.path(), OutboxConfig::default());
+    let figures = follow(counts.path(), &outbox);
+    filled(&outbox, &figures);
+    let all = plain(&steps());
+    assert_eq!(counted(&figures), all);
+    let sealed = keyring().seal(DeviceKey { account: OURS, device: device(2) });
+    assert_eq!(figures.erase_records(&gone()).unwrap(), 4, "a job, a match and two outcomes");
+    // Reached, its day, seen, the job and what was heard of it; and its place in one segment.
+    assert_eq!(figures.erase_rows(&gone()).unwrap(), 6);
+    assert_eq!(
+        (figures.erase_records(&gone()).unwrap(), figures.erase_rows(&gone()).unwrap()),
+        (0, 0)
+    );
+    for (form, name) in [
+        (sealed.block.to_vec(), "sealed"),
+        (member(2).to_be_bytes().to_vec(), "its hash in keys"),
+        (id_of(&steps()[3]).0.to_vec(), "its job"),
+    ] {
+        assert!(!is_in_a_file(dir.path(), &form) && !is_in_a_file(counts.path(), &form), "{name}");
+    }
+    // The other account's segment has the same hash, as it is the same device there.
+    assert_eq!(figures.looked_up((OURS, 4)).unwrap(), Some(LookedUp { size: 2, day: 1 }));
+    assert_eq!(figures.members((OURS, 4)).unwrap().len(), 2);
+    assert_eq!(figures.members((AccountId(2), 4)).unwrap().len(), 3);
+    let left = counted(&figures);
+    assert_eq!(left.days, all.days, "what was counted stays counted");
+    let steps_of_others: Vec<Step> = steps().into_iter().filter(|step| step.device != 2).collect();
+    assert_eq!(
+        left.uniques,
+        plain(&steps_of_others).uniques,
+        "distinct devices are those that are left"
+    );
+    assert_eq!(outbox.job(id_of(&steps()[3])).unwrap(), None);
+    assert!(outbox.job(id_of(&steps()[0])).unwrap().is_some());
+    assert_eq!(figures.devices(CAMPAIGN, Side::Reached).unwrap().len(), 5);
+    outbox.close().unwrap();
+    figures.close();
+}
+
+#[tokio::test]
+async fn catching_up_ends_when_it_is_asked_to() {
+    let (dir, counts) = (tempdir().unwrap(), tempdir().unwrap());
+    let world = World::new();
+    let outbox = world.open(dir.path(), OutboxConfig::default());
+    let figures = follow(counts.path(), &outbox);
+    filled(&outbox, &figures);
+    figures.close();
+    outbox.release(records(90, &steps()[0])).unwrap();
+    // The figures' thread has ended, and nobody counts this one.
+    assert!(!figures.catch_up(&|| true));
+    outbox.close().unwrap();
+}
