@@ -24,7 +24,7 @@ use crate::control::explain::Explainer;
 use crate::control::fence_health::FenceHealth;
 use crate::control::reports::Reports;
 use crate::control::segments::SegmentKeeper;
-use crate::control::store::{CATALOG_FILE, Catalog, SqliteStore, Store as _};
+use crate::control::store::{CATALOG_FILE, Catalog, SqliteStore, Store};
 use crate::control::uploads::{Depot, ImportQueue};
 use crate::domain::ids::Epoch;
 use crate::identity::Keyring;
@@ -98,100 +98,124 @@ fn open_catalog(data: &Path) -> anyhow::Result<SqliteStore> {
     Ok(store)
 }
 
+/// What the threads of the service work on together.
+struct Desks {
+    catalog: Catalog,
+    publications: Arc<Publications>,
+    depot: Depot,
+    backtests: Backtests,
+    compiled: Arc<CompileFigures>,
+    in_force: InForce,
+}
+
+/// Looks at the catalog, one for each thread that reads beside its own.
+struct Readers {
+    compiler: Box<dyn Store>,
+    segments: Box<dyn Store>,
+    backtests: Box<dyn Store>,
+    erasures: Box<dyn Store>,
+}
+
 /// Opens the catalog and starts the threads that work on it.
 ///
 /// # Errors
 /// When it can't be opened, or the system gives no threads.
 fn start(joints: Joints<'_>) -> anyhow::Result<Campaigns> {
-    let Joints {
-        dirs: (data, journal),
-        keyring,
-        clock,
-        publisher,
-        shards,
-        authority,
-        router,
-        journal: log,
-        runtime,
-        counted,
-        config,
-        shutdown,
-    } = joints;
-    let fence_health = FenceHealth::new(counted.clone(), Arc::clone(&publisher.slot));
-    let explainer = explainer(journal, &keyring, &publisher);
+    let (data, journal) = joints.dirs;
     let store = open_catalog(data)?;
-    let (reader, looking, trying) = (store.reader()?, store.reader()?, store.reader()?);
-    let for_eraser = store.reader()?;
-    let publications = Arc::new(Publications::from(first_epoch(&publisher)?));
-    // As long as requests that ask it.
-    let catalog = Catalog::spawn(Box::new(store), shutdown.join(Stage::Admin, "catalog"))?;
-    let figures = Arc::new(CompileFigures::default());
-    let compiling = CompileThread {
-        catalog: catalog.clone(),
-        reader,
-        publications: Arc::clone(&publications),
-        publisher: Arc::clone(&publisher),
-        keyring: keyring.clone(),
-        clock: clock.clone(),
-        config,
-        put_off: BTreeSet::new(),
-        allowances: router.allowances(),
-        kept: Kept::up_to(config.kept_records),
-        counted: counted.clone(),
-        figures: Arc::clone(&figures),
+    let readers = Readers {
+        compiler: store.reader()?,
+        segments: store.reader()?,
+        backtests: store.reader()?,
+        erasures: store.reader()?,
     };
-    compiling.spawn(shutdown.join(Stage::Intake, "compiler"))?;
     let depot = Depot::open(&data.join("uploads")).context("making the directory of uploads")?;
     depot.tidy()?;
-    let importing = ImportQueue {
+    let desks = Desks {
+        // As long as requests that ask it.
+        catalog: Catalog::spawn(Box::new(store), joints.shutdown.join(Stage::Admin, "catalog"))?,
+        publications: Arc::new(Publications::from(first_epoch(&joints.publisher)?)),
+        depot,
+        backtests: Backtests::default(),
+        compiled: Arc::default(),
+        in_force: in_force(joints.shards.clone()),
+    };
+    spawn(&joints, &desks, readers)?;
+    let Desks { catalog, publications, depot, backtests, compiled, in_force } = desks;
+    let explainer = explainer(journal, &joints.keyring, &joints.publisher);
+    let fence_health = FenceHealth::new(joints.counted.clone(), Arc::clone(&joints.publisher.slot));
+    let streams = Streams::new(joints.config, joints.shutdown.clone());
+    let of_daemon = (joints.keyring, joints.clock);
+    let service = Service::new(catalog, Arc::clone(&publications), in_force, depot, of_daemon)
+        .with_tokens(joints.authority)
+        .with_reports(Reports::new(joints.counted))
+        .with_explainer(explainer)
+        .with_backtests(backtests)
+        .with_fence_health(fence_health)
+        .with_streams(streams);
+    Ok(Campaigns { service: Arc::new(service), publications, figures: compiled })
+}
+
+/// Starts the threads.
+fn spawn(joints: &Joints<'_>, desks: &Desks, readers: Readers) -> anyhow::Result<()> {
+    let member = |name: &'static str| joints.shutdown.join(Stage::Intake, name);
+    let (catalog, publications) = (&desks.catalog, &desks.publications);
+    let (keyring, clock, counted) = (&joints.keyring, &joints.clock, &joints.counted);
+    CompileThread {
         catalog: catalog.clone(),
-        depot: depot.clone(),
-        publications: Arc::clone(&publications),
+        reader: readers.compiler,
+        publications: Arc::clone(publications),
+        publisher: Arc::clone(&joints.publisher),
         keyring: keyring.clone(),
         clock: clock.clone(),
-    };
-    importing.spawn(shutdown.join(Stage::Intake, "imports"))?;
-    let keeping = SegmentKeeper {
+        config: joints.config,
+        put_off: BTreeSet::new(),
+        allowances: joints.router.allowances(),
+        kept: Kept::up_to(joints.config.kept_records),
+        counted: counted.clone(),
+        figures: Arc::clone(&desks.compiled),
+    }
+    .spawn(member("compiler"))?;
+    ImportQueue {
         catalog: catalog.clone(),
-        reader: looking,
-        figures: counted.clone(),
-        publications: Arc::clone(&publications),
+        depot: desks.depot.clone(),
+        publications: Arc::clone(publications),
         keyring: keyring.clone(),
         clock: clock.clone(),
-    };
-    keeping.spawn(shutdown.join(Stage::Intake, "segments"))?;
-    let backtests = Backtests::default();
-    let backtesting = BacktestQueue {
-        backtests: backtests.clone(),
-        reader: trying,
-        figures: counted.clone(),
-        keyring: keyring.clone(),
-        journal: journal.to_owned(),
-    };
-    backtesting.spawn(shutdown.join(Stage::Intake, "backtests"))?;
-    let in_force = in_force(shards);
-    let traces = Traces {
-        router,
-        runtime,
-        figures: counted.clone(),
-        journal: log,
-        publisher,
+    }
+    .spawn(member("imports"))?;
+    SegmentKeeper {
         catalog: catalog.clone(),
-        publications: Arc::clone(&publications),
-        depot: depot.clone(),
+        reader: readers.segments,
+        figures: counted.clone(),
+        publications: Arc::clone(publications),
         keyring: keyring.clone(),
         clock: clock.clone(),
-    };
-    traces
-        .eraser(for_eraser, Arc::clone(&in_force))
-        .spawn(shutdown.join(Stage::Intake, "erasures"))?;
-    let service =
-        Service::new(catalog, Arc::clone(&publications), in_force, depot, (keyring, clock));
-    let service = service.with_tokens(authority).with_reports(Reports::new(counted));
-    let service = service.with_explainer(explainer).with_backtests(backtests);
-    let service = service.with_fence_health(fence_health);
-    let service = service.with_streams(Streams::new(config, shutdown.clone()));
-    Ok(Campaigns { service: Arc::new(service), publications, figures })
+    }
+    .spawn(member("segments"))?;
+    BacktestQueue {
+        backtests: desks.backtests.clone(),
+        reader: readers.backtests,
+        figures: counted.clone(),
+        keyring: keyring.clone(),
+        journal: joints.dirs.1.to_owned(),
+    }
+    .spawn(member("backtests"))?;
+    Traces {
+        router: joints.router.clone(),
+        runtime: joints.runtime.clone(),
+        figures: counted.clone(),
+        journal: Arc::clone(&joints.journal),
+        publisher: Arc::clone(&joints.publisher),
+        catalog: catalog.clone(),
+        publications: Arc::clone(publications),
+        depot: desks.depot.clone(),
+        keyring: keyring.clone(),
+        clock: clock.clone(),
+    }
+    .eraser(readers.erasures, Arc::clone(&desks.in_force))
+    .spawn(member("erasures"))?;
+    Ok(())
 }
 
 /// The snapshot that every shard has come to.

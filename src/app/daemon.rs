@@ -40,7 +40,7 @@ use crate::shard::parts::{Alarm, Failed, ShardParts};
 use crate::shard::policy::PolicyInForce;
 use crate::shard::router::{Deal, Router};
 use crate::shard::worker;
-use crate::shutdown::{Member, Shutdown, Stage};
+use crate::shutdown::{Shutdown, Stage};
 use crate::sink::queue::QueueService;
 use crate::snapshot::block::FORMAT_VERSION;
 use crate::snapshot::slot::Slot;
@@ -114,8 +114,7 @@ impl Daemon {
     /// # Errors
     /// The first part that cannot start, and why.
     pub fn start(config: &Config, passed: Passed) -> anyhow::Result<Self> {
-        let data = &config.daemon.data_dir;
-        make_dirs(data)?;
+        let data = make_dirs(config)?;
         let shards = config.shard.shards_on(processors());
         let store = open_store(config)?;
         let ground = ground(config, data, &store, shards)?;
@@ -125,17 +124,17 @@ impl Daemon {
         let slot = Arc::new(Slot::new());
         let publisher = start_publisher(store, &ground, &slot, &readiness);
         let authority = Authority::open(data.join("tokens.json"))?.told_by(ground.clock.clone());
-        let authority = Arc::new(authority);
         let http_tls = http_identity(config)?.as_ref().map(TlsSwitch::new).transpose()?;
         let identity = server_identity(config)?;
         let runtime = io_runtime(config)?;
+        let authority = Arc::new(authority);
         let (clock, keyring, outbox, counted) = ground.handles();
         let keys = LastingKeys::derive(&keyring.installation_key().0);
         let policy = PolicyInForce::new(config.policy);
         let (router, journal, figures) = start_shards(config, &policy, ground, &slot, &shutdown)?;
 
-        let most = config.journal.unsynced_most_bytes(shards);
-        let needs = Needs::new(&journal, &outbox, &figures, most);
+        let unsynced_bytes = config.journal.unsynced_most_bytes(shards);
+        let needs = Needs::new(&journal, &outbox, &figures, unsynced_bytes);
         Watch::new(Arc::clone(&publisher), config, &clock, needs)
             .spawn(shutdown.join(Stage::Intake, "snapshot watcher"))?;
         let intake_figures = Arc::new(IngestFigures::default());
@@ -152,8 +151,7 @@ impl Daemon {
         let taken = (Arc::clone(&authority), Arc::clone(&intake), Arc::clone(&intake_figures));
         let (door, shown) = ((config, passed.quic), (&identity, keys));
         let (quic, switch) = start_quic(door, &runtime, shown, taken, &shutdown)?;
-        let closing = shutdown.join(Stage::Outbox, "outbox");
-        close_with(&runtime, (outbox.clone(), counted.clone()), closing);
+        close_with(&runtime, (outbox.clone(), counted.clone()), &shutdown);
         let joints = Joints {
             dirs: (data, &config.journal.dir),
             keyring: keyring.clone(),
@@ -255,8 +253,9 @@ fn watched(
 fn close_with(
     runtime: &tokio::runtime::Runtime,
     (outbox, figures): (Outbox, Figures),
-    mut member: Member,
+    shutdown: &Shutdown,
 ) {
+    let mut member = shutdown.join(Stage::Outbox, "outbox");
     runtime.spawn(async move {
         member.asked().await;
         let close = move || {
@@ -293,12 +292,14 @@ fn open_store(config: &Config) -> anyhow::Result<Store> {
 }
 
 /// Their names are durable before anything in them is.
-fn make_dirs(data: &Path) -> anyhow::Result<()> {
+fn make_dirs(config: &Config) -> anyhow::Result<&Path> {
     use std::os::unix::fs::DirBuilderExt as _;
+    let data = &*config.daemon.data_dir;
     // What is in it names customers: nobody but the daemon's user reads it.
     let private = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(data);
     let made = private.and_then(|()| RealDisk.create_dir(&outbox_dir(data)));
-    made.with_context(|| format!("making {}", data.display()))
+    made.with_context(|| format!("making {}", data.display()))?;
+    Ok(data)
 }
 
 fn outbox_dir(data: &Path) -> PathBuf {

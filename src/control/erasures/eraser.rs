@@ -74,19 +74,24 @@ impl Eraser {
             }
             rest = rest.saturating_sub(1);
             if rest == 0 && !to_look_at.is_empty() {
-                match self.pass(&to_look_at, ends) {
-                    Ok(left) => {
-                        rest = if left.is_empty() { 0 } else { LOOKS_BETWEEN_TRIES };
-                        to_look_at = left;
-                    }
-                    Err(error) => {
-                        rest = LOOKS_BETWEEN_TRIES;
-                        tracing::error!(%error, "devices could not be erased; it is tried again in a minute");
-                    }
-                }
+                to_look_at = self.try_pass(to_look_at, ends);
+                rest = if to_look_at.is_empty() { 0 } else { LOOKS_BETWEEN_TRIES };
             }
             std::thread::park_timeout(LOOK_EVERY);
         }
+    }
+
+    /// Gives the accounts that have to be looked at again, for the pass failed or was cut short.
+    fn try_pass(
+        &mut self,
+        accounts: BTreeSet<AccountId>,
+        ends: &dyn Fn() -> bool,
+    ) -> BTreeSet<AccountId> {
+        self.pass(&accounts, ends).unwrap_or_else(|error| {
+            let error = format!("{error:#}");
+            tracing::error!(%error, "devices could not be erased; it is tried again in a minute");
+            accounts
+        })
     }
 
     /// Every account of the catalog.
