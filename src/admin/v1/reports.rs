@@ -26,7 +26,7 @@ use crate::control::reports::period::{PeriodReport, PeriodRequest};
 use crate::control::reports::sheet::Sheet;
 use crate::control::reports::usage::{Usage, UsageRequest};
 use crate::control::reports::visits::{VisitReport, VisitRequest};
-use crate::control::reports::{Reports, Subject};
+use crate::control::reports::{ReportError, Reports, Subject};
 use crate::domain::problem::{Kind, Problem};
 use crate::domain::turns::Turn;
 
@@ -36,7 +36,7 @@ const PERIOD: &[Parameter] = &[
     Parameter(
         "from",
         Like::Text,
-        "The first local day, as 2026-11-23; the campaign's where left out",
+        "The first local day, as 2026-11-23; the campaign's, or the first kept, where left out",
     ),
     Parameter("to", Like::Text, "The last local day; the campaign's, or yesterday, where left out"),
 ];
@@ -172,6 +172,14 @@ pub(super) fn unread(error: impl std::fmt::Display) -> Problem {
     Problem::new(Kind::Internal, "the figures can't be read; the daemon's log says why")
 }
 
+/// There is no report.
+fn untold(error: ReportError) -> Problem {
+    match error {
+        ReportError::Refused(refusal) => refusal.into(),
+        ReportError::Unread(error) => unread(error),
+    }
+}
+
 async fn figures(
     State(service): State<Shared>,
     Extension(grant): Extension<Grant>,
@@ -179,7 +187,7 @@ async fn figures(
 ) -> Result<Response, Problem> {
     let subject = service.subject(&grant, id).await?;
     let now = service.now();
-    let live = service.report(move |reports| reports.live(&subject, now).map_err(unread)).await?;
+    let live = service.report(move |reports| reports.live(&subject, now).map_err(untold)).await?;
     Ok(Json(live).into_response())
 }
 
@@ -218,7 +226,7 @@ fn changes(following: Following) -> impl Stream<Item = Result<Event, Infallible>
                 return None;
             }
             // Where they can't be read the stream ends; the caller connects again, and is told so.
-            let look = move |reports: &Reports| reports.live(&subject, now).map_err(unread);
+            let look = move |reports: &Reports| reports.live(&subject, now).map_err(untold);
             let live = following.service.report(look).await.ok()?;
             if following.sent.as_ref() == Some(&live) {
                 continue;
@@ -245,7 +253,7 @@ async fn by_hour(
     let subject = service.subject(&grant, id).await?;
     let day = crate::control::reports::period::day(asked.day.as_deref(), "/day", subject.today)
         .map_err(Problem::from)?;
-    let hours = service.report(move |reports| reports.hours(&subject, day).map_err(unread)).await?;
+    let hours = service.report(move |reports| reports.hours(&subject, day).map_err(untold)).await?;
     Ok(Json(hours).into_response())
 }
 
@@ -256,8 +264,7 @@ async fn made(
     asked: PeriodRequest,
 ) -> Result<PeriodReport, Problem> {
     let subject = service.subject(grant, id).await.map_err(Problem::from)?;
-    let days = asked.days_of(&subject).map_err(Problem::from)?;
-    service.report(move |reports| reports.period(&subject, &days).map_err(unread)).await
+    service.report(move |reports| reports.period(&subject, &asked).map_err(untold)).await
 }
 
 async fn period(
@@ -301,7 +308,7 @@ async fn visited(
 ) -> Result<Json<VisitReport>, Problem> {
     let ask = move |desk: &mut Desk<'_>| asked.held_against(desk, id);
     let question = service.look(service.caller(&grant), ask).await.map_err(Problem::from)?;
-    service.report(move |reports| reports.visits(&question).map_err(unread)).await.map(Json)
+    service.report(move |reports| reports.visits(&question).map_err(untold)).await.map(Json)
 }
 
 async fn used(service: &Shared, grant: &Grant, asked: UsageRequest) -> Result<Usage, Problem> {

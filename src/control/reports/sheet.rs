@@ -61,7 +61,7 @@ const PERIOD: &[&str] = &[
 impl From<PeriodReport> for Sheet {
     /// A row for each day and variant, and the totals last.
     fn from(report: PeriodReport) -> Self {
-        let PeriodReport { campaign, name, from, to, total, rows } = report;
+        let PeriodReport { campaign, name, from, to, total, rows, kept_from: _ } = report;
         let last = (format!("{from} to {to}"), "all", total);
         let rows = rows.into_iter().map(|row| (row.day, row.variant, row.brought));
         let rows = rows.chain(std::iter::once(last)).map(move |(day, variant, brought)| {

@@ -10,6 +10,7 @@ use std::sync::atomic::Ordering;
 use proptest::prelude::*;
 use tempfile::tempdir;
 
+use super::classes::RetentionConfig;
 use super::read::Uniques;
 use super::rows::DayFigures;
 use super::store::Figures;
@@ -26,35 +27,36 @@ use crate::outbox::tallies::{Counted, Quarter, TallyItem};
 use crate::outbox::{Outbox, OutboxConfig, OutboxRecord, Release};
 
 const CACHE_BYTES: u64 = 1 << 20;
-const CAMPAIGN: (AccountId, CampaignId) = (AccountId(1), CampaignId(11));
-const DAY_MS: i64 = 86_400_000;
+pub(super) const CAMPAIGN: (AccountId, CampaignId) = (AccountId(1), CampaignId(11));
+pub(super) const DAY_MS: i64 = 86_400_000;
 
 fn follow(dir: &Path, outbox: &Outbox) -> Figures {
-    Figures::follow(dir, CACHE_BYTES, outbox, keyring().sealer()).expect("a new or sound store")
+    Figures::follow(dir, CACHE_BYTES, outbox, keyring().sealer(), RetentionConfig::default())
+        .expect("a new or sound store")
 }
 
 /// Something that becomes of one device's job.
 #[derive(Clone, Copy, Debug)]
-struct Step {
-    device: u8,
-    job: u8,
-    what: EventKind,
-    minute: u32,
-    is_test: bool,
+pub(super) struct Step {
+    pub(super) device: u8,
+    pub(super) job: u8,
+    pub(super) what: EventKind,
+    pub(super) minute: u32,
+    pub(super) is_test: bool,
 }
 
 fn at(step: &Step) -> UtcMs {
     NOON + i64::from(step.minute) * 60_000
 }
 
-fn id_of(step: &Step) -> JobId {
+pub(super) fn id_of(step: &Step) -> JobId {
     let mut id = [step.device; 16];
     (id[0], id[1]) = (step.job, u8::from(step.is_test));
     JobId(id)
 }
 
 /// The records that a step leaves in the outbox: a job and its event, or an event.
-fn records(seq: u64, step: &Step) -> Vec<OutboxRecord> {
+pub(super) fn records(seq: u64, step: &Step) -> Vec<OutboxRecord> {
     let base = job(1, (3, seq, 0));
     let device = DeviceKey { account: AccountId(1), device: device(step.device) };
     let variant = if step.device.is_multiple_of(2) { Variant::A } else { Variant::B };
@@ -229,7 +231,7 @@ proptest! {
     }
 }
 
-fn withheld(seq: u64, quarter: u32) -> TallyItem {
+pub(super) fn withheld(seq: u64, quarter: u32) -> TallyItem {
     TallyItem {
         position: InputPosition { partition: PartitionId(9), seq: InputSeq(seq) },
         account: AccountId(1),
@@ -241,7 +243,7 @@ fn withheld(seq: u64, quarter: u32) -> TallyItem {
     }
 }
 
-fn seen(seq: u64, app: u32, member: u64, day: u32) -> TallyItem {
+pub(super) fn seen(seq: u64, app: u32, member: u64, day: u32) -> TallyItem {
     TallyItem {
         position: InputPosition { partition: PartitionId(9), seq: InputSeq(seq) },
         account: AccountId(1),
