@@ -39,7 +39,7 @@ const OF_CAMPAIGN: [&str; 6] =
     ["figures", "figures/hours", "report", "report.csv", "visit-report?brands=1", "copy"];
 
 /// What has no number of a record.
-const SINGLE: [&str; 12] = [
+const SINGLE: [&str; 13] = [
     "account",
     "accounts",
     "accounts/1",
@@ -47,6 +47,7 @@ const SINGLE: [&str; 12] = [
     "blacklist",
     "snapshots",
     "audit?limit=1000",
+    "location-uses?limit=1000",
     "usage",
     "usage.csv",
     "notices?limit=1000",

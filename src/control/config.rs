@@ -12,6 +12,9 @@ pub struct CampaignsConfig {
     /// Notices that an account's catalog keeps, the newest. Default 10,000; 1,000 to 1,000,000. In the worst case
     /// whoever was away for longer misses some.
     pub notices_kept: u32,
+    /// How many days it is kept who used the location of people, and what for. Default 400; 183 to 3,650. In the worst
+    /// case whoever asks later who looked at a location is not told.
+    pub location_uses_days: u16,
     /// Streams of notices and progress that are open at a time. Default 64; 1 to 10,000. Each holds one of
     /// `admin.max_connections`; in the worst case too many of them keep other requests out.
     pub streams: u32,
@@ -29,6 +32,7 @@ impl Default for CampaignsConfig {
         Self {
             notice_lead_days: 0,
             notices_kept: 10_000,
+            location_uses_days: 400,
             streams: 64,
             streams_per_account: 8,
             kept_records: 2_000_000,
@@ -43,6 +47,7 @@ impl CampaignsConfig {
         let mut bad = BadKnobs::new();
         bad.within("notice_lead_days", self.notice_lead_days, (0, 30), "days");
         bad.within("notices_kept", self.notices_kept, (1000, 1_000_000), "notices");
+        bad.within("location_uses_days", self.location_uses_days, (183, 3650), "days");
         bad.within("streams", self.streams, (1, 10_000), "streams");
         bad.within("streams_per_account", self.streams_per_account, (1, 10_000), "streams");
         bad.within("kept_records", self.kept_records, (0, 100_000_000), "records");

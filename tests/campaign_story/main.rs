@@ -10,4 +10,5 @@ mod backtests;
 mod customer;
 mod explained;
 mod figures;
+mod kept;
 mod story;

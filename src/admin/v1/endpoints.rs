@@ -2,8 +2,8 @@
 
 use super::api::Api;
 use super::{
-    accounts, audit, backtests, blacklist, campaigns, explain, imports, reports, resource,
-    segments, streams, tokens,
+    accounts, audit, backtests, blacklist, campaigns, explain, imports, location_uses, reports,
+    resource, segments, streams, tokens,
 };
 
 /// Those for the tokens of accounts.
@@ -15,7 +15,7 @@ pub fn campaign_api() -> Api {
     let api = blacklist::endpoints(backtests::endpoints(explain::endpoints(api)));
     let api = imports::templates(imports::endpoints(api));
     let api = tokens::own(api);
-    streams::endpoints(audit::endpoints(api))
+    streams::endpoints(location_uses::endpoints(audit::endpoints(api)))
 }
 
 /// Those that take whole files.

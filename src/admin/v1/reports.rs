@@ -306,8 +306,12 @@ async fn visited(
     Number(id): Number,
     Parameters(asked): Parameters<VisitRequest>,
 ) -> Result<Json<VisitReport>, Problem> {
-    let ask = move |desk: &mut Desk<'_>| asked.held_against(desk, id);
-    let question = service.look(service.caller(&grant), ask).await.map_err(Problem::from)?;
+    let ask = move |desk: &mut Desk<'_>| {
+        let question = asked.held_against(desk, id)?;
+        let used = question.used();
+        Ok((question, used))
+    };
+    let question = service.look_at_people(service.caller(&grant), ask).await?;
     service.report(move |reports| reports.visits(&question).map_err(untold)).await.map(Json)
 }
 

@@ -12,6 +12,7 @@ use crate::clock::Clock;
 use crate::control::backtests::Backtests;
 use crate::control::compiler::Publications;
 use crate::control::config::CampaignsConfig;
+use crate::control::desk::uses::{self, UsePage, UseRequest, Used};
 use crate::control::desk::{Actor, Desk};
 use crate::control::explain::Explainer;
 use crate::control::refusal::Refusal;
@@ -173,6 +174,35 @@ impl Service {
                 look(&mut desk)
             })
             .await
+    }
+
+    /// Looks something up that uses the location of people. It is noted before anything is answered; where it can't be,
+    /// this is refused.
+    pub(super) async fn look_at_people<T: Send + 'static>(
+        &self,
+        actor: Actor,
+        look: impl FnOnce(&mut Desk<'_>) -> Result<(T, Used), Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let rates = Arc::clone(&self.rates);
+        self.catalog
+            .write(move |tx| {
+                let mut desk = Desk::open(tx, &actor)?;
+                rates.know(actor.account, desk.account().limits.requests_per_min);
+                let (found, used) = look(&mut desk)?;
+                desk.note_use(&used)?;
+                Ok(found)
+            })
+            .await
+    }
+
+    /// The same for an account whose campaigns come from files.
+    pub(super) async fn note_use(&self, actor: Actor, used: Used) -> Result<(), Refusal> {
+        self.catalog.write(move |tx| uses::note_use(tx, &actor, &used)).await
+    }
+
+    /// A page of what the location of an account's people was used for.
+    pub(super) async fn uses(&self, actor: Actor, asked: UseRequest) -> Result<UsePage, Refusal> {
+        self.catalog.read(move |tx| uses::uses(tx, &actor, &asked)).await
     }
 
     /// Changes something at the desk. Gives also the epoch in which that is in force.

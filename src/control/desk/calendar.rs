@@ -15,7 +15,11 @@ use crate::domain::ids::AccountId;
 use crate::domain::units::UtcMs;
 use crate::identity::Keyring;
 
-/// Ends every campaign whose last local day is over, tells of those whose end is near, and forgets old notices. Gives
+/// Uses of location that are forgotten in one transaction; others wait meanwhile.
+const USES_FORGOTTEN_AT_ONCE: u32 = 1000;
+
+/// Ends every campaign whose last local day is over, tells of those whose end is near, and forgets old notices and uses of
+/// location. Gives
 /// the accounts that the engine has to be told of.
 ///
 /// # Errors
@@ -51,5 +55,7 @@ pub fn look(
             touched.insert(account);
         }
     }
+    let kept_ms = i64::from(config.location_uses_days) * 86_400_000;
+    tx.forget_uses(UtcMs(now.0.saturating_sub(kept_ms)), USES_FORGOTTEN_AT_ONCE)?;
     Ok(touched)
 }

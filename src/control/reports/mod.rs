@@ -21,6 +21,8 @@ pub use live::Reports;
 pub use subject::Subject;
 
 #[cfg(test)]
+mod kept_tests;
+#[cfg(test)]
 mod reports_tests;
 #[cfg(test)]
 mod visits_tests;

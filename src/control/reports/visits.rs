@@ -15,8 +15,10 @@ use crate::control::compiler::Records;
 use crate::control::compiler::locations::Gazetteer;
 use crate::control::desk::Desk;
 use crate::control::desk::membership::Feature;
+use crate::control::desk::uses::{About, Used};
 use crate::control::documents::campaign::General;
 use crate::control::refusal::Refusal;
+use crate::control::store::Purpose;
 use crate::domain::ids::PlaceId;
 use crate::domain::units::UtcMs;
 use crate::outbox::derived::rows::{Reach, Side};
@@ -61,6 +63,20 @@ pub struct VisitQuestion {
     pub(super) places: Vec<PlaceId>,
     pub(super) last_day: Date,
     pub(super) after: After,
+}
+
+impl VisitQuestion {
+    /// What the location of those reached is used for.
+    #[must_use]
+    pub fn used(&self) -> Used {
+        let about = About {
+            campaign: Some(self.subject.campaign.0),
+            from: Some(self.subject.days.0.to_string()),
+            to: Some(self.last_day.to_string()),
+            ..About::default()
+        };
+        Used { purpose: Purpose::VisitReport, device: None, about }
+    }
 }
 
 /// A visit report.
