@@ -19,9 +19,9 @@ use crate::control::backtests::{BacktestQueue, Backtests};
 use crate::control::compiler::{Kept, Publications};
 use crate::control::config::CampaignsConfig;
 use crate::control::explain::Explainer;
-use crate::control::reports::Reports;
+use crate::control::reports::{ReportShelf, Reports};
 use crate::control::segments::SegmentKeeper;
-use crate::control::store::{CATALOG_FILE, Catalog, SqliteStore, Store as _};
+use crate::control::store::{CATALOG_FILE, Catalog, SqliteStore, Store as _, thread};
 use crate::control::uploads::{Depot, ImportQueue};
 use crate::domain::ids::Epoch;
 use crate::identity::Keyring;
@@ -91,6 +91,18 @@ fn open_catalog(data: &Path) -> anyhow::Result<SqliteStore> {
     Ok(store)
 }
 
+/// Where report files are; those that the catalog does not list are removed.
+fn open_shelf(
+    data: &Path,
+    config: &CampaignsConfig,
+    store: &mut SqliteStore,
+) -> anyhow::Result<ReportShelf> {
+    let dir = data.join("reports");
+    let shelf = ReportShelf::open(&dir, config).context("making the directory of report files")?;
+    thread::read(store, |tx| shelf.tidy(tx)).with_context(|| format!("in {}", dir.display()))?;
+    Ok(shelf)
+}
+
 /// Opens the catalog and starts the threads that work on it.
 ///
 /// # Errors
@@ -109,7 +121,8 @@ fn start(joints: Joints<'_>) -> anyhow::Result<Campaigns> {
         shutdown,
     } = joints;
     let explainer = explainer(journal, &keyring, &publisher);
-    let store = open_catalog(data)?;
+    let mut store = open_catalog(data)?;
+    let shelf = open_shelf(data, &config, &mut store)?;
     let (reader, looking, trying) = (store.reader()?, store.reader()?, store.reader()?);
     let publications = Arc::new(Publications::from(first_epoch(&publisher)?));
     // As long as requests that ask it.
@@ -123,6 +136,7 @@ fn start(joints: Joints<'_>) -> anyhow::Result<Campaigns> {
         keyring: keyring.clone(),
         clock: clock.clone(),
         config,
+        shelf: shelf.clone(),
         put_off: BTreeSet::new(),
         allowances,
         kept: Kept::up_to(config.kept_records),
@@ -158,14 +172,17 @@ fn start(joints: Joints<'_>) -> anyhow::Result<Campaigns> {
         journal: journal.to_owned(),
     };
     backtesting.spawn(shutdown.join(Stage::Intake, "backtests"))?;
-    let in_force: InForce =
-        Arc::new(move || Epoch(shards.iter().map(|shard| shard.sample().epoch).min().unwrap_or(0)));
-    let service =
-        Service::new(catalog, Arc::clone(&publications), in_force, depot, (keyring, clock));
-    let service = service.with_tokens(authority).with_reports(Reports::new(counted));
+    let (in_force, of_daemon) = (in_force(shards), (keyring, clock));
+    let service = Service::new(catalog, Arc::clone(&publications), in_force, depot, of_daemon);
+    let service = service.with_tokens(authority).with_reports(Reports::new(counted), shelf);
     let service = service.with_explainer(explainer).with_backtests(backtests);
     let service = service.with_streams(Streams::new(config, shutdown.clone()));
     Ok(Campaigns { service: Arc::new(service), publications, figures })
+}
+
+/// The oldest epoch that decides on any shard.
+fn in_force(shards: Vec<Arc<ShardFigures>>) -> InForce {
+    Arc::new(move || Epoch(shards.iter().map(|shard| shard.sample().epoch).min().unwrap_or(0)))
 }
 
 /// Reads the journal back beside the shards. What the snapshot in force has of an older one is not loaded again.

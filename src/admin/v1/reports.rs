@@ -1,11 +1,9 @@
 //! What campaigns have brought: live figures, reports of a period, the pushes of a month.
 
 use std::convert::Infallible;
-use std::io::Cursor;
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::header;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -14,16 +12,17 @@ use futures_util::stream::{self, Stream};
 use utoipa::openapi::HttpMethod;
 
 use super::api::{Api, Endpoint, Like, Named, Parameter};
+use super::report_files::{Told, sent};
 use super::request::{Number, Parameters};
 use super::service::{Service, Shared};
 use super::streams::KEEP_ALIVE;
 use crate::auth::grant::Grant;
 use crate::control::desk::Desk;
+use crate::control::documents::report_file::{ReportFormat, ReportOf};
 use crate::control::refusal::Refusal;
 use crate::control::reports::hours::HourFigures;
 use crate::control::reports::live::LiveFigures;
 use crate::control::reports::period::{PeriodReport, PeriodRequest};
-use crate::control::reports::sheet::Sheet;
 use crate::control::reports::usage::{Usage, UsageRequest};
 use crate::control::reports::visits::{VisitReport, VisitRequest};
 use crate::control::reports::{ReportError, Reports, Subject};
@@ -283,8 +282,7 @@ async fn period_csv(
     Parameters(asked): Parameters<PeriodRequest>,
 ) -> Result<Response, Problem> {
     let report = made(&service, &grant, id, asked).await?;
-    let name = format!("campaign-{id}-{}-{}.csv", report.from, report.to);
-    as_csv(report.into(), &name)
+    sent(&service, &grant, told_of(report), ReportFormat::Csv).await
 }
 
 async fn period_xlsx(
@@ -294,10 +292,17 @@ async fn period_xlsx(
     Parameters(asked): Parameters<PeriodRequest>,
 ) -> Result<Response, Problem> {
     let report = made(&service, &grant, id, asked).await?;
-    let name = format!("campaign-{id}-{}-{}.xlsx", report.from, report.to);
-    let mut file = Cursor::new(Vec::new());
-    Sheet::from(report).write_xlsx(&mut file).map_err(unread)?;
-    Ok(download(XLSX, &name, file.into_inner()))
+    sent(&service, &grant, told_of(report), ReportFormat::Xlsx).await
+}
+
+fn told_of(report: PeriodReport) -> Told {
+    Told {
+        name: format!("campaign-{}-{}-{}", report.campaign, report.from, report.to),
+        of: ReportOf::Campaign,
+        campaign: Some(report.campaign),
+        days: (report.from.clone(), report.to.clone()),
+        sheet: report.into(),
+    }
 }
 
 async fn visited(
@@ -339,21 +344,8 @@ async fn month_csv(
     Parameters(asked): Parameters<UsageRequest>,
 ) -> Result<Response, Problem> {
     let usage = used(&service, &grant, asked).await?;
-    let name = format!("usage-{}.csv", usage.month);
-    as_csv(usage.into(), &name)
-}
-
-const CSV: &str = "text/csv; charset=utf-8";
-const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
-
-fn as_csv(sheet: Sheet, name: &str) -> Result<Response, Problem> {
-    let mut file = Vec::new();
-    sheet.write_csv(&mut file).map_err(unread)?;
-    Ok(download(CSV, name, file))
-}
-
-fn download(media: &'static str, name: &str, file: Vec<u8>) -> Response {
-    let disposition = format!("attachment; filename=\"{name}\"");
-    ([(header::CONTENT_TYPE, media.to_owned()), (header::CONTENT_DISPOSITION, disposition)], file)
-        .into_response()
+    let days = usage.days();
+    let name = format!("usage-{}", usage.month);
+    let told = Told { name, of: ReportOf::Usage, campaign: None, days, sheet: usage.into() };
+    sent(&service, &grant, told, ReportFormat::Csv).await
 }

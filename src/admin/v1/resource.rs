@@ -17,7 +17,7 @@ use crate::control::desk::Ruled;
 use crate::control::desk::listing::{ListRequest, Listed};
 use crate::control::documents::{
     Address, App, Brand, Campaign, Category, Geofence, Group, Import, Notice, Place, Region,
-    Segment, Shown, TestDevice, document,
+    ReportFile, Segment, Shown, TestDevice, document,
 };
 use crate::domain::problem::Problem;
 
@@ -34,7 +34,7 @@ pub(super) fn all(api: Api) -> Api {
     let api = both::<Group>(api);
     let api = both::<Segment>(api);
     let api = both::<Campaign>(api);
-    readable::<Notice>(readable::<Import>(api))
+    readable::<ReportFile>(readable::<Notice>(readable::<Import>(api)))
 }
 
 /// Documents that can be read and changed.

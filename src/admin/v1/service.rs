@@ -16,7 +16,7 @@ use crate::control::desk::uses::{self, UsePage, UseRequest, Used};
 use crate::control::desk::{Actor, Desk};
 use crate::control::explain::Explainer;
 use crate::control::refusal::Refusal;
-use crate::control::reports::Reports;
+use crate::control::reports::{ReportShelf, Reports};
 use crate::control::room::Room;
 use crate::control::store::{Catalog, thread};
 use crate::control::uploads::Depot;
@@ -52,6 +52,8 @@ pub struct Service {
     pub(super) depot: Depot,
     /// What campaigns have brought, where that is counted.
     pub(super) counted: Option<Reports>,
+    /// Where report files are kept, if they are.
+    pub(super) shelf: Option<ReportShelf>,
     /// Why devices got a push or not, where the records are kept here.
     pub(super) explainer: Option<Explainer>,
     /// Those that are open.
@@ -87,6 +89,7 @@ impl Service {
             figures: Arc::default(),
             depot,
             counted: None,
+            shelf: None,
             explainer: None,
             streams: Arc::new(streams),
             backtests: Backtests::default(),
@@ -98,10 +101,10 @@ impl Service {
         }
     }
 
-    /// With what campaigns have brought.
+    /// With what campaigns have brought, and a place for files of it.
     #[must_use]
-    pub fn with_reports(self, counted: Reports) -> Self {
-        Self { counted: Some(counted), ..self }
+    pub fn with_reports(self, counted: Reports, shelf: ReportShelf) -> Self {
+        Self { counted: Some(counted), shelf: Some(shelf), ..self }
     }
 
     /// With the records that explain what was decided.

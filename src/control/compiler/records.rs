@@ -174,7 +174,8 @@ impl Records {
             | Kind::Token
             | Kind::Notice
             | Kind::Address
-            | Kind::TestDevice => {}
+            | Kind::TestDevice
+            | Kind::ReportFile => {}
         }
         Ok(())
     }

@@ -11,7 +11,7 @@ use crate::control::documents::place::CATEGORY_DEPTH;
 use crate::control::documents::region::Level;
 use crate::control::documents::{
     Account, Address, App, Brand, Campaign, Category, Document, Geofence, Group, Import, Notice,
-    Place, Region, Segment, Shown, TestDevice,
+    Place, Region, ReportFile, Segment, Shown, TestDevice,
 };
 use crate::control::refusal::Refusal;
 use crate::control::store::{Kind, Query};
@@ -110,6 +110,12 @@ impl Ruled for Address {
 }
 
 impl Ruled for Notice {
+    fn reaches_engine(&self, _desk: &mut Desk<'_>) -> Result<bool, Refusal> {
+        Ok(false)
+    }
+}
+
+impl Ruled for ReportFile {
     fn reaches_engine(&self, _desk: &mut Desk<'_>) -> Result<bool, Refusal> {
         Ok(false)
     }

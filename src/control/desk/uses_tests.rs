@@ -162,8 +162,11 @@ fn uses_are_forgotten_when_they_are_old_enough() {
     let config = CampaignsConfig { location_uses_days: 183, ..CampaignsConfig::default() };
     let mut look = |ms: i64| {
         let now = UtcMs(NOON.0 + 183 * DAY_MS + ms);
-        thread::write(&mut installation.store, |tx| calendar::look(tx, now, &keyring(), &config))
-            .unwrap();
+        let shelf = installation.shelf();
+        thread::write(&mut installation.store, |tx| {
+            calendar::look(tx, now, &keyring(), &config, &shelf)
+        })
+        .unwrap();
         found(&mut installation, account, UseRequest::default())
     };
     assert_eq!(look(0), [2, 1, 0], "as old as may be");

@@ -19,6 +19,7 @@ pub mod test_device;
 pub mod address;
 pub mod import;
 pub mod notice;
+pub mod report_file;
 
 pub use account::{Account, Membership};
 pub use address::Address;
@@ -30,6 +31,7 @@ pub use import::Import;
 pub use notice::Notice;
 pub use place::{Brand, Category, Place};
 pub use region::Region;
+pub use report_file::ReportFile;
 pub use segment::Segment;
 pub use test_device::TestDevice;
 

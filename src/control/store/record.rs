@@ -68,6 +68,8 @@ kinds! {
     Address = 14, "address", "addresses";
     /// A device that campaigns are tried on.
     TestDevice = 15, "test device", "test-devices";
+    /// A report file that was made.
+    ReportFile = 16, "report file", "reports";
 }
 
 impl Kind {

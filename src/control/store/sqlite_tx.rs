@@ -63,8 +63,8 @@ impl<'c> SqliteTx<'c> {
 
     /// Notes that a record is not what it was.
     fn touch(&self, key: Key) -> Result<(), StoreError> {
-        // Notices come and go by the thousand, and nobody keeps any.
-        if key.kind == Kind::Notice {
+        // They come and go by the thousand, and nobody keeps any.
+        if matches!(key.kind, Kind::Notice | Kind::ReportFile) {
             return Ok(());
         }
         let sql = "INSERT OR REPLACE INTO changes (account, kind, id) VALUES (?1, ?2, ?3)";
