@@ -49,6 +49,10 @@ async fn explain(
     Parameters(request): Parameters<ExplainRequest>,
 ) -> Result<Json<Explanation>, Problem> {
     let asked = request.read()?;
+    let none = || Problem::new(Kind::Unavailable, "this daemon keeps no records");
+    let explainer = service.explainer.clone().ok_or_else(none)?;
+    // What there is no room for is no use of a location yet.
+    let leave = explainer.leave(grant.account)?;
     let look = move |desk: &mut Desk<'_>| Ok((asked.of_desk(desk)?, asked.used()));
     let question = match service.look_at_people(service.caller(&grant), look).await {
         // Its campaigns come from files.
@@ -58,9 +62,6 @@ async fn explain(
         }
         looked => looked?,
     };
-    let none = || Problem::new(Kind::Unavailable, "this daemon keeps no records");
-    let explainer = service.explainer.clone().ok_or_else(none)?;
-    let leave = explainer.leave(grant.account)?;
     // The leave goes along: a caller who has left does not make the reading end.
     let read = move || explainer.explain(&question, &leave);
     match tokio::task::spawn_blocking(read).await {

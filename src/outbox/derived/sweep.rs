@@ -3,12 +3,12 @@
 //! What must be removed is found by key where the keys have the time in them: a look for each campaign, or place, and the
 //! rows themselves. Devices that were seen, and jobs, stand by a hash: all of them are gone through, once a week.
 //!
-//! Nothing that is promised hangs on a removal. It need not be on stable storage, may be half done, and may come back
-//! after a crash: who reads goes by [`KeptFrom`], which was written down before.
+//! Nothing that is promised hangs on a removal. It need not be on stable storage, may be half done, and what is removed
+//! may come back after a crash: who reads goes by [`KeptFrom`], which was written down before.
 
 use std::sync::Arc;
 
-use fjall::OwnedWriteBatch;
+use fjall::{OwnedWriteBatch, PersistMode};
 
 use crate::domain::ids::JobId;
 use crate::domain::units::UtcMs;
@@ -20,7 +20,7 @@ use super::rows::{Count, Row, from_day, from_first_instant, from_quarter_of_day}
 use super::tables::{Sheet, Tables};
 
 /// Rows looked at, or removed, in one go: some milliseconds.
-const AT_ONCE: usize = 1024;
+pub(super) const AT_ONCE: usize = 1024;
 
 /// Days between two times that all rows are gone through: rows stay for up to so much longer.
 const THROUGH_EVERY_DAYS: i32 = 7;
@@ -218,8 +218,11 @@ impl<'s> Step<'s> {
 
     /// Removes what was found; gives how many rows that was.
     fn remove(self) -> Result<u64, StoreError> {
-        if !self.batch.is_empty() {
-            self.batch.commit().map_err(|error| self.tables.refused("written", error))?;
+        // What was heard of a job is found by the job alone: it goes first, for good.
+        let mode = (!self.jobs.is_empty()).then_some(PersistMode::SyncData);
+        let batch = self.batch.durability(mode);
+        if !batch.is_empty() {
+            batch.commit().map_err(|error| self.tables.refused("written", error))?;
         }
         self.jobs.into_iter().try_for_each(|job| self.outbox.tables.remove_job(job))?;
         Ok(self.rows)
