@@ -132,7 +132,7 @@ pub enum Refusal {
     KeyReused(String),
     /// It was kept, and is not any more.
     #[error(
-        "{asked}, and {what} kept from {first_kept} on; ask for later days, or have the operator raise {knob}"
+        "{asked}, and {what} kept from {first_kept} on; ask about later days ({knob} says how long they are kept)"
     )]
     NotKept {
         /// What is asked for, as a sentence without its full stop.

@@ -151,6 +151,19 @@ fn past_so_many_uses_a_day_location_is_not_used() {
 }
 
 #[test]
+fn what_can_not_be_noted_is_not_done() {
+    let (mut installation, account) = Installation::with(Membership::Basic);
+    let path = installation.dir.path().join("catalog.db");
+    rusqlite::Connection::open(path).unwrap().execute("DROP TABLE location_uses", ()).unwrap();
+    // As a request does it: nothing is looked at for an answer before this.
+    let answered = installation.at(account, |desk| {
+        desk.note_use(&of_campaign(Purpose::VisitReport, 1))?;
+        Ok("who came")
+    });
+    assert_eq!(refused(answered), Some(Kind::Internal));
+}
+
+#[test]
 fn uses_are_forgotten_when_they_are_old_enough() {
     let (mut installation, account) = Installation::with(Membership::Basic);
     for day in 0..3 {
