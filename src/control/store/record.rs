@@ -69,7 +69,7 @@ kinds! {
     /// A device that campaigns are tried on.
     TestDevice = 15, "test device", "test-devices";
     /// A report file that was made.
-    ReportFile = 16, "report file", "reports";
+    ReportFile = 17, "report file", "reports";
 }
 
 impl Kind {
