@@ -160,6 +160,9 @@ async fn played(daemon: &mut Daemon) {
     let outcome = json!({"app": app, "outcomes": [{"device": victim().to_string(),
         "job": clicked.unwrap()["data"]["job_id"], "kind": "clicked"}]});
     customer.ingest("/v1/outcomes", &outcome).await;
+    // Who looks at a device is noted with its hash.
+    let asked = format!("/v1/explain?device={}&campaign=1", victim());
+    assert_eq!(customer.get(&asked).await.status, 200);
     let is_real = |job: &&Value| job["data"]["mode"] != "testing";
     let counted = counted(&customer, jobs.iter().filter(is_real).count()).await;
     let data = daemon.data_dir.clone();

@@ -15,7 +15,7 @@ use support::Daemon;
 /// In every text that an account has.
 const SECRETS: [&str; 2] = ["zebra-9f31", "lynx-77c2"];
 
-const KINDS: [&str; 14] = [
+const KINDS: [&str; 15] = [
     "apps",
     "regions",
     "brands",
@@ -30,6 +30,7 @@ const KINDS: [&str; 14] = [
     "test-devices",
     "erasures",
     "notices",
+    "reports",
 ];
 
 /// Requests that are made up, in each direction.
@@ -40,7 +41,7 @@ const OF_CAMPAIGN: [&str; 6] =
     ["figures", "figures/hours", "report", "report.csv", "visit-report?brands=1", "copy"];
 
 /// What has no number of a record.
-const SINGLE: [&str; 13] = [
+const SINGLE: [&str; 14] = [
     "account",
     "accounts",
     "accounts/1",
@@ -48,6 +49,7 @@ const SINGLE: [&str; 13] = [
     "blacklist",
     "snapshots",
     "audit?limit=1000",
+    "location-uses?limit=1000",
     "usage",
     "usage.csv",
     "fence-health",
@@ -119,7 +121,7 @@ async fn what_another_has_is_not_there() {
     assert_eq!((theirs.status, &theirs.body["id"]), (201, &json!(1)), "{}", theirs.body);
     for kind in KINDS
         .into_iter()
-        .filter(|kind| !["apps", "addresses", "test-devices", "notices"].contains(kind))
+        .filter(|kind| !["apps", "addresses", "test-devices", "notices", "reports"].contains(kind))
     {
         for path in [format!("/v1/{kind}/1"), format!("/v1/{kind}/99")] {
             assert_eq!(stranger.get(&path).await.status, 404, "{path}");
@@ -162,6 +164,8 @@ async fn fill(owner: &Customer, secret: &str) {
         "frequency": "once_per_day", "message_type": "text",
         "messages": [{"title": secret, "body": secret}]});
     owner.make("/v1/campaigns", &campaign).await;
+    let usage = owner.raw(Method::GET, "/v1/usage.csv", &[], Vec::new()).await;
+    assert_eq!(usage.status, 200);
 }
 
 /// All that an account sees of its own, as text.
@@ -182,7 +186,7 @@ async fn everything(owner: &Customer) -> String {
 fn request(lots: &mut Lots, secret: &str) -> (Method, String, String) {
     let kind = lots.of(&KINDS);
     let id = lots.below(6);
-    let path = match lots.below(9) {
+    let path = match lots.below(10) {
         0 => format!("/v1/{kind}?search={secret}&count=true"),
         1 => format!("/v1/{kind}?cursor={id}-&limit=1000"),
         2 => format!("/v1/{kind}?parent={id}&brand={id}&category={id}&group={id}"),
@@ -191,6 +195,7 @@ fn request(lots: &mut Lots, secret: &str) -> (Method, String, String) {
         4 => format!("/v1/imports/{id}/{}", lots.of(&["bad-rows", "accept"])),
         5 => format!("/v1/campaigns/{id}/{}", lots.of(&["state", "copy"])),
         6 => format!("/v1/{}", lots.of(&SINGLE)),
+        8 => format!("/v1/reports/{id}/file"),
         _ => format!("/v1/{kind}/{id}"),
     };
     let method = match lots.below(5) {

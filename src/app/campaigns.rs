@@ -22,9 +22,9 @@ use crate::control::compiler::{Kept, Publications};
 use crate::control::config::CampaignsConfig;
 use crate::control::explain::Explainer;
 use crate::control::fence_health::FenceHealth;
-use crate::control::reports::Reports;
+use crate::control::reports::{ReportShelf, Reports};
 use crate::control::segments::SegmentKeeper;
-use crate::control::store::{CATALOG_FILE, Catalog, SqliteStore, Store};
+use crate::control::store::{CATALOG_FILE, Catalog, SqliteStore, Store, thread};
 use crate::control::uploads::{Depot, ImportQueue};
 use crate::domain::ids::Epoch;
 use crate::identity::Keyring;
@@ -103,6 +103,7 @@ struct Desks {
     catalog: Catalog,
     publications: Arc<Publications>,
     depot: Depot,
+    shelf: ReportShelf,
     backtests: Backtests,
     compiled: Arc<CompileFigures>,
     in_force: InForce,
@@ -116,13 +117,26 @@ struct Readers {
     erasures: Box<dyn Store>,
 }
 
+/// Where report files are; those that the catalog does not list are removed.
+fn open_shelf(
+    data: &Path,
+    config: &CampaignsConfig,
+    store: &mut SqliteStore,
+) -> anyhow::Result<ReportShelf> {
+    let dir = data.join("reports");
+    let shelf = ReportShelf::open(&dir, config).context("making the directory of report files")?;
+    thread::read(store, |tx| shelf.tidy(tx)).with_context(|| format!("in {}", dir.display()))?;
+    Ok(shelf)
+}
+
 /// Opens the catalog and starts the threads that work on it.
 ///
 /// # Errors
 /// When it can't be opened, or the system gives no threads.
 fn start(joints: Joints<'_>) -> anyhow::Result<Campaigns> {
     let (data, journal) = joints.dirs;
-    let store = open_catalog(data)?;
+    let mut store = open_catalog(data)?;
+    let shelf = open_shelf(data, &joints.config, &mut store)?;
     let readers = Readers {
         compiler: store.reader()?,
         segments: store.reader()?,
@@ -136,19 +150,20 @@ fn start(joints: Joints<'_>) -> anyhow::Result<Campaigns> {
         catalog: Catalog::spawn(Box::new(store), joints.shutdown.join(Stage::Admin, "catalog"))?,
         publications: Arc::new(Publications::from(first_epoch(&joints.publisher)?)),
         depot,
+        shelf,
         backtests: Backtests::default(),
         compiled: Arc::default(),
         in_force: in_force(joints.shards.clone()),
     };
     spawn(&joints, &desks, readers)?;
-    let Desks { catalog, publications, depot, backtests, compiled, in_force } = desks;
+    let Desks { catalog, publications, depot, shelf, backtests, compiled, in_force } = desks;
     let explainer = explainer(journal, &joints.keyring, &joints.publisher);
     let fence_health = FenceHealth::new(joints.counted.clone(), Arc::clone(&joints.publisher.slot));
     let streams = Streams::new(joints.config, joints.shutdown.clone());
     let of_daemon = (joints.keyring, joints.clock);
     let service = Service::new(catalog, Arc::clone(&publications), in_force, depot, of_daemon)
         .with_tokens(joints.authority)
-        .with_reports(Reports::new(joints.counted))
+        .with_reports(Reports::new(joints.counted), shelf)
         .with_explainer(explainer)
         .with_backtests(backtests)
         .with_fence_health(fence_health)
@@ -171,6 +186,7 @@ fn spawn(joints: &Joints<'_>, desks: &Desks, readers: Readers) -> anyhow::Result
         config: joints.config,
         put_off: BTreeSet::new(),
         allowances: joints.router.allowances(),
+        shelf: desks.shelf.clone(),
         kept: Kept::up_to(joints.config.kept_records),
         counted: counted.clone(),
         figures: Arc::clone(&desks.compiled),
@@ -218,7 +234,7 @@ fn spawn(joints: &Joints<'_>, desks: &Desks, readers: Readers) -> anyhow::Result
     Ok(())
 }
 
-/// The snapshot that every shard has come to.
+/// The oldest epoch that decides on any shard.
 fn in_force(shards: Vec<Arc<ShardFigures>>) -> InForce {
     Arc::new(move || Epoch(shards.iter().map(|shard| shard.sample().epoch).min().unwrap_or(0)))
 }

@@ -20,6 +20,7 @@ use crate::control::compiler::{
 use crate::control::config::CampaignsConfig;
 use crate::control::desk::calendar;
 use crate::control::refusal::Refusal;
+use crate::control::reports::ReportShelf;
 use crate::control::store::{Catalog, INSTALLATION, Kind, Query, Store, thread};
 use crate::domain::ids::{AccountId, Epoch};
 use crate::identity::Keyring;
@@ -58,6 +59,8 @@ pub(super) struct CompileThread {
     pub(super) keyring: Keyring,
     pub(super) clock: Clock,
     pub(super) config: CampaignsConfig,
+    /// Where report files are.
+    pub(super) shelf: ReportShelf,
     /// Accounts that are to be tried again.
     pub(super) put_off: BTreeSet<AccountId>,
     /// Told how fast accounts may hand over.
@@ -162,13 +165,15 @@ impl CompileThread {
     /// Campaigns whose last local day is over, or has begun.
     fn look_at_calendar(&mut self) {
         let (now, keyring, config) = (self.clock.now(), self.keyring.clone(), self.config);
-        let publications = Arc::clone(&self.publications);
+        let (publications, shelf) = (Arc::clone(&self.publications), self.shelf.clone());
         let ended = self.catalog.ask_and_wait(move |store| {
-            let touched = thread::write(store, |tx| calendar::look(tx, now, &keyring, &config))?;
-            for account in &touched {
+            let looked =
+                thread::write(store, |tx| calendar::look(tx, now, &keyring, &config, &shelf))?;
+            for account in &looked.touched {
                 publications.changed(*account);
             }
-            Ok(touched.len())
+            shelf.discard(&looked.gone);
+            Ok(looked.touched.len())
         });
         match ended {
             Ok(0) | Err(Refusal::Ending) => {}

@@ -317,7 +317,8 @@ fn ground(config: &Config, data: &Path, store: &Store, shards: usize) -> anyhow:
         outbox_clocks(config.policy.clock, &clock_cell),
     )?;
     let cache_bytes = config.outbox.figures_cache_bytes;
-    let figures = Figures::follow(&data.join("figures"), cache_bytes, &outbox, keyring.sealer())?;
+    let (counted, sealer) = (data.join("figures"), keyring.sealer());
+    let figures = Figures::follow(&counted, cache_bytes, &outbox, sealer, config.retention)?;
     let open = |resume| Journal::open(config.journal.clone(), &keyring, resume);
     let around = Surroundings { keyring: &keyring, outbox: &outbox, lanes: processors() };
     let find = |epoch, shared: Option<&_>| Publisher::find(store, epoch, shared);

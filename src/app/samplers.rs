@@ -12,7 +12,7 @@ use crate::ingest::figures::{ACK_BUCKETS_NS, IngestFigures};
 use crate::ingest::flow::FlowSnapshot;
 use crate::journal::Journal;
 use crate::journal::figures::SYNC_BUCKETS_NS;
-use crate::outbox::derived::Figures;
+use crate::outbox::derived::{Class, Figures};
 use crate::outbox::{Outbox, RecordKind};
 use crate::shard::figures::ShardFigures;
 use crate::shard::router::Router;
@@ -131,13 +131,19 @@ pub(super) fn stores(
     });
 }
 
-/// How far the figures of campaigns are behind the outbox.
+/// How far the figures of campaigns are behind the outbox, and how far back they go.
 fn counting(metrics: &Metrics, figures: Figures) {
     metrics.register(move |scrape: &Scrape<'_>| {
         let shown = figures.shown();
         scrape.total(&table::FIGURES_RECORDS, shown.records.load(Ordering::Relaxed));
         scrape.gauge(&table::FIGURES_BEHIND, figures.behind());
         scrape.flag(&table::FIGURES_FAILED, shown.failed.load(Ordering::Relaxed));
+        let kept = figures.kept_from();
+        for class in Class::ALL {
+            scrape.total_by(&table::RETENTION_REMOVED, class.label(), shown.removed(class));
+            let from_s = u64::try_from(kept.instant(class).0 / 1000).unwrap_or(0);
+            scrape.gauge_by(&table::RETENTION_KEPT_FROM, class.label(), from_s);
+        }
     });
 }
 

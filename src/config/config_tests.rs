@@ -57,6 +57,7 @@ fn the_shipped_file_is_the_defaults() {
     assert_eq!(shipped.shard, plain.shard);
     assert_eq!(shipped.journal, plain.journal);
     assert_eq!(shipped.outbox, plain.outbox);
+    assert_eq!(shipped.retention, plain.retention);
 }
 
 #[test]
@@ -183,7 +184,17 @@ fn no_fault_hides_another() {
     let found = wrong(text, &[("GEOFENCED__OUTBOX__CONSUMER_TTL_S", "-5")]);
     let told: Vec<_> =
         found.iter().map(|wrong| format!("{} {}", wrong.key, wrong.problem)).collect();
-    let known = ["daemon", "policy", "ingest", "shard", "journal", "outbox", "snapshots", "admin"];
+    let known = [
+        "daemon",
+        "policy",
+        "ingest",
+        "shard",
+        "journal",
+        "outbox",
+        "retention",
+        "snapshots",
+        "admin",
+    ];
     for expected in [
         format!("polcy is no section; allowed are {}, campaigns, telemetry", known.join(", ")),
         "daemon.io_threads is -1; allowed is 1 to 64 (threads)".to_owned(),

@@ -11,6 +11,7 @@ use crate::domain::policy::Policy;
 use crate::ingest::config::IngestConfig;
 use crate::journal::config::JournalConfig;
 use crate::outbox::config::OutboxConfig;
+use crate::outbox::derived::RetentionConfig;
 use crate::shard::config::ShardConfig;
 use crate::telemetry::TelemetryConfig;
 
@@ -59,6 +60,8 @@ sections! {
     journal: JournalConfig;
     /// What waits for consumers.
     outbox: OutboxConfig;
+    /// For how many days what campaigns have brought is kept.
+    retention: RetentionConfig;
     /// Where snapshots come from.
     snapshots: SnapshotConfig;
     /// The HTTP server for health, metrics, queues and snapshots.

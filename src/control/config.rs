@@ -12,6 +12,15 @@ pub struct CampaignsConfig {
     /// Notices that an account's catalog keeps, the newest. Default 10,000; 1,000 to 1,000,000. In the worst case
     /// whoever was away for longer misses some.
     pub notices_kept: u32,
+    /// How many days it is kept who used the location of people, and what for. Default 400; 183 to 3,650. In the worst
+    /// case whoever asks later who looked at a location is not told.
+    pub location_uses_days: u16,
+    /// How many days report files that were made can be downloaded again. Default 90; 1 to 3,650. In the worst case one
+    /// that is asked for later has to be made anew, from figures that are kept.
+    pub report_files_days: u16,
+    /// Bytes of an account's report files, 1 MiB to 1 TiB. Default 256 MiB. In the worst case on disk: this for each
+    /// account; past it the oldest go.
+    pub report_files_bytes: u64,
     /// Streams of notices and progress that are open at a time. Default 64; 1 to 10,000. Each holds one of
     /// `admin.max_connections`; in the worst case too many of them keep other requests out.
     pub streams: u32,
@@ -29,6 +38,9 @@ impl Default for CampaignsConfig {
         Self {
             notice_lead_days: 0,
             notices_kept: 10_000,
+            location_uses_days: 400,
+            report_files_days: 90,
+            report_files_bytes: 256 << 20,
             streams: 64,
             streams_per_account: 8,
             kept_records: 2_000_000,
@@ -43,6 +55,10 @@ impl CampaignsConfig {
         let mut bad = BadKnobs::new();
         bad.within("notice_lead_days", self.notice_lead_days, (0, 30), "days");
         bad.within("notices_kept", self.notices_kept, (1000, 1_000_000), "notices");
+        bad.within("location_uses_days", self.location_uses_days, (183, 3650), "days");
+        bad.within("report_files_days", self.report_files_days, (1, 3650), "days");
+        let report_bytes = (1 << 20, 1 << 40);
+        bad.within("report_files_bytes", self.report_files_bytes, report_bytes, "bytes");
         bad.within("streams", self.streams, (1, 10_000), "streams");
         bad.within("streams_per_account", self.streams_per_account, (1, 10_000), "streams");
         bad.within("kept_records", self.kept_records, (0, 100_000_000), "records");

@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::control::desk::Desk;
+use crate::control::desk::uses::{About, Used, device_of};
 use crate::control::documents::Campaign;
 use crate::control::refusal::Refusal;
 use crate::control::room::Room;
+use crate::control::store::Purpose;
 use crate::domain::ids::{AccountId, CampaignId, DeviceId, DeviceKey};
 use crate::domain::turns::Turn;
 use crate::identity::Keyring;
@@ -91,16 +93,7 @@ impl ExplainRequest {
     /// # Errors
     /// [`Refusal::Faults`] with the parameter that is missing or wrong.
     pub fn read(&self) -> Result<Asked, Refusal> {
-        let device = self.device.as_deref().unwrap_or_default();
-        if device.is_empty() {
-            return Err(Refusal::field("/device", "say which device, by its advertising id"));
-        }
-        let device = DeviceId::parse(device)
-            .map_err(|error| Refusal::field("/device", error.to_string()))?;
-        if device.is_nil() {
-            let why = "the id of zeros names nobody: the user has limited tracking";
-            return Err(Refusal::field("/device", why));
-        }
+        let device = device_of(self.device.as_deref().unwrap_or_default())?;
         let campaign = self.campaign.as_deref().unwrap_or_default();
         let campaign = campaign.parse().map_err(|_no_number| {
             let detail = format!("{campaign:?} is not the number of a campaign");
@@ -124,6 +117,13 @@ impl Asked {
         let shown = desk.document::<Campaign>(self.campaign.0)?;
         let known = Known { name: shown.document.name, state: shown.state };
         Ok(Question { known: Some(known), ..self.of_account(desk.account_id()) })
+    }
+
+    /// What the location of the device is used for.
+    #[must_use]
+    pub fn used(self) -> Used {
+        let about = About { campaign: Some(self.campaign.0), ..About::default() };
+        Used { purpose: Purpose::Explain, device: Some(self.device), about }
     }
 
     /// The question of an account whose campaigns come from files.

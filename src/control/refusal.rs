@@ -130,6 +130,20 @@ pub enum Refusal {
     /// The same idempotency key for another request.
     #[error("the Idempotency-Key {0:?} was used for another request; take a new one for each")]
     KeyReused(String),
+    /// It was kept, and is not any more.
+    #[error(
+        "{asked}, and {what} kept from {first_kept} on; ask about later days ({knob} says how long they are kept)"
+    )]
+    NotKept {
+        /// What is asked for, as a sentence without its full stop.
+        asked: String,
+        /// What that takes, and its verb.
+        what: &'static str,
+        /// The first day that is kept.
+        first_kept: String,
+        /// Which knob says for how long.
+        knob: &'static str,
+    },
     /// Too many in too short a time.
     #[error("{what} beyond {allowed} {per}; wait {retry_s} s")]
     TooMany {
@@ -197,6 +211,7 @@ impl Refusal {
             Self::Stale { .. } => Problems::Stale,
             Self::RevisionMissing(_) => Problems::RevisionMissing,
             Self::KeyReused(_) => Problems::KeyReused,
+            Self::NotKept { .. } => Problems::NotKept,
             Self::TooMany { .. } => Problems::TooMany,
             Self::Busy | Self::Ending => Problems::Unavailable,
             Self::Store(StoreError::Duplicate { .. }) => Problems::Duplicate,

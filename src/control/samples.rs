@@ -2,10 +2,12 @@
 
 use serde_json::{Value, json};
 
+use super::config::CampaignsConfig;
 use super::desk::{Actor, Desk, operator};
 use super::documents::account::Membership;
 use super::documents::{Account, Document, document};
 use super::refusal::Refusal;
+use super::reports::ReportShelf;
 use super::store::{Content, Key, Kind, SqliteStore, thread};
 use crate::domain::ids::AccountId;
 use crate::domain::problem::Kind as Problems;
@@ -39,6 +41,11 @@ impl Installation {
         let mut installation = Self::new();
         let account = installation.account(membership);
         (installation, account)
+    }
+
+    /// Where its report files would be.
+    pub(crate) fn shelf(&self) -> ReportShelf {
+        ReportShelf::open(&self.dir.path().join("reports"), &CampaignsConfig::default()).unwrap()
     }
 
     /// Makes an account with one app.

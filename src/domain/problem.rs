@@ -55,6 +55,8 @@ pub enum Kind {
     TooLarge,
     /// A field or parameter has a value that is not allowed.
     BadField,
+    /// It was kept for as long as the operator wants it to be, and is not any more.
+    NotKept,
     /// What was asked for has failed, for a reason that is not in the request.
     Failed,
     /// A fault of the daemon's own.
@@ -67,7 +69,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind. Of those with one status, the one that says least comes first.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::BadRequest,
         Self::BadJson,
         Self::Unauthenticated,
@@ -89,6 +91,7 @@ impl Kind {
         Self::TooLarge,
         Self::Failed,
         Self::BadField,
+        Self::NotKept,
         Self::KeyReused,
         Self::RevisionMissing,
         Self::TooMany,
@@ -124,6 +127,7 @@ impl Kind {
             Self::KeyReused => (422, "idempotency-key-reused", "One key for two requests"),
             Self::TooMany => (429, "too-many-requests", "Too many requests"),
             Self::TooLarge => (413, "too-large", "The body is too long"),
+            Self::NotKept => (422, "not-kept", "It is not kept any more"),
             Self::Failed => (422, "failed", "It could not be done"),
             Self::BadField => (422, "bad-field", "A field is wrong"),
             Self::Internal => (500, "internal", "A fault of the daemon's own"),

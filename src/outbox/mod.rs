@@ -6,7 +6,7 @@
 //! nobody has seen. Beside the records stand, in the same atomic batches, how far each partition has come
 //! (recovery repeats outputs; repeats are dropped) and the state of the named consumers ([`consumer`]).
 //!
-//! Beside its records go [`tallies`], and what is known of [`jobs`] for good; from all of these [`derived`] keeps the
+//! Beside its records go [`tallies`], and what is known of [`jobs`]; from all of these [`derived`] keeps the
 //! figures of campaigns. What ends a record's life is [`retention`]; what its bytes are is [`codec`]; how consumers get it over HTTP is
 //! [`sink`](crate::sink). In reading order: the record, its making, its bytes, the handle, the thread, the
 //! consumers, the store.

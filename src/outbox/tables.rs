@@ -302,20 +302,29 @@ impl Tables {
     /// What is known of a job.
     pub(super) fn job(&self, id: JobId) -> Result<Option<MadeJob>, StoreError> {
         let row = self.rows.get(Table::Jobs, &id.0).map_err(|error| self.refused("read", error))?;
-        let job = |row: fjall::Slice| {
-            MadeJob::from_bytes(&row).ok_or_else(|| self.damaged("a job's row is malformed"))
-        };
-        row.map(job).transpose()
+        row.map(|row| self.made(&row)).transpose()
     }
 
-    /// What is known of all jobs.
-    pub(super) fn jobs(&self) -> impl Iterator<Item = Result<(JobId, MadeJob), StoreError>> + '_ {
-        self.rows.prefix(Table::Jobs, &[]).map(|pair| {
-            let (key, value) = pair.map_err(|error| self.refused("read", error))?;
-            let id = key.as_ref().try_into().ok().map(JobId);
-            let job = id.zip(MadeJob::from_bytes(&value));
-            job.ok_or_else(|| self.damaged("a job's row is malformed"))
+    /// What is known of jobs from an id on, ascending by it.
+    pub(super) fn jobs_from(
+        &self,
+        id: JobId,
+    ) -> impl Iterator<Item = Result<(JobId, MadeJob), StoreError>> + '_ {
+        self.rows.range(Table::Jobs, &id.0, &[u8::MAX; 16]).map(|pair| {
+            let (key, row) = pair.map_err(|error| self.refused("read", error))?;
+            let id = key.as_ref().try_into().map(JobId);
+            Ok((id.map_err(|_short| self.damaged("a job's id is not 16 bytes"))?, self.made(&row)?))
         })
+    }
+
+    fn made(&self, row: &[u8]) -> Result<MadeJob, StoreError> {
+        MadeJob::from_bytes(row).ok_or_else(|| self.damaged("a job's row is malformed"))
+    }
+
+    /// Removes what is known of a job; it may come back after a crash.
+    pub(super) fn remove_job(&self, id: JobId) -> Result<(), StoreError> {
+        let removed = self.rows.remove(Table::Jobs, &id.0);
+        removed.map_err(|error| self.refused("written", error))
     }
 
     /// Leaves nothing in the files but what the tables hold now.

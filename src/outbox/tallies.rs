@@ -26,6 +26,8 @@ pub struct Quarter(pub u32);
 /// How long one lasts.
 const QUARTER_MS: i64 = 15 * 60_000;
 
+const DAY_MS: i64 = 86_400_000;
+
 impl Quarter {
     /// The one that an instant lies in; instants before 1970 are in the first.
     #[must_use]
@@ -90,6 +92,15 @@ impl TallyItem {
                 let counted = Counted::Seen { app, member: sealer.member(device.device), day };
                 Self { position, account: device.account, counted }
             }
+        }
+    }
+
+    /// When it was, as far as it is known: when its quarter, or its day, began.
+    #[must_use]
+    pub fn at(&self) -> UtcMs {
+        match self.counted {
+            Counted::Withheld { quarter, .. } => quarter.begins_at(),
+            Counted::Seen { day, .. } => UtcMs(i64::from(day) * DAY_MS),
         }
     }
 

@@ -168,6 +168,10 @@ table! {
         "Records of the outbox that the figures of campaigns have not come to yet.";
     FIGURES_FAILED = "geofenced_figures_failed", Gauge, Count, [],
         "1 after an error of their store: figures stand still until a restart.";
+    RETENTION_REMOVED = "geofenced_retention_removed_rows_total", Counter, Count, ["class"],
+        "Rows of the figures removed because they are older than their class is kept, and jobs with them.";
+    RETENTION_KEPT_FROM = "geofenced_retention_kept_from_timestamp_seconds", Gauge, Seconds, ["class"],
+        "From when on all rows of a class are kept, as seconds since 1970; 0 before any time is known.";
     CONSUMERS_DROPPED = "geofenced_queue_consumers_dropped_total", Counter, Count, [],
         "Consumers dropped because they were idle for consumer_ttl_s.";
 

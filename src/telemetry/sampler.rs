@@ -178,6 +178,11 @@ impl Scrape<'_> {
         self.set(metric, &[], to_f64(value));
     }
 
+    /// A gauge's value now under one value of its label.
+    pub fn gauge_by(&self, metric: &Metric, label: &'static str, value: u64) {
+        self.set(metric, &[Cow::Borrowed(label)], to_f64(value));
+    }
+
     /// A gauge that is 1 or 0.
     pub fn flag(&self, metric: &Metric, on: bool) {
         self.set(metric, &[], if on { 1.0 } else { 0.0 });

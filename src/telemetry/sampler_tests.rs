@@ -27,7 +27,8 @@ fn names_follow_prometheus() {
 
 #[test]
 fn no_label_is_by_campaign_fence_or_device() {
-    let closed = ["version", "format", "reason", "kind", "code", "outcome", "method", "status"];
+    let closed =
+        ["version", "format", "reason", "kind", "code", "outcome", "method", "status", "class"];
     for metric in table::ALL {
         assert!(metric.labels.iter().all(|label| closed.contains(label)), "{}", metric.name);
     }

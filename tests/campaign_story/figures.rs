@@ -142,10 +142,42 @@ async fn told(customer: &Customer, campaign: u64) {
     let xlsx = format!("{path}/report.xlsx");
     let xlsx = customer.raw(hyper::Method::GET, &xlsx, &[], Vec::new()).await;
     assert!(xlsx.body.starts_with(b"PK"));
+    made_again(customer, campaign, &path).await;
     let usage = customer.get("/v1/usage").await.body;
     assert_eq!((&usage["pushes"], &usage["included"]), (&json!(12), &json!(100_000)));
     assert_eq!((&usage["over"], &usage["fee_krw"]), (&json!(0), &json!(1_000_000)));
     assert_eq!(customer.get("/v1/campaigns/4711/figures").await.status, 404);
+}
+
+/// Files of reports are listed, and downloaded again as they were.
+async fn made_again(customer: &Customer, campaign: u64, path: &str) {
+    let asked = |path: String| async move {
+        let answer = customer.raw(hyper::Method::GET, &path, &[], Vec::new()).await;
+        assert_eq!(answer.status, 200, "{path}");
+        let place = answer.headers["content-location"].to_str().unwrap().to_owned();
+        (answer.body, place)
+    };
+    let (csv, place) = asked(format!("{path}/report.csv")).await;
+    assert_eq!(asked(format!("{path}/report.csv")).await, (csv.clone(), place.clone()));
+    let (_, usage) = asked("/v1/usage.csv".to_owned()).await;
+    assert_ne!(usage, place);
+    let all = customer.get("/v1/reports?sort=-id").await.body;
+    let all = all["items"].as_array().unwrap();
+    assert_eq!(all.len(), 3, "each once: {all:?}");
+    let told: Vec<(&str, &str)> = all
+        .iter()
+        .map(|one| (one["of"].as_str().unwrap(), one["format"].as_str().unwrap()))
+        .collect();
+    assert_eq!(told, [("usage", "csv"), ("campaign", "xlsx"), ("campaign", "csv")]);
+    let first = &all[2];
+    assert_eq!((&first["campaign"], &first["rows"]), (&json!(campaign), &json!(3)));
+    assert_eq!((&first["from"], &first["to"]), (&json!(day(-1)), &json!(day(-1))));
+    assert_eq!((&first["bytes"], &first["state"]), (&json!(csv.len()), &json!("ready")));
+    assert_eq!(first["asked_by"], "lite campaigns");
+    assert_eq!(first["hash"], blake3::hash(&csv).to_hex().as_str());
+    let again = asked(format!("/v1/reports/{}/file", first["id"])).await;
+    assert_eq!(again, (csv, place));
+    assert_eq!(customer.get("/v1/reports/99/file").await.status, 404);
 }
 
 /// Users who were at a store yesterday, found by their visits, are whom a campaign addresses.

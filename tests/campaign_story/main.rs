@@ -11,4 +11,5 @@ mod customer;
 mod explained;
 mod fence_health;
 mod figures;
+mod kept;
 mod story;

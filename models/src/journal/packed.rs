@@ -18,6 +18,13 @@ impl PackedName {
     }
 }
 
-pub(super) fn read(_: &dyn Disk, _: &SegmentFile, _: &mut Vec<u8>) -> Result<(), JournalError> {
-    Ok(())
+/// What a packed segment was.
+pub(super) struct Original;
+
+pub(super) fn read(
+    _: &dyn Disk,
+    _: &SegmentFile,
+    _: &mut Vec<u8>,
+) -> Result<Original, JournalError> {
+    Ok(Original)
 }

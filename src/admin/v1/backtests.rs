@@ -63,9 +63,11 @@ async fn begin(
     let (body, _bytes) = json(request).await?;
     let asked = BacktestRequest::of(&body)?;
     let draft = move |desk: &mut Desk<'_>| {
-        desk.draft(asked.campaign.into()).map_err(asked::within_campaign)
+        let draft = desk.draft(asked.campaign.into()).map_err(asked::within_campaign)?;
+        let used = asked::used(draft.0);
+        Ok((draft, used))
     };
-    let draft = service.look(service.caller(&grant), draft).await?;
+    let draft = service.look_at_people(service.caller(&grant), draft).await?;
     let shown = service.backtests.begin(grant.account, draft)?;
     let location = format!("/v1/backtests/{}", shown.id);
     Ok((StatusCode::ACCEPTED, [(header::LOCATION, location)], Json(shown)).into_response())

@@ -9,6 +9,7 @@ use super::api::{Api, Endpoint, Like, Named, Parameter};
 use super::request::Parameters;
 use super::service::Shared;
 use crate::auth::grant::Grant;
+use crate::control::desk::Desk;
 use crate::control::explain::{ExplainError, ExplainRequest, Explanation, MOST_MOMENTS};
 use crate::control::refusal::Refusal;
 use crate::domain::problem::{Kind, Problem};
@@ -48,15 +49,19 @@ async fn explain(
     Parameters(request): Parameters<ExplainRequest>,
 ) -> Result<Json<Explanation>, Problem> {
     let asked = request.read()?;
-    let look = service.look(service.caller(&grant), move |desk| asked.of_desk(desk)).await;
-    let question = match look {
-        // Its campaigns come from files.
-        Err(Refusal::NoAccount(account)) => asked.of_account(account),
-        looked => looked?,
-    };
     let none = || Problem::new(Kind::Unavailable, "this daemon keeps no records");
     let explainer = service.explainer.clone().ok_or_else(none)?;
+    // What there is no room for is no use of a location yet.
     let leave = explainer.leave(grant.account)?;
+    let look = move |desk: &mut Desk<'_>| Ok((asked.of_desk(desk)?, asked.used()));
+    let question = match service.look_at_people(service.caller(&grant), look).await {
+        // Its campaigns come from files.
+        Err(Refusal::NoAccount(account)) => {
+            service.note_use(service.caller(&grant), asked.used()).await?;
+            asked.of_account(account)
+        }
+        looked => looked?,
+    };
     // The leave goes along: a caller who has left does not make the reading end.
     let read = move || explainer.explain(&question, &leave);
     match tokio::task::spawn_blocking(read).await {

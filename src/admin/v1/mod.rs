@@ -4,7 +4,7 @@
 //! all kinds have the same five ([`resource`]); [`accounts`], [`campaigns`], [`blacklist`], [`tokens`] and [`audit`] have more.
 //! [`request`] reads what callers send, [`answer`] writes what they get, and [`service`] takes requests to the
 //! catalog's desk, within what the account may ask for ([`rates`]). [`explain`] tells why a device got a push or
-//! not, [`backtests`] try campaigns, [`fence_health`] finds fences that do not do what they were drawn for. [`imports`] takes files and [`streams`] are what is followed as it happens. [`epochs`] lets a caller wait until a change is in
+//! not, [`backtests`] try campaigns, [`fence_health`] finds fences that do not do what they were drawn for; what the location of people was used for, [`location_uses`] lists. [`report_files`] are made of reports and kept. [`imports`] takes files and [`streams`] are what is followed as it happens. [`epochs`] lets a caller wait until a change is in
 //! force, and [`figures`] counts requests. [`endpoints`] is the table of them all, and [`api_page`] shows it.
 //!
 //! In reading order.
@@ -16,6 +16,7 @@ mod rates;
 mod request;
 mod answer;
 mod reports;
+mod report_files;
 mod explain;
 mod fence_health;
 mod segments;
@@ -26,6 +27,7 @@ mod campaigns;
 mod blacklist;
 mod tokens;
 mod audit;
+mod location_uses;
 mod epochs;
 pub mod figures;
 mod endpoints;

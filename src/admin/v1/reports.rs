@@ -1,11 +1,9 @@
 //! What campaigns have brought: live figures, reports of a period, the pushes of a month.
 
 use std::convert::Infallible;
-use std::io::Cursor;
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::header;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -14,19 +12,20 @@ use futures_util::stream::{self, Stream};
 use utoipa::openapi::HttpMethod;
 
 use super::api::{Api, Endpoint, Like, Named, Parameter};
+use super::report_files::{Told, sent};
 use super::request::{Number, Parameters};
 use super::service::{Service, Shared};
 use super::streams::KEEP_ALIVE;
 use crate::auth::grant::Grant;
 use crate::control::desk::Desk;
+use crate::control::documents::report_file::{ReportFormat, ReportOf};
 use crate::control::refusal::Refusal;
 use crate::control::reports::hours::HourFigures;
 use crate::control::reports::live::LiveFigures;
 use crate::control::reports::period::{PeriodReport, PeriodRequest};
-use crate::control::reports::sheet::Sheet;
 use crate::control::reports::usage::{Usage, UsageRequest};
 use crate::control::reports::visits::{VisitReport, VisitRequest};
-use crate::control::reports::{Reports, Subject};
+use crate::control::reports::{ReportError, Reports, Subject};
 use crate::domain::problem::{Kind, Problem};
 use crate::domain::turns::Turn;
 
@@ -36,7 +35,7 @@ const PERIOD: &[Parameter] = &[
     Parameter(
         "from",
         Like::Text,
-        "The first local day, as 2026-11-23; the campaign's where left out",
+        "The first local day, as 2026-11-23; the campaign's, or the first kept, where left out",
     ),
     Parameter("to", Like::Text, "The last local day; the campaign's, or yesterday, where left out"),
 ];
@@ -172,6 +171,14 @@ pub(super) fn unread(error: impl std::fmt::Display) -> Problem {
     Problem::new(Kind::Internal, "the figures can't be read; the daemon's log says why")
 }
 
+/// There is no report.
+fn untold(error: ReportError) -> Problem {
+    match error {
+        ReportError::Refused(refusal) => refusal.into(),
+        ReportError::Unread(error) => unread(error),
+    }
+}
+
 async fn figures(
     State(service): State<Shared>,
     Extension(grant): Extension<Grant>,
@@ -179,7 +186,7 @@ async fn figures(
 ) -> Result<Response, Problem> {
     let subject = service.subject(&grant, id).await?;
     let now = service.now();
-    let live = service.report(move |reports| reports.live(&subject, now).map_err(unread)).await?;
+    let live = service.report(move |reports| reports.live(&subject, now).map_err(untold)).await?;
     Ok(Json(live).into_response())
 }
 
@@ -218,7 +225,7 @@ fn changes(following: Following) -> impl Stream<Item = Result<Event, Infallible>
                 return None;
             }
             // Where they can't be read the stream ends; the caller connects again, and is told so.
-            let look = move |reports: &Reports| reports.live(&subject, now).map_err(unread);
+            let look = move |reports: &Reports| reports.live(&subject, now).map_err(untold);
             let live = following.service.report(look).await.ok()?;
             if following.sent.as_ref() == Some(&live) {
                 continue;
@@ -245,7 +252,7 @@ async fn by_hour(
     let subject = service.subject(&grant, id).await?;
     let day = crate::control::reports::period::day(asked.day.as_deref(), "/day", subject.today)
         .map_err(Problem::from)?;
-    let hours = service.report(move |reports| reports.hours(&subject, day).map_err(unread)).await?;
+    let hours = service.report(move |reports| reports.hours(&subject, day).map_err(untold)).await?;
     Ok(Json(hours).into_response())
 }
 
@@ -256,8 +263,7 @@ async fn made(
     asked: PeriodRequest,
 ) -> Result<PeriodReport, Problem> {
     let subject = service.subject(grant, id).await.map_err(Problem::from)?;
-    let days = asked.days_of(&subject).map_err(Problem::from)?;
-    service.report(move |reports| reports.period(&subject, &days).map_err(unread)).await
+    service.report(move |reports| reports.period(&subject, &asked).map_err(untold)).await
 }
 
 async fn period(
@@ -276,8 +282,7 @@ async fn period_csv(
     Parameters(asked): Parameters<PeriodRequest>,
 ) -> Result<Response, Problem> {
     let report = made(&service, &grant, id, asked).await?;
-    let name = format!("campaign-{id}-{}-{}.csv", report.from, report.to);
-    as_csv(report.into(), &name)
+    sent(&service, &grant, told_of(report), ReportFormat::Csv).await
 }
 
 async fn period_xlsx(
@@ -287,10 +292,17 @@ async fn period_xlsx(
     Parameters(asked): Parameters<PeriodRequest>,
 ) -> Result<Response, Problem> {
     let report = made(&service, &grant, id, asked).await?;
-    let name = format!("campaign-{id}-{}-{}.xlsx", report.from, report.to);
-    let mut file = Cursor::new(Vec::new());
-    Sheet::from(report).write_xlsx(&mut file).map_err(unread)?;
-    Ok(download(XLSX, &name, file.into_inner()))
+    sent(&service, &grant, told_of(report), ReportFormat::Xlsx).await
+}
+
+fn told_of(report: PeriodReport) -> Told {
+    Told {
+        name: format!("campaign-{}-{}-{}", report.campaign, report.from, report.to),
+        of: ReportOf::Campaign,
+        campaign: Some(report.campaign),
+        days: (report.from.clone(), report.to.clone()),
+        sheet: report.into(),
+    }
 }
 
 async fn visited(
@@ -299,9 +311,13 @@ async fn visited(
     Number(id): Number,
     Parameters(asked): Parameters<VisitRequest>,
 ) -> Result<Json<VisitReport>, Problem> {
-    let ask = move |desk: &mut Desk<'_>| asked.held_against(desk, id);
-    let question = service.look(service.caller(&grant), ask).await.map_err(Problem::from)?;
-    service.report(move |reports| reports.visits(&question).map_err(unread)).await.map(Json)
+    let ask = move |desk: &mut Desk<'_>| {
+        let question = asked.held_against(desk, id)?;
+        let used = question.used();
+        Ok((question, used))
+    };
+    let question = service.look_at_people(service.caller(&grant), ask).await?;
+    service.report(move |reports| reports.visits(&question).map_err(untold)).await.map(Json)
 }
 
 async fn used(service: &Shared, grant: &Grant, asked: UsageRequest) -> Result<Usage, Problem> {
@@ -328,21 +344,8 @@ async fn month_csv(
     Parameters(asked): Parameters<UsageRequest>,
 ) -> Result<Response, Problem> {
     let usage = used(&service, &grant, asked).await?;
-    let name = format!("usage-{}.csv", usage.month);
-    as_csv(usage.into(), &name)
-}
-
-const CSV: &str = "text/csv; charset=utf-8";
-const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
-
-fn as_csv(sheet: Sheet, name: &str) -> Result<Response, Problem> {
-    let mut file = Vec::new();
-    sheet.write_csv(&mut file).map_err(unread)?;
-    Ok(download(CSV, name, file))
-}
-
-fn download(media: &'static str, name: &str, file: Vec<u8>) -> Response {
-    let disposition = format!("attachment; filename=\"{name}\"");
-    ([(header::CONTENT_TYPE, media.to_owned()), (header::CONTENT_DISPOSITION, disposition)], file)
-        .into_response()
+    let days = usage.days();
+    let name = format!("usage-{}", usage.month);
+    let told = Told { name, of: ReportOf::Usage, campaign: None, days, sheet: usage.into() };
+    sent(&service, &grant, told, ReportFormat::Csv).await
 }

@@ -17,7 +17,7 @@ use crate::control::desk::Ruled;
 use crate::control::desk::listing::{ListRequest, Listed};
 use crate::control::documents::{
     Address, App, Brand, Campaign, Category, Erasure, Geofence, Group, Import, Notice, Place,
-    Region, Segment, Shown, TestDevice, document,
+    Region, ReportFile, Segment, Shown, TestDevice, document,
 };
 use crate::domain::problem::Problem;
 
@@ -35,7 +35,7 @@ pub(super) fn all(api: Api) -> Api {
     let api = both::<Segment>(api);
     let api = both::<Campaign>(api);
     let api = makeable::<Erasure>(readable::<Erasure>(api));
-    readable::<Notice>(readable::<Import>(api))
+    readable::<ReportFile>(readable::<Notice>(readable::<Import>(api)))
 }
 
 /// Documents that can be read and changed.

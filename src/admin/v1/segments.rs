@@ -101,12 +101,15 @@ async fn preview(
         let segment = desk.may_be_segment(segment)?;
         let zone = TimeZone::get(&desk.account().time_zone).unwrap_or(TimeZone::UTC);
         let (account, today) = (desk.account_id(), desk.today());
-        let Some(history) = segment.history else { return Ok(None) };
-        let lookup = Lookup::of(&history, (account, &zone, today), desk.tx());
-        lookup.map(Some).map_err(|error| Refusal::field("/history", error.to_string()))
+        let Some(history) = segment.history else {
+            return Err(Refusal::field("/history", "history is missing; say where users were"));
+        };
+        let lookup = Lookup::of(&history, (account, &zone, today), desk.tx())
+            .map_err(|error| Refusal::field("/history", error.to_string()))?;
+        let used = lookup.used(None);
+        Ok((lookup, used))
     };
-    let looked = service.look(service.caller(&grant), asked).await.map_err(Problem::from)?;
-    let Some(lookup) = looked else { return Ok(Json(SegmentSize { size: 0, as_of: None })) };
+    let lookup = service.look_at_people(service.caller(&grant), asked).await?;
     let size = service.report(move |reports| reports.would_have(&lookup).map_err(unread)).await?;
     Ok(Json(SegmentSize { size, as_of: None }))
 }

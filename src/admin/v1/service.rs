@@ -12,11 +12,12 @@ use crate::clock::Clock;
 use crate::control::backtests::Backtests;
 use crate::control::compiler::Publications;
 use crate::control::config::CampaignsConfig;
+use crate::control::desk::uses::{self, UsePage, UseRequest, Used};
 use crate::control::desk::{Actor, Desk};
 use crate::control::explain::Explainer;
 use crate::control::fence_health::FenceHealth;
 use crate::control::refusal::Refusal;
-use crate::control::reports::Reports;
+use crate::control::reports::{ReportShelf, Reports};
 use crate::control::room::Room;
 use crate::control::store::{Catalog, thread};
 use crate::control::uploads::Depot;
@@ -52,6 +53,8 @@ pub struct Service {
     pub(super) depot: Depot,
     /// What campaigns have brought, where that is counted.
     pub(super) counted: Option<Reports>,
+    /// Where report files are kept, if they are.
+    pub(super) shelf: Option<ReportShelf>,
     /// Why devices got a push or not, where the records are kept here.
     pub(super) explainer: Option<Explainer>,
     /// What is wrong with fences, where that is counted.
@@ -89,6 +92,7 @@ impl Service {
             figures: Arc::default(),
             depot,
             counted: None,
+            shelf: None,
             explainer: None,
             fence_health: None,
             streams: Arc::new(streams),
@@ -101,10 +105,10 @@ impl Service {
         }
     }
 
-    /// With what campaigns have brought.
+    /// With what campaigns have brought, and a place for files of it.
     #[must_use]
-    pub fn with_reports(self, counted: Reports) -> Self {
-        Self { counted: Some(counted), ..self }
+    pub fn with_reports(self, counted: Reports, shelf: ReportShelf) -> Self {
+        Self { counted: Some(counted), shelf: Some(shelf), ..self }
     }
 
     /// With the records that explain what was decided.
@@ -183,6 +187,35 @@ impl Service {
                 look(&mut desk)
             })
             .await
+    }
+
+    /// Looks something up that uses the location of people. It is noted before anything is answered; where it can't be,
+    /// this is refused.
+    pub(super) async fn look_at_people<T: Send + 'static>(
+        &self,
+        actor: Actor,
+        look: impl FnOnce(&mut Desk<'_>) -> Result<(T, Used), Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let rates = Arc::clone(&self.rates);
+        self.catalog
+            .write(move |tx| {
+                let mut desk = Desk::open(tx, &actor)?;
+                rates.know(actor.account, desk.account().limits.requests_per_min);
+                let (found, used) = look(&mut desk)?;
+                desk.note_use(&used)?;
+                Ok(found)
+            })
+            .await
+    }
+
+    /// The same for an account whose campaigns come from files.
+    pub(super) async fn note_use(&self, actor: Actor, used: Used) -> Result<(), Refusal> {
+        self.catalog.write(move |tx| uses::note_use(tx, &actor, &used)).await
+    }
+
+    /// A page of what the location of an account's people was used for.
+    pub(super) async fn uses(&self, actor: Actor, asked: UseRequest) -> Result<UsePage, Refusal> {
+        self.catalog.read(move |tx| uses::uses(tx, &actor, &asked)).await
     }
 
     /// Changes something at the desk. Gives also the epoch in which that is in force.

@@ -2,10 +2,13 @@
 
 use serde_json::Value;
 
-use crate::control::desk::drafts::DraftOf;
+use crate::control::desk::drafts::{DraftOf, UNNUMBERED};
+use crate::control::desk::uses::{About, Used};
 use crate::control::documents::Campaign;
 use crate::control::documents::document;
 use crate::control::refusal::Refusal;
+use crate::control::store::Purpose;
+use crate::domain::ids::CampaignId;
 use crate::domain::problem::Fault;
 
 /// A campaign to be tried.
@@ -68,6 +71,14 @@ impl From<CampaignAsked> for DraftOf {
             CampaignAsked::Whole(campaign) => Self::Whole(campaign),
         }
     }
+}
+
+/// What recorded pings are used for; `campaign` may be a draft without a number.
+#[must_use]
+pub fn used(campaign: CampaignId) -> Used {
+    let number = (campaign != UNNUMBERED).then_some(campaign.0);
+    let about = About { campaign: number, ..About::default() };
+    Used { purpose: Purpose::Backtest, device: None, about }
 }
 
 /// Fields of the campaign, as fields of what was asked.

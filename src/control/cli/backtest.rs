@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::error::CommandError;
-use crate::control::backtests::asked::{CampaignAsked, within_campaign};
+use crate::control::backtests::asked::{CampaignAsked, used, within_campaign};
 use crate::control::backtests::{BacktestReport, Trial, TrialError};
 use crate::control::compiler::Known;
 use crate::control::desk::{Actor, Desk};
@@ -23,8 +23,8 @@ use crate::identity::Keyring;
 #[command(after_help = "Examples:\n  \
     geofenced backtest --data-dir /var/lib/geofenced --account 1 --campaign 7\n  \
     geofenced backtest --data-dir /var/lib/geofenced --account 1 --campaign lunch.json --json\n\n\
-    It goes through the pings that the journal holds, beside a running daemon or without one, changes nothing and sends\n\
-    nothing. journal.keep_recording_bytes says how many are held. The campaign is tried beside those that run, and as\n\
+    It goes through the pings that the journal holds, beside a running daemon or without one, sends nothing, and\n\
+    changes nothing but to note among the uses of location that it was asked. journal.keep_recording_bytes says how many are held. The campaign is tried beside those that run, and as\n\
     if its period covered the recording; its windows and all else hold.\n\
     Run it as the daemon's user. Exit codes: 0 done, 1 failed, 2 a value that is not allowed.")]
 pub struct BacktestCommand {
@@ -61,7 +61,7 @@ impl BacktestCommand {
         let account = AccountId(self.account);
         let by = "geofenced backtest".into();
         let actor = Actor { account, by, operator: true, now, keyring: keyring.clone() };
-        let trial = thread::read(&mut store, |tx| Ok(compiled(tx, &actor, asked)))??;
+        let trial = thread::write(&mut store, |tx| Ok(compiled(tx, &actor, asked)))??;
         let bar = crate::offline::progress::bar(1000, "going through");
         let journal = self.journal_dir.as_deref().unwrap_or(&self.data_dir);
         let report = trial.run(journal, &keyring, |permille| {
@@ -94,6 +94,7 @@ impl BacktestCommand {
 fn compiled(tx: &mut dyn Tx, actor: &Actor, asked: CampaignAsked) -> Result<Trial, CommandError> {
     let mut desk = Desk::open(tx, actor)?;
     let draft = desk.draft(asked.into()).map_err(within_campaign)?;
+    desk.note_use(&used(draft.0))?;
     if let Audience::Segment(segment) = draft.1.audience {
         let segment = desk.document::<Segment>(segment)?.document;
         if segment.history.is_some() {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::error::CommandError;
+use crate::control::desk::uses::note_use;
 use crate::control::desk::{Actor, Desk};
 use crate::control::explain::{Asked, ExplainError, ExplainRequest, Explainer, MOMENTS, Question};
 use crate::control::refusal::Refusal;
@@ -25,8 +26,8 @@ use crate::snapshot::store::Store;
     geofenced explain --data-dir /var/lib/geofenced --account 1 --device 3F2504E0-4F89-41D3-9A0C-0305E82C3301 \
 --campaign 7 --last 5\n  \
     geofenced explain --account 1 --device 3f2504e0-4f89-41d3-9a0c-0305e82c3301 --campaign 7 --json | jq .because\n\n\
-    It reads the journal of the data directory, whether or not a daemon runs, and changes nothing there. How far back\n\
-    the records go hangs on journal.keep_recording_bytes. Run it as the daemon's user.\n\
+    It reads the journal of the data directory, whether or not a daemon runs, and changes nothing there. That it was\n\
+    asked is noted in the catalog among the uses of location, which the account reads. How far back the records go hangs on journal.keep_recording_bytes. Run it as the daemon's user.\n\
     Exit codes: 0 explained, 1 failed, 2 a value that is not allowed.")]
 pub struct ExplainCommand {
     /// The daemon's data directory, daemon.data_dir of its config
@@ -82,7 +83,7 @@ impl ExplainCommand {
         Ok(())
     }
 
-    /// With what the catalog says, where there is one that has the account.
+    /// With what the catalog says, where it has the account; noted there before it is answered.
     fn question(
         &self,
         asked: Asked,
@@ -90,16 +91,19 @@ impl ExplainCommand {
         keyring: &Keyring,
     ) -> Result<Question, CommandError> {
         let (path, account) = (self.data_dir.join(CATALOG_FILE), AccountId(self.account));
-        if !path.exists() {
-            return Ok(asked.of_account(account));
-        }
         let by = "geofenced explain".into();
         let actor = Actor { account, by, operator: true, now, keyring: keyring.clone() };
         let mut store = SqliteStore::open(&path)?;
-        let looked = thread::read(&mut store, |tx| asked.of_desk(&mut Desk::open(tx, &actor)?));
-        match looked {
-            Err(Refusal::NoAccount(account)) => Ok(asked.of_account(account)),
-            looked => Ok(looked?),
-        }
+        let looked = thread::write(&mut store, |tx| {
+            let found = Desk::open(tx, &actor).and_then(|mut desk| asked.of_desk(&mut desk));
+            let question = match found {
+                // Its campaigns come from files.
+                Err(Refusal::NoAccount(account)) => asked.of_account(account),
+                found => found?,
+            };
+            note_use(tx, &actor, &asked.used())?;
+            Ok(question)
+        });
+        Ok(looked?)
     }
 }

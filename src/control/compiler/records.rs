@@ -175,7 +175,8 @@ impl Records {
             | Kind::Notice
             | Kind::Address
             | Kind::TestDevice
-            | Kind::Erasure => {}
+            | Kind::Erasure
+            | Kind::ReportFile => {}
         }
         Ok(())
     }

@@ -78,16 +78,7 @@ impl Desk<'_> {
     /// # Errors
     /// [`Refusal::Faults`] with the parameter that is wrong.
     pub fn audit(&mut self, asked: &AuditRequest) -> Result<AuditPage, Refusal> {
-        let limit = asked.limit.unwrap_or(DEFAULT_LIMIT);
-        if !(1..=MAX_LIMIT).contains(&limit) {
-            let detail = format!("limit is {limit}; allowed: 1 to {MAX_LIMIT}");
-            return Err(Refusal::field("limit", detail));
-        }
-        let before = asked.cursor.unwrap_or(MAX_CURSOR);
-        if before > MAX_CURSOR {
-            let detail = format!("cursor is {before}; allowed: next of the page before");
-            return Err(Refusal::field("cursor", detail));
-        }
+        let (before, limit) = newest_first(asked.cursor, asked.limit)?;
         let (mut notes, mut room, mut last) = (Vec::new(), PAGE_BYTES, before);
         let more = loop {
             let [note] = &self.tx.notes(self.account_id(), last, 1)?[..] else { break false };
@@ -110,4 +101,19 @@ impl Desk<'_> {
         let key = Key::new(self.account_id(), Kind::Token, 0);
         Ok(self.note(action, key, before, after)?)
     }
+}
+
+/// Where a page of what is noted begins, and how long it may be.
+pub(super) fn newest_first(cursor: Option<u64>, limit: Option<u32>) -> Result<(u64, u32), Refusal> {
+    let limit = limit.unwrap_or(DEFAULT_LIMIT);
+    if !(1..=MAX_LIMIT).contains(&limit) {
+        let detail = format!("limit is {limit}; allowed: 1 to {MAX_LIMIT}");
+        return Err(Refusal::field("limit", detail));
+    }
+    let before = cursor.unwrap_or(MAX_CURSOR);
+    if before > MAX_CURSOR {
+        let detail = format!("cursor is {before}; allowed: next of the page before");
+        return Err(Refusal::field("cursor", detail));
+    }
+    Ok((before, limit))
 }

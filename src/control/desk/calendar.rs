@@ -10,13 +10,27 @@ use super::desk::Desk;
 use super::states::State;
 use crate::control::config::CampaignsConfig;
 use crate::control::refusal::Refusal;
+use crate::control::reports::ReportShelf;
+use crate::control::reports::files::Listed;
 use crate::control::store::{INSTALLATION, Kind, Query, Tx};
 use crate::domain::ids::AccountId;
 use crate::domain::units::UtcMs;
 use crate::identity::Keyring;
 
-/// Ends every campaign whose last local day is over, tells of those whose end is near, and forgets old notices. Gives
-/// the accounts that the engine has to be told of.
+/// What a look has come to.
+#[derive(Debug, Default)]
+pub struct Looked {
+    /// The accounts that the engine has to be told of.
+    pub touched: BTreeSet<AccountId>,
+    /// Report files that are listed no more, to be discarded once this is durable.
+    pub gone: Vec<Listed>,
+}
+
+/// Uses of location that are forgotten in one transaction; others wait meanwhile.
+const USES_FORGOTTEN_AT_ONCE: u32 = 1000;
+
+/// Ends every campaign whose last local day is over, tells of those whose end is near, and forgets old notices,
+/// uses of location and report files.
 ///
 /// # Errors
 /// When the store says no.
@@ -25,13 +39,14 @@ pub fn look(
     now: UtcMs,
     keyring: &Keyring,
     config: &CampaignsConfig,
-) -> Result<BTreeSet<AccountId>, Refusal> {
+    shelf: &ReportShelf,
+) -> Result<Looked, Refusal> {
     let mut accounts = Vec::new();
     tx.scan(&Query::all(INSTALLATION, Kind::Account), &mut |record| {
         accounts.push(AccountId(record.key.id));
         Ok(())
     })?;
-    let mut touched = BTreeSet::new();
+    let mut looked = Looked::default();
     for account in accounts {
         let (by, keyring) = ("the calendar".into(), keyring.clone());
         let actor = Actor { account, by, operator: true, now, keyring };
@@ -47,9 +62,12 @@ pub fn look(
             }
         }
         desk.forget_notices(config.notices_kept)?;
+        looked.gone.extend(desk.drop_old_reports(shelf)?);
         if desk.reaches_engine() {
-            touched.insert(account);
+            looked.touched.insert(account);
         }
     }
-    Ok(touched)
+    let kept_ms = i64::from(config.location_uses_days) * 86_400_000;
+    tx.forget_uses(UtcMs(now.0.saturating_sub(kept_ms)), USES_FORGOTTEN_AT_ONCE)?;
+    Ok(looked)
 }

@@ -3,7 +3,7 @@
 //! A [`Desk`] is one transaction of one account's. [`changes`] makes, replaces and removes documents of
 //! any kind; what a kind asks for besides is its row of [`rules`]. [`membership`] says what accounts may have,
 //! [`states`] what becomes of a campaign, [`drafts`] whether one could run, [`locks`] what has to stay as it is meanwhile. [`devices`] keeps
-//! advertising ids out of sight; those of the [`blacklist`] and of [`test_devices`] too. What files bring comes by [`imported`]. [`notices`] say what has happened, [`audit`] tells who changed what, and [`operator`] is
+//! advertising ids out of sight; those of the [`blacklist`] and of [`test_devices`] too. What files bring comes by [`imported`]. [`notices`] say what has happened, [`audit`] tells who changed what, [`uses`] who looked at people's location, and [`operator`] is
 //! for those who look after accounts.
 //!
 //! In reading order.
@@ -20,6 +20,7 @@ pub mod drafts;
 pub mod blacklist;
 pub mod notices;
 pub mod audit;
+pub mod uses;
 pub mod operator;
 pub mod calendar;
 mod locks;
@@ -45,3 +46,5 @@ mod listing_tests;
 mod notices_tests;
 #[cfg(test)]
 mod test_devices_tests;
+#[cfg(test)]
+mod uses_tests;

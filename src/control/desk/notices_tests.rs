@@ -26,8 +26,11 @@ fn told(installation: &mut Installation, account: AccountId) -> Vec<(NoticeOf, u
 }
 
 fn look(installation: &mut Installation, now: UtcMs, config: &CampaignsConfig) {
-    thread::write(&mut installation.store, |tx| calendar::look(tx, now, &keyring(), config))
-        .unwrap();
+    let shelf = installation.shelf();
+    thread::write(&mut installation.store, |tx| {
+        calendar::look(tx, now, &keyring(), config, &shelf)
+    })
+    .unwrap();
 }
 
 #[test]

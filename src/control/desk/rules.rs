@@ -11,7 +11,7 @@ use crate::control::documents::place::CATEGORY_DEPTH;
 use crate::control::documents::region::Level;
 use crate::control::documents::{
     Account, Address, App, Brand, Campaign, Category, Document, Erasure, Geofence, Group, Import,
-    Notice, Place, Region, Segment, Shown, TestDevice,
+    Notice, Place, Region, ReportFile, Segment, Shown, TestDevice,
 };
 use crate::control::refusal::Refusal;
 use crate::control::store::{Kind, Query};
@@ -122,6 +122,12 @@ impl Ruled for Erasure {
 }
 
 impl Ruled for Notice {
+    fn reaches_engine(&self, _desk: &mut Desk<'_>) -> Result<bool, Refusal> {
+        Ok(false)
+    }
+}
+
+impl Ruled for ReportFile {
     fn reaches_engine(&self, _desk: &mut Desk<'_>) -> Result<bool, Refusal> {
         Ok(false)
     }

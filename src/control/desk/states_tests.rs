@@ -237,13 +237,14 @@ fn ended_at(zone: &str, now: i64) -> (Vec<String>, Vec<u32>) {
         let id = installation.make::<Campaign>(account, campaign());
         put(&mut installation, (account, id), state);
     }
-    let touched = thread::write(&mut installation.store, |tx| {
-        calendar::look(tx, UtcMs(now), &keyring(), &CampaignsConfig::default())
+    let shelf = installation.shelf();
+    let looked = thread::write(&mut installation.store, |tx| {
+        calendar::look(tx, UtcMs(now), &keyring(), &CampaignsConfig::default(), &shelf)
     });
     let states = installation.at(account, |desk| {
         (1..=3).map(|id| Ok(desk.record(Kind::Campaign, id)?.content.state)).collect()
     });
-    (states.unwrap(), touched.unwrap().into_iter().map(|account| account.0).collect())
+    (states.unwrap(), looked.unwrap().touched.into_iter().map(|account| account.0).collect())
 }
 
 #[test]
@@ -269,10 +270,11 @@ fn a_waiting_campaign_ends_without_the_engine() {
     let (mut installation, account, id) = with_campaign(State::Waiting);
     let later = UtcMs(NOON.0 + 30 * 86_400_000);
     let end = |installation: &mut Installation| {
-        thread::write(&mut installation.store, |tx| {
-            calendar::look(tx, later, &keyring(), &CampaignsConfig::default())
-        })
-        .unwrap()
+        let shelf = installation.shelf();
+        let looked = thread::write(&mut installation.store, |tx| {
+            calendar::look(tx, later, &keyring(), &CampaignsConfig::default(), &shelf)
+        });
+        looked.unwrap().touched
     };
     assert!(end(&mut installation).is_empty());
     assert!(end(&mut installation).is_empty(), "and once");

@@ -21,6 +21,7 @@ pub mod erasure;
 pub mod address;
 pub mod import;
 pub mod notice;
+pub mod report_file;
 
 pub use account::{Account, Membership};
 pub use address::Address;
@@ -33,6 +34,7 @@ pub use import::Import;
 pub use notice::Notice;
 pub use place::{Brand, Category, Place};
 pub use region::Region;
+pub use report_file::ReportFile;
 pub use segment::Segment;
 pub use test_device::TestDevice;
 

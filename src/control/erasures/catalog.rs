@@ -1,6 +1,6 @@
 //! What the campaign service itself keeps of devices: lists of them, and files that were sent.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// Why an import is left off.
 const WHY: &str = "a device was erased while it waited; send the file again without the devices that are not to be kept";
 
-/// The lists of the catalog. Ends when the snapshot without the devices is in force on every shard.
+/// The lists of the catalog, and its log of uses. Ends when the snapshot without the devices is in force on every shard.
 #[must_use]
 pub fn lists(
     catalog: Catalog,
@@ -31,9 +31,14 @@ pub fn lists(
 ) -> Keeper {
     Keeper::new("lists", move |gone, ends| {
         let (mut records, mut last) = (0, Epoch(0));
-        for (account, sealed) in by_account(gone) {
+        for account in accounts(gone) {
+            let sealed: Vec<SealedDevice> = of(account, gone.sealed());
+            let members: Vec<u64> = of(account, gone.members());
             records += catalog.ask_and_wait(move |store| {
-                thread::write(store, |tx| Ok(tx.erase_devices(account, &sealed)?))
+                thread::write(store, |tx| {
+                    let listed = tx.erase_devices(account, &sealed)?;
+                    Ok(listed + tx.erase_from_uses(account, &members)?)
+                })
             })?;
             last = publications.changed(account);
         }
@@ -123,10 +128,7 @@ fn accounts(gone: &Gone) -> BTreeSet<AccountId> {
     gone.devices().iter().map(|device| device.account).collect()
 }
 
-fn by_account(gone: &Gone) -> BTreeMap<AccountId, Vec<SealedDevice>> {
-    let mut all: BTreeMap<AccountId, Vec<SealedDevice>> = BTreeMap::new();
-    for (account, sealed) in gone.sealed() {
-        all.entry(account).or_default().push(sealed);
-    }
-    all
+/// What of an account's is among these.
+fn of<T>(account: AccountId, all: impl Iterator<Item = (AccountId, T)>) -> Vec<T> {
+    all.filter(|(whose, _)| *whose == account).map(|(_, one)| one).collect()
 }

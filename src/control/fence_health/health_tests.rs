@@ -14,8 +14,8 @@ use crate::domain::ids::{AccountId, CampaignId, Epoch, TargetId};
 use crate::domain::target::{PlaceArea, TargetSpec};
 use crate::domain::units::{PointE7, UtcMs};
 use crate::outbox::OutboxConfig;
-use crate::outbox::derived::Figures;
 use crate::outbox::derived::footfalls::FootfallBatch;
+use crate::outbox::derived::{Figures, RetentionConfig};
 use crate::outbox::samples::{World, keyring};
 use crate::snapshot::build::Source;
 use crate::snapshot::samples;
@@ -64,7 +64,14 @@ impl Bench {
         let dir = tempdir().unwrap();
         let outbox = World::new().open(&dir.path().join("outbox"), OutboxConfig::default());
         let path = dir.path().join("figures");
-        let figures = Figures::follow(&path, 1 << 20, &outbox, keyring().sealer()).unwrap();
+        let figures = Figures::follow(
+            &path,
+            1 << 20,
+            &outbox,
+            keyring().sealer(),
+            RetentionConfig::default(),
+        )
+        .unwrap();
         for batch in batches {
             while figures.post().hand_in(batch.clone()).is_err() {
                 std::thread::yield_now();

@@ -3,11 +3,12 @@
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
+use super::kept::{ReportError, first_kept, must_be_kept};
 use super::live::Reports;
 use super::subject::Subject;
 use crate::domain::units::UtcMs;
-use crate::outbox::derived::FiguresError;
 use crate::outbox::derived::rows::QuarterFigures;
+use crate::outbox::derived::{Class, FiguresError};
 use crate::outbox::tallies::Quarter;
 
 /// What an hour brought.
@@ -31,8 +32,17 @@ impl Reports {
     /// The hours of a local day, all of them, ascending. Blocks on the disk.
     ///
     /// # Errors
-    /// [`FiguresError`] if they can't be read.
-    pub fn hours(&self, subject: &Subject, day: Date) -> Result<Vec<HourFigures>, FiguresError> {
+    /// [`ReportError`] if they are not kept any more, or can't be read.
+    pub fn hours(&self, subject: &Subject, day: Date) -> Result<Vec<HourFigures>, ReportError> {
+        self.of_kept(|kept| {
+            let first_kept = first_kept(kept, Class::Hours, &subject.zone);
+            let asked = || format!("the hours of {day} are asked for");
+            must_be_kept(day, (first_kept, Class::Hours), asked)?;
+            Ok(self.hours_of(subject, day)?)
+        })
+    }
+
+    fn hours_of(&self, subject: &Subject, day: Date) -> Result<Vec<HourFigures>, FiguresError> {
         let (from, until) = bounds(day, &subject.zone);
         let quarters = self.figures.quarters(subject.key(), (from, until))?;
         let withheld = self.figures.withheld_in(subject.key(), (from, until))?;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::kept::ReportError;
 use super::parts::Brought;
 use super::subject::{Addressed, Subject, day_of};
 use crate::control::segments::lookup::Lookup;
@@ -11,7 +12,7 @@ use crate::domain::ids::{AccountId, AppId};
 use crate::domain::units::UtcMs;
 use crate::outbox::derived::members::{LookedUp, SegmentKey};
 use crate::outbox::derived::rows::DayFigures;
-use crate::outbox::derived::{Figures, FiguresError};
+use crate::outbox::derived::{Class, Figures, FiguresError};
 
 /// Devices count as users of an app for so many days, UTC, today among them.
 const SEEN_DAYS: i64 = 30;
@@ -37,6 +38,10 @@ pub struct LiveFigures {
     pub campaign: u32,
     /// Whom it addresses: the segment's size, or the devices seen in its apps within 30 days.
     pub audience: u64,
+    /// The first day that is still known, where the campaign began before: what earlier days brought is in no figure but
+    /// `suppressed`, and devices that were reached first on one of them are not among those reached.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kept_from: Option<String>,
     /// What it has brought on the days of its period.
     pub total: Brought,
     /// The same by message: one, or A and B.
@@ -93,9 +98,19 @@ impl Reports {
     /// A campaign's figures as they are. Blocks on the disk.
     ///
     /// # Errors
-    /// [`FiguresError`] if they can't be read.
-    pub fn live(&self, subject: &Subject, now: UtcMs) -> Result<LiveFigures, FiguresError> {
-        let days = self.figures.days(subject.key(), subject.span())?;
+    /// [`ReportError`] if they can't be read.
+    pub fn live(&self, subject: &Subject, now: UtcMs) -> Result<LiveFigures, ReportError> {
+        self.of_kept(|kept| Ok(self.live_from(subject, kept.day(Class::Campaigns), now)?))
+    }
+
+    fn live_from(
+        &self,
+        subject: &Subject,
+        first_kept: i32,
+        now: UtcMs,
+    ) -> Result<LiveFigures, FiguresError> {
+        let (begins, ends) = subject.span().into_inner();
+        let days = self.figures.days(subject.key(), begins.max(first_kept)..=ends)?;
         let mut totals = [DayFigures::default(); 2];
         for variants in days.values() {
             totals.iter_mut().zip(variants).for_each(|(total, day)| total.add(day));
@@ -104,6 +119,7 @@ impl Reports {
         Ok(LiveFigures {
             campaign: subject.campaign.0,
             audience: self.audience(subject, now)?,
+            kept_from: (first_kept > begins).then(|| day_of(first_kept).to_string()),
             total: Brought::over_days(&both(&totals)),
             variants: variants(subject, &totals),
             suppressed: suppressed.iter().map(|(reason, count)| (reason.label(), *count)).collect(),

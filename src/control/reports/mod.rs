@@ -2,10 +2,13 @@
 //!
 //! The [`subject`] of a report is a campaign as the catalog has it; what it brought is counted by
 //! [`outbox::derived`](crate::outbox::derived). [`live`] and [`hours`] show it as it is now, [`period`] for days that
-//! are over, [`visits`] who came to a store afterwards, [`usage`] all campaigns of an account by month. [`sheet`] writes what can be downloaded.
+//! are over, [`visits`] who came to a store afterwards, [`usage`] all campaigns of an account by month. [`sheet`] writes what can be downloaded,
+//! [`files`] keeps it for a while;
+//! [`kept`] says what can't be told any more.
 
 pub mod subject;
 mod parts;
+mod kept;
 pub mod live;
 pub mod hours;
 pub mod period;
@@ -13,10 +16,17 @@ mod interval;
 pub mod visits;
 pub mod usage;
 pub mod sheet;
+pub mod files;
 
+pub use files::ReportShelf;
+pub use kept::ReportError;
 pub use live::Reports;
 pub use subject::Subject;
 
+#[cfg(test)]
+mod files_tests;
+#[cfg(test)]
+mod kept_tests;
 #[cfg(test)]
 mod reports_tests;
 #[cfg(test)]

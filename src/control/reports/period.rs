@@ -4,12 +4,13 @@ use std::ops::RangeInclusive;
 
 use jiff::civil::Date;
 
+use super::kept::{ReportError, first_kept, must_be_kept};
 use super::live::{Reports, both};
 use super::parts::Brought;
 use super::subject::{Subject, day_number, day_of};
 use crate::control::refusal::Refusal;
 use crate::domain::campaign::Variant;
-use crate::outbox::derived::FiguresError;
+use crate::outbox::derived::{Class, FiguresError};
 
 /// A report.
 #[derive(Clone, PartialEq, Debug, serde::Serialize, utoipa::ToSchema)]
@@ -24,6 +25,9 @@ pub struct PeriodReport {
     pub to: String,
     /// Over all days, distinct devices counted once.
     pub total: Brought,
+    /// The first day of which devices are still known, where the campaign began before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kept_from: Option<String>,
     /// A row for each day and message, ascending; what brought nothing is 0.
     pub rows: Vec<PeriodRow>,
 }
@@ -44,18 +48,23 @@ pub struct PeriodRow {
 #[derive(Clone, PartialEq, Eq, Debug, Default, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PeriodRequest {
-    /// The first local day; where it is left out, the campaign's.
+    /// The first local day; where it is left out, the campaign's, or the first that is kept.
     pub from: Option<String>,
     /// The last local day; where it is left out, the campaign's last, or yesterday.
     pub to: Option<String>,
 }
 
 impl PeriodRequest {
-    /// The days of the campaign that are meant: whole ones, which are over.
+    /// The days of the campaign that are meant: whole ones, which are over and kept.
     ///
     /// # Errors
-    /// [`Refusal::Faults`] on what is no day, days that are not over, and days that are not the campaign's.
-    pub fn days_of(&self, subject: &Subject) -> Result<RangeInclusive<Date>, Refusal> {
+    /// [`Refusal::Faults`] on what is no day, days that are not over, and days that are not the campaign's;
+    /// [`Refusal::NotKept`] on days before the first that is kept.
+    pub fn days_of(
+        &self,
+        subject: &Subject,
+        first_kept: Date,
+    ) -> Result<RangeInclusive<Date>, Refusal> {
         let yesterday = subject.today.yesterday().unwrap_or(Date::MIN);
         let (first, last) = (subject.days.0, subject.days.1.min(yesterday));
         if last < first {
@@ -65,7 +74,7 @@ impl PeriodRequest {
             );
             return Err(Refusal::field("/from", detail));
         }
-        let from = day(self.from.as_deref(), "/from", first)?;
+        let from = day(self.from.as_deref(), "/from", first.max(first_kept.min(last)))?;
         let to = day(self.to.as_deref(), "/to", last)?;
         let within = |at: Date, pointer: &str| {
             if (first..=last).contains(&at) {
@@ -81,6 +90,9 @@ impl PeriodRequest {
             let detail = format!("to is {to}, before from, {from}; swap them");
             return Err(Refusal::field("/to", detail));
         }
+        must_be_kept(from, (first_kept, Class::Devices), || {
+            format!("the report begins on {from}")
+        })?;
         Ok(from..=to)
     }
 }
@@ -100,11 +112,26 @@ pub fn day(text: Option<&str>, pointer: &str, otherwise: Date) -> Result<Date, R
 }
 
 impl Reports {
-    /// The report of these days. Blocks on the disk.
+    /// The report of the days that are asked for. Blocks on the disk.
     ///
     /// # Errors
-    /// [`FiguresError`] if the figures can't be read.
+    /// [`ReportError`] as [`days_of`](PeriodRequest::days_of), or if the figures can't be read.
     pub fn period(
+        &self,
+        subject: &Subject,
+        asked: &PeriodRequest,
+    ) -> Result<PeriodReport, ReportError> {
+        self.of_kept(|kept| {
+            let of = |class| first_kept(kept, class, &subject.zone);
+            let first_kept = of(Class::Devices).max(of(Class::Campaigns));
+            let days = asked.days_of(subject, first_kept)?;
+            let is_cut = first_kept > subject.days.0;
+            let kept_from = is_cut.then(|| first_kept.to_string());
+            Ok(PeriodReport { kept_from, ..self.over(subject, &days)? })
+        })
+    }
+
+    fn over(
         &self,
         subject: &Subject,
         days: &RangeInclusive<Date>,
@@ -135,6 +162,7 @@ impl Reports {
             name: subject.name.clone(),
             from: days.start().to_string(),
             to: days.end().to_string(),
+            kept_from: None,
             total: total.rated(),
             rows: span.flat_map(of_day).map(|(day, variant)| row(day, variant)).collect(),
         })

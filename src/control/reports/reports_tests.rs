@@ -53,7 +53,9 @@ fn subject(today: Date) -> Subject {
 
 fn asked(from: Option<&str>, to: Option<&str>, today: Date) -> Result<(Date, Date), String> {
     let request = PeriodRequest { from: from.map(str::to_owned), to: to.map(str::to_owned) };
-    let days = request.days_of(&subject(today)).map_err(|refusal: Refusal| refusal.to_string())?;
+    let days = request
+        .days_of(&subject(today), Date::MIN)
+        .map_err(|refusal: Refusal| refusal.to_string())?;
     Ok((*days.start(), *days.end()))
 }
 

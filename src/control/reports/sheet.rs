@@ -16,30 +16,36 @@ pub struct Sheet {
 }
 
 impl Sheet {
-    /// Writes CSV: UTF-8 with a byte-order mark, lines that end in CRLF.
+    /// Writes CSV: UTF-8 with a byte-order mark, lines that end in CRLF. Gives the number of rows.
     ///
     /// # Errors
     /// Where `out` fails.
-    pub fn write_csv(self, mut out: impl Write) -> io::Result<()> {
+    pub fn write_csv(self, mut out: impl Write) -> io::Result<u64> {
         out.write_all(MARK)?;
         let mut csv = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(out);
         csv.write_record(self.header)?;
+        let mut rows = 0;
         for row in self.rows {
+            rows += 1;
             csv.write_record(row.into_iter().map(|cell| match cell {
                 Value::Text(text) => text,
                 Value::Number(number) => number.to_string(),
                 Value::Rate(rate) => format!("{rate:.2}"),
             }))?;
         }
-        csv.flush()
+        csv.flush()?;
+        Ok(rows)
     }
 
-    /// Writes XLSX.
+    /// Writes XLSX. Gives the number of rows.
     ///
     /// # Errors
     /// Where `out` fails, or the temporary file that rows wait in.
-    pub fn write_xlsx(self, out: impl Write + Seek + Send) -> io::Result<()> {
-        workbook::write(out, (self.name, self.header), self.rows)
+    pub fn write_xlsx(self, out: impl Write + Seek + Send) -> io::Result<u64> {
+        let mut rows = 0;
+        let counted = self.rows.inspect(|_row| rows += 1);
+        workbook::write(out, (self.name, self.header), counted)?;
+        Ok(rows)
     }
 }
 
@@ -61,7 +67,7 @@ const PERIOD: &[&str] = &[
 impl From<PeriodReport> for Sheet {
     /// A row for each day and variant, and the totals last.
     fn from(report: PeriodReport) -> Self {
-        let PeriodReport { campaign, name, from, to, total, rows } = report;
+        let PeriodReport { campaign, name, from, to, total, rows, kept_from: _ } = report;
         let last = (format!("{from} to {to}"), "all", total);
         let rows = rows.into_iter().map(|row| (row.day, row.variant, row.brought));
         let rows = rows.chain(std::iter::once(last)).map(move |(day, variant, brought)| {

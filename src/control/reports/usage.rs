@@ -29,6 +29,17 @@ pub struct Usage {
     pub rows: Vec<UsageRow>,
 }
 
+impl Usage {
+    /// The first and last day of its month.
+    #[must_use]
+    pub fn days(&self) -> (String, String) {
+        let first = format!("{}-01", self.month);
+        let last = first.parse().map(Date::last_of_month);
+        let last = last.map_or_else(|_no_month| first.clone(), |last| last.to_string());
+        (first, last)
+    }
+}
+
 /// A day of a campaign.
 #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, utoipa::ToSchema)]
 pub struct UsageRow {

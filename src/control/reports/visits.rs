@@ -6,6 +6,7 @@ use jiff::civil::Date;
 
 use super::hours::bounds;
 use super::interval::{Share, difference};
+use super::kept::{ReportError, first_kept, must_be_kept};
 use super::live::Reports;
 use super::parts::per_cent;
 use super::period::day;
@@ -14,12 +15,14 @@ use crate::control::compiler::Records;
 use crate::control::compiler::locations::Gazetteer;
 use crate::control::desk::Desk;
 use crate::control::desk::membership::Feature;
+use crate::control::desk::uses::{About, Used};
 use crate::control::documents::campaign::General;
 use crate::control::refusal::Refusal;
+use crate::control::store::Purpose;
 use crate::domain::ids::PlaceId;
 use crate::domain::units::UtcMs;
-use crate::outbox::derived::FiguresError;
 use crate::outbox::derived::rows::{Reach, Side};
+use crate::outbox::derived::{Class, FiguresError};
 
 /// Days after the last one of the campaign on which visits count, unless others are asked for.
 const EXTRA_DAYS: i32 = 15;
@@ -60,6 +63,20 @@ pub struct VisitQuestion {
     pub(super) places: Vec<PlaceId>,
     pub(super) last_day: Date,
     pub(super) after: After,
+}
+
+impl VisitQuestion {
+    /// What the location of those reached is used for.
+    #[must_use]
+    pub fn used(&self) -> Used {
+        let about = About {
+            campaign: Some(self.subject.campaign.0),
+            from: Some(self.subject.days.0.to_string()),
+            to: Some(self.last_day.to_string()),
+            ..About::default()
+        };
+        Used { purpose: Purpose::VisitReport, device: None, about }
+    }
 }
 
 /// A visit report.
@@ -209,11 +226,23 @@ impl Came {
 }
 
 impl Reports {
-    /// The visit report. Blocks on the disk.
+    /// The visit report: of all days of the campaign, or none. Blocks on the disk.
     ///
     /// # Errors
-    /// [`FiguresError`] if the figures can't be read.
-    pub fn visits(&self, question: &VisitQuestion) -> Result<VisitReport, FiguresError> {
+    /// [`ReportError`] if devices or visits of its first days are not kept any more, or the figures can't be read.
+    pub fn visits(&self, question: &VisitQuestion) -> Result<VisitReport, ReportError> {
+        let Subject { campaign, days: (begins, _), zone, .. } = &question.subject;
+        self.of_kept(|kept| {
+            for class in [Class::Campaigns, Class::Devices, Class::Visits] {
+                let first_kept = first_kept(kept, class, zone);
+                let asked = || format!("campaign {} began on {begins}", campaign.0);
+                must_be_kept(*begins, (first_kept, class), asked)?;
+            }
+            Ok(self.visits_of(question)?)
+        })
+    }
+
+    fn visits_of(&self, question: &VisitQuestion) -> Result<VisitReport, FiguresError> {
         let VisitQuestion { subject, places, last_day, after } = question;
         let days = day_number(subject.days.0)..=day_number(subject.days.1.min(*last_day));
         let uniques = self.figures.uniques(subject.key(), days)?;

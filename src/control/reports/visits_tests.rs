@@ -12,7 +12,7 @@ use crate::domain::decision::EventKind;
 use crate::domain::ids::{AccountId, CampaignId, DeviceId, DeviceKey, PlaceId};
 use crate::domain::units::UtcMs;
 use crate::outbox::OutboxConfig;
-use crate::outbox::derived::Figures;
+use crate::outbox::derived::{Figures, RetentionConfig};
 use crate::outbox::record::{Content, OutboxRecord};
 use crate::outbox::samples::*;
 
@@ -58,7 +58,13 @@ fn question(after: After) -> VisitQuestion {
 async fn asked(records: Vec<OutboxRecord>, question: VisitQuestion) -> VisitReport {
     let (dir, counts) = (tempdir().expect("a folder"), tempdir().expect("a folder"));
     let outbox = World::new().open(dir.path(), OutboxConfig::default());
-    let figures = Figures::follow(counts.path(), 1 << 20, &outbox, keyring().sealer());
+    let figures = Figures::follow(
+        counts.path(),
+        1 << 20,
+        &outbox,
+        keyring().sealer(),
+        RetentionConfig::default(),
+    );
     let figures = figures.expect("a new store");
     outbox.release(records).expect("it runs");
     outbox.close().expect("written");

@@ -151,11 +151,18 @@ impl SegmentKeeper {
     fn refresh(&self, due: &Due) -> Result<(), KeeperError> {
         let Key { account, id, .. } = due.key;
         let devices = due.lookup.devices(&self.figures)?;
-        let what = LookedUp { size: devices.len() as u64, day: due.day };
-        self.figures.keep_members((account, id), what, &devices)?;
         let by = "the segments".into();
         let (now, keyring) = (self.clock.now(), self.keyring.clone());
         let actor = Actor { account, by, operator: true, now, keyring };
+        let (used, by_us) = (due.lookup.used(Some(id)), actor.clone());
+        let noted = self.catalog.ask_and_wait(move |store| {
+            thread::write(store, |tx| Desk::open(tx, &by_us)?.note_use(&used))
+        });
+        if let Err(refusal) = noted {
+            return gone_meanwhile(refusal);
+        }
+        let what = LookedUp { size: devices.len() as u64, day: due.day };
+        self.figures.keep_members((account, id), what, &devices)?;
         let (publications, revision) = (Arc::clone(&self.publications), due.revision);
         let told = self.catalog.ask_and_wait(move |store| {
             let reaches = thread::write(store, |tx| {
@@ -166,12 +173,16 @@ impl SegmentKeeper {
             }
             Ok(())
         });
-        match told {
-            // It was deleted meanwhile; or the daemon ends, and looks again when it is back.
-            Ok(()) | Err(Refusal::NoSuch(_) | Refusal::NoAccount(_) | Refusal::Ending) => Ok(()),
-            Err(refusal) => Err(refusal.into()),
-        }
+        told.or_else(gone_meanwhile)
     }
+}
+
+/// It was deleted meanwhile; or the daemon ends, and looks again when it is back.
+fn gone_meanwhile(refusal: Refusal) -> Result<(), KeeperError> {
+    if matches!(refusal, Refusal::NoSuch(_) | Refusal::NoAccount(_) | Refusal::Ending) {
+        return Ok(());
+    }
+    Err(refusal.into())
 }
 
 impl Desk<'_> {

@@ -7,10 +7,11 @@ use jiff::tz::TimeZone;
 
 use crate::control::compiler::locations::Gazetteer;
 use crate::control::compiler::{CompileError, Records};
+use crate::control::desk::uses::{About, Used};
 use crate::control::documents::campaign::General;
 use crate::control::documents::segment::{History, VisitBlock};
 use crate::control::reports::hours::starts_at;
-use crate::control::store::Tx;
+use crate::control::store::{Purpose, Tx};
 use crate::domain::ids::{AccountId, PlaceId};
 use crate::domain::units::UtcMs;
 use crate::outbox::derived::{Figures, FiguresError};
@@ -21,6 +22,8 @@ pub struct Lookup {
     account: AccountId,
     /// The first instant that counts, and the first that does not any more.
     span: (UtcMs, UtcMs),
+    /// The first local day that counts, and the last.
+    days: (Date, Date),
     /// Stores, and visits that a device must have made in one of these.
     blocks: Vec<(Vec<PlaceId>, u32)>,
 }
@@ -47,7 +50,16 @@ impl Lookup {
         let days = jiff::Span::new().days(i64::from(history.days));
         let first = today.checked_sub(days).unwrap_or(Date::MIN);
         let span = (starts_at(first, zone), starts_at(today, zone));
-        Ok(Self { account, span, blocks })
+        let days = (first, today.yesterday().unwrap_or(Date::MIN));
+        Ok(Self { account, span, days, blocks })
+    }
+
+    /// What the location of all who were there is used for; `segment` where there is one.
+    #[must_use]
+    pub fn used(&self, segment: Option<u32>) -> Used {
+        let purpose = if segment.is_some() { Purpose::Segment } else { Purpose::SegmentPreview };
+        let (from, to) = (Some(self.days.0.to_string()), Some(self.days.1.to_string()));
+        Used { purpose, device: None, about: About { segment, from, to, ..About::default() } }
     }
 
     /// The devices, by their keyed hash, ascending. Blocks on the disk.

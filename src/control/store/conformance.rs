@@ -1,8 +1,8 @@
 //! What every store has to do, whichever database it is: each rule a function over the trait alone.
 
 use super::{
-    AuditEntry, Content, DeviceList, INSTALLATION, Key, Kind, Link, Query, Record, Remembered,
-    Store,
+    AuditEntry, Content, DeviceList, INSTALLATION, Key, Kind, Link, LocationUse, Purpose, Query,
+    Record, Remembered, Store, UseQuery,
 };
 use super::{StoreError, Tx};
 use crate::control::refusal::Refusal;
@@ -21,6 +21,7 @@ pub(crate) fn every_rule(make: impl Fn() -> Box<dyn Store>) {
         lists_of_devices_hang_on_records,
         erased_devices_are_on_no_list_of_their_account,
         notes_are_read_the_newest_first,
+        uses_are_found_counted_and_forgotten,
         answers_are_remembered_and_forgotten,
         an_error_leaves_nothing,
         a_reader_sees_one_state_and_does_not_wait,
@@ -278,6 +279,55 @@ fn notes_are_read_the_newest_first(store: &mut dyn Store) {
     let bare: Vec<_> = seen.into_iter().map(|note| AuditEntry { seq: 0, ..note }).collect();
     let expected: Vec<_> = (1..=7).rev().map(|id| entry(OURS, id)).collect();
     assert_eq!(bare, expected);
+}
+
+fn uses_are_found_counted_and_forgotten(store: &mut dyn Store) {
+    let used = |account, at: i64| LocationUse {
+        seq: 0,
+        account,
+        at: UtcMs(at),
+        by: "한 사람".to_owned(),
+        purpose: if at % 2 == 0 { Purpose::Explain } else { Purpose::Segment },
+        device: (at % 2 == 0).then_some(u64::MAX - at.cast_unsigned() / 4),
+        about: "{}".to_owned(),
+    };
+    for at in 1..=8 {
+        write(store, |tx| tx.note_use(&used(OURS, at)));
+        write(store, |tx| tx.note_use(&used(THEIRS, at)));
+    }
+    let all = UseQuery {
+        account: OURS,
+        before: u64::MAX,
+        purpose: None,
+        device: None,
+        span: (UtcMs::MIN, UtcMs::MAX),
+        limit: 100,
+    };
+    let mut found = |query: UseQuery| -> Vec<i64> {
+        let found = read(store, |tx| tx.uses(&query));
+        assert!(found.is_sorted_by(|a, b| a.seq > b.seq));
+        assert!(
+            found.iter().all(|one| LocationUse { seq: 0, ..one.clone() } == used(OURS, one.at.0))
+        );
+        found.iter().map(|one| one.at.0).collect()
+    };
+    assert_eq!(found(all.clone()), [8, 7, 6, 5, 4, 3, 2, 1]);
+    assert_eq!(found(UseQuery { limit: 2, ..all.clone() }), [8, 7]);
+    let purpose = Some(Purpose::Segment);
+    assert_eq!(found(UseQuery { purpose, ..all.clone() }), [7, 5, 3, 1]);
+    let device = Some(u64::MAX - 1);
+    assert_eq!(found(UseQuery { device, ..all.clone() }), [6, 4]);
+    assert_eq!(found(UseQuery { device, purpose, ..all.clone() }), [0; 0]);
+    assert_eq!(found(UseQuery { span: (UtcMs(3), UtcMs(5)), ..all.clone() }), [4, 3]);
+    let last = read(store, |tx| tx.uses(&all))[1].seq;
+    let mut found = |query: UseQuery| read(store, |tx| tx.uses(&query)).len();
+    assert_eq!(found(UseQuery { before: last, ..all.clone() }), 6);
+    assert_eq!(read(store, |tx| tx.count_uses(OURS, UtcMs(7))), 2);
+    assert_eq!(read(store, |tx| tx.count_uses(OURS, UtcMs(9))), 0);
+    assert_eq!(write(store, |tx| tx.forget_uses(UtcMs(3), 3)), 3, "of so many of the oldest");
+    assert_eq!(write(store, |tx| tx.forget_uses(UtcMs(3), 100)), 1);
+    assert_eq!(write(store, |tx| tx.forget_uses(UtcMs(3), 100)), 0);
+    assert_eq!(read(store, |tx| tx.count_uses(OURS, UtcMs::MIN)), 6);
 }
 
 fn answers_are_remembered_and_forgotten(store: &mut dyn Store) {

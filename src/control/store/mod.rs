@@ -1,20 +1,22 @@
 //! Where the catalog is kept.
 //!
 //! Accounts, campaigns, places and the rest are [`record`]s: a text with columns by which it is found, and links
-//! between them. [`tx`] is the seam: what any database has to do for them. [`sqlite`] does it in one file, by the
-//! statements of [`sqlite_tx`] and [`sqlite_query`] over the tables of [`schema`]; [`thread`] owns it, so that nobody
+//! between them; beside them it is noted who changed what, and what the location of people was used for ([`uses`]). [`tx`] is the seam: what any database has to do for them. [`sqlite`] does it in one file, by the
+//! statements of [`sqlite_tx`], [`sqlite_query`] and [`sqlite_notes`] over the tables of [`schema`]; [`thread`] owns it, so that nobody
 //! waits for the disk but those who asked. [`copies`] are made, looked through and put back while nobody has a [`hold`]
 //! of the file. Another database joins by passing `conformance`, which are tests.
 //!
 //! In reading order.
 
 pub mod record;
+pub mod uses;
 pub mod tx;
 pub mod thread;
 pub mod sqlite;
 mod sqlite_tx;
 mod sqlite_devices;
 mod sqlite_query;
+mod sqlite_notes;
 mod schema;
 mod hold;
 pub mod copies;
@@ -26,6 +28,7 @@ pub use record::{
 pub use sqlite::{CATALOG_FILE, SqliteStore};
 pub use thread::Catalog;
 pub use tx::{Moment, Store, StoreError, Tx};
+pub use uses::{LocationUse, Purpose, UseQuery};
 
 #[cfg(test)]
 pub(crate) mod conformance;

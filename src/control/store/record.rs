@@ -70,6 +70,8 @@ kinds! {
     TestDevice = 15, "test device", "test-devices";
     /// A device of which nothing is to be kept.
     Erasure = 16, "erasure", "erasures";
+    /// A report file that was made.
+    ReportFile = 17, "report file", "reports";
 }
 
 impl Kind {

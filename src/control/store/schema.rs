@@ -8,7 +8,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::tx::StoreError;
 
 /// From nothing to format 1, from 1 to 2, and so on.
-const MIGRATIONS: &[&str] = &[FORMAT_1, FORMAT_2];
+const MIGRATIONS: &[&str] = &[FORMAT_1, FORMAT_2, FORMAT_3];
 
 const FORMAT_1: &str = "
 CREATE TABLE records (
@@ -95,6 +95,22 @@ CREATE TABLE changes (
     id INTEGER NOT NULL,
     UNIQUE (account, kind, id)
 ) STRICT;
+";
+
+const FORMAT_3: &str = "
+-- A device is in here by its keyed hash alone, and only where it was one.
+CREATE TABLE location_uses (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    account INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    by TEXT NOT NULL,
+    purpose INTEGER NOT NULL,
+    device INTEGER,
+    about TEXT NOT NULL
+) STRICT;
+CREATE INDEX location_uses_by_account ON location_uses (account, seq);
+CREATE INDEX location_uses_by_time ON location_uses (account, at);
+CREATE INDEX location_uses_by_device ON location_uses (account, device, seq) WHERE device IS NOT NULL;
 ";
 
 /// Brings a file to the newest format.

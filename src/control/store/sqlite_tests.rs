@@ -66,7 +66,7 @@ fn a_newer_format_is_refused_and_left_alone() {
     newer.pragma_update(None, "user_version", 99).unwrap();
     drop(newer);
     let refused = SqliteStore::open(&path).err().unwrap();
-    assert!(matches!(refused, StoreError::TooNew { found: 99, known: 2 }), "{refused}");
+    assert!(matches!(refused, StoreError::TooNew { found: 99, known: 3 }), "{refused}");
     assert!(refused.to_string().contains("use the release that wrote it"));
     let format: u32 = Connection::open(&path)
         .unwrap()
@@ -150,10 +150,17 @@ fn a_backup_is_one_state_while_others_write_and_overwrites_nothing() {
 }
 
 #[test]
-fn a_catalog_of_format_1_is_taken_up_and_its_changes_are_told_from_then_on() {
+fn catalogs_of_older_formats_are_taken_up_and_their_changes_are_told_from_then_on() {
+    for format in 1..=2 {
+        taken_up(format);
+    }
+}
+
+fn taken_up(format: u32) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("catalog.db");
-    let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/catalog-v1/catalog.db");
+    let root = env!("CARGO_MANIFEST_DIR");
+    let golden = format!("{root}/tests/golden/catalog-v{format}/catalog.db");
     std::fs::copy(golden, &path).unwrap();
     let mut store = SqliteStore::open(&path).unwrap();
     let mut names = Vec::new();
@@ -170,4 +177,5 @@ fn a_catalog_of_format_1_is_taken_up_and_its_changes_are_told_from_then_on() {
     let lite = Key::new(INSTALLATION, Kind::Account, 2);
     write(&mut store, |tx| tx.update(lite, named("Light"), UtcMs(5)));
     assert_eq!(read(&mut store, |tx| tx.changed_after(INSTALLATION, before)), [lite]);
+    assert_eq!(read(&mut store, |tx| tx.count_uses(OURS, UtcMs::MIN)), 0);
 }

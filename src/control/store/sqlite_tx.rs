@@ -5,6 +5,7 @@ use rusqlite::{OptionalExtension as _, Row, Transaction, params, params_from_ite
 use super::record::{AuditEntry, Content, DeviceList, Key, Kind, Link, Query, Record, Remembered};
 use super::sqlite_query::select;
 use super::tx::{Moment, StoreError, Tx, Visit};
+use super::uses::{LocationUse, UseQuery};
 use crate::domain::ids::AccountId;
 use crate::domain::units::UtcMs;
 use crate::identity::SealedDevice;
@@ -30,7 +31,7 @@ impl<'c> SqliteTx<'c> {
         Ok(self.transaction.prepare_cached(sql)?.execute(params)?)
     }
 
-    fn one<T>(
+    pub(super) fn one<T>(
         &self,
         sql: &str,
         params: impl rusqlite::Params,
@@ -39,7 +40,7 @@ impl<'c> SqliteTx<'c> {
         Ok(self.transaction.prepare_cached(sql)?.query_row(params, read).optional()?)
     }
 
-    fn many<T>(
+    pub(super) fn many<T>(
         &self,
         sql: &str,
         params: impl rusqlite::Params,
@@ -62,8 +63,8 @@ impl<'c> SqliteTx<'c> {
 
     /// Notes that a record is not what it was.
     fn touch(&self, key: Key) -> Result<(), StoreError> {
-        // Notices come and go by the thousand, and nobody keeps any.
-        if key.kind == Kind::Notice {
+        // They come and go by the thousand, and nobody keeps any.
+        if matches!(key.kind, Kind::Notice | Kind::ReportFile) {
             return Ok(());
         }
         let sql = "INSERT OR REPLACE INTO changes (account, kind, id) VALUES (?1, ?2, ?3)";
@@ -314,21 +315,7 @@ impl Tx for SqliteTx<'_> {
     }
 
     fn note(&mut self, entry: &AuditEntry) -> Result<(), StoreError> {
-        self.run(
-            "INSERT INTO audit (account, at, by, action, kind, id, before, after)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-            params![
-                entry.account.0,
-                entry.at.0,
-                entry.by,
-                entry.action,
-                entry.kind as u8,
-                entry.id,
-                entry.before,
-                entry.after
-            ],
-        )?;
-        Ok(())
+        self.insert_note(entry)
     }
 
     fn notes(
@@ -337,13 +324,27 @@ impl Tx for SqliteTx<'_> {
         before: u64,
         limit: u32,
     ) -> Result<Vec<AuditEntry>, StoreError> {
-        let before = i64::try_from(before).unwrap_or(i64::MAX);
-        self.many(
-            "SELECT seq, account, at, by, action, kind, id, before, after FROM audit
-             WHERE account = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3",
-            params![account.0, before, limit],
-            read_note,
-        )
+        self.notes_before(account, before, limit)
+    }
+
+    fn note_use(&mut self, used: &LocationUse) -> Result<(), StoreError> {
+        self.insert_use(used)
+    }
+
+    fn uses(&mut self, query: &UseQuery) -> Result<Vec<LocationUse>, StoreError> {
+        self.uses_of(query)
+    }
+
+    fn count_uses(&mut self, account: AccountId, since: UtcMs) -> Result<u64, StoreError> {
+        self.count_uses_since(account, since)
+    }
+
+    fn erase_from_uses(&mut self, account: AccountId, members: &[u64]) -> Result<u64, StoreError> {
+        Self::erase_from_uses(self, account, members)
+    }
+
+    fn forget_uses(&mut self, before: UtcMs, limit: u32) -> Result<u64, StoreError> {
+        self.remove_uses(before, limit)
     }
 
     fn recall(&mut self, account: AccountId, key: &str) -> Result<Option<Remembered>, StoreError> {
@@ -406,21 +407,7 @@ fn read_record(row: &Row<'_>) -> rusqlite::Result<Record> {
     })
 }
 
-fn read_note(row: &Row<'_>) -> rusqlite::Result<AuditEntry> {
-    Ok(AuditEntry {
-        seq: row.get(0)?,
-        account: AccountId(row.get(1)?),
-        at: UtcMs(row.get(2)?),
-        by: row.get(3)?,
-        action: row.get(4)?,
-        kind: kind_at(row, 5)?,
-        id: row.get(6)?,
-        before: row.get(7)?,
-        after: row.get(8)?,
-    })
-}
-
-fn kind_at(row: &Row<'_>, column: usize) -> rusqlite::Result<Kind> {
+pub(super) fn kind_at(row: &Row<'_>, column: usize) -> rusqlite::Result<Kind> {
     let number: u8 = row.get(column)?;
     known(number).map_err(|error| {
         rusqlite::Error::FromSqlConversionFailure(

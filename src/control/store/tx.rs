@@ -6,6 +6,7 @@
 use std::path::Path;
 
 use super::record::{AuditEntry, Content, DeviceList, Key, Kind, Link, Query, Record, Remembered};
+use super::uses::{LocationUse, UseQuery};
 use crate::domain::ids::AccountId;
 use crate::domain::units::UtcMs;
 use crate::identity::SealedDevice;
@@ -215,6 +216,36 @@ pub trait Tx {
         before: u64,
         limit: u32,
     ) -> Result<Vec<AuditEntry>, StoreError>;
+
+    /// Notes a use of the location of people.
+    ///
+    /// # Errors
+    /// See [`get`](Self::get).
+    fn note_use(&mut self, used: &LocationUse) -> Result<(), StoreError>;
+
+    /// The newest uses that a query asks for.
+    ///
+    /// # Errors
+    /// See [`get`](Self::get).
+    fn uses(&mut self, query: &UseQuery) -> Result<Vec<LocationUse>, StoreError>;
+
+    /// How many uses of an account there were since an instant.
+    ///
+    /// # Errors
+    /// See [`get`](Self::get).
+    fn count_uses(&mut self, account: AccountId, since: UtcMs) -> Result<u64, StoreError>;
+
+    /// Takes devices, by their keyed hashes, out of the uses of an account; the uses stay. Gives how many named one.
+    ///
+    /// # Errors
+    /// See [`get`](Self::get).
+    fn erase_from_uses(&mut self, account: AccountId, members: &[u64]) -> Result<u64, StoreError>;
+
+    /// Forgets uses from before an instant, of so many of the oldest at most; gives how many that were.
+    ///
+    /// # Errors
+    /// See [`get`](Self::get).
+    fn forget_uses(&mut self, before: UtcMs, limit: u32) -> Result<u64, StoreError>;
 
     /// What was answered under an idempotency key of an account.
     ///

@@ -72,10 +72,7 @@ impl Parcel {
     /// # Errors
     /// When it can't be moved or made durable.
     pub fn take_in(&self, arrived: &Path) -> io::Result<()> {
-        File::open(arrived)?.sync_all()?;
-        fs::rename(arrived, &self.file)?;
-        let dir = self.file.parent().unwrap_or(Path::new("."));
-        File::open(dir)?.sync_all()
+        take_in(arrived, &self.file)
     }
 
     /// The file, from its beginning.
@@ -128,7 +125,16 @@ impl Parcel {
     }
 }
 
-fn gone_is_fine(removed: io::Result<()>) -> io::Result<()> {
+/// Takes a file that is whole to its place, durably: it is there all of it, or not at all.
+pub(in crate::control) fn take_in(arrived: &Path, place: &Path) -> io::Result<()> {
+    File::open(arrived)?.sync_all()?;
+    fs::rename(arrived, place)?;
+    let dir = place.parent().unwrap_or(Path::new("."));
+    File::open(dir)?.sync_all()
+}
+
+/// What is gone already need not be removed.
+pub(in crate::control) fn gone_is_fine(removed: io::Result<()>) -> io::Result<()> {
     match removed {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         other => other,

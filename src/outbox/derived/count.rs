@@ -100,7 +100,11 @@ impl Part {
         }
         if first.at != UtcMs::MAX {
             let other = of_variant_day(self.campaign, first.day, first.variant);
-            pad.change(Sheet::Days, other, |day| *counter(day) -= 1)?;
+            // Its day may be older than days are kept, and gone.
+            pad.change(Sheet::Days, other, |day| {
+                let firsts = counter(day);
+                *firsts = firsts.saturating_sub(1);
+            })?;
         }
         *first = First { at: self.at, day: self.day, variant: self.variant };
         pad.put(Sheet::Reach, key, &reach);

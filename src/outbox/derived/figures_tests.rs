@@ -10,6 +10,7 @@ use std::sync::atomic::Ordering;
 use proptest::prelude::*;
 use tempfile::tempdir;
 
+use super::classes::RetentionConfig;
 use super::read::Uniques;
 use super::rows::DayFigures;
 use super::store::Figures;
@@ -27,10 +28,11 @@ use crate::outbox::{Outbox, OutboxConfig, OutboxRecord, Release};
 
 const CACHE_BYTES: u64 = 1 << 20;
 pub(super) const CAMPAIGN: (AccountId, CampaignId) = (AccountId(1), CampaignId(11));
-const DAY_MS: i64 = 86_400_000;
+pub(super) const DAY_MS: i64 = 86_400_000;
 
 pub(super) fn follow(dir: &Path, outbox: &Outbox) -> Figures {
-    Figures::follow(dir, CACHE_BYTES, outbox, keyring().sealer()).expect("a new or sound store")
+    Figures::follow(dir, CACHE_BYTES, outbox, keyring().sealer(), RetentionConfig::default())
+        .expect("a new or sound store")
 }
 
 /// Something that becomes of one device's job.
@@ -229,7 +231,7 @@ proptest! {
     }
 }
 
-fn withheld(seq: u64, quarter: u32) -> TallyItem {
+pub(super) fn withheld(seq: u64, quarter: u32) -> TallyItem {
     TallyItem {
         position: InputPosition { partition: PartitionId(9), seq: InputSeq(seq) },
         account: AccountId(1),
@@ -241,7 +243,7 @@ fn withheld(seq: u64, quarter: u32) -> TallyItem {
     }
 }
 
-fn seen(seq: u64, app: u32, member: u64, day: u32) -> TallyItem {
+pub(super) fn seen(seq: u64, app: u32, member: u64, day: u32) -> TallyItem {
     TallyItem {
         position: InputPosition { partition: PartitionId(9), seq: InputSeq(seq) },
         account: AccountId(1),

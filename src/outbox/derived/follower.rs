@@ -1,4 +1,5 @@
-//! The thread that follows the outbox: what it has made visible is counted, and committed with how far that is.
+//! The thread that follows the outbox: what it has made visible is counted, and committed with how far that is; what is
+//! too old is removed between.
 //!
 //! Offsets and numbers of tallies tell what was counted. They are those of one outbox: when another takes its place,
 //! filled again from the journal, what partitions had come to before is passed over by the inputs' positions.
@@ -10,17 +11,26 @@ use std::time::Duration;
 use crate::domain::ids::{InputPosition, InputSeq, PARTITIONS};
 use crate::domain::units::UtcMs;
 use crate::outbox::codec;
+use crate::outbox::jobs::MadeJob;
 use crate::outbox::shared::Shared;
 use crate::outbox::tables::StoreError;
 
+use super::classes::{Class, RetentionConfig, Told};
 use super::count::{CountError, Counter};
 use super::footfalls::FootfallCounter;
 use super::pad::Pad;
 use super::rows::Row;
+use super::sweep::{Sweep, Swept};
 use super::tables::{Sheet, Tables};
 
 /// How often it looks for more: the figures are so much behind the outbox, and a batch.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// How long it rests between two goes at what is to be removed.
+const SWEEP_EVERY: Duration = Duration::from_millis(20);
+
+/// While there is always more to count, one batch in so many is followed by a go at what is to be removed.
+const BATCHES_A_SWEEP: u32 = 16;
 
 /// Rows that a batch changes, roughly: past it the batch is written.
 const BATCH_ROWS: usize = 32_768;
@@ -101,6 +111,32 @@ pub struct FollowerFigures {
     pub records: AtomicU64,
     /// Whether it has given up; it says why in the log.
     pub failed: AtomicBool,
+    /// Rows removed since start, by class.
+    removed: [AtomicU64; Class::ALL.len()],
+}
+
+impl FollowerFigures {
+    /// Rows of a class that were removed since start.
+    #[must_use]
+    pub fn removed(&self, class: Class) -> u64 {
+        self.removed[class as usize].load(Ordering::Relaxed)
+    }
+}
+
+/// What a round of the thread was.
+enum Round {
+    /// It counted, and there may be more.
+    Counted,
+    /// There was nothing to count, and something to remove.
+    Swept,
+    /// There was nothing to do.
+    Idle,
+}
+
+/// What is kept, as the thread knows it and others are told.
+pub(super) struct Keeping {
+    pub(super) config: RetentionConfig,
+    pub(super) told: Arc<Told>,
 }
 
 /// The state of the thread.
@@ -110,6 +146,12 @@ pub(super) struct Follower {
     counter: Counter,
     footfalls: FootfallCounter,
     progress: Progress,
+    /// The latest instant of what was counted in this run.
+    newest: UtcMs,
+    keeping: Keeping,
+    sweep: Sweep,
+    /// Batches counted since the last go at what is to be removed.
+    since_sweep: u32,
     figures: Arc<FollowerFigures>,
     /// Set when it should end.
     ends: Arc<AtomicBool>,
@@ -120,8 +162,8 @@ impl Follower {
         outbox: Arc<Shared>,
         tables: Tables,
         (counter, footfalls): (Counter, FootfallCounter),
-        figures: Arc<FollowerFigures>,
-        ends: Arc<AtomicBool>,
+        keeping: Keeping,
+        (figures, ends): (Arc<FollowerFigures>, Arc<AtomicBool>),
     ) -> Result<Self, StoreError> {
         let progress: Option<Progress> = Pad::new(&tables).find(Sheet::Marks, PROGRESS)?;
         let progress = progress.unwrap_or_default().go_on_with(outbox.made_at);
@@ -131,7 +173,21 @@ impl Follower {
         }
         outbox.followed_tally.store(progress.tally, Ordering::Release);
         outbox.followed.store(progress.offset, Ordering::Release);
-        Ok(Self { outbox, tables, counter, footfalls, progress, figures, ends })
+        let sweep = Sweep::new(tables.clone(), Arc::clone(&outbox));
+        let (newest, since_sweep) = (UtcMs::MIN, 0);
+        Ok(Self {
+            outbox,
+            tables,
+            counter,
+            footfalls,
+            progress,
+            newest,
+            keeping,
+            sweep,
+            since_sweep,
+            figures,
+            ends,
+        })
     }
 
     /// Follows until it is told to end, and then to what was visible by that time.
@@ -139,10 +195,11 @@ impl Follower {
         let _last = LastWord(Arc::clone(&self.figures));
         loop {
             let ends = self.ends.load(Ordering::Acquire);
-            match self.turn() {
-                Ok(true) => {}
-                Ok(false) if ends => return,
-                Ok(false) => std::thread::park_timeout(LOOK_EVERY),
+            match self.round() {
+                Ok(Round::Counted) => {}
+                Ok(Round::Swept | Round::Idle) if ends => return,
+                Ok(Round::Swept) => std::thread::park_timeout(SWEEP_EVERY),
+                Ok(Round::Idle) => std::thread::park_timeout(LOOK_EVERY),
                 Err(error) => {
                     // The outbox keeps what was not counted; past its size intake stops.
                     tracing::error!(%error, "figures are no longer counted; restart once the disk is sound");
@@ -151,6 +208,25 @@ impl Follower {
                 }
             }
         }
+    }
+
+    /// Counts a batch, and now and then removes some of what is too old.
+    fn round(&mut self) -> Result<Round, CountError> {
+        let counted = self.turn()?;
+        self.since_sweep += 1;
+        if counted && self.since_sweep < BATCHES_A_SWEEP {
+            return Ok(Round::Counted);
+        }
+        self.since_sweep = 0;
+        let swept = self.sweep.step(self.keeping.told.now())?;
+        if let Some(Swept { class, rows }) = &swept {
+            self.figures.removed[*class as usize].fetch_add(*rows, Ordering::Relaxed);
+        }
+        Ok(match (counted, swept) {
+            (true, _) => Round::Counted,
+            (false, Some(_)) => Round::Swept,
+            (false, None) => Round::Idle,
+        })
     }
 
     /// Counts a batch. Whether there was anything to count.
@@ -167,7 +243,13 @@ impl Follower {
             return Ok(self.footfalls.forget_old(&tables)?);
         }
         pad.put(Sheet::Marks, PROGRESS.to_vec(), &self.progress);
+        // What fixes are the clock of may lie in the future; nothing is removed for it.
+        let newest = self.newest.min((self.outbox.clocks.now)());
+        let kept_before = self.keeping.told.now();
+        let kept = kept_before.gone_on(newest, &self.keeping.config);
+        kept.put(kept_before, &mut pad);
         pad.commit()?;
+        self.keeping.told.tell(kept);
         self.outbox.followed_tally.store(after.1, Ordering::Release);
         self.outbox.followed.store(after.0, Ordering::Release);
         for number in before.1 + 1..=after.1 {
@@ -182,13 +264,20 @@ impl Follower {
         let from = (self.progress.offset + 1).max(self.outbox.oldest());
         let through = newest.min(from.saturating_add(BATCH_RECORDS - 1));
         let outbox = Arc::clone(&self.outbox);
+        let first_job_at = self.keeping.told.now().instant(Class::Outcomes);
         for pair in outbox.tables.records(from, through) {
             let (offset, bytes) = pair?;
             let record = codec::decode(&bytes).map_err(|error| {
                 outbox.tables.damaged(format!("the record at offset {offset}: {error}"))
             })?;
             if self.progress.takes(OF_RECORDS, record.position) {
-                self.counter.record(&record, &|id| outbox.tables.job(id), pad)?;
+                // A removed job may have come back after a crash, without what was heard of it.
+                let find_job = |id| {
+                    let made = outbox.tables.job(id)?;
+                    Ok(made.filter(|made: &MadeJob| made.at >= first_job_at))
+                };
+                self.counter.record(&record, &find_job, pad)?;
+                self.newest = self.newest.max(record.at);
             }
             self.progress.offset = offset;
             if pad.len() >= BATCH_ROWS {
@@ -207,6 +296,7 @@ impl Follower {
             for item in &items {
                 if self.progress.takes(OF_TALLIES, item.position) {
                     self.counter.tally(item, pad)?;
+                    self.newest = self.newest.max(item.at());
                 }
             }
             self.progress.tally = number;

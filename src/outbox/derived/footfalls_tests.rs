@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use tempfile::tempdir;
 
+use super::classes::RetentionConfig;
 use super::footfalls::FootfallBatch;
 use super::rows::Row;
 use super::store::Figures;
@@ -31,7 +32,9 @@ impl Bench {
         let outbox = self.world.open(&self.dir.path().join("outbox"), self.config.clone());
         let path = self.dir.path().join("figures");
         let sealer = keyring().sealer();
-        let figures = Figures::follow(&path, CACHE_BYTES, &outbox, sealer).expect("a sound store");
+        let figures =
+            Figures::follow(&path, CACHE_BYTES, &outbox, sealer, RetentionConfig::default())
+                .expect("a sound store");
         (outbox, figures)
     }
 

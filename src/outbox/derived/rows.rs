@@ -308,6 +308,21 @@ pub(super) fn account_in(key: &[u8]) -> Option<AccountId> {
     key.first_chunk().map(|account| AccountId(u32::from_be_bytes(*account)))
 }
 
+/// What keys of a campaign's local days have behind the campaign, from a day on.
+pub(super) fn from_day(day: i32) -> Vec<u8> {
+    ordered(day).to_vec()
+}
+
+/// What keys of a campaign's quarters have behind the campaign, from a day (UTC) on.
+pub(super) fn from_quarter_of_day(day: i32) -> Vec<u8> {
+    Quarter::of(UtcMs(i64::from(day) * DAY_MS)).0.to_be_bytes().to_vec()
+}
+
+/// What keys of visits have behind the place, from a day (UTC) on.
+pub(super) fn from_first_instant(day: i32) -> Vec<u8> {
+    (i64::from(day) * DAY_MS).max(0).to_be_bytes().to_vec()
+}
+
 /// The campaign that a row is of.
 pub(super) fn campaign_in(key: &[u8]) -> Option<CampaignId> {
     let (campaign, _) = key.get(4..)?.split_first_chunk()?;
@@ -339,6 +354,8 @@ pub(super) fn variant_of(number: u8) -> Variant {
 fn number_of(variant: Variant) -> u8 {
     u8::from(variant == Variant::B)
 }
+
+const DAY_MS: i64 = 86_400_000;
 
 const SIGN: u32 = 1 << 31;
 

@@ -10,8 +10,9 @@ use crate::outbox::Outbox;
 use crate::outbox::shared::Shared;
 use crate::outbox::tables::StoreError;
 
+use super::classes::{KeptFrom, RetentionConfig, Told};
 use super::count::Counter;
-use super::follower::{Follower, FollowerFigures};
+use super::follower::{Follower, FollowerFigures, Keeping};
 use super::footfalls::{FootfallCounter, FootfallPost};
 use super::tables::Tables;
 
@@ -22,6 +23,7 @@ pub struct Figures {
     pub(super) outbox: Arc<Shared>,
     shown: Arc<FollowerFigures>,
     post: FootfallPost,
+    told: Arc<Told>,
     ends: Arc<AtomicBool>,
     /// Taken by the first [`close`](Self::close).
     thread: Arc<Mutex<Option<JoinHandle<()>>>>,
@@ -29,7 +31,8 @@ pub struct Figures {
 
 impl Figures {
     /// Opens the figures in `dir`, or creates them, and starts the thread, named `figures`, that counts what `outbox`
-    /// makes visible. From then on the outbox keeps what is not counted yet.
+    /// makes visible, and removes what is older than `retention` says. From then on the outbox keeps what is not counted
+    /// yet.
     ///
     /// # Errors
     /// [`StoreError`] if the store can't be opened or read, has another format, or is damaged.
@@ -38,16 +41,19 @@ impl Figures {
         cache_bytes: u64,
         outbox: &Outbox,
         sealer: Sealer,
+        retention: RetentionConfig,
     ) -> Result<Self, StoreError> {
         let tables = Tables::open(dir, cache_bytes)?;
+        let told = Arc::new(Told::new(KeptFrom::read(&tables)?));
+        let keeping = Keeping { config: retention, told: Arc::clone(&told) };
         let (shown, ends) =
             (Arc::new(FollowerFigures::default()), Arc::new(AtomicBool::new(false)));
         let shared = Arc::clone(&outbox.shared);
         let followed = Arc::clone(&outbox.shared);
         let (post, footfalls) = FootfallCounter::new(&outbox.shared.config);
-        let (counters, of_thread) =
-            ((Counter::new(sealer), footfalls), (Arc::clone(&shown), Arc::clone(&ends)));
-        let follower = Follower::new(shared, tables.clone(), counters, of_thread.0, of_thread.1)?;
+        let counters = (Counter::new(sealer), footfalls);
+        let of_thread = (Arc::clone(&shown), Arc::clone(&ends));
+        let follower = Follower::new(shared, tables.clone(), counters, keeping, of_thread)?;
         let thread = std::thread::Builder::new()
             .name("figures".to_owned())
             .spawn(move || follower.run())
@@ -57,6 +63,7 @@ impl Figures {
             outbox: followed,
             shown,
             post,
+            told,
             ends,
             thread: Arc::new(Mutex::new(Some(thread))),
         })
@@ -72,6 +79,12 @@ impl Figures {
     #[must_use]
     pub fn post(&self) -> FootfallPost {
         self.post.clone()
+    }
+
+    /// From which day on each class of rows is whole. What is read is whole only if that was so afterwards, too.
+    #[must_use]
+    pub fn kept_from(&self) -> KeptFrom {
+        self.told.now()
     }
 
     /// Records that are visible and not gone through yet.

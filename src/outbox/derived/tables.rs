@@ -149,6 +149,21 @@ impl Tables {
         self.turns.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Rows from a key on, ascending.
+    pub(super) fn from<'t>(
+        &'t self,
+        sheet: Sheet,
+        from: Vec<u8>,
+    ) -> impl Iterator<Item = Result<Pair, StoreError>> + use<'t> {
+        let pairs = self.keyspace(sheet).range(from..).map(fjall::Guard::into_inner);
+        pairs.map(|pair| pair.map_err(|error| self.refused("read", error)))
+    }
+
+    /// Removals that happen together, and that a crash may take back.
+    pub(super) fn removals(&self) -> OwnedWriteBatch {
+        self.database.batch()
+    }
+
     /// Writes that happen together or not at all.
     pub(super) fn batch(&self) -> OwnedWriteBatch {
         self.database.batch().durability(Some(PersistMode::SyncData))
