@@ -119,10 +119,9 @@ async fn what_another_has_is_not_there() {
     assert_eq!(ours.status, 201, "{}", ours.body);
     let theirs = stranger.ask(Method::POST, "/v1/apps", &key, app.to_string().into()).await;
     assert_eq!((theirs.status, &theirs.body["id"]), (201, &json!(1)), "{}", theirs.body);
-    for kind in KINDS
-        .into_iter()
-        .filter(|kind| !["apps", "addresses", "test-devices", "notices", "reports"].contains(kind))
-    {
+    for kind in KINDS.into_iter().filter(|kind| {
+        !["apps", "addresses", "test-devices", "notices", "reports", "erasures"].contains(kind)
+    }) {
         for path in [format!("/v1/{kind}/1"), format!("/v1/{kind}/99")] {
             assert_eq!(stranger.get(&path).await.status, 404, "{path}");
             assert_eq!(stranger.delete(&path).await.status, 404, "{path}");

@@ -110,7 +110,7 @@ fn pages_are_described_as_what_is_in_them() {
         assert!(of_one.len() > 5, "{path}: {of_one:?}");
         compared += 1;
     }
-    assert_eq!(compared, 16, "each kind of document, and backtests");
+    assert_eq!(compared, 17, "each kind of document, and backtests");
 }
 
 #[tokio::test]

@@ -148,6 +148,8 @@ pub(super) struct Follower {
     progress: Progress,
     /// The latest instant of what was counted in this run.
     newest: UtcMs,
+    /// The same of tallies, which may be ahead of the records.
+    newest_tally: UtcMs,
     keeping: Keeping,
     sweep: Sweep,
     /// Batches counted since the last go at what is to be removed.
@@ -182,6 +184,7 @@ impl Follower {
             footfalls,
             progress,
             newest,
+            newest_tally: UtcMs::MIN,
             keeping,
             sweep,
             since_sweep,
@@ -235,8 +238,14 @@ impl Follower {
         let _turn = tables.turn();
         let mut pad = Pad::new(&tables);
         let before = (self.progress.offset, self.progress.tally);
+        // In this order, no tally is of a record that is still to come: it would tell those in between that they are old.
+        let (tally, newest) =
+            (self.outbox.newest_tally.load(Ordering::Acquire), self.outbox.newest());
         self.count_records(&mut pad)?;
-        self.count_tallies(&mut pad)?;
+        self.count_tallies(tally, &mut pad)?;
+        if self.progress.offset >= newest {
+            self.newest = self.newest.max(self.newest_tally);
+        }
         let told = self.footfalls.count(&mut pad)?;
         let after = (self.progress.offset, self.progress.tally);
         if after == before && !told {
@@ -288,15 +297,14 @@ impl Follower {
         Ok(())
     }
 
-    fn count_tallies(&mut self, pad: &mut Pad<'_>) -> Result<(), CountError> {
-        let newest = self.outbox.newest_tally.load(Ordering::Acquire);
+    fn count_tallies(&mut self, newest: u64, pad: &mut Pad<'_>) -> Result<(), CountError> {
         let outbox = Arc::clone(&self.outbox);
         for pair in outbox.tables.tallies(self.progress.tally + 1, newest) {
             let (number, items) = pair?;
             for item in &items {
                 if self.progress.takes(OF_TALLIES, item.position) {
                     self.counter.tally(item, pad)?;
-                    self.newest = self.newest.max(item.at());
+                    self.newest_tally = self.newest_tally.max(item.at());
                 }
             }
             self.progress.tally = number;
