@@ -5,6 +5,7 @@
 //! recovery needs nothing from before, the older snapshots, which it may need until then, go at last.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::runtime::Handle;
 
@@ -16,7 +17,7 @@ use crate::control::erasures::catalog::{lists, uploads};
 use crate::control::erasures::{Ends, Eraser, Keeper};
 use crate::control::store::{Catalog, Store};
 use crate::control::uploads::Depot;
-use crate::domain::ids::{AccountId, AppId};
+use crate::domain::ids::{AccountId, AppId, Epoch};
 use crate::domain::report::Erasure;
 use crate::domain::submission::{Records, Submission};
 use crate::identity::{Gone, Keyring};
@@ -53,15 +54,31 @@ impl Traces {
         let Self { router, runtime, figures, journal, publisher, catalog, .. } = self;
         let (in_outbox, in_figures) = (figures.clone(), figures.clone());
         let checkpoints = Arc::clone(&journal);
+        let (without, in_it) = (Arc::new(AtomicU64::new(0)), Arc::clone(&publisher));
+        let without_now = Arc::clone(&without);
+        let published = move |epoch: Epoch, gone: &Gone| {
+            let members: Vec<(AccountId, u64)> = gone.members().collect();
+            let lists = in_it.slot.current().is_some_and(|now| now.view().lists_any(&members));
+            anyhow::ensure!(
+                !lists,
+                "the snapshot in force lists a device that the catalog does not; where it was built from files, build it \
+                 without the device"
+            );
+            // Only this thread reads it.
+            without_now.store(epoch.0, Ordering::Relaxed);
+            Ok(())
+        };
         vec![
             Keeper::new("engine", move |gone, ends| {
                 let forgotten = forget(&router, &runtime, gone)?;
                 Ok(figures.catch_up(ends).then_some(forgotten))
             }),
             Keeper::new("outbox", move |gone, _ends| Ok(Some(in_outbox.erase_records(gone)?))),
-            Keeper::new("figures", move |gone, _ends| Ok(Some(in_figures.erase_rows(gone)?))),
+            Keeper::new("figures", move |gone, ends: Ends<'_>| {
+                Ok(in_figures.erase_rows(gone, ends)?)
+            }),
             uploads(catalog.clone(), self.depot, self.keyring, self.clock),
-            lists(catalog, self.publications, move || in_force()),
+            lists(catalog, self.publications, move || in_force(), published),
             Keeper::new("log", move |gone, ends: Ends<'_>| Ok(journal.erase(gone, ends)?)),
             Keeper::new("checkpoints", move |_gone, _ends| {
                 Ok(Some(checkpoints.remove_damaged_checkpoints()?))
@@ -69,7 +86,8 @@ impl Traces {
             Keeper::new("snapshots", move |gone, _ends| {
                 let Some(in_force) = publisher.slot.current() else { return Ok(Some(0)) };
                 let members: Vec<(AccountId, u64)> = gone.members().collect();
-                Ok(Some(publisher.store.erase(&in_force, &members)?))
+                let without = Epoch(without.load(Ordering::Relaxed));
+                Ok(Some(publisher.store.erase(without, &in_force, &members)?))
             }),
         ]
     }

@@ -37,6 +37,12 @@ impl Gone {
         &self.devices
     }
 
+    /// Whose they are.
+    #[must_use]
+    pub fn accounts(&self) -> BTreeSet<AccountId> {
+        self.devices.iter().map(|device| device.account).collect()
+    }
+
     /// Whether this is one of them, at rest.
     #[must_use]
     pub fn has(&self, account: AccountId, sealed: SealedDevice) -> bool {

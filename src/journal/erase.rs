@@ -5,7 +5,6 @@
 //! segments the records of the devices are blanked where they lie, so that all positions stay. The chain keeps
 //! the digest of the segment as it was.
 
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -59,6 +58,9 @@ impl Journal {
             let path = dir.join(name);
             self.disk.remove(&path).map_err(JournalError::io("remove", &path))?;
             removed += 1;
+        }
+        if removed > 0 {
+            self.disk.sync_dir(&dir).map_err(JournalError::io("sync", &dir))?;
         }
         Ok(removed)
     }
@@ -136,13 +138,9 @@ impl Journal {
                 reason,
             })?;
         if blanked > 0 {
-            let _names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
-            packed::rewrite(
-                &*self.disk,
-                &self.config.log_dir(),
-                segment,
-                (&plain, original.digest),
-            )?;
+            let log_dir = self.config.log_dir();
+            let content = (&*plain, original.digest);
+            packed::rewrite(&*self.disk, (&log_dir, &self.names), segment, content)?;
         }
         Ok(blanked)
     }

@@ -122,28 +122,35 @@ fn write(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 /// Puts other bytes in the place of what a packed segment holds; `original` is the digest of the segment as it was
-/// written. Names must not be exchanged meanwhile. One that was removed is let be.
+/// written. One that is removed meanwhile is let be.
 pub(super) fn rewrite(
     disk: &dyn Disk,
-    log_dir: &Path,
+    (log_dir, names): (&Path, &Mutex<()>),
     segment: &SegmentFile,
     (plain, original): (&[u8], [u8; 32]),
 ) -> Result<(), JournalError> {
     let path = &segment.path;
-    match disk.len(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        found => found.map_err(JournalError::io("look at", path))?,
-    };
     let temporary = path.with_extension("rec.new");
     let packed = packed_bytes(plain, segment.first, original);
-    let written = write(disk, &temporary, &packed)
-        .and_then(|()| disk.rename(&temporary, path))
-        .and_then(|()| disk.sync_dir(log_dir));
-    if written.is_err() {
+    let written = write(disk, &temporary, &packed);
+    let names = names.lock().unwrap_or_else(PoisonError::into_inner);
+    let is_there = match disk.len(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        found => found.map(|_len| true),
+    };
+    let replaced = written.and(is_there).and_then(|is_there| {
+        if !is_there {
+            return disk.remove(&temporary);
+        }
+        disk.rename(&temporary, path)?;
+        disk.sync_dir(log_dir)
+    });
+    drop(names);
+    if replaced.is_err() {
         // It holds room that others may wait for. If it can't be removed, the next start does it.
         let _gone = disk.remove(&temporary);
     }
-    written.map_err(JournalError::io("write", &temporary))
+    replaced.map_err(JournalError::io("write", &temporary))
 }
 
 fn packed_bytes(plain: &[u8], first: LogPosition, original: [u8; 32]) -> Vec<u8> {

@@ -13,20 +13,29 @@ const CHUNK_BYTES: usize = 1 << 20;
 const NOISE: &str = "noise";
 
 /// Leaves nothing in the files of the database but what its keyspaces hold now. Takes as long as it takes to read and
-/// write all of them.
-pub(super) fn purge(database: &Database, keyspaces: &[Keyspace]) -> fjall::Result<()> {
-    merge(keyspaces)?;
+/// write all of them; `false` if it was asked to end before.
+pub(super) fn purge(
+    database: &Database,
+    keyspaces: &[Keyspace],
+    ends: &dyn Fn() -> bool,
+) -> fjall::Result<bool> {
+    if !merge(keyspaces, ends)? {
+        return Ok(false);
+    }
     end_log(database)?;
     // The log that has ended goes with the next flush of any keyspace, when all have what it has.
-    merge(keyspaces)
+    merge(keyspaces, ends)
 }
 
-fn merge(keyspaces: &[Keyspace]) -> fjall::Result<()> {
+fn merge(keyspaces: &[Keyspace], ends: &dyn Fn() -> bool) -> fjall::Result<bool> {
     for keyspace in keyspaces {
+        if ends() {
+            return Ok(false);
+        }
         keyspace.rotate_memtable_and_wait()?;
         keyspace.major_compact()?;
     }
-    Ok(())
+    Ok(true)
 }
 
 /// Noise does not pack, so it fills the log.

@@ -130,12 +130,12 @@ impl Rows {
         }
     }
 
-    /// Leaves nothing in the files but what the keyspaces hold now.
-    pub(super) fn purge(&self) -> fjall::Result<()> {
+    /// Leaves nothing in the files but what the keyspaces hold now; `false` if it was asked to end before.
+    pub(super) fn purge(&self, ends: &dyn Fn() -> bool) -> fjall::Result<bool> {
         match self {
-            Self::Fjall(rows) => purge(&rows.database, &rows.keyspaces),
+            Self::Fjall(rows) => purge(&rows.database, &rows.keyspaces, ends),
             #[cfg(test)]
-            Self::Simulated(_) => Ok(()),
+            Self::Simulated(_) => Ok(true),
         }
     }
 

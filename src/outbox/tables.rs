@@ -327,9 +327,9 @@ impl Tables {
         removed.map_err(|error| self.refused("written", error))
     }
 
-    /// Leaves nothing in the files but what the tables hold now.
-    pub(super) fn purge(&self) -> Result<(), StoreError> {
-        self.rows.purge().map_err(|error| self.refused("purged", error))
+    /// Leaves nothing in the files but what the tables hold now; `false` if it was asked to end before.
+    pub(super) fn purge(&self, ends: &dyn Fn() -> bool) -> Result<bool, StoreError> {
+        self.rows.purge(ends).map_err(|error| self.refused("purged", error))
     }
 
     pub(super) fn batch(&self) -> Batch<'_> {

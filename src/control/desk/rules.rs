@@ -112,8 +112,13 @@ impl Ruled for Address {
 /// Who asked for it writes no receipt.
 impl Ruled for Erasure {
     fn complete(&mut self, _desk: &mut Desk<'_>) -> Result<(), Refusal> {
+        self.before.clear();
         self.receipt.clear();
         Ok(())
+    }
+
+    fn may_be_made(&self, desk: &mut Desk<'_>) -> Result<(), Refusal> {
+        desk.room_for_erasure()
     }
 
     fn reaches_engine(&self, _desk: &mut Desk<'_>) -> Result<bool, Refusal> {

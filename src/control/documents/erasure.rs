@@ -17,18 +17,13 @@ pub struct Erasure {
     #[serde(with = "one_text")]
     #[schema(value_type = String)]
     pub advertising_id: Vec<String>,
-    /// What was erased from where, in that order; empty until all is. The service fills it in.
+    /// Nothing from before this instant is kept of it: when the erasure was begun. Empty until that is so, as the receipt
+    /// is; the service fills both in.
     #[serde(default)]
-    pub receipt: Vec<Erased>,
-}
-
-/// What was erased from one of the stores.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct Erased {
-    /// Which.
-    pub from: String,
-    /// How many records of devices that were erased together; a store that is rewritten as a whole says 0 where there were none.
-    pub records: u64,
+    pub before: String,
+    /// From where it was erased, in that order.
+    #[serde(default)]
+    pub receipt: Vec<String>,
 }
 
 /// The state until nothing is kept any more, and the one from then on.

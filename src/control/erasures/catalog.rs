@@ -22,16 +22,18 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// Why an import is left off.
 const WHY: &str = "a device was erased while it waited; send the file again without the devices that are not to be kept";
 
-/// The lists of the catalog, and its log of uses. Ends when the snapshot without the devices is in force on every shard.
+/// The lists of the catalog, and its log of uses. Ends when the snapshot without the devices is in force on every shard, which
+/// is then told, with its number or an earlier one, and may be found to list one all the same.
 #[must_use]
 pub fn lists(
     catalog: Catalog,
     publications: Arc<Publications>,
     in_force: impl Fn() -> Epoch + Send + 'static,
+    tell: impl Fn(Epoch, &Gone) -> anyhow::Result<()> + Send + 'static,
 ) -> Keeper {
     Keeper::new("lists", move |gone, ends| {
         let (mut records, mut last) = (0, Epoch(0));
-        for account in accounts(gone) {
+        for account in gone.accounts() {
             let sealed: Vec<SealedDevice> = of(account, gone.sealed());
             let members: Vec<u64> = of(account, gone.members());
             records += catalog.ask_and_wait(move |store| {
@@ -49,11 +51,12 @@ pub fn lists(
             }
             std::thread::sleep(LOOK_EVERY);
         }
-        for account in accounts(gone) {
+        for account in gone.accounts() {
             if let Some(failure) = publications.failure(account, last) {
                 anyhow::bail!("account {account} can't be compiled: {}", failure.reason);
             }
         }
+        tell(last, gone)?;
         Ok(Some(records))
     })
 }
@@ -63,13 +66,16 @@ pub fn lists(
 pub fn uploads(catalog: Catalog, depot: Depot, keyring: Keyring, clock: Clock) -> Keeper {
     Keeper::new("uploads", move |gone, ends| {
         let mut left_off = 0;
-        for account in accounts(gone) {
+        for account in gone.accounts() {
             let (by, now) = ("the eraser".into(), clock.now());
             let actor = Actor { account, by, operator: true, now, keyring: keyring.clone() };
-            let Some(waiting) = wait_for_files(&catalog, &actor, ends)? else { return Ok(None) };
+            let begun: BTreeSet<u32> =
+                of_devices(&catalog, actor.clone())?.iter().map(|import| import.id).collect();
+            let waiting = wait_for_files(&catalog, &actor, &begun, ends)?;
+            let Some(waiting) = waiting else { return Ok(None) };
             left_off += waiting;
-            for import in of_devices(&catalog, actor)? {
-                depot.parcel(account, import.id).discard()?;
+            for import in begun {
+                depot.parcel(account, import).discard()?;
             }
         }
         Ok(Some(left_off))
@@ -80,10 +86,9 @@ pub fn uploads(catalog: Catalog, depot: Depot, keyring: Keyring, clock: Clock) -
 fn wait_for_files(
     catalog: &Catalog,
     actor: &Actor,
+    begun: &BTreeSet<u32>,
     ends: Ends<'_>,
 ) -> Result<Option<u64>, Refusal> {
-    let begun: BTreeSet<u32> =
-        of_devices(catalog, actor.clone())?.iter().map(|one| one.id).collect();
     loop {
         let imports = of_devices(catalog, actor.clone())?;
         let of_then = || imports.iter().filter(|import| begun.contains(&import.id));
@@ -122,10 +127,6 @@ fn of_devices(catalog: &Catalog, actor: Actor) -> Result<Vec<Shown<Import>>, Ref
             Ok(found)
         })
     })
-}
-
-fn accounts(gone: &Gone) -> BTreeSet<AccountId> {
-    gone.devices().iter().map(|device| device.account).collect()
 }
 
 /// What of an account's is among these.

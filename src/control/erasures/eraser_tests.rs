@@ -5,11 +5,10 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::json;
 
-use super::eraser::Eraser;
+use super::eraser::{Eraser, MAX_WAITING};
 use super::keeper::Keeper;
 use crate::clock::Clock;
 use crate::control::desk::{Actor, Desk};
-use crate::control::documents::erasure::Erased;
 use crate::control::documents::{Erasure, Shown, document};
 use crate::control::samples::{NOON, keyring};
 use crate::control::store::{Catalog, SqliteStore, Store as _, thread};
@@ -75,7 +74,7 @@ impl Office {
         self.desk(move |desk| desk.get::<Erasure>(id))
     }
 
-    fn pass(&mut self) -> anyhow::Result<BTreeSet<AccountId>> {
+    fn pass(&mut self) -> anyhow::Result<bool> {
         self.eraser.pass(&BTreeSet::from([AccountId(1)]), &|| false)
     }
 }
@@ -87,21 +86,56 @@ fn operator(account: AccountId) -> Actor {
 #[test]
 fn the_receipt_comes_when_all_have_forgotten_and_the_id_goes() {
     let mut office = Office::new();
-    assert_eq!(office.pass().unwrap(), BTreeSet::new(), "nothing waits");
+    assert!(office.pass().unwrap(), "nothing waits");
     let id = office.ask();
     assert_eq!(office.shown(id).document.advertising_id, [ADID]);
     office.turns.lock().unwrap().extend([Err(anyhow::anyhow!("the disk is full")), Ok(None)]);
-    assert_eq!(office.pass().unwrap(), BTreeSet::from([AccountId(1)]), "cut short");
+    assert!(!office.pass().unwrap(), "cut short");
     let error = format!("{:#}", office.pass().unwrap_err());
     assert_eq!(error, "erasing from the first: the disk is full");
     let shown = office.shown(id);
     assert_eq!((&*shown.state, shown.document.receipt), ("waiting", vec![]));
-    assert_eq!(office.pass().unwrap(), BTreeSet::new());
+    assert!(office.pass().unwrap());
     let shown = office.shown(id);
-    let erased = |from: &str, records| Erased { from: from.to_owned(), records };
     assert_eq!(shown.state, "erased");
-    assert_eq!(shown.document.receipt, [erased("first", 7), erased("second", 0)]);
+    assert_eq!(shown.document.receipt, ["first", "second"]);
+    assert_eq!(shown.document.before, "2026-11-23T03:00:00Z");
     assert_eq!(shown.document.advertising_id, Vec::<String>::new());
-    assert_eq!(office.pass().unwrap(), BTreeSet::new(), "once");
+    assert!(office.pass().unwrap(), "once");
     assert_eq!(office.shown(id).revision, shown.revision);
+}
+
+#[test]
+fn a_pass_that_ends_between_receipt_and_purge_is_finished() {
+    let mut office = Office::new();
+    let id = office.ask();
+    // As a kill in between leaves it: the receipt is written, the device is gone, the state is not told yet.
+    office.desk(move |desk| {
+        let erasure = Erasure {
+            advertising_id: vec![],
+            before: "then".to_owned(),
+            receipt: vec!["first".to_owned()],
+        };
+        desk.was_erased(id, &erasure)
+    });
+    assert_eq!(office.shown(id).state, "waiting");
+    office.turns.lock().unwrap().push(Err(anyhow::anyhow!("nobody is asked again")));
+    assert!(office.pass().unwrap());
+    assert_eq!((&*office.shown(id).state, &*office.shown(id).document.before), ("erased", "then"));
+}
+
+#[test]
+fn so_many_may_wait() {
+    let office = Office::new();
+    let body = json!({ "advertising_id": ADID });
+    let found = office.desk(move |desk| {
+        for _ in 1..MAX_WAITING {
+            desk.create::<Erasure>(document::parse(body.clone())?, None)?;
+        }
+        desk.create::<Erasure>(document::parse(body.clone())?, None)?;
+        Ok(desk.create::<Erasure>(document::parse(body)?, None))
+    });
+    let refused = found.unwrap_err().to_string();
+    assert!(refused.contains("erasures that wait") && refused.contains("10000"), "{refused}");
+    let _not_gone_through = office.turns.lock().unwrap().pop();
 }

@@ -150,6 +150,7 @@ impl SegmentKeeper {
 
     fn refresh(&self, due: &Due) -> Result<(), KeeperError> {
         let Key { account, id, .. } = due.key;
+        let since = self.figures.erasures();
         let devices = due.lookup.devices(&self.figures)?;
         let by = "the segments".into();
         let (now, keyring) = (self.clock.now(), self.keyring.clone());
@@ -162,7 +163,10 @@ impl SegmentKeeper {
             return gone_meanwhile(refusal);
         }
         let what = LookedUp { size: devices.len() as u64, day: due.day };
-        self.figures.keep_members((account, id), what, &devices)?;
+        if !self.figures.keep_members((account, id), (what, since), &devices)? {
+            // The next look finds who is left.
+            return Ok(());
+        }
         let (publications, revision) = (Arc::clone(&self.publications), due.revision);
         let told = self.catalog.ask_and_wait(move |store| {
             let reaches = thread::write(store, |tx| {

@@ -111,6 +111,9 @@ CREATE TABLE location_uses (
 CREATE INDEX location_uses_by_account ON location_uses (account, seq);
 CREATE INDEX location_uses_by_time ON location_uses (account, at);
 CREATE INDEX location_uses_by_device ON location_uses (account, device, seq) WHERE device IS NOT NULL;
+
+-- By which a device is found in all lists of an account, when it is to be erased.
+CREATE INDEX devices_by_device ON devices (account, device);
 ";
 
 /// Brings a file to the newest format.
@@ -119,6 +122,10 @@ CREATE INDEX location_uses_by_device ON location_uses (account, device, seq) WHE
 /// [`StoreError::TooNew`], or what the database says; the file is then as it was.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     let found = format_of(connection)?;
+    // Until format 3 what was deleted stayed in free pages.
+    if (1..3).contains(&found) {
+        connection.execute_batch("VACUUM")?;
+    }
     for format in found..newest() {
         let step = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         // Another process may have been first.

@@ -41,8 +41,8 @@ const FORGET_GONE: &str = "DELETE FROM changes WHERE NOT EXISTS (SELECT 1 FROM r
 /// How long a writer waits for one in another process (`geofenced account …`), before it gives up.
 const BUSY: Duration = Duration::from_secs(10);
 
-/// How often a checkpoint is tried that a reader holds up, each for as long as a writer waits.
-const PURGE_TRIES: u32 = 3;
+/// How long the log is tried to be emptied for; whoever wants that tries again.
+const PURGE_PATIENCE: Duration = Duration::from_millis(500);
 
 /// Statements that stay prepared; there are fewer.
 const STATEMENTS: usize = 64;
@@ -122,17 +122,13 @@ impl Store for SqliteStore {
     }
 
     fn purge(&mut self) -> Result<(), StoreError> {
-        // What is deleted is overwritten in the file; here it is made to come there, and the log to nothing. Readers that
-        // look at an older state hold it up.
-        for _try in 0..PURGE_TRIES {
-            let busy: i64 =
-                self.connection
-                    .query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |row| row.get(0))?;
-            if busy == 0 {
-                return Ok(());
-            }
-        }
-        Err(StoreError::Busy(self.path.clone()))
+        // What is deleted is overwritten in the file; here it is made to come there, and the log to nothing. A reader that
+        // looks at an older state holds that up, and is not waited for: others wait for this thread.
+        self.connection.busy_timeout(PURGE_PATIENCE)?;
+        let busy =
+            self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |row| row.get(0));
+        self.connection.busy_timeout(BUSY)?;
+        if busy? { Err(StoreError::Busy(self.path.clone())) } else { Ok(()) }
     }
 
     fn back_up(&self, to: &Path) -> Result<(), StoreError> {

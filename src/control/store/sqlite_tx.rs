@@ -362,6 +362,11 @@ impl Tx for SqliteTx<'_> {
         )
     }
 
+    fn forget_answers(&mut self, made: Key) -> Result<(), StoreError> {
+        let sql = "DELETE FROM answers WHERE account = ?1 AND kind = ?2 AND id = ?3";
+        self.run(sql, params![made.account.0, made.kind as u8, made.id]).map(drop)
+    }
+
     fn remember(
         &mut self,
         (account, key): (AccountId, &str),

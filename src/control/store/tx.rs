@@ -253,6 +253,12 @@ pub trait Tx {
     /// See [`get`](Self::get).
     fn recall(&mut self, account: AccountId, key: &str) -> Result<Option<Remembered>, StoreError>;
 
+    /// Forgets what was answered with a record, and the hash of what was asked.
+    ///
+    /// # Errors
+    /// See [`get`](Self::get).
+    fn forget_answers(&mut self, made: Key) -> Result<(), StoreError>;
+
     /// Keeps what was answered under an idempotency key, and forgets those from before `forget_before`.
     ///
     /// # Errors

@@ -14,7 +14,7 @@ use crate::outbox::codec;
 use crate::outbox::purge::purge;
 use crate::outbox::tables::StoreError;
 
-use super::rows::{account_in, member_in};
+use super::rows::member_in;
 use super::store::Figures;
 use super::tables::Sheet;
 
@@ -79,25 +79,30 @@ impl Figures {
     }
 
     /// Erases devices from what is known of jobs and from the figures, and gives how many rows there were. To be
-    /// called when they have [caught up](Self::catch_up) with what the devices caused. Ends with nothing of it left in the files of either store.
+    /// called when they have [caught up](Self::catch_up) with what the devices caused. Ends with nothing of it left in the files of either store; `None` if it was asked to end before.
     ///
     /// # Errors
     /// As [`erase_records`](Self::erase_records).
-    pub fn erase_rows(&self, gone: &Gone) -> Result<u64, StoreError> {
+    pub fn erase_rows(
+        &self,
+        gone: &Gone,
+        ends: &dyn Fn() -> bool,
+    ) -> Result<Option<u64>, StoreError> {
         let jobs = self.jobs_of(gone)?;
         let mut keys: Vec<(Sheet, Slice)> = Vec::new();
-        for sheet in OF_MEMBERS {
-            for pair in self.tables.prefix(sheet, &[]) {
-                let (key, _) = pair?;
-                let whose = account_in(&key).zip(member_in(&key));
-                let (account, member) = whose.ok_or_else(|| self.malformed())?;
-                if gone.has_member(account, member) {
-                    keys.push((sheet, key));
+        for account in gone.accounts() {
+            for sheet in OF_MEMBERS {
+                for pair in self.tables.prefix(sheet, &account.0.to_be_bytes()) {
+                    let (key, _) = pair?;
+                    let member = member_in(&key).ok_or_else(|| self.malformed())?;
+                    if gone.has_member(account, member) {
+                        keys.push((sheet, key));
+                    }
                 }
             }
         }
         keys.extend(jobs.iter().map(|job| (Sheet::Heard, job.0.into())));
-        let erased = (keys.len() + jobs.len()) as u64 + self.erase_members(gone)?;
+        let mut erased = (keys.len() + jobs.len()) as u64;
         for some in keys.chunks(BATCH_ROWS) {
             let mut batch = self.tables.batch();
             for (sheet, key) in some {
@@ -106,14 +111,18 @@ impl Figures {
             let _turn = self.tables.turn();
             batch.commit().map_err(|error| self.tables.refused("written", error))?;
         }
+        // Whoever has read visits in between may have the devices.
+        self.tables.note_erasure();
+        for account in gone.accounts() {
+            erased += self.erase_members(account, gone)?;
+        }
         for some in jobs.chunks(BATCH_ROWS) {
             let mut batch = self.outbox.tables.batch();
             some.iter().for_each(|job| batch.remove_job(*job));
             batch.commit()?;
         }
-        self.tables.purge()?;
-        self.outbox.tables.purge()?;
-        Ok(erased)
+        let is_purged = self.tables.purge(ends)? && self.outbox.tables.purge(ends)?;
+        Ok(is_purged.then_some(erased))
     }
 
     fn jobs_of(&self, gone: &Gone) -> Result<Vec<JobId>, StoreError> {
@@ -129,7 +138,7 @@ impl Figures {
 }
 
 impl super::tables::Tables {
-    fn purge(&self) -> Result<(), StoreError> {
-        purge(&self.database, &self.keyspaces).map_err(|error| self.refused("purged", error))
+    fn purge(&self, ends: &dyn Fn() -> bool) -> Result<bool, StoreError> {
+        purge(&self.database, &self.keyspaces, ends).map_err(|error| self.refused("purged", error))
     }
 }

@@ -64,8 +64,9 @@ fn filled(outbox: &Outbox, figures: &Figures) {
     let mut members = [member(1), member(2), member(3)];
     members.sort_unstable();
     let what = LookedUp { size: 3, day: 1 };
-    figures.keep_members((OURS, 4), what, &members).unwrap();
-    figures.keep_members((AccountId(2), 4), what, &members).unwrap();
+    let now = (what, figures.erasures());
+    assert!(figures.keep_members((OURS, 4), now, &members).unwrap());
+    assert!(figures.keep_members((AccountId(2), 4), now, &members).unwrap());
     assert!(figures.catch_up(&|| false));
 }
 
@@ -80,12 +81,17 @@ async fn rows_of_the_device_go_and_all_others_stay() {
     assert_eq!(counted(&figures), all);
     let sealed = keyring().seal(DeviceKey { account: OURS, device: device(2) });
     assert_eq!(figures.erase_records(&gone()).unwrap(), 4, "a job, a match and two outcomes");
-    // Reached, its day, seen, the job and what was heard of it; and its place in one segment.
-    assert_eq!(figures.erase_rows(&gone()).unwrap(), 6);
+    let before = figures.erasures();
+    assert_eq!(figures.erase_rows(&gone(), &|| true).unwrap(), None, "it ends when it is asked to");
     assert_eq!(
-        (figures.erase_records(&gone()).unwrap(), figures.erase_rows(&gone()).unwrap()),
-        (0, 0)
+        figures.erase_rows(&gone(), &|| false).unwrap(),
+        Some(0),
+        "and goes on where it was"
     );
+    assert_eq!(figures.erase_records(&gone()).unwrap(), 0);
+    // Who looked members up before may have the device.
+    let late = (LookedUp { size: 1, day: 2 }, before);
+    assert!(!figures.keep_members((OURS, 4), late, &[member(2)]).unwrap());
     for (form, name) in [
         (sealed.block.to_vec(), "sealed"),
         (member(2).to_be_bytes().to_vec(), "its hash in keys"),

@@ -1,12 +1,13 @@
 //! Devices of segments, as they were last looked up: their keyed hashes, in parts of some kilobytes.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
 
 use crate::domain::ids::AccountId;
 use crate::identity::Gone;
 use crate::outbox::tables::StoreError;
 
-use super::rows::{Row, account_in};
+use super::rows::Row;
 use super::store::Figures;
 use super::tables::Sheet;
 
@@ -18,6 +19,10 @@ const HEAD: u32 = u32::MAX;
 
 /// A segment of an account.
 pub type SegmentKey = (AccountId, u32);
+
+/// A count of erasures, to be compared with a later one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Erasures(u64);
 
 /// What was looked up, and when.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -45,16 +50,21 @@ impl Row for LookedUp {
 }
 
 impl Figures {
-    /// Puts the devices of a segment, ascending, in the place of those that were there, all at once and durably.
+    /// Puts the devices of a segment, ascending, in the place of those that were there, all at once and durably. `false`,
+    /// and nothing is kept, if devices were [erased](Self::erasures) since they were looked up.
     ///
     /// # Errors
     /// [`StoreError`] if the store can't be written.
     pub fn keep_members(
         &self,
         segment: SegmentKey,
-        what: LookedUp,
+        (what, since): (LookedUp, Erasures),
         members: &[u64],
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
+        let _turn = self.tables.turn();
+        if self.erasures() != since {
+            return Ok(false);
+        }
         let sheet = self.tables.keyspace(Sheet::Members);
         let mut batch = self.tables.batch();
         for pair in self.tables.prefix(Sheet::Members, &of_segment(segment)) {
@@ -65,7 +75,14 @@ impl Figures {
             batch.insert(sheet, of_part(segment, number), bytes);
         }
         batch.insert(sheet, of_part(segment, HEAD), what.to_bytes());
-        batch.commit().map_err(|error| self.tables.refused("written", error))
+        batch.commit().map_err(|error| self.tables.refused("written", error))?;
+        Ok(true)
+    }
+
+    /// How often devices were erased by now: what was read before a further time may still have them.
+    #[must_use]
+    pub fn erasures(&self) -> Erasures {
+        Erasures(self.tables.erasures.load(Ordering::Acquire))
     }
 
     /// Forgets the devices of an account's segments that are not among these.
@@ -101,22 +118,25 @@ impl Figures {
         batch.commit().map_err(|error| self.tables.refused("written", error))
     }
 
-    /// Takes devices out of all segments, and gives how often there was one.
+    /// Takes devices out of the segments of an account, and gives how often there was one.
     ///
     /// # Errors
     /// [`StoreError`] if the store can't be read or written.
-    pub(super) fn erase_members(&self, gone: &Gone) -> Result<u64, StoreError> {
+    pub(super) fn erase_members(&self, account: AccountId, gone: &Gone) -> Result<u64, StoreError> {
+        let _turn = self.tables.turn();
         let sheet = self.tables.keyspace(Sheet::Members);
         let (mut erased, mut of_segment) = (0, 0);
         let mut batch = self.tables.batch();
         // The row that says how many there are is behind the parts that have them.
-        for pair in self.tables.prefix(Sheet::Members, &[]) {
+        for pair in self.tables.prefix(Sheet::Members, &account.0.to_be_bytes()) {
             let (key, row) = pair?;
-            let account = account_in(&key).ok_or_else(|| self.malformed())?;
             if key.ends_with(&HEAD.to_be_bytes()) {
                 let mut what = LookedUp::from_bytes(&row).ok_or_else(|| self.malformed())?;
-                what.size = what.size.saturating_sub(std::mem::take(&mut of_segment));
-                batch.insert(sheet, key, what.to_bytes());
+                let fewer = std::mem::take(&mut of_segment);
+                if fewer > 0 {
+                    what.size = what.size.saturating_sub(fewer);
+                    batch.insert(sheet, key, what.to_bytes());
+                }
                 continue;
             }
             let (words, _) = row.as_chunks::<8>();

@@ -303,11 +303,6 @@ pub(super) fn of_visit(account: AccountId, place: PlaceId, first: UtcMs, member:
     [&of_place(account, place, first)[..], &member.to_be_bytes()].concat()
 }
 
-/// The account that a row is of.
-pub(super) fn account_in(key: &[u8]) -> Option<AccountId> {
-    key.first_chunk().map(|account| AccountId(u32::from_be_bytes(*account)))
-}
-
 /// What keys of a campaign's local days have behind the campaign, from a day on.
 pub(super) fn from_day(day: i32) -> Vec<u8> {
     ordered(day).to_vec()

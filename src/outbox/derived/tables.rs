@@ -1,6 +1,7 @@
 //! Where the rows of the figures are: a fjall database of its own, one keyspace a sheet.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode, Slice};
@@ -73,6 +74,8 @@ pub(super) struct Tables {
     /// In the order of [`Sheet::ALL`].
     pub(super) keyspaces: Vec<Keyspace>,
     turns: Arc<Mutex<()>>,
+    /// How often devices were erased in this run.
+    pub(super) erasures: Arc<AtomicU64>,
 }
 
 /// A key and its row.
@@ -92,7 +95,13 @@ impl Tables {
                 database.keyspace(name, options)
             });
             let keyspaces = keyspaces.into_iter().collect::<Result<_, _>>()?;
-            Ok(Self { path: path.into(), database, keyspaces, turns: Arc::default() })
+            Ok(Self {
+                path: path.into(),
+                database,
+                keyspaces,
+                turns: Arc::default(),
+                erasures: Arc::default(),
+            })
         };
         let tables = opened().map_err(|source| {
             if matches!(source, fjall::Error::Locked) {
@@ -142,6 +151,12 @@ impl Tables {
     ) -> impl Iterator<Item = Result<Pair, StoreError>> + use<'t> {
         let pairs = self.keyspace(sheet).range(from..until).map(fjall::Guard::into_inner);
         pairs.map(|pair| pair.map_err(|error| self.refused("read", error)))
+    }
+
+    /// What was read before may have devices that were erased, and is not to be kept.
+    pub(super) fn note_erasure(&self) {
+        let _turn = self.turn();
+        self.erasures.fetch_add(1, Ordering::Release);
     }
 
     /// Held while rows are read that are then written again, and while others remove some.

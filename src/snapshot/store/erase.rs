@@ -5,31 +5,26 @@ use std::collections::BTreeSet;
 use super::directory::Store;
 use super::error::{StoreError, at};
 use super::files;
-use crate::domain::ids::AccountId;
+use crate::domain::ids::{AccountId, Epoch};
 use crate::snapshot::load::Loaded;
 
 impl Store {
-    /// Removes the epochs before the one in force that list one of these devices by its hash, and then the blocks that no
-    /// epoch names. So goes an epoch that does not load, for nobody knows whom it lists. Gives how many there were.
+    /// Removes the epochs before this one that list one of these devices by its hash, and then the blocks that no epoch
+    /// names. So goes an epoch that does not load, for nobody knows whom it lists. Nobody may need any of them. What
+    /// `shared` has is not loaded again. Gives how many there were.
     ///
     /// # Errors
     /// When the store can't be read, or a file can't be removed.
     pub fn erase(
         &self,
-        in_force: &Loaded,
+        before: Epoch,
+        shared: &Loaded,
         members: &[(AccountId, u64)],
     ) -> Result<u64, StoreError> {
-        let lists_one = |loaded: &Loaded| {
-            members.iter().any(|(account, member)| {
-                loaded.view().account(*account).is_some_and(|account| account.lists(*member))
-            })
-        };
         let mut removed = 0;
-        for epoch in self.epochs()? {
-            if epoch >= in_force.view().epoch() {
-                continue;
-            }
-            if self.load(epoch, Some(in_force)).is_ok_and(|loaded| !lists_one(&loaded)) {
+        for epoch in self.epochs()?.into_iter().filter(|epoch| *epoch < before) {
+            let loaded = self.load(epoch, Some(shared));
+            if loaded.is_ok_and(|loaded| !loaded.view().lists_any(members)) {
                 continue;
             }
             let path = self.epoch_path(epoch);

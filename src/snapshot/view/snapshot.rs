@@ -51,6 +51,15 @@ impl<'s> SnapshotView<'s> {
         day_of(self.parts.manifest.get().valid_from_day.to_native())
     }
 
+    /// Whether any of these devices is on a list of its account, by its member hash.
+    #[must_use]
+    pub fn lists_any(self, members: &[(AccountId, u64)]) -> bool {
+        let is_listed = |(account, member): &(AccountId, u64)| {
+            self.account(*account).is_some_and(|account| account.lists(*member))
+        };
+        members.iter().any(is_listed)
+    }
+
     /// Whether its lists of devices were hashed under this key. Under another, no audience, test device or
     /// blacklist would ever match.
     #[must_use]
