@@ -20,6 +20,7 @@ use crate::offline::rerun::Rerun;
 use crate::offline::simulate::result_of;
 use crate::outbox::{Outbox, Release, Withheld};
 use crate::snapshot::load::Loaded;
+use crate::telemetry::systemd;
 
 /// What lanes need beside their inputs.
 #[derive(Clone, Copy)]
@@ -186,6 +187,9 @@ where
     Ok(partitions)
 }
 
+/// How often systemd is told that the start goes on: each second or so.
+const INPUTS_A_SIGN: u64 = 65_536;
+
 /// Reads the log to its end and deals its inputs out in chunks; `send` gives an empty chunk for each. How many there
 /// were, and the latest instant of our own clock among them.
 fn read(
@@ -199,6 +203,9 @@ fn read(
     while let Some((position, input)) = log.next_input().map_err(damaged)? {
         let input = input.as_input();
         inputs += 1;
+        if inputs % INPUTS_A_SIGN == 0 {
+            systemd::starting();
+        }
         latest_instant = latest_instant.max(instant_of(&input));
         let lane = position.partition.index() % lanes;
         filling[lane].push(position, &input);

@@ -70,8 +70,8 @@ pub(crate) struct DeviceTable {
     oldest: Vec<(UtcMs, DeviceKey)>,
 }
 
-/// After a walk that found nobody to evict, the next one waits this long by the partition's clock: a flood of
-/// new devices into a full table must not cost a walk each.
+/// After a walk that found fewer to evict than it might, the next one waits this long by the partition's clock: a flood of
+/// new devices into a full table, from which some may go now and then, must not cost a walk each.
 const SWEEP_PAUSE_MS: i64 = 1000;
 
 /// One part in so many of the table is evicted at once.
@@ -268,8 +268,8 @@ impl DeviceTable {
     /// Evicts the oldest devices that may go by `rule`, to make room for one of `newcomer`; returns how many went.
     /// Those of accounts beyond their share go first, and for an account beyond its own no others.
     ///
-    /// After a walk that found nobody, further calls return 0 at once until the rule's `now` has moved on by
-    /// [`SWEEP_PAUSE_MS`]. Accounts beyond their share have a pause of their own, so that they impose none on others.
+    /// After a walk that found fewer than it might evict, further calls return 0 at once until the rule's `now` has moved on
+    /// by [`SWEEP_PAUSE_MS`]. Accounts beyond their share have a pause of their own, so that they impose none on others.
     pub(crate) fn evict(
         &mut self,
         newcomer: AccountId,
@@ -288,11 +288,13 @@ impl DeviceTable {
         if oldest.is_empty() && !crowds {
             self.find_leaving(rule, |account| !is_crowd(account), &mut oldest);
         }
-        let share = (self.rows.len() / EVICTION_SHARE).max(1).min(oldest.len());
-        if share == 0 {
+        let most = (self.rows.len() / EVICTION_SHARE).max(1);
+        let share = most.min(oldest.len());
+        if share < most {
             let pause = if crowds { &mut self.crowd_sweep_after } else { &mut self.sweep_after };
             *pause = rule.now + SWEEP_PAUSE_MS;
-        } else if share < oldest.len() {
+        }
+        if share > 0 && share < oldest.len() {
             oldest.select_nth_unstable(share - 1);
         }
         // They may have visits to tell of, and the order in which they do is part of the output.

@@ -92,3 +92,16 @@ fn open_stays_and_live_buckets_hold_a_device() {
     assert!(table.find(key(1)).is_none());
     assert!(table.find(key(0)).is_some());
 }
+
+#[test]
+fn a_table_from_which_a_few_may_go_is_walked_no_more_often_than_one_from_which_nobody_may() {
+    let mut table = full_table(640);
+    let held: Vec<RowId> = (5..640).map(|n| table.find(key(n)).expect("inserted")).collect();
+    held.into_iter().for_each(|device| hold(&mut table, device));
+    assert_eq!(evict(&mut table, 10_000), 5, "of ten that it might evict");
+    for n in 1000..1005 {
+        table.insert(seen(n, 10_000));
+    }
+    assert_eq!(evict(&mut table, 10_999), 0, "those may go by now, but the walk waits");
+    assert_eq!(evict(&mut table, 11_000), 5);
+}

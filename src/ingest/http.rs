@@ -149,7 +149,7 @@ async fn take<I: Intake, T: JsonRecord>(
     if !http.intake.may_have_app(grant.account, app) {
         return not_allowed(format!("account {} has no app {app}", grant.account));
     }
-    keep_to_allowance(http, grant.account, (records.len(), now))?;
+    keep_to_allowance(http, grant.account, records.len())?;
     let believed = believe(records, http.intake.future_rule(now));
     let settling = settle(Arc::clone(http), submission(grant, app, now, believed));
     // In a task of its own: a client that hangs up must not take back what is half handed over.
@@ -174,10 +174,10 @@ async fn take<I: Intake, T: JsonRecord>(
 fn keep_to_allowance<I: Intake>(
     http: &HttpIntake<I>,
     account: AccountId,
-    (records, now): (usize, UtcMs),
+    records: usize,
 ) -> Result<(), Problem> {
     let records = u32::try_from(records).unwrap_or(u32::MAX);
-    http.intake.allowance(account).take(records, now).map_err(|wait| {
+    http.intake.allowance(account).take(records, http.intake.uptime()).map_err(|wait| {
         http.figures.held_back();
         let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1);
         let detail =

@@ -69,6 +69,10 @@ impl Intake for Shards {
         NOW
     }
 
+    fn uptime(&self) -> Duration {
+        Duration::from_secs(60)
+    }
+
     fn future_rule(&self, received_at: UtcMs) -> FutureRule {
         FutureRule::AtMost { received_at, max_future_ms: 60_000 }
     }

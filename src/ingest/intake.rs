@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::domain::fix::FutureRule;
 use crate::domain::ids::{AccountId, AppId};
@@ -38,6 +39,9 @@ pub trait Intake: Send + Sync + 'static {
     /// The intake clock: UTC, monotone.
     fn received_at(&self) -> UtcMs;
 
+    /// How long the daemon runs, whatever becomes of the system's clock: what rates go by.
+    fn uptime(&self) -> Duration;
+
     /// What "ahead of its time" means for a batch received now.
     fn future_rule(&self, received_at: UtcMs) -> FutureRule;
 }
@@ -66,6 +70,10 @@ impl Intake for Router {
 
     fn received_at(&self) -> UtcMs {
         Self::received_at(self)
+    }
+
+    fn uptime(&self) -> Duration {
+        Self::uptime(self)
     }
 
     fn future_rule(&self, received_at: UtcMs) -> FutureRule {

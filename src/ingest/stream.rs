@@ -197,7 +197,7 @@ impl<'a, I: Intake> Reader<'a, I> {
         let StreamContext { shared, connection, .. } = self.context;
         let mut stop = shared.stop.clone();
         let mut waited = false;
-        while let Err(wait) = self.allowance.take(records, shared.intake.received_at()) {
+        while let Err(wait) = self.allowance.take(records, shared.intake.uptime()) {
             if !waited {
                 shared.figures.held_back();
                 waited = true;

@@ -9,7 +9,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::domain::ids::AccountId;
-use crate::domain::units::UtcMs;
 
 /// Those of all accounts. Shared by whoever sets limits and whoever keeps to them.
 #[derive(Default, Debug)]
@@ -51,13 +50,13 @@ const AT_ONCE_US: i64 = 1_000_000;
 impl Allowance {
     const UNLIMITED: u32 = 0;
 
-    /// Takes so many records if there is no wait, or tells how long it would be and takes none: whoever waits asks again.
+    /// Takes so many records if there is no wait at this [uptime](super::router::Router::uptime), or tells how long it would be and takes none: whoever waits asks again.
     ///
     /// # Errors
     /// The wait.
-    pub fn take(&self, records: u32, now: UtcMs) -> Result<(), Duration> {
+    pub fn take(&self, records: u32, uptime: Duration) -> Result<(), Duration> {
         let Some(cost_us) = self.cost_us(records) else { return Ok(()) };
-        let now_us = micros(now);
+        let now_us = i64::try_from(uptime.as_micros()).unwrap_or(i64::MAX);
         let paid = |until: i64| {
             let is_free = ahead(until, now_us).is_zero();
             is_free.then(|| until.max(now_us).saturating_add(cost_us))
@@ -77,8 +76,4 @@ impl Allowance {
 fn ahead(paid_until_us: i64, now_us: i64) -> Duration {
     let wait_us = paid_until_us.saturating_sub(now_us).saturating_sub(AT_ONCE_US);
     Duration::from_micros(u64::try_from(wait_us).unwrap_or(0))
-}
-
-fn micros(now: UtcMs) -> i64 {
-    now.0.saturating_mul(1000)
 }

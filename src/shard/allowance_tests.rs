@@ -6,13 +6,12 @@ use proptest::prelude::*;
 
 use super::allowance::Allowances;
 use crate::domain::ids::AccountId;
-use crate::domain::units::UtcMs;
 
 const OURS: AccountId = AccountId(1);
-const NOW: UtcMs = UtcMs(1_767_225_600_000);
+const NOW: Duration = Duration::from_secs(1_767_225_600);
 
-fn later(ms: i64) -> UtcMs {
-    UtcMs(NOW.0 + ms)
+fn later(ms: u64) -> Duration {
+    NOW + Duration::from_millis(ms)
 }
 
 const fn ms(wait: u64) -> Result<(), Duration> {
@@ -67,22 +66,22 @@ proptest! {
     #[test]
     fn no_more_than_the_rate_goes_by(
         per_s in 1..100_000_u32,
-        frames in prop::collection::vec((0..4096_u32, 0..2000_i64), 1..60),
+        frames in prop::collection::vec((0..4096_u32, 0..2000_u64), 1..60),
     ) {
         let allowances = Allowances::default();
         allowances.set(OURS, Some(per_s));
         let ours = allowances.of(OURS);
-        let (mut now_ms, mut sum) = (0_i64, 0_i64);
+        let (mut now_ms, mut sum) = (0_u64, 0_u64);
         for (records, pause_ms) in frames {
             now_ms += pause_ms;
             if let Err(wait) = ours.take(records, later(now_ms)) {
-                now_ms += i64::try_from(wait.as_millis()).unwrap() + 1;
+                now_ms += u64::try_from(wait.as_millis()).unwrap() + 1;
                 prop_assert_eq!(ours.take(records, later(now_ms)), Ok(()));
             }
             // Each frame may be rounded by a record.
-            let allowed = (now_ms + 1000) * i64::from(per_s) / 1000 + 60;
+            let allowed = (now_ms + 1000) * u64::from(per_s) / 1000 + 60;
             prop_assert!(sum <= allowed, "{} of {}", sum, allowed);
-            sum += i64::from(records);
+            sum += u64::from(records);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::domain::fix::{Fix, FutureRule};
@@ -135,6 +136,12 @@ impl Router {
     #[must_use]
     pub fn received_at(&self) -> UtcMs {
         self.shared.clock.now()
+    }
+
+    /// How long the daemon runs: it goes on evenly, whatever becomes of the system's clock.
+    #[must_use]
+    pub fn uptime(&self) -> Duration {
+        Duration::from_nanos(self.shared.clock.monotonic_ns())
     }
 
     /// How far ahead a fix may lie that is taken in at `received_at`.

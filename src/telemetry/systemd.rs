@@ -18,6 +18,14 @@ pub fn ready(status: &str) {
     send(&[NotifyState::Ready, NotifyState::Status(status)]);
 }
 
+/// How long a start may go on after each sign of its progress, µs: two minutes.
+const PROGRESS_WITHIN_US: u32 = 120_000_000;
+
+/// Says that the start goes on, and may take longer than the unit allows.
+pub fn starting() {
+    send(&[NotifyState::ExtendTimeoutUsec(PROGRESS_WITHIN_US)]);
+}
+
 /// Says that a reload has begun; [`ready`] ends it.
 pub fn reloading() {
     match NotifyState::monotonic_usec_now() {

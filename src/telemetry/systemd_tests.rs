@@ -27,6 +27,7 @@ async fn the_watchdog_asks_before_each_word_and_ends_when_asked() {
 
 #[test]
 fn without_systemd_every_word_is_silent() {
+    systemd::starting();
     systemd::ready("serving");
     systemd::reloading();
     systemd::stopping("draining");

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use geofenced::domain::fix::FutureRule;
 use geofenced::domain::ids::{AccountId, AppId, Origin};
@@ -129,6 +130,11 @@ impl Intake for Shards {
 
     fn received_at(&self) -> UtcMs {
         UtcMs(NOW.0 + self.elapsed_ms.load(Ordering::SeqCst))
+    }
+
+    fn uptime(&self) -> Duration {
+        let elapsed_ms = self.elapsed_ms.load(Ordering::SeqCst);
+        Duration::from_secs(60) + Duration::from_millis(elapsed_ms.try_into().expect("onwards"))
     }
 
     fn future_rule(&self, received_at: UtcMs) -> FutureRule {

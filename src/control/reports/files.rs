@@ -115,6 +115,8 @@ impl ReportShelf {
             ReportFormat::Xlsx => sheet.write_xlsx(&mut out)?,
         };
         out.flush()?;
+        // Here, where it holds up nobody: who takes it in finds it on stable storage.
+        out.get_ref().sync_all()?;
         let mut hasher = blake3::Hasher::new();
         hasher.update_reader(File::open(&written.path)?)?;
         (written.bytes, written.hash) = (hasher.count(), hasher.finalize().to_hex().to_string());

@@ -89,18 +89,7 @@ impl Figures {
         ends: &dyn Fn() -> bool,
     ) -> Result<Option<u64>, StoreError> {
         let jobs = self.jobs_of(gone)?;
-        let mut keys: Vec<(Sheet, Slice)> = Vec::new();
-        for account in gone.accounts() {
-            for sheet in OF_MEMBERS {
-                for pair in self.tables.prefix(sheet, &account.0.to_be_bytes()) {
-                    let (key, _) = pair?;
-                    let member = member_in(&key).ok_or_else(|| self.malformed())?;
-                    if gone.has_member(account, member) {
-                        keys.push((sheet, key));
-                    }
-                }
-            }
-        }
+        let mut keys = self.rows_of(gone)?;
         keys.extend(jobs.iter().map(|job| (Sheet::Heard, job.0.into())));
         let mut erased = (keys.len() + jobs.len()) as u64;
         for some in keys.chunks(BATCH_ROWS) {
@@ -123,6 +112,24 @@ impl Figures {
         }
         let is_purged = self.tables.purge(ends)? && self.outbox.tables.purge(ends)?;
         Ok(is_purged.then_some(erased))
+    }
+
+    /// Rows of single devices.
+    fn rows_of(&self, gone: &Gone) -> Result<Vec<(Sheet, Slice)>, StoreError> {
+        let mut keys = Vec::new();
+        for account in gone.accounts() {
+            let of_account = account.0.to_be_bytes();
+            let rows =
+                |sheet| self.tables.prefix(sheet, &of_account).map(move |pair| (sheet, pair));
+            for (sheet, pair) in OF_MEMBERS.into_iter().flat_map(rows) {
+                let (key, _) = pair?;
+                let member = member_in(&key).ok_or_else(|| self.malformed())?;
+                if gone.has_member(account, member) {
+                    keys.push((sheet, key));
+                }
+            }
+        }
+        Ok(keys)
     }
 
     fn jobs_of(&self, gone: &Gone) -> Result<Vec<JobId>, StoreError> {
