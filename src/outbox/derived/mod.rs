@@ -29,6 +29,8 @@ mod figures_tests;
 #[cfg(test)]
 mod erase_tests;
 #[cfg(test)]
+mod speed_tests;
+#[cfg(test)]
 mod footfalls_tests;
 #[cfg(test)]
 mod retention_tests;
