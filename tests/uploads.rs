@@ -94,6 +94,72 @@ async fn rows_by_address_are_put_where_the_table_has_them() {
     assert_eq!(total(&other, "addresses").await, 0);
 }
 
+/// A service that knows one address, and gives nonsense for another. Answers each request on a connection of its own.
+async fn geocoding_service() -> std::net::SocketAddr {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = vec![0; 4096];
+            let read = stream.read(&mut request).await.unwrap();
+            let line = String::from_utf8_lossy(&request[..read]).lines().next().unwrap().to_owned();
+            assert!(line.starts_with("GET /search?format=jsonv2&q="), "{line}");
+            // 종로 and 달 in UTF-8, as a URL has them.
+            let body = if line.contains("%EC%A2%85%EB%A1%9C") {
+                r#"[{"lat": "37.5796", "lon": "126.9770"}, {"lat": "1", "lon": "1"}]"#
+            } else if line.contains("%EB%8B%AC") {
+                r#"[{"lat": 137, "lon": 0}]"#
+            } else {
+                "[]"
+            };
+            let answer = format!(
+                "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+                body.len()
+            );
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        }
+    });
+    addr
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn addresses_that_no_table_has_are_asked_of_the_service() {
+    let service = geocoding_service().await;
+    let url = format!("http://{service}/search?format=jsonv2&q={{address}}");
+    let daemon = Daemon::start(&[("GEOFENCED__GEOCODER__URL", &url)]);
+    let customer = Customer::new(&daemon, "basic").await;
+    let rows = "이름,반경(m),도로명주소,지번주소\n\
+        궁,150,없는 길 1,서울 종로구 세종로 1-1\n달,100,달 뒷면 1,\n길,100,없는 길 2,\n";
+    let import = customer.upload("of=group&name=A&file=g.csv", rows.into()).await;
+    let counts = (&import["state"], &import["good"], &import["bad"]);
+    assert_eq!(counts, (&json!("partly_failed"), &json!(1), &json!(2)), "{import}");
+    let accepted = customer.post(&format!("/v1/imports/{}/accept", import["id"]), &json!({})).await;
+    assert_eq!(accepted.status, 200, "{}", accepted.body);
+    assert_eq!(customer.concluded(import["id"].as_u64().unwrap()).await["state"], "usable");
+    let fence = customer.get("/v1/geofences/1").await.body;
+    assert_eq!(
+        (&fence["shape"]["lat"], &fence["shape"]["lon"]),
+        (&json!(37.5796), &json!(126.977))
+    );
+    // What it answered is the account's from now on.
+    assert_eq!(total(&customer, "addresses").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_does_not_answer_fails_the_file_and_says_so() {
+    // Nobody listens there any more.
+    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let url = format!("http://{gone}/search?q={{address}}");
+    let daemon = Daemon::start(&[("GEOFENCED__GEOCODER__URL", &url)]);
+    let customer = Customer::new(&daemon, "basic").await;
+    let rows = "이름,반경(m),도로명주소\n궁,150,없는 길 1\n";
+    let import = customer.upload("of=group&name=A&file=g.csv", rows.into()).await;
+    assert_eq!(import["state"], "check_error", "{import}");
+    let reason = import["reason"].as_str().unwrap();
+    assert!(reason.contains("geocoding service") && reason.contains(&gone.to_string()), "{reason}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn progress_is_followed_to_the_end_and_told_as_a_notice() {
     let daemon = Daemon::start(&[]);

@@ -9,6 +9,7 @@ use tokio::runtime::Handle;
 
 use super::compile::{CompileFigures, CompileThread};
 use super::erasing::Traces;
+use super::geocoding::geocoder;
 use super::publish::Publisher;
 use super::samplers;
 use crate::admin::readiness::Readiness;
@@ -17,6 +18,7 @@ use crate::admin::server::AdminConfig;
 use crate::admin::v1::{InForce, Service, Streams};
 use crate::auth::authority::Authority;
 use crate::clock::Clock;
+use crate::config::Config;
 use crate::control::backtests::{BacktestQueue, Backtests};
 use crate::control::compiler::{Kept, Publications};
 use crate::control::config::CampaignsConfig;
@@ -52,7 +54,7 @@ pub(super) struct Joints<'d> {
     pub(super) runtime: Handle,
     /// The figures of campaigns.
     pub(super) counted: Figures,
-    pub(super) config: CampaignsConfig,
+    pub(super) config: &'d Config,
     pub(super) shutdown: &'d Shutdown,
 }
 
@@ -136,7 +138,7 @@ fn open_shelf(
 fn start(joints: Joints<'_>) -> anyhow::Result<Campaigns> {
     let (data, journal) = joints.dirs;
     let mut store = open_catalog(data)?;
-    let shelf = open_shelf(data, &joints.config, &mut store)?;
+    let shelf = open_shelf(data, &joints.config.campaigns, &mut store)?;
     let readers = Readers {
         compiler: store.reader()?,
         segments: store.reader()?,
@@ -159,7 +161,7 @@ fn start(joints: Joints<'_>) -> anyhow::Result<Campaigns> {
     let Desks { catalog, publications, depot, shelf, backtests, compiled, in_force } = desks;
     let explainer = explainer(journal, &joints.keyring, &joints.publisher);
     let fence_health = FenceHealth::new(joints.counted.clone(), Arc::clone(&joints.publisher.slot));
-    let streams = Streams::new(joints.config, joints.shutdown.clone());
+    let streams = Streams::new(joints.config.campaigns, joints.shutdown.clone());
     let of_daemon = (joints.keyring, joints.clock);
     let service = Service::new(catalog, Arc::clone(&publications), in_force, depot, of_daemon)
         .with_tokens(joints.authority)
@@ -183,11 +185,11 @@ fn spawn(joints: &Joints<'_>, desks: &Desks, readers: Readers) -> anyhow::Result
         publisher: Arc::clone(&joints.publisher),
         keyring: keyring.clone(),
         clock: clock.clone(),
-        config: joints.config,
+        config: joints.config.campaigns,
         put_off: BTreeSet::new(),
         allowances: joints.router.allowances(),
         shelf: desks.shelf.clone(),
-        kept: Kept::up_to(joints.config.kept_records),
+        kept: Kept::up_to(joints.config.campaigns.kept_records),
         counted: counted.clone(),
         figures: Arc::clone(&desks.compiled),
     }
@@ -198,6 +200,7 @@ fn spawn(joints: &Joints<'_>, desks: &Desks, readers: Readers) -> anyhow::Result
         publications: Arc::clone(publications),
         keyring: keyring.clone(),
         clock: clock.clone(),
+        geocoder: geocoder(&joints.config.geocoder, &joints.runtime),
     }
     .spawn(member("imports"))?;
     SegmentKeeper {

@@ -133,8 +133,8 @@ impl Daemon {
         let policy = PolicyInForce::new(config.policy);
         let (router, journal, figures) = start_shards(config, &policy, ground, &slot, &shutdown)?;
 
-        let unsynced_bytes = config.journal.unsynced_most_bytes(shards);
-        let needs = Needs::new(&journal, &outbox, &figures, unsynced_bytes);
+        let most = config.journal.unsynced_most_bytes(shards);
+        let needs = Needs::new(&journal, &outbox, &figures, most);
         Watch::new(Arc::clone(&publisher), config, &clock, needs)
             .spawn(shutdown.join(Stage::Intake, "snapshot watcher"))?;
         let intake_figures = Arc::new(IngestFigures::default());
@@ -163,7 +163,7 @@ impl Daemon {
             journal: Arc::clone(&journal),
             runtime: runtime.handle().clone(),
             counted,
-            config: config.campaigns,
+            config,
             shutdown: &shutdown,
         };
         let admin = campaigns::admin(joints, &config.admin, readiness, metrics)?;

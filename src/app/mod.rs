@@ -16,6 +16,7 @@ mod retention;
 mod watch;
 mod campaigns;
 mod erasing;
+mod geocoding;
 mod compile;
 mod doors;
 mod samplers;

@@ -58,6 +58,7 @@ fn the_shipped_file_is_the_defaults() {
     assert_eq!(shipped.journal, plain.journal);
     assert_eq!(shipped.outbox, plain.outbox);
     assert_eq!(shipped.retention, plain.retention);
+    assert_eq!(shipped.geocoder, plain.geocoder);
 }
 
 #[test]
@@ -196,7 +197,10 @@ fn no_fault_hides_another() {
         "admin",
     ];
     for expected in [
-        format!("polcy is no section; allowed are {}, campaigns, telemetry", known.join(", ")),
+        format!(
+            "polcy is no section; allowed are {}, campaigns, geocoder, telemetry",
+            known.join(", ")
+        ),
         "daemon.io_threads is -1; allowed is 1 to 64 (threads)".to_owned(),
         "daemon.drain_s is 0; allowed is 1 to 3600 (s)".to_owned(),
         "policy.gap_s is \"soon\"; allowed is an integer".to_owned(),

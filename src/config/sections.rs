@@ -6,6 +6,7 @@ use std::path::Path;
 use crate::admin::server::AdminConfig;
 use crate::app::SnapshotConfig;
 use crate::control::config::CampaignsConfig;
+use crate::control::uploads::geocoder::GeocoderConfig;
 use crate::domain::knobs::BadKnobs;
 use crate::domain::policy::Policy;
 use crate::ingest::config::IngestConfig;
@@ -68,6 +69,8 @@ sections! {
     admin: AdminConfig;
     /// What the campaign service keeps, and how many may follow it.
     campaigns: CampaignsConfig;
+    /// Who says where an address is.
+    geocoder: GeocoderConfig;
     /// Logs and metrics.
     telemetry: TelemetryConfig;
 }

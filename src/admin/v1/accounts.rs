@@ -9,8 +9,8 @@ use axum::routing::{get, post, put};
 use utoipa::openapi::HttpMethod;
 
 use super::answer::{Changed, changed, created, found, refused};
-use super::api::{Api, Endpoint, IF_MATCH, IF_NONE_MATCH, Like, Named, Parameter};
-use super::request::{Number, Parameters, json, seen};
+use super::api::{Api, Endpoint, IF_MATCH, IF_NONE_MATCH, Like, Named, ONCE, Parameter};
+use super::request::{Number, Parameters, json, once, seen};
 use super::service::Shared;
 use crate::auth::grant::Grant;
 use crate::control::desk::listing::{ListRequest, Listed};
@@ -72,6 +72,7 @@ pub(super) fn all(api: Api) -> Api {
         ..endpoint(HttpMethod::Get, "/v1/accounts", "List accounts")
     };
     let making = Endpoint {
+        in_header: &[ONCE],
         body: Some(Named::of::<Account>()),
         answer: (201, "It was made", Some(changed_shape())),
         ..endpoint(HttpMethod::Post, "/v1/accounts", "Make an account")
@@ -139,13 +140,17 @@ async fn make(
     State(service): State<Shared>,
     Extension(grant): Extension<Grant>,
     uri: Uri,
+    headers: HeaderMap,
     request: Request,
 ) -> Result<Response, Problem> {
-    let (body, _bytes) = json(request).await?;
+    let (body, bytes) = json(request).await?;
+    let once = once(&headers, uri.path(), &bytes)?;
     let actor = service.operator(&grant, AccountId(0));
     let made = service
         .catalog
-        .write(move |tx| operator::create_account(tx, &actor, &document::parse(body)?))
+        .write(move |tx| {
+            operator::create_account_once(tx, &actor, &document::parse(body)?, once.as_ref())
+        })
         .await?;
     // Nothing of it decides yet, but intake is told how fast it may hand over.
     let epoch = match made.document.limits.records_per_s {

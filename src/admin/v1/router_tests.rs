@@ -150,6 +150,26 @@ async fn a_creation_can_be_sent_again() {
 }
 
 #[tokio::test]
+async fn an_account_is_made_once_under_a_key() {
+    let served = Served::new().await;
+    let key = [("idempotency-key", "contract 12")];
+    let body = json!({ "name": "Deli", "membership": "lite" });
+    let mut ids = Vec::new();
+    for _ in 0..2 {
+        let made = served.ask(0, "POST /v1/accounts", &key, body.clone()).await;
+        assert_eq!(made.status, 201, "{made:?}");
+        ids.push(made.body["id"].clone());
+    }
+    assert_eq!(ids, [json!(3), json!(3)]);
+    let other = json!({ "name": "Other", "membership": "lite" });
+    let refused = served.ask(0, "POST /v1/accounts", &key, other).await;
+    assert_eq!(refused.problem(422), "idempotency-key-reused");
+    // The key of an account's own request is another one.
+    let brand = served.ask(1, "POST /v1/brands", &key, json!({ "name": "b" })).await;
+    assert_eq!(brand.status, 201, "{brand:?}");
+}
+
+#[tokio::test]
 async fn a_copy_and_a_file_can_be_sent_again_too() {
     let served = Served::new().await;
     served.ask(1, "POST /v1/campaigns", &[], campaign()).await;

@@ -5,7 +5,8 @@ use super::devices::take_devices;
 use super::rules::Ruled;
 use crate::control::documents::{Segment, Shown};
 use crate::control::refusal::Refusal;
-use crate::control::store::{Content, Key, Kind, Link, Record, Remembered};
+use crate::control::store::{Content, Key, Kind, Link, Record, Remembered, Tx};
+use crate::domain::ids::AccountId;
 use crate::domain::problem::Fault;
 use crate::domain::units::UtcMs;
 
@@ -63,12 +64,8 @@ impl Desk<'_> {
             return Ok(made);
         }
         let made = make(self)?;
-        if let Some(Once { key, request }) = once {
-            let at = self.actor.now;
-            let answer = Remembered { request: *request, made: self.key(D::KIND, made.id), at };
-            let forget_before = UtcMs(at.0 - REMEMBERED_MS);
-            self.tx.remember((self.actor.account, key), &answer, forget_before)?;
-        }
+        let (whose, now, key) = (self.actor.account, self.actor.now, self.key(D::KIND, made.id));
+        remember(self.tx, (whose, once), key, now)?;
         Ok(made)
     }
 
@@ -97,16 +94,9 @@ impl Desk<'_> {
 
     /// What an earlier request with the same key made.
     fn made_before<D: Ruled>(&mut self, once: Option<&Once>) -> Result<Option<Shown<D>>, Refusal> {
-        let Some(once) = once else { return Ok(None) };
-        let answer = self.tx.recall(self.actor.account, &once.key)?;
-        // The store forgets old ones only when it is given a new one.
-        let answer = answer.filter(|answer| self.actor.now.since(answer.at) <= REMEMBERED_MS);
-        let Some(answer) = answer else { return Ok(None) };
-        if answer.request != once.request || answer.made.kind != D::KIND {
-            return Err(Refusal::KeyReused(once.key.clone()));
-        }
-        let record = self.tx.get(answer.made)?.ok_or(Refusal::NoSuch(answer.made))?;
-        self.shown(&record).map(Some)
+        let (whose, now) = (self.actor.account, self.actor.now);
+        let made = recall(self.tx, (whose, once), D::KIND, now)?;
+        made.map(|record| self.shown(&record)).transpose()
     }
 
     /// A segment that could be made, with nothing kept.
@@ -237,6 +227,37 @@ impl Desk<'_> {
         }
         Ok(())
     }
+}
+
+/// The record that an earlier request of an account's with the same key has made.
+pub(super) fn recall(
+    tx: &mut dyn Tx,
+    (whose, once): (AccountId, Option<&Once>),
+    kind: Kind,
+    now: UtcMs,
+) -> Result<Option<Record>, Refusal> {
+    let Some(once) = once else { return Ok(None) };
+    let answer = tx.recall(whose, &once.key)?;
+    // The store forgets old ones only when it is given a new one.
+    let Some(answer) = answer.filter(|answer| now.since(answer.at) <= REMEMBERED_MS) else {
+        return Ok(None);
+    };
+    if answer.request != once.request || answer.made.kind != kind {
+        return Err(Refusal::KeyReused(once.key.clone()));
+    }
+    tx.get(answer.made)?.ok_or(Refusal::NoSuch(answer.made)).map(Some)
+}
+
+/// Keeps what was made under a request's key, if it has one.
+pub(super) fn remember(
+    tx: &mut dyn Tx,
+    (whose, once): (AccountId, Option<&Once>),
+    made: Key,
+    now: UtcMs,
+) -> Result<(), Refusal> {
+    let Some(Once { key, request }) = once else { return Ok(()) };
+    let answer = Remembered { request: *request, made, at: now };
+    Ok(tx.remember((whose, key), &answer, UtcMs(now.0 - REMEMBERED_MS))?)
 }
 
 /// The record of a document whose lists were taken out.

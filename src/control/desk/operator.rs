@@ -1,13 +1,13 @@
 //! What operators do: accounts, whoever they belong to.
 
 use super::actor::Actor;
-use super::changes::content;
+use super::changes::{Once, content, recall, remember};
 use super::desk::Desk;
 use super::listing::{ListRequest, Listed};
 use super::rules::Ruled as _;
 use crate::control::documents::{Account, Document as _, Shown};
 use crate::control::refusal::Refusal;
-use crate::control::store::{AuditEntry, INSTALLATION, Kind, Tx};
+use crate::control::store::{AuditEntry, INSTALLATION, Key, Kind, Tx};
 use crate::domain::ids::AccountId;
 
 /// Makes an account.
@@ -43,6 +43,25 @@ pub fn create_account(
         after: record.content.body.clone(),
     })?;
     Ok(Shown::of(&record)?)
+}
+
+/// Makes an account, or gives what an earlier request with the same key has made.
+///
+/// # Errors
+/// The rule that is in the way.
+pub fn create_account_once(
+    tx: &mut dyn Tx,
+    actor: &Actor,
+    account: &Account,
+    once: Option<&Once>,
+) -> Result<Shown<Account>, Refusal> {
+    let whose = (INSTALLATION, once);
+    if let Some(record) = recall(tx, whose, Kind::Account, actor.now)? {
+        return Ok(Shown::of(&record)?);
+    }
+    let made = create_account(tx, actor, account)?;
+    remember(tx, whose, Key::of_account(AccountId(made.id)), actor.now)?;
+    Ok(made)
 }
 
 /// A page of the accounts.

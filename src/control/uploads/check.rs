@@ -95,8 +95,8 @@ struct Checking<'b, 'k> {
 }
 
 /// What is wrong with an address that can't be looked up.
-const NO_SUCH_ADDRESS: &str = "the row has an address alone, and the account's address table does not have it; import a file of \
-    addresses that does, then send this one again, or give latitude and longitude";
+const NO_SUCH_ADDRESS: &str = "the row has an address alone, and neither the account's address table nor a geocoding service has \
+    it; import a file of addresses that does, then send this one again, or give latitude and longitude";
 
 impl Checking<'_, '_> {
     fn fence(&mut self, row: Result<FenceRow, Vec<BadCell>>) -> ControlFlow<()> {

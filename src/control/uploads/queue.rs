@@ -14,11 +14,11 @@ use super::apply::places::Places;
 use super::apply::regions::{Joins, Regions};
 use super::check::{Checked, Known, check};
 use super::depot::{Depot, Parcel};
+use super::geocoder::Geocoder;
 use crate::clock::Clock;
 use crate::control::compiler::Publications;
 use crate::control::desk::{Actor, Desk};
-use crate::control::documents::Import;
-use crate::control::documents::document;
+use crate::control::documents::{Address, Document as _, Import, document};
 use crate::control::imports::bounds::Bounds;
 use crate::control::imports::columns::Kind as ImportOf;
 use crate::control::imports::error::ImportError;
@@ -26,6 +26,7 @@ use crate::control::imports::read;
 use crate::control::imports::rows::bad_cell::BadCell;
 use crate::control::imports::watch::{Progress, Watch, within};
 use crate::control::refusal::Refusal;
+use crate::control::shape::check_point;
 use crate::control::store::{Catalog, INSTALLATION, Kind, Query, Record, StoreError, Tx, thread};
 use crate::domain::ids::AccountId;
 use crate::identity::Keyring;
@@ -49,6 +50,8 @@ pub struct ImportQueue {
     pub keyring: Keyring,
     /// By which imports are stamped and bounded.
     pub clock: Clock,
+    /// Who is asked for addresses that the account's table does not have.
+    pub geocoder: Option<Geocoder>,
 }
 
 /// A file whose turn it is.
@@ -253,16 +256,48 @@ impl ImportQueue {
         found.map_err(|refusal| io::Error::other(refusal.to_string()))
     }
 
+    /// Whether the account's table has one of these addresses, or the geocoding service, whose answer the table then has.
     fn has_address(&self, account: AccountId, addresses: [Option<&str>; 2]) -> io::Result<bool> {
         let actor = self.actor(account);
-        let addresses = addresses.map(|address| address.map(str::to_owned));
+        let asked = addresses.map(|address| address.map(str::to_owned));
         let found = self.catalog.ask_and_wait(move |store| {
             thread::read(store, |tx| {
-                let [road, lot] = &addresses;
+                let [road, lot] = &asked;
                 Desk::open(tx, &actor)?.locate([road.as_deref(), lot.as_deref()])
             })
         });
-        found.map(|place| place.is_some()).map_err(|refusal| io::Error::other(refusal.to_string()))
+        let found = found.map_err(|refusal| io::Error::other(refusal.to_string()))?;
+        if found.is_some() {
+            return Ok(true);
+        }
+        let Some(geocoder) = &self.geocoder else { return Ok(false) };
+        for address in addresses.into_iter().flatten() {
+            let told = geocoder(address).map_err(|reason| {
+                io::Error::other(format!("the geocoding service can't be asked: {reason}"))
+            })?;
+            if let Some((lat, lon)) = told {
+                return self
+                    .keep_address(account, Address { address: address.to_owned(), lat, lon });
+            }
+        }
+        Ok(false)
+    }
+
+    /// Puts an address into the account's table, unless it is nowhere on earth.
+    fn keep_address(&self, account: AccountId, address: Address) -> io::Result<bool> {
+        if !check_point(address.lat, address.lon).is_empty() {
+            return Ok(false);
+        }
+        let actor = self.actor(account);
+        let kept = self.catalog.ask_and_wait(move |store| {
+            thread::write(store, |tx| {
+                let mut desk = Desk::open(tx, &actor)?;
+                let natural = address.natural().unwrap_or_default();
+                let there = desk.number_of(Kind::Address, &natural)?;
+                desk.put_imported(there, &address)
+            })
+        });
+        kept.map(|_number| true).map_err(|refusal| io::Error::other(refusal.to_string()))
     }
 
     fn actor(&self, account: AccountId) -> Actor {
