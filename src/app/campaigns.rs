@@ -96,6 +96,7 @@ fn open_catalog(data: &Path) -> anyhow::Result<SqliteStore> {
     let path = data.join(CATALOG_FILE);
     let opened = SqliteStore::open(&path).with_context(|| format!("opening {}", path.display()));
     let mut store = opened?;
+    store.check()?;
     store.forget_gone()?;
     Ok(store)
 }
@@ -137,7 +138,14 @@ fn open_shelf(
 /// When it can't be opened, or the system gives no threads.
 fn start(joints: Joints<'_>) -> anyhow::Result<Campaigns> {
     let (data, journal) = joints.dirs;
+    let is_new = !data.join(CATALOG_FILE).exists();
     let mut store = open_catalog(data)?;
+    if is_new && joints.publisher.slot.current().is_some() {
+        tracing::warn!(
+            "there is a snapshot and no catalog: if it was lost, stop and restore it (`geofenced catalog restore`) \
+             before an account is made, which would get the number of an old one"
+        );
+    }
     let shelf = open_shelf(data, &joints.config.campaigns, &mut store)?;
     let readers = Readers {
         compiler: store.reader()?,
@@ -227,6 +235,7 @@ fn spawn(joints: &Joints<'_>, desks: &Desks, readers: Readers) -> anyhow::Result
         journal: Arc::clone(&joints.journal),
         publisher: Arc::clone(&joints.publisher),
         catalog: catalog.clone(),
+        catalog_file: joints.dirs.0.join(CATALOG_FILE),
         publications: Arc::clone(publications),
         depot: desks.depot.clone(),
         keyring: keyring.clone(),

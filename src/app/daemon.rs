@@ -316,6 +316,9 @@ fn ground(config: &Config, data: &Path, store: &Store, shards: usize) -> anyhow:
         config.outbox.clone(),
         outbox_clocks(config.policy.clock, &clock_cell),
     )?;
+    if Journal::is_absent(&config.journal)? {
+        outbox.begins_with_its_log();
+    }
     let cache_bytes = config.outbox.figures_cache_bytes;
     let (counted, sealer) = (data.join("figures"), keyring.sealer());
     let figures = Figures::follow(&counted, cache_bytes, &outbox, sealer, config.retention)?;

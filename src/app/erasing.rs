@@ -4,6 +4,7 @@
 //! forget; then files and lists, and a snapshot without the device comes in force. The log is waited for after that: once
 //! recovery needs nothing from before, the older snapshots, which it may need until then, go at last.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -15,6 +16,7 @@ use crate::clock::Clock;
 use crate::control::compiler::Publications;
 use crate::control::erasures::catalog::{lists, uploads};
 use crate::control::erasures::{Ends, Eraser, Keeper};
+use crate::control::store::copies::remove_replaced;
 use crate::control::store::{Catalog, Store};
 use crate::control::uploads::Depot;
 use crate::domain::ids::{AccountId, AppId, Epoch};
@@ -36,6 +38,7 @@ pub(super) struct Traces {
     pub(super) journal: Arc<Journal>,
     pub(super) publisher: Arc<Publisher>,
     pub(super) catalog: Catalog,
+    pub(super) catalog_file: PathBuf,
     pub(super) publications: Arc<Publications>,
     pub(super) depot: Depot,
     pub(super) keyring: Keyring,
@@ -53,7 +56,7 @@ impl Traces {
     fn keepers(self, in_force: InForce) -> Vec<Keeper> {
         let Self { router, runtime, figures, journal, publisher, catalog, .. } = self;
         let (in_outbox, in_figures) = (figures.clone(), figures.clone());
-        let checkpoints = Arc::clone(&journal);
+        let (checkpoints, replaced) = (Arc::clone(&journal), self.catalog_file);
         let (without, in_it) = (Arc::new(AtomicU64::new(0)), Arc::clone(&publisher));
         let without_now = Arc::clone(&without);
         let published = move |epoch: Epoch, gone: &Gone| {
@@ -80,8 +83,10 @@ impl Traces {
             uploads(catalog.clone(), self.depot, self.keyring, self.clock),
             lists(catalog, self.publications, move || in_force(), published),
             Keeper::new("log", move |gone, ends: Ends<'_>| Ok(journal.erase(gone, ends)?)),
-            Keeper::new("checkpoints", move |_gone, _ends| {
-                Ok(Some(checkpoints.remove_damaged_checkpoints()?))
+            // Nobody knows whom these hold.
+            Keeper::new("set aside", move |_gone, _ends| {
+                let damaged = checkpoints.remove_damaged_checkpoints()?;
+                Ok(Some(damaged + remove_replaced(&replaced)?))
             }),
             Keeper::new("snapshots", move |gone, _ends| {
                 let Some(in_force) = publisher.slot.current() else { return Ok(Some(0)) };

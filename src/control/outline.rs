@@ -15,6 +15,7 @@ use super::fault::Fault;
 use super::simple::is_surely_sound;
 use crate::domain::target::{Ring, Vertex};
 use crate::domain::units::E7;
+use crate::geo::area;
 use crate::snapshot::source::rings::{
     ALLOWED_EDGE, ALLOWED_HOLE, ALLOWED_POSITION, BadRing, beside, ring,
 };
@@ -134,14 +135,22 @@ impl Outline {
         faults
     }
 
-    /// The geodesic area on the WGS 84 ellipsoid, m²: all parts, less their holes.
+    /// The geodesic area on the WGS 84 ellipsoid, m²: all parts, less their holes. Of a part whose edges go so far that the
+    /// shortest way between their ends is another than the straight one on the map, by which is tested who is inside, the larger
+    /// of both areas.
     pub(super) fn area_m2(&self) -> f64 {
         let ring_m2 = |ring: &Ring| {
             // Each ring alone and by its size, since people draw rings in either direction.
             polygon(std::slice::from_ref(ring), degrees_of).geodesic_area_signed().abs()
         };
         let part_m2 = |part: &Vec<Ring>| match part.split_first() {
-            Some((outer, holes)) => ring_m2(outer) - holes.iter().map(ring_m2).sum::<f64>(),
+            Some((outer, holes)) => {
+                let on_map_m2 = area::area_m2(std::slice::from_ref(outer));
+                // The sphere and the ellipsoid differ by less than a hundredth.
+                let is_other = on_map_m2 > 1.01 * ring_m2(outer);
+                let outer_m2 = if is_other { on_map_m2 } else { ring_m2(outer) };
+                outer_m2 - holes.iter().map(ring_m2).sum::<f64>()
+            }
             None => 0.0,
         };
         self.parts.iter().map(part_m2).sum()

@@ -178,3 +178,12 @@ fn a_shape_is_written_as_geojson_writes_it() {
     let halves = r#"{"type":"circle","lat":37.5,"lon":127.0,"radius_m":100.5}"#;
     assert!(serde_json::from_str::<FenceShape>(halves).is_err());
 }
+
+#[test]
+fn a_polygon_around_the_earth_is_no_small_one() {
+    for lon in [1.0, 89.0, 89.9, 90.0, 179.0, 180.0] {
+        let ring = [[-lon, -90.0], [lon, -90.0], [lon, 90.0], [-lon, 90.0], [-lon, -90.0]];
+        let faults = polygon(&[&ring]).check();
+        assert!(faults.iter().any(|fault| fault.detail.contains("km²")), "{lon}: {faults:?}");
+    }
+}

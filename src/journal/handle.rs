@@ -84,6 +84,15 @@ impl Journal {
         Self::open_on(Arc::new(RealDisk), config, keyring, resume)
     }
 
+    /// Whether there is no log yet.
+    ///
+    /// # Errors
+    /// [`JournalError::Io`].
+    pub fn is_absent(config: &JournalConfig) -> Result<bool, JournalError> {
+        let log_dir = config.log_dir();
+        Ok(!log_dir.exists() || segment::list(&RealDisk, &log_dir)?.is_empty())
+    }
+
     /// As [`open`](Self::open), on another disk.
     ///
     /// # Errors

@@ -78,6 +78,12 @@ impl Outbox {
         outbox.started(writer)
     }
 
+    /// Says that the log begins anew as well: its inputs are numbered from 1 again, and none of them was ever counted. To be
+    /// said before figures follow.
+    pub fn begins_with_its_log(&self) {
+        self.shared.is_log_new.store(true, Ordering::Release);
+    }
+
     fn started(self, writer: Writer) -> Result<Self, StoreError> {
         let thread = std::thread::Builder::new()
             .name("outbox".to_owned())

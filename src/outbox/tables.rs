@@ -32,7 +32,11 @@ const STRETCH: u8 = b's';
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The storage engine or the disk.
-    #[error("the outbox in {path} can't be {doing}: {source}", path = path.display())]
+    #[error(
+        "the store in {path} can't be {doing}: {source}; if its files are damaged, restore the whole data directory from a \
+         backup, or move this folder away: it is filled again from what log and outbox still have",
+        path = path.display()
+    )]
     Storage {
         /// What was tried.
         doing: &'static str,

@@ -126,9 +126,16 @@ impl ReportShelf {
     /// A listed file, from its beginning. Blocks on the disk.
     ///
     /// # Errors
-    /// When it is gone.
+    /// When it is gone, or is not what was written, which is as good as gone.
     pub fn read(&self, listed: &Listed) -> io::Result<File> {
-        File::open(self.place(listed))
+        let path = self.place(listed);
+        let mut hasher = blake3::Hasher::new();
+        hasher.update_reader(File::open(&path)?)?;
+        if hasher.finalize().to_hex().as_str() != listed.2 {
+            tracing::error!(path = %path.display(), "a report file is damaged; ask for its report again");
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        File::open(path)
     }
 
     /// Removes files that are listed no more.

@@ -99,7 +99,7 @@ fn a_file_is_kept_as_it_was_made_and_the_same_one_once() {
     let shown = installation.at(account, |desk| desk.get::<ReportFile>(1)).unwrap();
     let mut text = Vec::new();
     let hash = shown.document.hash.clone();
-    shelf.read(&(account, 1, hash)).unwrap().read_to_end(&mut text).unwrap();
+    shelf.read(&(account, 1, hash.clone())).unwrap().read_to_end(&mut text).unwrap();
     let mut plain = Vec::new();
     assert_eq!(sheet(3).write_csv(&mut plain).unwrap(), 4, "three days and the month");
     assert_eq!(text, plain);
@@ -109,6 +109,12 @@ fn a_file_is_kept_as_it_was_made_and_the_same_one_once() {
     assert_eq!(there(&installation), ["1-1", "1-2"].map(str::to_owned).into());
     let notes = installation.at(account, |desk| Ok(desk.tx().notes(account, u64::MAX >> 1, 99)?));
     assert!(notes.unwrap().iter().all(|note| note.kind != Kind::ReportFile), "it changes nothing");
+    // What is not what was written is as good as gone.
+    let path = installation.dir.path().join("reports").join(format!("{account}-1-{hash}"));
+    text[3] ^= 1;
+    std::fs::write(&path, &text).unwrap();
+    let damaged = shelf.read(&(account, 1, hash)).unwrap_err();
+    assert_eq!(damaged.kind(), std::io::ErrorKind::NotFound);
 }
 
 #[test]

@@ -123,6 +123,24 @@ pub fn restore(from: &Path, to: &Path, replace: bool) -> Result<Option<PathBuf>,
     Ok(there.then_some(aside))
 }
 
+/// Removes what a restore has put aside. Gives how many files there were.
+///
+/// # Errors
+/// [`StoreError::Io`].
+pub fn remove_replaced(catalog: &Path) -> Result<u64, StoreError> {
+    let aside = beside(catalog, ".replaced");
+    let mut removed = 0;
+    for part in ["", "-wal", "-shm"] {
+        let path = beside(&aside, part);
+        match fs::remove_file(&path) {
+            Ok(()) => removed += 1,
+            Err(reason) if reason.kind() == io::ErrorKind::NotFound => {}
+            Err(reason) => return Err(StoreError::Io { path, reason }),
+        }
+    }
+    Ok(removed)
+}
+
 /// Lets a restored catalog deal no number that the one before it has dealt: devices and figures remember what was under
 /// it.
 fn deal_on_from(before: &Path, fresh: &Path) -> Result<(), StoreError> {

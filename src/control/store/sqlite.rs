@@ -79,6 +79,19 @@ impl SqliteStore {
         Ok(())
     }
 
+    /// Looks through the file for damage, which costs about as much as reading it.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] with the first that is found.
+    pub fn check(&self) -> Result<(), StoreError> {
+        let said: String =
+            self.connection.query_row("PRAGMA quick_check(1)", (), |row| row.get(0))?;
+        if said == "ok" {
+            return Ok(());
+        }
+        Err(StoreError::Damaged { path: self.path.clone(), said })
+    }
+
     fn connect(path: &Path, flags: OpenFlags, hold: File) -> Result<Self, StoreError> {
         let connection = Connection::open_with_flags(path, flags)?;
         connection.busy_timeout(BUSY)?;

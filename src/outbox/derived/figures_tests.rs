@@ -231,6 +231,26 @@ proptest! {
     }
 }
 
+#[tokio::test]
+async fn of_a_log_that_begins_anew_all_is_counted() {
+    let (dir, counts) = (tempdir().unwrap(), tempdir().unwrap());
+    let world = World::new();
+    let matched =
+        |device| Step { device, job: 1, what: EventKind::Matched, minute: 5, is_test: false };
+    for (path, device) in [("first", 2), ("second", 4)] {
+        world.pass_s(60);
+        let outbox = world.open(&dir.path().join(path), OutboxConfig::default());
+        // Its inputs have the numbers of those before.
+        outbox.begins_with_its_log();
+        let figures = follow(counts.path(), &outbox);
+        outbox.release(records(1, &matched(device))).unwrap();
+        outbox.close().unwrap();
+        figures.close();
+        let jobs: u64 = counted(&figures).days.values().flatten().map(|day| day.jobs).sum();
+        assert_eq!(jobs, u64::from(device) / 2, "{path}");
+    }
+}
+
 pub(super) fn withheld(seq: u64, quarter: u32) -> TallyItem {
     TallyItem {
         position: InputPosition { partition: PartitionId(9), seq: InputSeq(seq) },

@@ -66,9 +66,12 @@ impl Default for Progress {
 }
 
 impl Progress {
-    /// Goes on with the outbox made then, if it is another from its start.
-    fn go_on_with(mut self, made_at: UtcMs) -> Self {
+    /// Goes on with the outbox made then, if it is another from its start; of a log that is new as well all is to be counted.
+    fn go_on_with(mut self, made_at: UtcMs, is_log_new: bool) -> Self {
         if self.made_at != made_at {
+            if is_log_new {
+                self.inputs = Self::default().inputs;
+            }
             self.floor = self.inputs;
             (self.made_at, self.offset, self.tally) = (made_at, 0, 0);
         }
@@ -168,7 +171,8 @@ impl Follower {
         (figures, ends): (Arc<FollowerFigures>, Arc<AtomicBool>),
     ) -> Result<Self, StoreError> {
         let progress: Option<Progress> = Pad::new(&tables).find(Sheet::Marks, PROGRESS)?;
-        let progress = progress.unwrap_or_default().go_on_with(outbox.made_at);
+        let is_log_new = outbox.is_log_new.load(Ordering::Acquire);
+        let progress = progress.unwrap_or_default().go_on_with(outbox.made_at, is_log_new);
         // A crash may have left, or brought back, what was counted.
         for row in outbox.tables.tallies(0, progress.tally) {
             outbox.tables.remove_tallies(row?.0)?;
