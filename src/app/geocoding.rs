@@ -18,7 +18,9 @@ pub(super) fn geocoder(config: &GeocoderConfig, runtime: &Handle) -> Option<Geoc
     let runtime = runtime.clone();
     let ask = move |address: &str| {
         let path = path.replace(PLACE_OF_ADDRESS, &encoded(address));
-        let asked = runtime.block_on(tokio::time::timeout(timeout, answer(&host, &path)));
+        // Within the runtime, for its clock is the runtime's.
+        let asked =
+            runtime.block_on(async { tokio::time::timeout(timeout, answer(&host, &path)).await });
         let told = asked.map_err(|_late| format!("no answer within {} s", timeout.as_secs()))?;
         place_in(&told.map_err(|error| error.to_string())?)
     };

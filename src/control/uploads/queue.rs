@@ -129,9 +129,12 @@ impl ImportQueue {
         }
         let (state, reason, checked) = match outcome {
             Ok((state, checked)) => (state, String::new(), Some(checked)),
-            Err(Broken::File(error @ ImportError::Io(_))) => {
+            Err(Broken::File(ImportError::Io(error))) => {
                 tracing::error!(account = turn.account.0, import = turn.id, %error, "an import was given up");
-                ("check_error", error.to_string(), None)
+                // What a disk says is the operator's; what was in the way besides is told.
+                let told = error.get_ref().map(ToString::to_string);
+                let reason = told.unwrap_or_else(|| ImportError::Io(error).to_string());
+                ("check_error", reason, None)
             }
             Err(Broken::File(error)) => ("failed", error.to_string(), None),
             Err(Broken::Rule(refusal)) => ("check_error", refusal.to_string(), None),
