@@ -41,7 +41,29 @@ pub(crate) struct Measured {
     /// From the first instant due to the last ack, ns.
     pub(crate) elapsed_ns: u64,
     /// A ping's latency, µs.
-    pub(crate) latency_us: Histogram<u64>,
+    pub(crate) latency_us: Latency,
+}
+
+/// Latencies, µs.
+#[derive(Clone, Debug)]
+pub(crate) struct Latency {
+    /// Of all.
+    pub(crate) all: Histogram<u64>,
+    /// Of what was due once the run had warmed up.
+    pub(crate) warm: Histogram<u64>,
+}
+
+impl Latency {
+    fn new() -> Result<Self, DriveError> {
+        let all = Histogram::new_with_bounds(1, MAX_LATENCY_US, 3)?;
+        Ok(Self { warm: all.clone(), all })
+    }
+
+    /// Adds those of another drive.
+    pub(crate) fn add(&mut self, other: &Self) {
+        // All have the same bounds.
+        let _fit = [self.all.add(&other.all), self.warm.add(&other.warm)];
+    }
 }
 
 /// Why a drive stopped.
@@ -83,9 +105,10 @@ pub(crate) async fn drive(
     for _ in 0..lanes.len().div_ceil(per_client) {
         clients.push(connect(&sender).await?);
     }
-    let meter = Arc::new(Mutex::new(Meter::new(bar.clone())?));
     // Every sender is ready before the first instant due.
     let started_ns = process_ns() + LEAD_NS;
+    let warm_from_ns = started_ns + u64::from(sender.drive.warm_up_s) * 1_000_000_000;
+    let meter = Arc::new(Mutex::new(Meter::new(bar.clone(), warm_from_ns)?));
     let mut senders = JoinSet::new();
     for (number, frames) in lanes.into_iter().enumerate() {
         let stream_no = u32::try_from(number % per_client).unwrap_or(0) + 1;
@@ -212,7 +235,8 @@ async fn send(
 
 /// What acks tell, of all streams.
 struct Meter {
-    latency_us: Histogram<u64>,
+    latency_us: Latency,
+    warm_from_ns: u64,
     acked: u64,
     rejected: u64,
     last_ns: u64,
@@ -220,9 +244,8 @@ struct Meter {
 }
 
 impl Meter {
-    fn new(bar: ProgressBar) -> Result<Self, DriveError> {
-        let latency_us = Histogram::new_with_bounds(1, MAX_LATENCY_US, 3)?;
-        Ok(Self { latency_us, acked: 0, rejected: 0, last_ns: 0, bar })
+    fn new(bar: ProgressBar, warm_from_ns: u64) -> Result<Self, DriveError> {
+        Ok(Self { latency_us: Latency::new()?, warm_from_ns, acked: 0, rejected: 0, last_ns: 0, bar })
     }
 }
 
@@ -237,7 +260,10 @@ fn acks(due: Due, meter: Arc<Mutex<Meter>>) -> impl FnMut(&AckSpan) + Send + 'st
         let frames = frames.min(due.len());
         for (due_ns, pings) in due.drain(..frames) {
             let latency_us = (now_ns.saturating_sub(due_ns) / 1000).clamp(1, MAX_LATENCY_US);
-            meter.latency_us.saturating_record_n(latency_us, pings);
+            meter.latency_us.all.saturating_record_n(latency_us, pings);
+            if due_ns >= meter.warm_from_ns {
+                meter.latency_us.warm.saturating_record_n(latency_us, pings);
+            }
             meter.acked += pings;
             meter.bar.inc(pings);
         }

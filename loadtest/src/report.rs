@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::check::Verdict;
 use crate::daemon::Restart;
-use crate::drive::Measured;
+use crate::drive::{Latency, Measured};
 use crate::swaps::Swapped;
 
 /// All that a run has measured.
@@ -16,7 +16,7 @@ pub(crate) struct Report {
     acked: u64,
     rejected: u64,
     elapsed_s: f64,
-    latency_us: Option<Histogram<u64>>,
+    latency_us: Option<Latency>,
     /// What a sync takes on the daemon's disk while nothing else asks for one, µs.
     pub(crate) bare_sync_us: Option<Histogram<u64>>,
     /// Snapshots put in force while pings flowed, and how many the daemon held at once.
@@ -44,8 +44,7 @@ impl Report {
         self.elapsed_s += seconds(measured.elapsed_ns);
         self.latency_us = Some(match self.latency_us.take() {
             Some(mut all) => {
-                // Both have the same bounds.
-                let _fits = all.add(&measured.latency_us);
+                all.add(&measured.latency_us);
                 all
             }
             None => measured.latency_us,
@@ -72,6 +71,9 @@ impl Report {
             "ack_p99_ms": self.ack_ms(99.0),
             "ack_p999_ms": self.ack_ms(99.9),
             "ack_p9999_ms": self.ack_ms(99.99),
+            "ack_warm_p50_ms": self.warm_ack_ms(50.0),
+            "ack_warm_p99_ms": self.warm_ack_ms(99.0),
+            "ack_warm_p999_ms": self.warm_ack_ms(99.9),
             "bare_sync_p99_ms": ms(self.bare_sync_us.as_ref(), 99.0),
             "jobs": self.verdict.jobs,
             "missing": self.verdict.missing,
@@ -99,6 +101,8 @@ impl Report {
         let quantiles = [50.0, 90.0, 99.0, 99.9, 99.99];
         let latencies = quantiles.map(|at| format!("p{at} {:.2} ms", self.ack_ms(at)));
         println!("acks     {}", latencies.join(", "));
+        let [p50, p99] = [50.0, 99.0].map(|at| self.warm_ack_ms(at));
+        println!("         once warmed up: p50 {p50:.2} ms, p99 {p99:.2} ms");
         let [p50, p99] = [50.0, 99.0].map(|at| ms(self.bare_sync_us.as_ref(), at));
         println!("disk     a sync alone: p50 {p50:.2} ms, p99 {p99:.2} ms");
         let Swapped { swaps, most_live } = self.swapped;
@@ -131,7 +135,11 @@ impl Report {
     }
 
     fn ack_ms(&self, percentile: f64) -> f64 {
-        ms(self.latency_us.as_ref(), percentile)
+        ms(self.latency_us.as_ref().map(|latency| &latency.all), percentile)
+    }
+
+    fn warm_ack_ms(&self, percentile: f64) -> f64 {
+        ms(self.latency_us.as_ref().map(|latency| &latency.warm), percentile)
     }
 }
 

@@ -162,6 +162,9 @@ pub(crate) struct Drive {
     pub(crate) frame_pings: u32,
     /// Pings a second over all, at fixed instants, whatever the acks do. Default 0: as fast as acks allow.
     pub(crate) pings_per_s: u32,
+    /// Seconds from the beginning, 0 to 3,600: acks of what is due later are counted once more, apart. Devices that were never
+    /// seen before cost more than known ones, and a run begins with them alone. Default 0.
+    pub(crate) warm_up_s: u32,
     /// Snapshots put in force a second meanwhile, 0 to 100; each edits a campaign's message, every second one moves
     /// three fences besides. Default 0.
     pub(crate) swaps_per_s: u32,
@@ -177,6 +180,7 @@ impl Default for Drive {
             streams: 4,
             frame_pings: 50,
             pings_per_s: 0,
+            warm_up_s: 0,
             swaps_per_s: 0,
             unacked_frames: 256,
         }
@@ -281,6 +285,7 @@ impl Scenario {
             ("drive.connections", drive.connections.into(), 1.0, 64.0, "1 to 64"),
             ("drive.streams", drive.streams.into(), 1.0, 8.0, "1 to 8"),
             ("drive.frame_pings", drive.frame_pings.into(), 1.0, 4096.0, "1 to 4,096"),
+            ("drive.warm_up_s", drive.warm_up_s.into(), 0.0, 3600.0, "0 to 3,600"),
             ("drive.swaps_per_s", drive.swaps_per_s.into(), 0.0, 100.0, "0 to 100"),
             ("drive.unacked_frames", drive.unacked_frames.into(), 1.0, 1e5, "1 to 100,000"),
         ];

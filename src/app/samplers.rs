@@ -116,6 +116,8 @@ pub(super) fn stores(
         let sample = journal.figures().sample();
         scrape.total(&table::JOURNAL_BYTES, sample.bytes);
         scrape.gauge(&table::JOURNAL_RECORDING_BYTES, sample.recording_bytes);
+        scrape.gauge(&table::JOURNAL_RECOVERY_BYTES, journal.recovery_bytes());
+        scrape.total(&table::CHECKPOINTS, sample.checkpoints);
         scrape.flag(&table::JOURNAL_FAILED, journal.failed().is_some());
         scrape.flag(&table::JOURNAL_DISK_FULL, sample.disk_full);
         syncs.pass_on(&sample.sync_buckets);

@@ -26,6 +26,7 @@ pub(crate) mod trace;
 mod looks;
 mod inputs;
 mod device;
+mod annexes;
 mod marks;
 mod table;
 mod shares;

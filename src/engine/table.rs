@@ -5,7 +5,6 @@
 //! [share](super::shares) makes room at the expense of its like alone, and others at theirs first.
 
 use std::hash::BuildHasher;
-use std::num::NonZeroU32;
 
 use hashbrown::HashTable;
 
@@ -16,13 +15,11 @@ use crate::domain::lots::InstallationKey;
 use crate::domain::reasons::SuppressReason;
 use crate::domain::units::UtcMs;
 
-use super::device::{
-    Anchor, Annex, AnnexId, Hint, Night, Phase, Row, Stay, Trigger, UsedBucket, VisitNote,
-};
+use super::annexes::Annexes;
+use super::device::{Anchor, Annex, Hint, Night, Phase, Row, Stay, Trigger, UsedBucket, VisitNote};
 use super::outputs::Outputs;
 use super::shares::Shares;
 use super::slab::Slab;
-use crate::snapshot::index::prefetch_lines;
 
 /// A row's place in the table, valid until the next insertion.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -46,8 +43,7 @@ pub(crate) struct DeviceTable {
     rows: Vec<Row>,
     index: HashTable<u32>,
     hasher: foldhash::fast::FixedState,
-    annexes: Vec<Annex>,
-    free_annexes: Vec<AnnexId>,
+    annexes: Annexes,
     /// Stays of all devices.
     pub(crate) stays: Slab<Stay>,
     /// Triggers of all devices.
@@ -84,8 +80,7 @@ impl DeviceTable {
             rows: Vec::new(),
             index: HashTable::new(),
             hasher: foldhash::fast::FixedState::with_seed(seed),
-            annexes: Vec::new(),
-            free_annexes: Vec::new(),
+            annexes: Annexes::default(),
             stays: Slab::default(),
             triggers: Slab::default(),
             buckets: Slab::default(),
@@ -114,7 +109,7 @@ impl DeviceTable {
     pub(crate) fn bytes(&self) -> usize {
         self.rows.capacity() * size_of::<Row>()
             + self.index.capacity() * 5
-            + self.annexes.capacity() * size_of::<Annex>()
+            + self.annexes.bytes()
             + self.stays.bytes()
             + self.triggers.bytes()
             + self.buckets.bytes()
@@ -137,17 +132,16 @@ impl DeviceTable {
         let row = self.row(id);
         self.stays.prefetch(row.stays);
         if let Some(annex) = row.annex {
-            let first = annex.0.get() as usize - 1;
-            prefetch_lines(&self.annexes, first);
+            self.annexes.prefetch(annex);
         }
     }
 
     /// Starts loading the lists that hang on a device's annex, which is loaded.
     pub(crate) fn prefetch_lists(&self, id: RowId) {
         let Some(annex) = self.row(id).annex else { return };
-        let annex = &self.annexes[annex.0.get() as usize - 1];
-        self.triggers.prefetch(annex.triggers);
-        self.buckets.prefetch(annex.buckets);
+        let (triggers, buckets) = self.annexes.lists(annex);
+        self.triggers.prefetch(triggers);
+        self.buckets.prefetch(buckets);
     }
 
     /// Takes note of how many accounts have a share in it.
@@ -225,8 +219,7 @@ impl DeviceTable {
 
     /// The last rejected jump of a row's device.
     pub(crate) fn anchor(&self, id: RowId) -> Option<&Anchor> {
-        let annex = self.row(id).annex?;
-        self.annexes[annex.0.get() as usize - 1].anchor.as_ref()
+        self.annexes.anchor(self.row(id).annex?)
     }
 
     /// The annex of a row, blank if it has none.
@@ -236,33 +229,13 @@ impl DeviceTable {
 
     /// The annex that a row of this table names, blank if it names none.
     pub(crate) fn annex_of(&self, row: &Row) -> Annex {
-        row.annex.map_or_else(Annex::default, |annex| self.annexes[annex.0.get() as usize - 1])
+        row.annex.map_or_else(Annex::default, |annex| self.annexes.get(annex))
     }
 
     /// Writes an annex back; a blank one is given up.
     pub(crate) fn set_annex(&mut self, id: RowId, annex: Annex) {
-        match (self.row(id).annex, annex.is_blank()) {
-            (None, true) => {}
-            (Some(old), true) => {
-                self.free_annexes.push(old);
-                self.row_mut(id).annex = None;
-            }
-            (Some(old), false) => self.annexes[old.0.get() as usize - 1] = annex,
-            (None, false) => {
-                let fresh = self.fresh_annex(annex);
-                self.row_mut(id).annex = Some(fresh);
-            }
-        }
-    }
-
-    fn fresh_annex(&mut self, annex: Annex) -> AnnexId {
-        if let Some(free) = self.free_annexes.pop() {
-            self.annexes[free.0.get() as usize - 1] = annex;
-            return free;
-        }
-        self.annexes.push(annex);
-        let number = u32::try_from(self.annexes.len()).expect("at most one a row");
-        AnnexId(NonZeroU32::new(number).expect("one was just pushed"))
+        let annex = self.annexes.put(self.row(id).annex, &annex);
+        self.row_mut(id).annex = annex;
     }
 
     /// Evicts the oldest devices that may go by `rule`, to make room for one of `newcomer`; returns how many went.

@@ -161,7 +161,7 @@ fn erase(journal: &Arc<Journal>) -> u64 {
     std::thread::scope(|scope| {
         scope.spawn(|| {
             while !is_done.load(Ordering::Relaxed) {
-                journal.note_checkpoints(journal.synced_end());
+                journal.note_checkpoints(0, journal.synced_end());
                 journal.trim(journal.synced_end()).unwrap();
                 if journal.config.keep_recording_bytes > 0 {
                     Recorder::new(journal).turn(NOON, &|| false).unwrap();

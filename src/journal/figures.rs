@@ -21,7 +21,7 @@ pub const SYNC_BUCKETS_NS: [u64; 12] = [
     1_000_000_000,
 ];
 
-/// Counters since the process began. Written by the writer thread alone, but for what is recorded; each is read on its own,
+/// Counters since the process began. Written by the writer thread alone, but for checkpoints and what is recorded; each is read on its own,
 /// so none orders anything (`Relaxed`).
 #[derive(Default, Debug)]
 pub struct JournalFigures {
@@ -32,6 +32,7 @@ pub struct JournalFigures {
     sync_ns: AtomicU64,
     sync_max_ns: AtomicU64,
     sync_buckets: [AtomicU64; SYNC_BUCKETS_NS.len() + 1],
+    checkpoints: AtomicU64,
     full_waits: AtomicU64,
     recording_bytes: AtomicU64,
     disk_full: AtomicBool,
@@ -56,6 +57,8 @@ pub struct JournalSample {
     pub sync_max_ns: u64,
     /// Syncs by [`SYNC_BUCKETS_NS`], each in one bucket.
     pub sync_buckets: [u64; SYNC_BUCKETS_NS.len() + 1],
+    /// Checkpoints of partitions made durable.
+    pub checkpoints: u64,
     /// Times that the writer found the disk full and waited.
     pub full_waits: u64,
     /// What the recording takes on the disk, bytes.
@@ -77,6 +80,7 @@ impl JournalFigures {
             sync_ns: read(&self.sync_ns),
             sync_max_ns: read(&self.sync_max_ns),
             sync_buckets: std::array::from_fn(|bucket| read(&self.sync_buckets[bucket])),
+            checkpoints: read(&self.checkpoints),
             full_waits: read(&self.full_waits),
             recording_bytes: read(&self.recording_bytes),
             disk_full: self.disk_full.load(Ordering::Relaxed),
@@ -98,6 +102,10 @@ impl JournalFigures {
         self.sync_max_ns.fetch_max(took_ns, Ordering::Relaxed);
         let bucket = SYNC_BUCKETS_NS.partition_point(|&bound| bound < took_ns);
         self.sync_buckets[bucket].fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn count_checkpoints(&self, made: u64) {
+        self.checkpoints.fetch_add(made, Ordering::Relaxed);
     }
 
     pub(super) fn count_full_wait(&self) {

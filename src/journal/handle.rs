@@ -185,8 +185,15 @@ impl Journal {
         &self.shared.figures
     }
 
-    /// Takes note that the newest checkpoint of every partition needs nothing before this.
-    pub fn note_checkpoints(&self, newest_from: LogPosition) {
+    /// Bytes of the log that a start would go through now: all behind what the newest checkpoints stand for.
+    #[must_use]
+    pub fn recovery_bytes(&self) -> u64 {
+        self.synced_end().0.saturating_sub(self.shared.checkpointed.load(Ordering::Relaxed))
+    }
+
+    /// Takes note of so many new checkpoints, and that the newest one of every partition needs nothing before this.
+    pub fn note_checkpoints(&self, made: u64, newest_from: LogPosition) {
+        self.shared.figures.count_checkpoints(made);
         self.shared.checkpointed.fetch_max(newest_from.0, Ordering::Relaxed);
     }
 

@@ -164,6 +164,7 @@ impl CheckpointThread {
     fn run(&self, shutdown: &Shutdown) {
         let mut staged = Vec::new();
         let mut since_trim = 0;
+        self.note(0);
         loop {
             let wait = if staged.is_empty() { Duration::from_secs(1) } else { COMPANY };
             let order = self.orders.recv_timeout(wait);
@@ -211,7 +212,10 @@ impl CheckpointThread {
     pub(super) fn commit(&self, staged: &mut Vec<Staged>) -> usize {
         let count = staged.len();
         match self.checkpoints.commit(std::mem::take(staged)) {
-            Ok(()) => count,
+            Ok(()) => {
+                self.note(count);
+                count
+            }
             Err(error) => {
                 warn_unwritten(&error);
                 0
@@ -219,8 +223,13 @@ impl CheckpointThread {
         }
     }
 
+    /// Tells the journal of so many more, and from where on a start would read now.
+    fn note(&self, count: usize) {
+        let from = self.checkpoints.newest_from(self.owned.iter().copied());
+        self.journal.note_checkpoints(count as u64, from);
+    }
+
     pub(super) fn trim(&self) {
-        self.journal.note_checkpoints(self.checkpoints.newest_from(self.owned.iter().copied()));
         let keep_from = self.checkpoints.keep_from(self.owned.iter().copied());
         if let Err(error) = self.journal.trim(keep_from) {
             tracing::warn!(%error, "the log was not trimmed; it will be with the next checkpoints");

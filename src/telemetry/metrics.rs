@@ -147,6 +147,10 @@ table! {
         "Bytes appended to the journal.";
     JOURNAL_RECORDING_BYTES = "geofenced_journal_recording_bytes", Gauge, Bytes, [],
         "What the recording takes on the disk; 0 where none is kept.";
+    JOURNAL_RECOVERY_BYTES = "geofenced_journal_recovery_bytes", Gauge, Bytes, [],
+        "Bytes of the log that a start would go through now: all that no checkpoint stands for.";
+    CHECKPOINTS = "geofenced_checkpoints_total", Counter, Count, [],
+        "Checkpoints of partitions made durable.";
     JOURNAL_SYNC_SECONDS = "geofenced_journal_sync_seconds", Histogram(SYNC_SECONDS), Seconds, [],
         "How long a sync of the journal took.";
     JOURNAL_FAILED = "geofenced_journal_failed", Gauge, Count, [],

@@ -94,11 +94,10 @@ fn since<T: Field>(first: u8, version: u8, reader: &mut Reader<'_>) -> Result<Ve
     if version >= first { Field::take(reader) } else { Ok(Vec::new()) }
 }
 
+/// A list no longer than a run can be: the file was written from one.
 fn spread<T: Copy>(slab: &mut Slab<T>, records: &[T]) -> Run<T> {
     let mut run = Run::default();
-    for record in records {
-        slab.push(&mut run, *record);
-    }
+    slab.replace(&mut run, records);
     run
 }
 
