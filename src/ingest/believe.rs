@@ -1,10 +1,10 @@
 //! From claims to facts: a frame's records checked one by one, what fails counted under one reason.
 //!
-//! Checks that need no state are made here, before the journal; those that need a device's past are the
-//! engine's.
+//! Checks that need no state are made here, before the journal, and whether an outcome's job was made; those that need
+//! a device's past are the engine's.
 
 use crate::domain::fix::{Fix, FutureRule, TIME_RANGE_MS};
-use crate::domain::ids::DeviceId;
+use crate::domain::ids::{AccountId, DeviceId};
 use crate::domain::ping::Ping;
 use crate::domain::reasons::{RejectCounts, RejectReason};
 use crate::domain::report::{Outcome, PlaceHint, Profile};
@@ -12,22 +12,32 @@ use crate::domain::submission::Records;
 use crate::domain::units::UtcMs;
 use crate::wire::frame::Body;
 
+use super::intake::Intake;
+
 /// What is left of a frame or an HTTP body, and what was refused.
 pub(crate) struct Believed {
     pub(crate) records: Records,
     pub(crate) rejects: RejectCounts,
 }
 
-/// Believes the records of an intake frame; `None` for any other frame. `knows_job` tells whether the job of an
-/// outcome was made for its device.
-pub(super) fn body(
-    body: &Body<'_>,
-    rule: FutureRule,
-    knows_job: impl Fn(&Outcome) -> bool,
-) -> Option<Believed> {
+impl Believed {
+    /// Without the outcomes of jobs that were not made for their device.
+    pub(super) async fn of_made_jobs(mut self, intake: &impl Intake, account: AccountId) -> Self {
+        let Records::Outcomes(outcomes) = self.records else { return self };
+        let claimed = outcomes.len();
+        let made = intake.of_made_jobs(account, outcomes).await;
+        self.rejects[usize::from(RejectReason::UnknownJob.number())] +=
+            (claimed - made.len()) as u64;
+        self.records = Records::Outcomes(made);
+        self
+    }
+}
+
+/// Believes the records of an intake frame; `None` for any other frame.
+pub(super) fn body(body: &Body<'_>, rule: FutureRule) -> Option<Believed> {
     match body {
         Body::Pings(frame) => Some(pings(frame.iter(), rule)),
-        Body::Outcomes(frame) => Some(outcomes(frame.iter(), rule, knows_job)),
+        Body::Outcomes(frame) => Some(outcomes(frame.iter(), rule)),
         Body::Profiles(frame) => Some(profiles(frame.iter())),
         Body::Hints(frame) => Some(hints(frame.iter(), rule)),
         Body::Hello(_) | Body::HelloAck(_) | Body::Ack(_) => None,
@@ -41,13 +51,12 @@ pub(crate) fn pings(pings: impl ExactSizeIterator<Item = Ping>, rule: FutureRule
 pub(super) fn outcomes(
     outcomes: impl ExactSizeIterator<Item = Result<Outcome, RejectReason>>,
     rule: FutureRule,
-    knows_job: impl Fn(&Outcome) -> bool,
 ) -> Believed {
     let check = |outcome: Result<Outcome, RejectReason>| {
         let outcome = outcome?;
         device(outcome.device)?;
         instant(outcome.happened_at, rule)?;
-        if knows_job(&outcome) { Ok(outcome) } else { Err(RejectReason::UnknownJob) }
+        Ok(outcome)
     };
     sift(outcomes, check, Records::Outcomes)
 }

@@ -82,11 +82,8 @@ async fn pings<I: Intake>(http: Http<I>, grant: Granted, request: Request) -> An
 }
 
 async fn outcomes<I: Intake>(http: Http<I>, grant: Granted, request: Request) -> Answer {
-    let (intake, account) = (Arc::clone(&http.intake), grant.account);
-    let believe = |outcomes: Vec<Outcome>, future| {
-        let knows_job = |outcome: &Outcome| intake.knows_job(account, outcome);
-        believe::outcomes(outcomes.into_iter().map(Ok), future, knows_job)
-    };
+    let believe =
+        |outcomes: Vec<Outcome>, future| believe::outcomes(outcomes.into_iter().map(Ok), future);
     answer(http, grant, request, believe).await
 }
 
@@ -151,6 +148,7 @@ async fn take<I: Intake, T: JsonRecord>(
     }
     keep_to_allowance(http, grant.account, records.len())?;
     let believed = believe(records, http.intake.future_rule(now));
+    let believed = believed.of_made_jobs(&*http.intake, grant.account).await;
     let settling = settle(Arc::clone(http), submission(grant, app, now, believed));
     // In a task of its own: a client that hangs up must not take back what is half handed over.
     let settled = tokio::spawn(async move {

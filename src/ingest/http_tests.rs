@@ -21,7 +21,8 @@ use crate::auth::command::NewToken;
 use crate::auth::grant::{Apps, Scope};
 use crate::auth::token::Token;
 use crate::domain::fix::FutureRule;
-use crate::domain::ids::{AccountId, AppId};
+use crate::domain::ids::{AccountId, AppId, JobId};
+use crate::domain::report::Outcome;
 use crate::domain::submission::{Applied, Lost, Records, Submission, SubmitError};
 use crate::domain::units::UtcMs;
 use crate::shard::allowance::{Allowance, Allowances};
@@ -40,7 +41,7 @@ struct Shards {
 }
 
 /// A job that nobody made.
-const NO_JOB: crate::domain::ids::JobId = crate::domain::ids::JobId([0xFF; 16]);
+const NO_JOB: JobId = JobId([0xFF; 16]);
 
 impl Intake for Shards {
     type Ticket = Ready<Result<Applied, Lost>>;
@@ -61,8 +62,9 @@ impl Intake for Shards {
         app != NO_APP
     }
 
-    fn knows_job(&self, _account: AccountId, outcome: &crate::domain::report::Outcome) -> bool {
-        outcome.job != NO_JOB
+    async fn of_made_jobs(&self, _account: AccountId, mut outcomes: Vec<Outcome>) -> Vec<Outcome> {
+        outcomes.retain(|outcome| outcome.job != NO_JOB);
+        outcomes
     }
 
     fn received_at(&self) -> UtcMs {

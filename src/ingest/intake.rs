@@ -33,8 +33,12 @@ pub trait Intake: Send + Sync + 'static {
     /// True as long as nobody knows better, for want of a snapshot or of the account in it.
     fn may_have_app(&self, account: AccountId, app: AppId) -> bool;
 
-    /// Whether the outcome's job was made for its device of this account.
-    fn knows_job(&self, account: AccountId, outcome: &Outcome) -> bool;
+    /// Those of the outcomes whose job was made for their device of this account.
+    fn of_made_jobs(
+        &self,
+        account: AccountId,
+        outcomes: Vec<Outcome>,
+    ) -> impl Future<Output = Vec<Outcome>> + Send;
 
     /// The intake clock: UTC, monotone.
     fn received_at(&self) -> UtcMs;
@@ -64,8 +68,12 @@ impl Intake for Router {
         Self::may_have_app(self, account, app)
     }
 
-    fn knows_job(&self, account: AccountId, outcome: &Outcome) -> bool {
-        Self::knows_job(self, account, outcome)
+    fn of_made_jobs(
+        &self,
+        account: AccountId,
+        outcomes: Vec<Outcome>,
+    ) -> impl Future<Output = Vec<Outcome>> + Send {
+        Self::of_made_jobs(self, account, outcomes)
     }
 
     fn received_at(&self) -> UtcMs {

@@ -21,7 +21,6 @@ use super::intake::Intake;
 use crate::auth::grant::Grant;
 use crate::domain::ids::{FrameSeq, InstanceId, Origin, StreamNo};
 use crate::domain::reasons::{RejectCounts, RejectReason};
-use crate::domain::report::Outcome;
 use crate::domain::submission::{Submission, SubmitError};
 use crate::shard::allowance::Allowance;
 use crate::wire::close::CloseCode;
@@ -172,7 +171,7 @@ impl<'a, I: Intake> Reader<'a, I> {
                     if self.keep_to_allowance(header.records.into()).await? {
                         read_at = Instant::now();
                     }
-                    let batch = self.believe(&frame)?;
+                    let batch = self.believe(&frame).await?;
                     at = self.filled - rest.len();
                     self.hand_over(&header, batch, read_at).await?;
                 }
@@ -214,7 +213,7 @@ impl<'a, I: Intake> Reader<'a, I> {
     }
 
     /// Checks a frame's place in the stream and its app, and believes what can be believed of it.
-    fn believe(&self, frame: &Frame<'_>) -> Result<Batch, Ended> {
+    async fn believe(&self, frame: &Frame<'_>) -> Result<Batch, Ended> {
         let header = &frame.header;
         self.check_place(header)?;
         let shared = &self.context.shared;
@@ -227,18 +226,18 @@ impl<'a, I: Intake> Reader<'a, I> {
         let instance = self.context.instance;
         let origin = Origin { account, instance, stream: header.stream, seq: header.seq };
         let believed = if allowed {
-            let knows_job = |outcome: &Outcome| shared.intake.knows_job(account, outcome);
-            believe::body(&frame.body, shared.intake.future_rule(received_at), knows_job)
+            believe::body(&frame.body, shared.intake.future_rule(received_at))
         } else {
             None
         };
-        let Some(Believed { records, rejects }) = believed else {
+        let Some(believed) = believed else {
             let mut rejects = RejectCounts::default();
             rejects[usize::from(RejectReason::AppNotAllowed.number())] = u64::from(header.records);
             let class = RecordClass::of_frame(header.kind);
             let in_flight = shared.figures.receive(class, &rejects, 0);
             return Ok(Batch { submission: None, rejects, in_flight });
         };
+        let Believed { records, rejects } = believed.of_made_jobs(&*shared.intake, account).await;
         let in_flight = shared.figures.receive(RecordClass::of(&records), &rejects, records.len());
         let origin = Some(origin);
         let submission = Submission { account, app: header.app, origin, received_at, records };

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::config::JournalConfig;
 use super::handle::Journal;
-use super::position::Resume;
+use super::position::{LogPosition, Resume};
 use super::recovery::LogReader;
 use super::shard_log::ShardLog;
 use super::test_inputs::{at, eventually, fix, fixes, no_time};
@@ -69,4 +69,31 @@ fn a_log_is_read_while_it_is_written_and_one_partition_of_it_alone() {
         reading.join().unwrap();
     });
     assert!(journal.figures().sample().segments >= 5, "segments were begun meanwhile");
+}
+
+#[test]
+fn what_a_start_would_go_through_is_the_log_behind_the_newest_checkpoints() {
+    let home = tempfile::tempdir().unwrap();
+    let config = JournalConfig { dir: home.path().to_owned(), ..JournalConfig::default() };
+    let recovery = Journal::open(config, &keyring(), Resume::from_start()).unwrap();
+    let (journal, mut logs) = recovery.into_journal(1, no_time).unwrap();
+    append(&mut logs[0], 3, 1);
+    let commit = logs[0].commit();
+    eventually("synced", || logs[0].synced() == commit);
+    let first = journal.synced_end();
+    assert_eq!(journal.recovery_bytes(), first.0, "without a checkpoint it is all of the log");
+
+    journal.note_checkpoints(2, first);
+    assert_eq!((journal.recovery_bytes(), journal.figures().sample().checkpoints), (0, 2));
+    append(&mut logs[0], 3, 2);
+    let commit = logs[0].commit();
+    eventually("synced", || logs[0].synced() == commit);
+    assert_eq!(journal.recovery_bytes(), journal.synced_end().0 - first.0);
+
+    journal.note_checkpoints(1, LogPosition(0));
+    assert_eq!(
+        journal.recovery_bytes(),
+        journal.synced_end().0 - first.0,
+        "an older one takes nothing back"
+    );
 }

@@ -9,7 +9,7 @@ use crate::telemetry::pulse::Pulse;
 #[derive(Debug, Default)]
 pub struct ShardFigures {
     /// All of them change together, so that the identities hold at every scrape. The worker only tries the
-    /// lock: when a scrape holds it, the next batch brings the figures up to date.
+    /// lock: when a scrape holds it, its next round brings the figures up to date.
     latest: Mutex<ShardSample>,
     /// The worker's, for the watchdog.
     pub pulse: Pulse,
@@ -33,11 +33,16 @@ pub struct ShardSample {
 }
 
 impl ShardFigures {
-    /// Publishes the worker's figures, unless they are being read right now.
-    pub(super) fn offer(&self, sample: &ShardSample) {
-        if let Ok(mut latest) = self.latest.try_lock() {
-            *latest = *sample;
-        }
+    /// Publishes the worker's figures, unless they are being read right now; whether it did.
+    pub(super) fn offer(&self, sample: &ShardSample) -> bool {
+        let latest = self.latest.try_lock();
+        latest.map(|mut latest| *latest = *sample).is_ok()
+    }
+
+    /// As a scrape does that takes its time.
+    #[cfg(test)]
+    pub(super) fn hold(&self) -> std::sync::MutexGuard<'_, ShardSample> {
+        self.latest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Publishes the worker's last figures for good.

@@ -73,7 +73,7 @@ struct Shared {
     /// Set once journal, outbox or a shard has failed; nothing is taken any more.
     failed: Arc<Failed>,
     /// What outcomes are held against; none where outcomes are all believed.
-    jobs: Option<JobBook>,
+    jobs: Option<Arc<JobBook>>,
     /// How fast accounts may hand over.
     allowances: Arc<Allowances>,
 }
@@ -102,14 +102,25 @@ impl Router {
     #[must_use]
     pub fn with_jobs(mut self, jobs: JobBook) -> Self {
         let shared = Arc::get_mut(&mut self.shared).expect("nobody has a clone of it yet");
-        shared.jobs = Some(jobs);
+        shared.jobs = Some(Arc::new(jobs));
         self
     }
 
-    /// Whether the outcome's job was made for its device of this account.
-    #[must_use]
-    pub fn knows_job(&self, account: AccountId, outcome: &Outcome) -> bool {
-        self.shared.jobs.as_ref().is_none_or(|jobs| jobs.has(account, outcome))
+    /// Those of the outcomes whose job was made for their device of this account. It is read from the disk, so a
+    /// thread that may wait does it.
+    pub async fn of_made_jobs(
+        &self,
+        account: AccountId,
+        mut outcomes: Vec<Outcome>,
+    ) -> Vec<Outcome> {
+        let Some(jobs) = self.shared.jobs.clone().filter(|_jobs| !outcomes.is_empty()) else {
+            return outcomes;
+        };
+        let looking = tokio::task::spawn_blocking(move || {
+            outcomes.retain(|outcome| jobs.has(account, outcome));
+            outcomes
+        });
+        looking.await.expect("a look at a job neither panics nor is called off")
     }
 
     /// How fast an account may hand over. Whoever submits for it keeps to that.

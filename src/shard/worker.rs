@@ -71,6 +71,8 @@ pub(super) struct Worker {
     /// The numbers that the partitions were last told; `None` before the first round.
     pub(super) policy: Option<Policy>,
     pub(super) sample: ShardSample,
+    /// Whether they are out: a scrape may have held them.
+    is_published: bool,
     /// Ticks when the journal has synced something of ours.
     synced: Receiver<()>,
     pub(super) next_tick_ns: u64,
@@ -127,6 +129,7 @@ impl Worker {
             epoch: Epoch(0),
             policy: None,
             sample: ShardSample::default(),
+            is_published: true,
             synced,
             next_tick_ns: 0,
             rota: Rota::new(
@@ -158,6 +161,9 @@ impl Worker {
         let idle = self.parcels.is_empty();
         if may_step {
             self.step_batch();
+        }
+        if !self.is_published {
+            self.publish_figures();
         }
         self.settle_synced();
         if let Some(why) = self.failure() {
@@ -410,7 +416,7 @@ impl Worker {
         self.sample.epoch = self.epoch.0;
         self.sample.devices = self.parts.partitions.iter().map(|one| one.devices() as u64).sum();
         self.sample.device_bytes = self.parts.partitions.iter().map(|one| one.bytes() as u64).sum();
-        self.parts.figures.offer(&self.sample);
+        self.is_published = self.parts.figures.offer(&self.sample);
     }
 }
 

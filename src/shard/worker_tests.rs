@@ -5,6 +5,7 @@ use std::thread::JoinHandle;
 
 use crossbeam::channel::{Receiver, bounded};
 use tempfile::TempDir;
+use tokio::runtime::Handle;
 
 use crate::clock::{Clock, Hands};
 use crate::domain::campaign::Condition;
@@ -195,6 +196,21 @@ async fn figures_are_there_before_the_first_batch() {
     let bench = Bench::start(dwelling(&loaded()), OutboxConfig::default());
     eventually("the restored device counts", || bench.figures.sample().devices == 1);
     assert_eq!(bench.figures.sample().batches, 0);
+    bench.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn figures_that_a_scrape_held_back_come_out_though_nothing_more_is_sent() {
+    let loaded = loaded();
+    let bench = Bench::start(dwelling(&loaded), OutboxConfig::default());
+    bench.slot.publish(Arc::new(loaded)).unwrap();
+    tokio::task::block_in_place(|| {
+        let scrape = bench.figures.hold();
+        let sent = async { bench.send(NOON.plus_s(1)).await.await };
+        Handle::current().block_on(sent).expect("all is well");
+        assert_eq!(scrape.counts.evaluated, 0);
+    });
+    eventually("they are out", || bench.figures.sample().counts.evaluated == 1);
     bench.end().await;
 }
 

@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use geofenced::domain::fix::FutureRule;
-use geofenced::domain::ids::{AccountId, AppId, Origin};
+use geofenced::domain::ids::{AccountId, AppId, JobId, Origin};
 use geofenced::domain::reasons::RejectReason;
+use geofenced::domain::report::Outcome;
 use geofenced::domain::submission::{Applied, Lost, Records, Submission, SubmitError};
 use geofenced::domain::units::UtcMs;
 use geofenced::ingest::intake::Intake;
@@ -85,7 +86,7 @@ impl Future for Ticket {
 }
 
 /// A job that nobody made.
-pub(crate) const NO_JOB: geofenced::domain::ids::JobId = geofenced::domain::ids::JobId([0xFF; 16]);
+pub(crate) const NO_JOB: JobId = JobId([0xFF; 16]);
 
 impl Intake for Shards {
     type Ticket = Ticket;
@@ -124,8 +125,9 @@ impl Intake for Shards {
         true
     }
 
-    fn knows_job(&self, _account: AccountId, outcome: &geofenced::domain::report::Outcome) -> bool {
-        outcome.job != NO_JOB
+    async fn of_made_jobs(&self, _account: AccountId, mut outcomes: Vec<Outcome>) -> Vec<Outcome> {
+        outcomes.retain(|outcome| outcome.job != NO_JOB);
+        outcomes
     }
 
     fn received_at(&self) -> UtcMs {
