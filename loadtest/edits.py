@@ -31,42 +31,49 @@ ROUNDS = 3
 
 def main(program, loadtest, stores, edits_per_s, more):
     rates = {0: [], edits_per_s: []}
-    for edits in [0, edits_per_s] * ROUNDS:
-        with tempfile.TemporaryDirectory() as folder:
-            figures = measured(pathlib.Path(folder), (program, loadtest), stores, edits, more)
-        print(json.dumps(figures), flush=True)
-        rates[edits].append(figures["pings_per_s"])
+    for edits_wanted in [0, edits_per_s] * ROUNDS:
+        meanwhile = lambda api, small, driving: edited(api, small, edits_wanted, driving)
+        edits, figures = beside(meanwhile, (program, loadtest), stores, more)
+        # Jobs that a change's epoch decided are none that loadtest expects; that none is lost or twice, it tells all the same.
+        checked(figures, ("missing", "repeated") if edits else ("missing", "repeated", "unexpected"))
+        print(json.dumps({"edits": edits, **figures}), flush=True)
+        rates[edits_wanted].append(figures["pings_per_s"])
     ratio = statistics.median(rates[edits_per_s]) / statistics.median(rates[0])
     print(f"{ratio:.3f} of the undisturbed rate")
 
 
-def measured(folder, programs, stores, edits_per_s, more):
+def checked(figures, wrong):
+    if any(figures[name] for name in wrong):
+        raise SystemExit(f"loadtest says {figures}")
+
+
+def beside(meanwhile, programs, stores, more):
+    """What `meanwhile` gives for the API of an account with a catalog, its small campaigns and loadtest's process, which
+    drives another account of the same daemon; and loadtest's figures."""
     program, loadtest = programs
-    data = folder / "data"
-    marketer = token_of(program, data, 1, ("admin", "campaigns"))
-    driver = token_of(program, data, DRIVEN, ("admin", "ingest", "queue"))
-    daemon, quic, http = started(program, data, {"POLICY__CLOCK": "fixes"})
-    try:
-        api = Api(http, marketer)
-        small = with_campaigns(api, stores)
-        command = [loadtest, scenario(folder), "--swaps-per-s", "0", "--json", "--addr", quic, "--http", http,
-                   "--data-dir", data, "--pid", str(daemon.pid), *more]
-        environment = os.environ | {"GEOFENCED_TOKEN": driver}
-        driving = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
-        # Its snapshot is in force once pings come; before, a change could take its number.
-        while driving.poll() is None and not pinged(http):
-            time.sleep(0.05)
-        edits = edited(api, small, edits_per_s, driving)
-        figures = json.loads(driving.stdout.read())
-        driving.wait()
-        # Jobs that a change's epoch decided are none that loadtest expects; that none is lost or twice, it tells all the same.
-        wrong = ("missing", "repeated") if edits else ("missing", "repeated", "unexpected")
-        if any(figures[name] for name in wrong):
-            raise SystemExit(f"loadtest says {figures}")
-        return {"edits": edits, **figures}
-    finally:
-        daemon.terminate()
-        daemon.wait()
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        data = folder / "data"
+        marketer = token_of(program, data, 1, ("admin", "campaigns", "ingest"))
+        driver = token_of(program, data, DRIVEN, ("admin", "ingest", "queue"))
+        daemon, quic, http = started(program, data, {"POLICY__CLOCK": "fixes"})
+        try:
+            api = Api(http, marketer)
+            small = with_campaigns(api, stores)
+            command = [loadtest, scenario(folder), "--swaps-per-s", "0", "--json", "--addr", quic, "--http", http,
+                       "--data-dir", data, "--pid", str(daemon.pid), *more]
+            environment = os.environ | {"GEOFENCED_TOKEN": driver}
+            driving = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+            # Its snapshot is in force once pings come; before, a change could take its number.
+            while driving.poll() is None and not pinged(http):
+                time.sleep(0.05)
+            seen = meanwhile(api, small, driving)
+            figures = json.loads(driving.stdout.read())
+            driving.wait()
+            return seen, figures
+        finally:
+            daemon.terminate()
+            daemon.wait()
 
 
 def scenario(folder):

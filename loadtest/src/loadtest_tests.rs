@@ -63,8 +63,15 @@ fn a_setting_goes_over_the_file_and_is_checked_like_it() {
 
 #[test]
 fn a_seed_gives_the_same_town_and_paths() {
-    let town =
-        Town { seed: 4, lat: 37.5, lon: 127.0, spread_m: 5000.0, hubs: 5, fences_per_hub: 6 };
+    let town = Town {
+        seed: 4,
+        lat: 37.5,
+        lon: 127.0,
+        spread_m: 5000.0,
+        hubs: 5,
+        fences_per_hub: 6,
+        visits: false,
+    };
     let paths = Paths { seed: 9, devices: 20, minutes: 10, start: jiff::Timestamp::UNIX_EPOCH };
     assert_eq!(fences(&town), fences(&town));
     let once = fixes(&town, &paths, |_| {});

@@ -171,11 +171,14 @@ fn run(cli: Cli) -> anyhow::Result<bool> {
 
 impl Input {
     fn read(scenario: Scenario) -> anyhow::Result<Self> {
-        let file = parse_campaigns(&name(&scenario.campaigns), &read_input(&scenario.campaigns)?)?;
-        let [account] = &file.accounts[..] else {
+        let mut file =
+            parse_campaigns(&name(&scenario.campaigns), &read_input(&scenario.campaigns)?)?;
+        let [account] = &mut file.accounts[..] else {
             anyhow::bail!("{}: give it exactly one account", scenario.campaigns.display());
         };
-        can_be_foretold(account, &file)?;
+        account.measure_visits |= scenario.town.as_ref().is_some_and(|town| town.visits);
+        let account = account.clone();
+        can_be_foretold(&account, &file)?;
         let app = account.apps.first().context("the account needs an app")?.id;
         let account = account.id;
         let fences = match (&scenario.fences, &scenario.town) {

@@ -71,9 +71,13 @@ pub(crate) fn fences(town: &Town) -> Vec<u8> {
                 json!({"type": "Point", "coordinates": [lon, lat]})
             };
             let radius_m = (number % 3 != 2).then_some(radius_m);
+            let mut properties = json!({"name": format!("fence {number}"), "radius_m": radius_m});
+            if town.visits {
+                properties["place"] = json!(number + 1);
+                properties["area"] = json!("inside");
+            }
             features.push(json!({"type": "Feature", "id": format!("fence-{number}"),
-                "properties": {"name": format!("fence {number}"), "radius_m": radius_m},
-                "geometry": feature}));
+                "properties": properties, "geometry": feature}));
         }
     }
     json!({"type": "FeatureCollection", "features": features}).to_string().into_bytes()

@@ -120,6 +120,9 @@ pub(crate) struct Town {
     /// How many fences around each, 1 to 1,000. Default 10; not used where `fences` names a file.
     #[serde(default = "ten")]
     pub(crate) fences_per_hub: u32,
+    /// Each fence is the inside of a store of its own, and the account measures visits. Default false.
+    #[serde(default)]
+    pub(crate) visits: bool,
 }
 
 /// Simulated devices: of ten, three stay where they are (a ping a minute), four walk (every 30 s) and three drive

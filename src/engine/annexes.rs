@@ -12,7 +12,7 @@ use super::device::{
     Anchor, Annex, AnnexId, DayPushes, Hint, Night, ProfileNote, Trigger, UsedBucket, VisitNote,
 };
 use super::marks::UsedMarks;
-use super::slab::Run;
+use super::slab::{Run, grow_for};
 
 /// What nearly every annex has.
 #[derive(Clone, Copy, Debug)]
@@ -117,7 +117,10 @@ impl Annexes {
         let id = had.or_else(|| self.free.pop());
         match id {
             Some(id) => self.cores[place(id.0)] = core,
-            None => self.cores.push(core),
+            None => {
+                grow_for(&mut self.cores, 1);
+                self.cores.push(core);
+            }
         }
         Some(id.unwrap_or_else(|| AnnexId(number_of_last(self.cores.len()))))
     }
@@ -130,7 +133,10 @@ impl Annexes {
         let id = had.or_else(|| self.free_rests.pop());
         match id {
             Some(id) => self.rests[place(id.0)] = rest,
-            None => self.rests.push(rest),
+            None => {
+                grow_for(&mut self.rests, 1);
+                self.rests.push(rest);
+            }
         }
         Some(id.unwrap_or_else(|| RestId(number_of_last(self.rests.len()))))
     }

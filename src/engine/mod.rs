@@ -6,7 +6,7 @@
 //! for campaigns, `visits` what it means for places, `nights` where it is at home, [`gates`] look for reasons not to push,
 //! [`decide`] picks the winner. What devices do at targets is counted by [`footfalls`]. Where `explain` asks, [`trace`] keeps what they saw: `inputs` of the gates, and `looks` at
 //! a turn. What is remembered
-//! between steps is a [`device`]'s row, kept in the [`table`] with lists in [`slab`]s.
+//! between steps is a [`device`]'s row, kept in the [`table`] with [`annexes`] for what not every device has, and lists in [`slab`]s.
 
 pub mod partition;
 pub mod prepare;

@@ -51,6 +51,14 @@ fn class_of(records: usize) -> u8 {
 /// As many cache lines of a list as most devices' lists have: more at once would push each other out.
 const LINES_AHEAD: usize = 8;
 
+/// Sees to room for so many records more. What is kept for each device fills most of a daemon's memory: it grows by a
+/// quarter at a time where a vector would double.
+pub(crate) fn grow_for<T>(records: &mut Vec<T>, more: usize) {
+    if records.capacity() - records.len() < more {
+        records.reserve_exact(more.max(records.len() / 4).max(8));
+    }
+}
+
 /// An arena of runs.
 #[derive(Clone, Debug)]
 pub(crate) struct Slab<T> {
@@ -193,6 +201,7 @@ impl<T: Copy> Slab<T> {
             return start;
         }
         let start = self.records.len();
+        grow_for(&mut self.records, 1 << class);
         self.records.resize(start + (1 << class), filler);
         u32::try_from(start).expect("a partition's lists fit 4 billion records by far")
     }

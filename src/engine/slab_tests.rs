@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use super::slab::{Run, Slab};
+use super::slab::{Run, Slab, grow_for};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -108,4 +108,15 @@ fn the_longest_run_refuses_one_more() {
     }
     assert!(!slab.push(&mut run, 1));
     assert!(!slab.replace(&mut run, &[1; Run::<u8>::MAX_LEN + 1]));
+}
+
+#[test]
+fn what_is_kept_for_devices_has_little_room_to_spare() {
+    let mut records: Vec<u64> = Vec::new();
+    for number in 0..10_000 {
+        grow_for(&mut records, 1);
+        records.push(number);
+        let spare = records.capacity() - records.len();
+        assert!(spare <= records.len() / 4 + 8, "{spare} beside {}", records.len());
+    }
 }

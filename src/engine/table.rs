@@ -19,7 +19,7 @@ use super::annexes::Annexes;
 use super::device::{Anchor, Annex, Hint, Night, Phase, Row, Stay, Trigger, UsedBucket, VisitNote};
 use super::outputs::Outputs;
 use super::shares::Shares;
-use super::slab::Slab;
+use super::slab::{Slab, grow_for};
 
 /// A row's place in the table, valid until the next insertion.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -160,6 +160,7 @@ impl DeviceTable {
         let id = u32::try_from(self.rows.len()).expect("capacity is a u32");
         let hash = self.hasher.hash_one(row.key);
         self.shares.add(row.key.account);
+        grow_for(&mut self.rows, 1);
         self.rows.push(row);
         let (rows, hasher) = (&self.rows, &self.hasher);
         self.index.insert_unique(hash, id, |&other| hasher.hash_one(rows[other as usize].key));

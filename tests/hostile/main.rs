@@ -163,18 +163,26 @@ async fn patient_metrics(daemon: &Daemon) -> String {
     timeout(PATIENCE, free).await.expect("the port is not shut for ever")
 }
 
-/// Frames that the good client wants acknowledged in a second.
-const FRAMES_PER_S: u64 = 40;
+/// How the good client sends.
+#[derive(Clone, Copy)]
+enum Pace {
+    /// So many frames a second.
+    Steady(u32),
+    /// As fast as acks allow.
+    Full,
+}
 
-/// Sends at a steady pace for so long, and gives the pings acknowledged in a second.
-async fn rate(stream: &mut ClientStream, from: u64, span: Duration) -> (f64, u64) {
-    let (began, step) =
-        (Instant::now(), Duration::from_secs(1) / u32::try_from(FRAMES_PER_S).unwrap());
+/// Sends for so long, and gives the pings acknowledged in a second.
+async fn rate(stream: &mut ClientStream, from: u64, span: Duration, pace: Pace) -> (f64, u64) {
+    let began = Instant::now();
     let mut frame = from;
     while began.elapsed() < span {
         stream.pings(AppId(1), &pings(frame)).await.expect("the daemon is there");
         frame += 1;
-        tokio::time::sleep_until(began + step * u32::try_from(frame - from).unwrap()).await;
+        if let Pace::Steady(frames_per_s) = pace {
+            let due = Duration::from_secs(frame - from) / frames_per_s;
+            tokio::time::sleep_until(began + due).await;
+        }
     }
     stream.acked(FrameSeq(frame)).await.expect("acknowledged");
     #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
@@ -182,7 +190,8 @@ async fn rate(stream: &mut ClientStream, from: u64, span: Duration) -> (f64, u64
     (pings / began.elapsed().as_secs_f64(), frame)
 }
 
-/// Measured by `make hostile`, on a machine with nothing else to do: it is about time.
+/// Measured by `make hostile`, on a machine with nothing else to do: it is about time. At full speed the attackers'
+/// own work takes processors away from the daemon, so that ratio is told and not held against a bar.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "measures a rate; make hostile runs it"]
 async fn a_good_client_keeps_its_rate() {
@@ -191,17 +200,23 @@ async fn a_good_client_keeps_its_rate() {
     let (mut daemon, token) = daemon().await;
     let client = good_client(&daemon, &token).await;
     let mut stream = client.open(StreamNo(1), FrameSeq(1), |_ack| {});
-    let (_, warm) = rate(&mut stream, 0, Duration::from_secs(2)).await;
-    let (alone, next) = rate(&mut stream, warm, span).await;
+    let steady = Pace::Steady(40);
+    let (_, next) = rate(&mut stream, 0, Duration::from_secs(2), steady).await;
+    let (alone, next) = rate(&mut stream, next, span, steady).await;
+    let (full_alone, next) = rate(&mut stream, next, span, Pace::Full).await;
     let tally = Arc::new(Tally::default());
     let attackers = attacks::begin(&raw::Target::of(&daemon), &tally);
-    let (beside, _) = rate(&mut stream, next, span).await;
+    let (beside, next) = rate(&mut stream, next, span, steady).await;
+    let (full_beside, _) = rate(&mut stream, next, span, Pace::Full).await;
     attackers.end().await;
     let peak_mib = daemon.peak_memory_bytes() >> 20;
-    println!(
-        "alone {alone:.0} pings/s, beside the attacks {beside:.0} pings/s, {:.1} %; peak {peak_mib} MiB\n{tally:?}",
-        100.0 * beside / alone
-    );
+    for (pace, alone, beside) in [("steady", alone, beside), ("full", full_alone, full_beside)] {
+        let kept_pct = 100.0 * beside / alone;
+        println!(
+            "{pace}: alone {alone:.0} pings/s, beside the attacks {beside:.0} pings/s, {kept_pct:.1} %"
+        );
+    }
+    println!("peak {peak_mib} MiB\n{tally:?}");
     assert!(beside >= 0.8 * alone, "{beside} of {alone}");
     assert!(daemon.sigterm().success());
 }
