@@ -245,7 +245,14 @@ struct Meter {
 
 impl Meter {
     fn new(bar: ProgressBar, warm_from_ns: u64) -> Result<Self, DriveError> {
-        Ok(Self { latency_us: Latency::new()?, warm_from_ns, acked: 0, rejected: 0, last_ns: 0, bar })
+        Ok(Self {
+            latency_us: Latency::new()?,
+            warm_from_ns,
+            acked: 0,
+            rejected: 0,
+            last_ns: 0,
+            bar,
+        })
     }
 }
 

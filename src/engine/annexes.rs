@@ -88,10 +88,8 @@ impl Annexes {
             nights: rest.nights,
             anchor: rest.anchor,
             profile: rest.profile,
-            pushes: [0, 1].map(|nth| DayPushes {
-                day: i64::from(core.days[nth]),
-                count: core.counts[nth],
-            }),
+            pushes: [0, 1]
+                .map(|nth| DayPushes { day: i64::from(core.days[nth]), count: core.counts[nth] }),
             pushes_until: core.pushes_until,
         }
     }
