@@ -13,6 +13,8 @@ POWER_SEEDS ?= 10000
 CASES ?= 20000
 # Cases of those that open stores on the disk, a second each.
 STORE_CASES ?= 200
+# Rows of a report file.
+ROWS ?= 1000000
 # Requests of each operation of the API, made from its description: some 7,000 in all.
 EXAMPLES ?= 20
 # Seconds per fuzz target.
@@ -35,7 +37,7 @@ FUZZ_TARGETS := $(patsubst fuzz/fuzz_targets/%.rs,%,$(wildcard fuzz/fuzz_targets
 SETS := target/sets
 SETS_FROM := $(wildcard ../shared/data/gen/gen.rs)
 
-.PHONY: help demo test lint exactness bench bench-report torture fuzz hostile asan valgrind deny man deb tools promtool python sets
+.PHONY: help demo test lint exactness bench bench-report torture office fuzz hostile asan valgrind deny man deb tools promtool python sets
 
 help: ## This list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -77,8 +79,18 @@ torture: python ## Crashes, power losses, failing disks, the simulation and the 
 	PROPTEST_CASES=$(STORE_CASES) cargo test --release --locked --lib -- outbox::derived
 	$(if $(CRASH_TESTS),,$(error there are no tests/crash*.rs to run))
 	GEOFENCED_CRASH_ROUNDS=$(ROUNDS) cargo test --release --locked $(CRASH_TESTS)
+	GEOFENCED_SHEET_ROWS=$(ROWS) cargo test --release --locked --test sheets -- --nocapture --test-threads 1
 	GEOFENCED_PYTHON="$(CURDIR)/$(VENV)/bin/python" GEOFENCED_SCHEMA_EXAMPLES=$(EXAMPLES) \
 		GEOFENCED_SCHEMA_REQUESTS=5000 cargo test --release --locked --test described -- --nocapture
+
+office: ## Report files as LibreOffice opens them, one of them with a million rows
+	@command -v soffice >/dev/null || { \
+		echo "installing libreoffice-calc"; \
+		as_root=$$([ "$$(id -u)" = 0 ] || echo sudo); \
+		$$as_root apt-get update -q; \
+		$$as_root apt-get install -qy --no-install-recommends libreoffice-calc; \
+	}
+	GEOFENCED_SHEET_ROWS=$(ROWS) cargo test --release --locked --test sheets -- --ignored --nocapture --test-threads 1
 
 fuzz: ## Property tests with many cases, then every fuzz target
 	PROPTEST_CASES=$(CASES) cargo test --release --locked --workspace

@@ -41,7 +41,7 @@ const OF_CAMPAIGN: [&str; 6] =
     ["figures", "figures/hours", "report", "report.csv", "visit-report?brands=1", "copy"];
 
 /// What has no number of a record.
-const SINGLE: [&str; 14] = [
+const SINGLE: [&str; 15] = [
     "account",
     "accounts",
     "accounts/1",
@@ -52,6 +52,7 @@ const SINGLE: [&str; 14] = [
     "location-uses?limit=1000",
     "usage",
     "usage.csv",
+    "usage.xlsx",
     "fence-health",
     "notices?limit=1000",
     "explain?device=38400000-8cf0-11bd-b23e-10b96e40000d&campaign=1",

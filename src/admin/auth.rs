@@ -37,8 +37,8 @@ impl<F: Fn(&str, Scope) -> Result<Caller, AuthError> + Send + Sync> Authenticato
 impl Authenticator for Authority {
     fn authenticate(&self, token: &str, scope: Scope) -> Result<Caller, AuthError> {
         let grant = self.by_token(token, scope)?;
-        let account = grant.account;
-        Ok(Caller::new(account).with(queue::Caller { account }).with(grant))
+        let (account, name) = (grant.account, Arc::clone(&grant.name));
+        Ok(Caller::new(account).with(queue::Caller { account, name }).with(grant))
     }
 }
 

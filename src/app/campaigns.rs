@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use futures_util::FutureExt as _;
 use tokio::runtime::Handle;
 
 use super::compile::{CompileFigures, CompileThread};
@@ -35,6 +36,7 @@ use crate::outbox::derived::Figures;
 use crate::shard::figures::ShardFigures;
 use crate::shard::router::Router;
 use crate::shutdown::{Shutdown, Stage};
+use crate::sink::visit_log::VisitLog;
 use crate::snapshot::load::Loaded;
 use crate::telemetry::sampler::Metrics;
 
@@ -58,7 +60,7 @@ pub(super) struct Joints<'d> {
     pub(super) shutdown: &'d Shutdown,
 }
 
-/// Starts the service, and gives what HTTP serves beside the queue and the intake.
+/// Starts the service, and gives what HTTP serves beside the queue and the intake, and where the queue notes who reads visits.
 ///
 /// # Errors
 /// As [`start`].
@@ -67,15 +69,26 @@ pub(super) fn admin(
     config: &AdminConfig,
     readiness: Readiness,
     metrics: Metrics,
-) -> anyhow::Result<Admin> {
+) -> anyhow::Result<(Admin, VisitLog)> {
     let (clock, publisher) = (joints.clock.clone(), Arc::clone(&joints.publisher));
     let authority = Arc::clone(&joints.authority);
     let campaigns = start(joints)?;
     samplers::campaigns(&metrics, &campaigns);
-    Ok(Admin::new(config, authority, readiness, metrics)
+    let visits = visit_log(clock.clone(), Arc::clone(&campaigns.service));
+    let admin = Admin::new(config, authority, readiness, metrics)
         .snapshots(publisher)
         .campaigns(campaigns.service)
-        .clock(clock))
+        .clock(clock);
+    Ok((admin, visits))
+}
+
+/// Readers of visits are noted where all uses of location are.
+fn visit_log(clock: Clock, service: Arc<Service>) -> VisitLog {
+    let note = move |reader| {
+        let service = Arc::clone(&service);
+        async move { service.note_visits(reader).await }.boxed()
+    };
+    VisitLog::new(clock, Box::new(note))
 }
 
 /// The number of the first build. A daemon that was killed while it made the next epoch may have told of the one after

@@ -166,8 +166,8 @@ impl Daemon {
             config,
             shutdown: &shutdown,
         };
-        let admin = campaigns::admin(joints, &config.admin, readiness, metrics)?;
-        let queue = QueueService::new(outbox.clone(), keyring);
+        let (admin, visits) = campaigns::admin(joints, &config.admin, readiness, metrics)?;
+        let queue = QueueService::new(outbox.clone(), keyring, visits);
         let parts = (queue, HttpIntake::new(intake, intake_figures));
         let http = start_http((config, passed.http), admin, parts, http_tls.clone(), &shutdown)?;
         Ok(Self {

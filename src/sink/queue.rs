@@ -18,11 +18,13 @@ use serde::{Deserialize, Serialize};
 
 use super::cloudevents::{NDJSON, write_line};
 use super::turns::{Turn, Turns};
+use super::visit_log::{VisitLog, VisitReader};
 use crate::domain::ids::AccountId;
 use crate::domain::problem::{Kind, Problem};
 use crate::identity::Keyring;
 use crate::outbox::consumer::{ConsumerKey, ConsumerName, Filter, Owner};
-use crate::outbox::read::{MAX_READ_RECORDS, ReadAsk, Reading};
+use crate::outbox::read::{Handed, MAX_READ_RECORDS, ReadAsk, Reading};
+use crate::outbox::record::Content;
 use crate::outbox::store::Standing;
 use crate::outbox::{ConsumerError, Outbox, OutboxError, RecordKind, Start};
 
@@ -40,10 +42,12 @@ const READS_AT_ONCE: usize = 8;
 const READS_PER_ACCOUNT: usize = 2;
 
 /// Who asks. The authentication layer puts it into the request, after it has checked the scope `queue`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Caller {
     /// Whose records and consumers it may use.
     pub account: AccountId,
+    /// What its token is called.
+    pub name: Arc<str>,
 }
 
 /// The embedded queue.
@@ -52,13 +56,14 @@ pub struct QueueService {
     outbox: Outbox,
     keyring: Keyring,
     reads: Turns,
+    visits: VisitLog,
 }
 
 impl QueueService {
-    /// A queue over an outbox, with the keys that open its devices.
+    /// A queue over an outbox, with the keys that open its devices, and where it notes who reads visits.
     #[must_use]
-    pub fn new(outbox: Outbox, keyring: Keyring) -> Self {
-        Self { outbox, keyring, reads: Turns::new(READS_AT_ONCE, READS_PER_ACCOUNT) }
+    pub fn new(outbox: Outbox, keyring: Keyring, visits: VisitLog) -> Self {
+        Self { outbox, keyring, reads: Turns::new(READS_AT_ONCE, READS_PER_ACCOUNT), visits }
     }
 
     /// Reads for a consumer, and waits up to `wait` if there is nothing for it yet. The turn is held while records
@@ -220,7 +225,8 @@ async fn records(
     Path(name): Path<String>,
     query: Result<Query<RecordsAsk>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    let key = key_of(caller, &name)?;
+    let caller = caller.ok_or_else(no_caller)?;
+    let key = key_of(Some(caller.clone()), &name)?;
     let Query(query) = query.map_err(|rejection| {
         Problem::field(
             "query",
@@ -240,9 +246,17 @@ async fn records(
     let ask = ReadAsk { after: query.after, limit };
     let wait = Duration::from_secs(wait_s.into());
     let (reading, turn) = service.read(&key, ask, wait).await?;
+    if reading.records.iter().any(is_visit) {
+        let Extension(Caller { account, name: by }) = caller;
+        service.visits.note(VisitReader { account, by, consumer: key.name }).await?;
+    }
     let lines = service.lines(reading, turn).await?;
     Ok(([(header::CONTENT_TYPE, NDJSON), (header::CACHE_CONTROL, "no-store")], lines)
         .into_response())
+}
+
+fn is_visit(handed: &Handed) -> bool {
+    matches!(handed.record.content, Content::Visit(_))
 }
 
 /// The body of an ack: the offset as a number, or as the text that a record carries.

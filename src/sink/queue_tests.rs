@@ -1,11 +1,12 @@
 //! The embedded queue over HTTP: routes, tenancy, long polls, refusals; and the tail against a real socket.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{Request, Response, StatusCode};
 use axum::{Extension, Router};
+use futures_util::FutureExt as _;
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tempfile::{TempDir, tempdir};
@@ -14,14 +15,34 @@ use tower::ServiceExt;
 use super::http_client::{HttpClient, HttpError};
 use super::queue::{Caller, QueueService, routes};
 use super::tail::{DaemonArgs, DropArgs, From, QueueCommand, TailArgs, TailError, offset_of, run};
+use super::visit_log::{VisitLog, VisitReader};
+use crate::clock::Clock;
 use crate::domain::decision::EventKind;
 use crate::domain::ids::AccountId;
-use crate::outbox::samples::{World, event, job, keyring, visible};
+use crate::domain::problem::{Kind, Problem};
+use crate::domain::units::UtcMs;
+use crate::outbox::samples::{World, event, job, keyring, visible, visit};
 use crate::outbox::{Outbox, OutboxConfig};
+
+type Noted = Arc<Mutex<Vec<VisitReader>>>;
+
+/// Notes all but those of account 9.
+fn visit_log(noted: &Noted) -> VisitLog {
+    let noted = Arc::clone(noted);
+    let note = move |reader: VisitReader| {
+        let refused = reader.account == AccountId(9);
+        noted.lock().expect("whole").push(reader);
+        let busy = || Problem::new(Kind::Unavailable, "not now");
+        async move { if refused { Err(busy()) } else { Ok(()) } }.boxed()
+    };
+    VisitLog::new(Clock::start(UtcMs::MIN), Box::new(note))
+}
 
 struct House {
     outbox: Outbox,
     service: Arc<QueueService>,
+    /// Who was noted to read visits.
+    noted: Noted,
     _dir: TempDir,
 }
 
@@ -29,8 +50,9 @@ impl House {
     fn new() -> Self {
         let dir = tempdir().expect("a folder");
         let outbox = World::new().open(dir.path(), OutboxConfig::default());
-        let service = Arc::new(QueueService::new(outbox.clone(), keyring()));
-        Self { outbox, service, _dir: dir }
+        let noted = Noted::default();
+        let service = QueueService::new(outbox.clone(), keyring(), visit_log(&noted));
+        Self { outbox, service: Arc::new(service), noted, _dir: dir }
     }
 
     async fn with_jobs(jobs: u64) -> Self {
@@ -41,7 +63,7 @@ impl House {
     }
 
     fn routes_of(&self, account: u32) -> Router {
-        let caller = Caller { account: AccountId(account) };
+        let caller = Caller { account: AccountId(account), name: "reader".into() };
         routes(self.service.clone()).layer(Extension(caller))
     }
 
@@ -76,6 +98,35 @@ async fn whole(answer: Response<Body>) -> (StatusCode, Vec<u8>) {
 
 fn of(body: &[u8]) -> Value {
     serde_json::from_slice(body).expect("JSON")
+}
+
+#[tokio::test]
+async fn who_is_handed_visits_is_noted_before_they_leave() {
+    let house = House::new();
+    let records =
+        vec![job(1, (0, 1, 0)), visit(1, (0, 2, 0)), visit(9, (0, 3, 0)), job(1, (0, 4, 0))];
+    house.outbox.release(records).expect("it runs");
+    visible(&house.outbox, 4).await;
+    let noted = || house.noted.lock().expect("whole").len();
+    for account in [1, 9] {
+        for (name, kinds) in [("jobs", r#"{"kinds": ["push_job"]}"#), ("all", "")] {
+            house.ask(account, "PUT", &format!("/v1/queues/{name}"), kinds).await;
+        }
+    }
+    assert_eq!(house.lines(1, "/v1/queues/jobs/records").await.len(), 2);
+    assert_eq!(house.lines(1, "/v1/queues/all/records?limit=1").await.len(), 1);
+    assert_eq!(noted(), 0, "jobs alone");
+    assert_eq!(house.lines(1, "/v1/queues/all/records").await.len(), 3);
+    assert_eq!(house.lines(1, "/v1/queues/all/records?after=1").await.len(), 2);
+    assert_eq!(noted(), 1, "once an hour");
+    let reader = house.noted.lock().expect("whole")[0].clone();
+    assert_eq!((reader.account, &*reader.by), (AccountId(1), "reader"));
+    assert_eq!(reader.consumer.to_string(), "all");
+    // What can't be noted stays where it is, and comes again.
+    for times in 2..4 {
+        let (status, _) = house.ask(9, "GET", "/v1/queues/all/records", "").await;
+        assert_eq!((status, noted()), (StatusCode::SERVICE_UNAVAILABLE, times));
+    }
 }
 
 #[tokio::test]

@@ -190,21 +190,26 @@ impl Customer {
 
     /// The jobs that came since the last call, by device id, campaign and whether they are a test's.
     pub(crate) async fn jobs(&self) -> Vec<Value> {
+        self.records("story", "push_job").await
+    }
+
+    /// The records of a kind that came since the last call with this consumer.
+    pub(crate) async fn records(&self, consumer: &str, kind: &str) -> Vec<Value> {
         let mut http = HttpClient::connect(&self.http, Some(&self.queue)).await.unwrap();
-        let queue = "/v1/queues/story";
-        let ask = r#"{"from": "earliest", "kinds": ["push_job"]}"#;
-        http.send(Method::PUT, queue, ask.into()).await.unwrap().success().unwrap();
-        let mut jobs = Vec::new();
+        let queue = format!("/v1/queues/{consumer}");
+        let ask = json!({"from": "earliest", "kinds": [kind]}).to_string();
+        http.send(Method::PUT, &queue, ask.into()).await.unwrap().success().unwrap();
+        let mut records = Vec::new();
         loop {
             let path = format!("{queue}/records?limit=1000&wait_s=2");
             let lines = http.get(&path).await.unwrap().success().unwrap();
             let page: Vec<&[u8]> =
                 lines.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()).collect();
-            let Some(last) = page.last() else { return jobs };
+            let Some(last) = page.last() else { return records };
             let ack = format!("{{\"offset\": {}}}", offset_of(last).unwrap());
             let path = format!("{queue}/ack");
             http.send(Method::POST, &path, ack.into()).await.unwrap().success().unwrap();
-            jobs.extend(page.iter().map(|line| serde_json::from_slice::<Value>(line).unwrap()));
+            records.extend(page.iter().map(|line| serde_json::from_slice::<Value>(line).unwrap()));
         }
     }
 }

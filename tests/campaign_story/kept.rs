@@ -201,3 +201,28 @@ async fn noted(daemon: &mut Daemon) {
     assert_eq!(after[0]["by"], "geofenced explain");
     assert_eq!(after[1], *explained);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_reads_visits_from_the_queue_is_noted() {
+    let mut daemon = Daemon::start(&[]);
+    tokio::time::timeout(PATIENCE, handed_over(&mut daemon)).await.unwrap();
+}
+
+async fn handed_over(daemon: &mut Daemon) {
+    let mut customer = Customer::new(daemon, "premium").await;
+    let (app, ..) = registered(&customer).await;
+    for ago_s in [280, 140, 0] {
+        customer.ping_of(now_ms() - ago_s * 1000, app, &[device(1)], HERE).await;
+    }
+    assert_eq!(customer.jobs().await.len(), 1);
+    assert_eq!(uses(&customer, "").await, [] as [Value; 0], "a job is handed over to be pushed");
+    assert_eq!(customer.records("crm", "visited").await.len(), 1);
+    let noted = uses(&customer, "purpose=visits").await;
+    assert_eq!(noted.len(), 1, "{noted:?}");
+    assert_eq!((&noted[0]["by"], &noted[0]["consumer"]), (&json!("premium queue"), &json!("crm")));
+    assert_eq!(noted[0]["device"], Value::Null, "it is of all devices");
+    daemon.kill9();
+    daemon.restart();
+    customer.follow(daemon);
+    assert_eq!(uses(&customer, "").await, noted);
+}

@@ -164,6 +164,12 @@ impl Daemon {
         peak.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
     }
 
+    /// Has [`peak_memory_bytes`](Self::peak_memory_bytes) begin anew, and gives it as of now.
+    pub(crate) fn forget_peak_memory(&self) -> u64 {
+        std::fs::write(format!("/proc/{}/clear_refs", self.child.id()), "5").unwrap();
+        self.peak_memory_bytes()
+    }
+
     /// Waits until the daemon's log says something.
     pub(crate) async fn log_says(&self, words: &str) {
         let log = self.data_dir.join("stderr.log");

@@ -20,7 +20,7 @@ const IN_QUERY: &[Parameter] = &[
     Parameter(
         "purpose",
         Like::Text,
-        "Only those for this: explain, visit_report, segment_preview, segment or backtest",
+        "Only those for this: explain, visit_report, segment_preview, segment, backtest or visits",
     ),
     Parameter(
         "device",

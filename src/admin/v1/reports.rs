@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Json};
 use futures_util::stream::{self, Stream};
+use jiff::civil::Date;
 use utoipa::openapi::HttpMethod;
 
 use super::api::{Api, Endpoint, Like, Named, Parameter};
@@ -18,14 +19,16 @@ use super::service::{Service, Shared};
 use super::streams::KEEP_ALIVE;
 use crate::auth::grant::Grant;
 use crate::control::desk::Desk;
+use crate::control::documents::Membership;
 use crate::control::documents::report_file::{ReportFormat, ReportOf};
 use crate::control::refusal::Refusal;
 use crate::control::reports::hours::HourFigures;
 use crate::control::reports::live::LiveFigures;
-use crate::control::reports::period::{PeriodReport, PeriodRequest};
+use crate::control::reports::period::{PeriodReport, PeriodRequest, PeriodTable};
 use crate::control::reports::usage::{Usage, UsageRequest};
 use crate::control::reports::visits::{VisitReport, VisitRequest};
 use crate::control::reports::{ReportError, Reports, Subject};
+use crate::domain::ids::AccountId;
 use crate::domain::problem::{Kind, Problem};
 use crate::domain::turns::Turn;
 
@@ -138,8 +141,10 @@ fn of_campaigns(api: Api) -> Api {
 fn of_accounts(api: Api) -> Api {
     let used = ("The month", Named::of::<Usage>());
     let usage = reading("usage", "Show the pushes of a month, and what they cost", MONTH, used);
-    let usage_csv = reading("usage.csv", "The same as CSV", MONTH, ("A file", Named::table()));
-    api.serve(usage, get(month)).serve(usage_csv, get(month_csv))
+    let file = || ("A file", Named::table());
+    let csv = reading("usage.csv", "The same as CSV", MONTH, file());
+    let xlsx = reading("usage.xlsx", "The same as XLSX", MONTH, file());
+    api.serve(usage, get(month)).serve(csv, get(month_csv)).serve(xlsx, get(month_xlsx))
 }
 
 impl Service {
@@ -261,7 +266,7 @@ async fn made(
     grant: &Grant,
     id: u32,
     asked: PeriodRequest,
-) -> Result<PeriodReport, Problem> {
+) -> Result<PeriodTable, Problem> {
     let subject = service.subject(grant, id).await.map_err(Problem::from)?;
     service.report(move |reports| reports.period(&subject, &asked).map_err(untold)).await
 }
@@ -272,7 +277,7 @@ async fn period(
     Number(id): Number,
     Parameters(asked): Parameters<PeriodRequest>,
 ) -> Result<Json<PeriodReport>, Problem> {
-    made(&service, &grant, id, asked).await.map(Json)
+    made(&service, &grant, id, asked).await.map(|table| Json(table.into()))
 }
 
 async fn period_csv(
@@ -295,13 +300,14 @@ async fn period_xlsx(
     sent(&service, &grant, told_of(report), ReportFormat::Xlsx).await
 }
 
-fn told_of(report: PeriodReport) -> Told {
+fn told_of(table: PeriodTable) -> Told {
+    let (from, to) = table.days;
     Told {
-        name: format!("campaign-{}-{}-{}", report.campaign, report.from, report.to),
+        name: format!("campaign-{}-{from}-{to}", table.campaign),
         of: ReportOf::Campaign,
-        campaign: Some(report.campaign),
-        days: (report.from.clone(), report.to.clone()),
-        sheet: report.into(),
+        campaign: Some(table.campaign),
+        days: (from.to_string(), to.to_string()),
+        sheet: table.into(),
     }
 }
 
@@ -320,14 +326,17 @@ async fn visited(
     service.report(move |reports| reports.visits(&question).map_err(untold)).await.map(Json)
 }
 
-async fn used(service: &Shared, grant: &Grant, asked: UsageRequest) -> Result<Usage, Problem> {
+/// An account as its usage is counted, and the month that is asked for.
+async fn counted(
+    service: &Shared,
+    grant: &Grant,
+    asked: UsageRequest,
+) -> Result<(AccountId, Membership, Date), Problem> {
     let look = service.look(service.caller(grant), move |desk| {
         let month = asked.month_of(desk.today())?;
         Ok((desk.account_id(), desk.account().membership, month))
     });
-    let (account, membership, month) = look.await.map_err(Problem::from)?;
-    let make = move |reports: &Reports| reports.usage(account, membership, month).map_err(unread);
-    service.report(make).await
+    look.await.map_err(Problem::from)
 }
 
 async fn month(
@@ -335,7 +344,9 @@ async fn month(
     Extension(grant): Extension<Grant>,
     Parameters(asked): Parameters<UsageRequest>,
 ) -> Result<Json<Usage>, Problem> {
-    used(&service, &grant, asked).await.map(Json)
+    let (account, membership, month) = counted(&service, &grant, asked).await?;
+    let make = move |reports: &Reports| reports.usage(account, membership, month).map_err(unread);
+    service.report(make).await.map(Json)
 }
 
 async fn month_csv(
@@ -343,9 +354,26 @@ async fn month_csv(
     Extension(grant): Extension<Grant>,
     Parameters(asked): Parameters<UsageRequest>,
 ) -> Result<Response, Problem> {
-    let usage = used(&service, &grant, asked).await?;
-    let days = usage.days();
-    let name = format!("usage-{}", usage.month);
-    let told = Told { name, of: ReportOf::Usage, campaign: None, days, sheet: usage.into() };
-    sent(&service, &grant, told, ReportFormat::Csv).await
+    month_file(&service, &grant, asked, ReportFormat::Csv).await
+}
+
+async fn month_xlsx(
+    State(service): State<Shared>,
+    Extension(grant): Extension<Grant>,
+    Parameters(asked): Parameters<UsageRequest>,
+) -> Result<Response, Problem> {
+    month_file(&service, &grant, asked, ReportFormat::Xlsx).await
+}
+
+async fn month_file(
+    service: &Shared,
+    grant: &Grant,
+    asked: UsageRequest,
+    format: ReportFormat,
+) -> Result<Response, Problem> {
+    let (account, membership, month) = counted(service, grant, asked).await?;
+    let table = service.reports()?.usage_table(account, membership, month);
+    let (name, days) = (format!("usage-{}", table.month()), table.days());
+    let told = Told { name, of: ReportOf::Usage, campaign: None, days, sheet: table.into() };
+    sent(service, grant, told, format).await
 }

@@ -12,19 +12,21 @@ use crate::clock::Clock;
 use crate::control::backtests::Backtests;
 use crate::control::compiler::Publications;
 use crate::control::config::CampaignsConfig;
-use crate::control::desk::uses::{self, UsePage, UseRequest, Used};
+use crate::control::desk::uses::{self, About, UsePage, UseRequest, Used};
 use crate::control::desk::{Actor, Desk};
 use crate::control::explain::Explainer;
 use crate::control::fence_health::FenceHealth;
 use crate::control::refusal::Refusal;
 use crate::control::reports::{ReportShelf, Reports};
 use crate::control::room::Room;
-use crate::control::store::{Catalog, thread};
+use crate::control::store::{Catalog, Purpose, thread};
 use crate::control::uploads::Depot;
 use crate::domain::ids::{AccountId, Epoch};
+use crate::domain::problem::Problem;
 use crate::domain::units::UtcMs;
 use crate::identity::Keyring;
 use crate::shutdown::Shutdown;
+use crate::sink::visit_log::VisitReader;
 
 /// Requests of accounts that may be under way, and of one account. Those that wait for an epoch are among them.
 const REQUESTS: u32 = 192;
@@ -211,6 +213,19 @@ impl Service {
     /// The same for an account whose campaigns come from files.
     pub(super) async fn note_use(&self, actor: Actor, used: Used) -> Result<(), Refusal> {
         self.catalog.write(move |tx| uses::note_use(tx, &actor, &used)).await
+    }
+
+    /// Notes that a consumer of the queue is handed visits.
+    ///
+    /// # Errors
+    /// Why it can't be noted.
+    pub async fn note_visits(&self, reader: VisitReader) -> Result<(), Problem> {
+        let VisitReader { account, by, consumer } = reader;
+        let (now, keyring) = (self.clock.now(), self.keyring.clone());
+        let actor = Actor { account, by, operator: false, now, keyring };
+        let about = About { consumer: Some(consumer.to_string()), ..About::default() };
+        let used = Used { purpose: Purpose::Visits, device: None, about };
+        self.note_use(actor, used).await.map_err(Problem::from)
     }
 
     /// A page of what the location of an account's people was used for.

@@ -18,6 +18,10 @@ use crate::domain::units::UtcMs;
 /// so this is what an account can fill the catalog with.
 pub(super) const USES_A_DAY: u32 = 10_000;
 
+/// The same for consumers that are handed visits: whoever has used up the others is not kept from the queue, where jobs
+/// stand between visits.
+pub(super) const WITH_VISITS_A_DAY: u32 = 2 * USES_A_DAY;
+
 const DAY_MS: i64 = 86_400_000;
 
 /// A use that is about to be made.
@@ -39,6 +43,9 @@ pub struct About {
     /// The campaign's number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub campaign: Option<u32>,
+    /// The consumer of the queue.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub consumer: Option<String>,
     /// The segment's number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub segment: Option<u32>,
@@ -59,11 +66,12 @@ pub fn note_use(tx: &mut dyn Tx, actor: &Actor, used: &Used) -> Result<(), Refus
     let (account, at) = (actor.account, actor.now);
     if !actor.operator {
         let today = UtcMs(at.utc_day() * DAY_MS);
-        if tx.count_uses(account, today)? >= u64::from(USES_A_DAY) {
+        let allowed = if used.purpose == Purpose::Visits { WITH_VISITS_A_DAY } else { USES_A_DAY };
+        if tx.count_uses(account, today)? >= u64::from(allowed) {
             let left_s = (today.0 + DAY_MS - at.0) / 1000 + 1;
             return Err(Refusal::TooMany {
                 what: "uses of the location of people",
-                allowed: USES_A_DAY,
+                allowed,
                 per: "a day (UTC)",
                 retry_s: u32::try_from(left_s).unwrap_or(u32::MAX),
             });
@@ -134,7 +142,7 @@ pub struct UseItem {
     pub at: jiff::Timestamp,
     /// Under which token, by which command of the operator, or by what of the daemon's own.
     pub by: String,
-    /// explain, visit_report, segment_preview, segment or backtest.
+    /// explain, visit_report, segment_preview, segment, backtest or visits.
     pub purpose: &'static str,
     /// The keyed hash of the device, 16 hexadecimal digits, where it was one alone.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,7 +1,9 @@
 //! Uses of location: who, when, what for and about whom; so many a day, and for so long.
 
 use super::calendar;
-use super::uses::{About, USES_A_DAY, UsePage, UseRequest, Used, note_use, uses};
+use super::uses::{
+    About, USES_A_DAY, UsePage, UseRequest, Used, WITH_VISITS_A_DAY, note_use, uses,
+};
 use crate::control::config::CampaignsConfig;
 use crate::control::documents::account::Membership;
 use crate::control::refusal::Refusal;
@@ -117,8 +119,8 @@ fn an_account_that_the_catalog_lacks_has_uses_too() {
     assert_eq!(found(&mut installation, account, UseRequest::default()), [9]);
 }
 
-/// As many as may be on a day, but so many.
-fn fill(tx: &mut dyn Tx, account: AccountId, at: UtcMs, less: u32) -> Result<(), Refusal> {
+/// So many of a day.
+fn fill(tx: &mut dyn Tx, account: AccountId, at: UtcMs, uses: u32) -> Result<(), Refusal> {
     let one = |seq| LocationUse {
         seq,
         account,
@@ -128,14 +130,14 @@ fn fill(tx: &mut dyn Tx, account: AccountId, at: UtcMs, less: u32) -> Result<(),
         device: None,
         about: "{}".to_owned(),
     };
-    (less..USES_A_DAY).try_for_each(|_| Ok(tx.note_use(&one(0))?))
+    (0..uses).try_for_each(|_| Ok(tx.note_use(&one(0))?))
 }
 
 #[test]
 fn past_so_many_uses_a_day_location_is_not_used() {
     let (mut installation, account) = Installation::with(Membership::Basic);
     let other = installation.account(Membership::Basic);
-    thread::write(&mut installation.store, |tx| fill(tx, account, NOON, 1)).unwrap();
+    thread::write(&mut installation.store, |tx| fill(tx, account, NOON, USES_A_DAY - 1)).unwrap();
     let mut use_it = |account, at, operator| {
         (installation.now, installation.operator) = (at, operator);
         installation.at(account, |desk| desk.note_use(&of_campaign(Purpose::Explain, 1)))
@@ -148,6 +150,18 @@ fn past_so_many_uses_a_day_location_is_not_used() {
     use_it(account, NOON, true).expect("operators and the daemon itself go on");
     use_it(other, NOON, false).expect("it is each account's own");
     use_it(account, UtcMs(NOON.0 + 21 * 3_600_000), false).expect("the next day");
+}
+
+#[test]
+fn visits_are_handed_over_past_them_and_not_without_an_end() {
+    let (mut installation, account) = Installation::with(Membership::Premium);
+    thread::write(&mut installation.store, |tx| fill(tx, account, NOON, WITH_VISITS_A_DAY - 1))
+        .unwrap();
+    let mut use_it =
+        |purpose| installation.at(account, |desk| desk.note_use(&of_campaign(purpose, 1)));
+    assert_eq!(refused(use_it(Purpose::Explain)), Some(Kind::TooMany));
+    use_it(Purpose::Visits).expect("jobs stand between them");
+    assert_eq!(refused(use_it(Purpose::Visits)), Some(Kind::TooMany));
 }
 
 #[test]

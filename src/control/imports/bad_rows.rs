@@ -43,7 +43,7 @@ pub fn write_xlsx(
     };
     let rows = bad.into_iter().map(|cell| {
         let texts = [cell.column, cell.value, cell.reason].map(|text| Value::Text(inert(text)));
-        std::iter::once(Value::Number(cell.row)).chain(texts).collect()
+        Ok(std::iter::once(Value::Number(cell.row)).chain(texts).collect())
     });
     workbook::write(out, (sheet, &header(language)), rows)
 }

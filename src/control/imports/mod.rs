@@ -38,3 +38,5 @@ mod round_trip_tests;
 mod templates_tests;
 #[cfg(test)]
 mod watch_tests;
+#[cfg(test)]
+mod workbook_tests;

@@ -71,7 +71,7 @@ proptest! {
     #[test]
     fn xlsx_comes_back(table in table()) {
         let names: Vec<&str> = table[0].iter().map(String::as_str).collect();
-        let text = |row: &Vec<String>| row.iter().cloned().map(Value::Text).collect();
+        let text = |row: &Vec<String>| Ok(row.iter().cloned().map(Value::Text).collect());
         let mut out = Cursor::new(Vec::new());
         workbook::write(&mut out, ("sheet", &names), table[1..].iter().map(text)).unwrap();
         read(out.get_ref(), &table)?;

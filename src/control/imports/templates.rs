@@ -31,7 +31,7 @@ pub fn xlsx(kind: Kind, language: Language) -> io::Result<Vec<u8>> {
         Language::English => "template",
     };
     let text = |text: &&str| Value::Text((*text).to_owned());
-    let rows = kind.samples().iter().map(|sample| sample.iter().map(text).collect());
+    let rows = kind.samples().iter().map(|sample| Ok(sample.iter().map(text).collect()));
     workbook::write(&mut out, (sheet, &header(kind, language)), rows)?;
     Ok(out.into_inner())
 }

@@ -5,7 +5,7 @@ use std::io::{self, Seek, Write};
 use rust_xlsxwriter::{Format, Workbook, Worksheet, XlsxError};
 
 /// The rows of one sheet, the header not counted: the format ends at 1,048,576, and a person long before.
-pub(super) const SHEET_ROWS: usize = 1_000_000;
+const SHEET_ROWS: usize = 1_000_000;
 
 /// A cell that is written.
 #[derive(Clone, Debug)]
@@ -22,17 +22,31 @@ pub(in crate::control) enum Value {
 /// that the file is edited with keeps the zeros at the start of a code.
 pub(in crate::control) fn write(
     out: impl Write + Seek + Send,
+    sheet: (&str, &[&str]),
+    rows: impl IntoIterator<Item = io::Result<Vec<Value>>>,
+) -> io::Result<()> {
+    write_in(SHEET_ROWS, out, sheet, rows)
+}
+
+/// The same with so many rows on a sheet.
+pub(super) fn write_in(
+    sheet_rows: usize,
+    out: impl Write + Seek + Send,
     (name, header): (&str, &[&str]),
-    rows: impl IntoIterator<Item = Vec<Value>>,
+    rows: impl IntoIterator<Item = io::Result<Vec<Value>>>,
 ) -> io::Result<()> {
     let mut workbook = Workbook::new();
     let mut rows = rows.into_iter().peekable();
+    let text = Format::new().set_num_format("@");
     let mut number = 1;
     loop {
         let sheet = workbook.add_worksheet_with_constant_memory().map_err(io::Error::other)?;
         let name = if number == 1 { name.to_owned() } else { format!("{name} {number}") };
         sheet.set_name(name).map_err(io::Error::other)?;
-        fill(sheet, header, rows.by_ref().take(SHEET_ROWS)).map_err(io::Error::other)?;
+        begin(sheet, header, &text).map_err(io::Error::other)?;
+        for (row, cells) in (1..).zip(rows.by_ref().take(sheet_rows)) {
+            put(sheet, (row, cells?), &text).map_err(io::Error::other)?;
+        }
         if rows.peek().is_none() {
             break;
         }
@@ -41,32 +55,35 @@ pub(in crate::control) fn write(
     workbook.save_to_writer(out).map_err(io::Error::other)
 }
 
-fn fill(
-    sheet: &mut Worksheet,
-    header: &[&str],
-    rows: impl Iterator<Item = Vec<Value>>,
-) -> Result<(), XlsxError> {
-    let (text, bold) = (Format::new().set_num_format("@"), Format::new().set_bold());
+/// The header, and how what is below it looks.
+fn begin(sheet: &mut Worksheet, header: &[&str], text: &Format) -> Result<(), XlsxError> {
+    let bold = Format::new().set_bold();
     for (column, name) in (0..).zip(header) {
         sheet.set_column_width(column, WIDTH)?;
-        sheet.set_column_format(column, &text)?;
+        sheet.set_column_format(column, text)?;
         sheet.write_string_with_format(0, column, *name, &bold)?;
     }
     sheet.set_freeze_panes(1, 0)?;
-    for (row, cells) in (1..).zip(rows) {
-        for (column, cell) in (0..).zip(cells) {
-            match cell {
-                Value::Text(text) if text.is_empty() => {}
-                Value::Text(value) => {
-                    sheet.write_string_with_format(row, column, value, &text)?;
-                }
-                #[expect(clippy::cast_precision_loss, reason = "rows are far below 2^53")]
-                Value::Number(number) => {
-                    sheet.write_number(row, column, number as f64)?;
-                }
-                Value::Rate(rate) => {
-                    sheet.write_number(row, column, rate)?;
-                }
+    Ok(())
+}
+
+fn put(
+    sheet: &mut Worksheet,
+    (row, cells): (u32, Vec<Value>),
+    text: &Format,
+) -> Result<(), XlsxError> {
+    for (column, cell) in (0..).zip(cells) {
+        match cell {
+            Value::Text(value) if value.is_empty() => {}
+            Value::Text(value) => {
+                sheet.write_string_with_format(row, column, value, text)?;
+            }
+            #[expect(clippy::cast_precision_loss, reason = "rows are far below 2^53")]
+            Value::Number(number) => {
+                sheet.write_number(row, column, number as f64)?;
+            }
+            Value::Rate(rate) => {
+                sheet.write_number(row, column, rate)?;
             }
         }
     }

@@ -1,11 +1,14 @@
 //! Report files: whole or not there, listed for so many days and bytes, and nothing left behind.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
 
+use jiff::civil::date;
+
 use super::files::{LISTED, ReportShelf, Written};
+use super::parts::Brought;
+use super::period::PeriodTable;
 use super::sheet::Sheet;
-use super::usage::{Usage, UsageRow};
 use crate::control::config::CampaignsConfig;
 use crate::control::desk::calendar;
 use crate::control::documents::account::Membership;
@@ -19,16 +22,15 @@ use crate::domain::units::UtcMs;
 const DAY_MS: i64 = 86_400_000;
 
 /// A table of so many days.
-fn sheet(days: u32) -> Sheet {
-    let row = |day: u32| UsageRow { day: format!("2026-11-{day:02}"), campaign: 1, pushes: 5 };
-    Usage {
-        month: "2026-11".to_owned(),
-        pushes: 5 * u64::from(days),
-        included: None,
-        over: 0,
-        overage_krw: 0,
-        fee_krw: None,
-        rows: (1..=days).map(row).collect(),
+fn sheet(days: i8) -> Sheet {
+    PeriodTable {
+        campaign: 1,
+        name: "Coffee".to_owned(),
+        days: (date(2026, 11, 1), date(2026, 11, days)),
+        total: Brought::default(),
+        kept_from: None,
+        has_ab: false,
+        by_day: BTreeMap::new(),
     }
     .into()
 }
@@ -53,12 +55,7 @@ fn document(name: &str, written: &Written) -> ReportFile {
 }
 
 /// Makes a file and keeps it, as a download does; gives its number.
-fn kept(
-    installation: &mut Installation,
-    account: AccountId,
-    shelf: &ReportShelf,
-    days: u32,
-) -> u32 {
+fn kept(installation: &mut Installation, account: AccountId, shelf: &ReportShelf, days: i8) -> u32 {
     let written = shelf.write(sheet(days), ReportFormat::Csv).unwrap();
     let file = document(&format!("usage-{days}.csv"), &written);
     let (shown, gone) =
@@ -101,7 +98,7 @@ fn a_file_is_kept_as_it_was_made_and_the_same_one_once() {
     let hash = shown.document.hash.clone();
     shelf.read(&(account, 1, hash.clone())).unwrap().read_to_end(&mut text).unwrap();
     let mut plain = Vec::new();
-    assert_eq!(sheet(3).write_csv(&mut plain).unwrap(), 4, "three days and the month");
+    assert_eq!(sheet(3).write_csv(&mut plain).unwrap(), 4, "three days and the total");
     assert_eq!(text, plain);
     let (rows, bytes) = (shown.document.rows, shown.document.bytes);
     assert_eq!((rows, bytes, &*shown.state), (4, plain.len() as u64, "ready"));

@@ -6,7 +6,7 @@ use tempfile::tempdir;
 
 use super::kept::{ReportError, first_kept};
 use super::live::Reports;
-use super::period::PeriodRequest;
+use super::period::{PeriodReport, PeriodRequest};
 use super::subject::{Addressed, Subject, day_of};
 use super::visits::{After, VisitQuestion};
 use crate::domain::decision::EventKind;
@@ -82,7 +82,7 @@ async fn a_period_begins_with_the_first_day_that_is_kept_or_is_refused() {
     let of = subject(date(2026, 9, 20), "Asia/Seoul");
     let asked = |from: Option<Date>| {
         let from = from.map(|day| day.to_string());
-        reports.period(&of, &PeriodRequest { from, to: None })
+        reports.period(&of, &PeriodRequest { from, to: None }).map(PeriodReport::from)
     };
     let whole = asked(None).expect("what is kept");
     assert_eq!(
@@ -100,7 +100,7 @@ async fn a_period_begins_with_the_first_day_that_is_kept_or_is_refused() {
     let gone = refused(reports.period(&over, &PeriodRequest::default()));
     assert!(gone.expect("nothing is kept").1.contains(&says));
     let young = reports.period(&subject(first, "Asia/Seoul"), &PeriodRequest::default());
-    assert_eq!(young.expect("all is kept").kept_from, None);
+    assert_eq!(PeriodReport::from(young.expect("all is kept")).kept_from, None);
 }
 
 #[tokio::test]

@@ -2,6 +2,9 @@
 
 use crate::outbox::derived::rows::DayFigures;
 
+/// Rows of a report that an answer shows; a file has all of them, and is not held in memory.
+pub(super) const SHOWN_ROWS: usize = 10_000;
+
 /// What a campaign brought.
 #[derive(Clone, Copy, PartialEq, Debug, Default, serde::Serialize, utoipa::ToSchema)]
 pub struct Brought {

@@ -1,15 +1,18 @@
 //! A campaign's report for days that are over: a row for each day and variant, and totals over the days.
 
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use jiff::civil::Date;
 
 use super::kept::{ReportError, first_kept, must_be_kept};
 use super::live::{Reports, both};
-use super::parts::Brought;
+use super::parts::{Brought, SHOWN_ROWS};
 use super::subject::{Subject, day_number, day_of};
 use crate::control::refusal::Refusal;
 use crate::domain::campaign::Variant;
+use crate::outbox::derived::read::ByVariant;
+use crate::outbox::derived::rows::DayFigures;
 use crate::outbox::derived::{Class, FiguresError};
 
 /// A report.
@@ -30,6 +33,9 @@ pub struct PeriodReport {
     pub kept_from: Option<String>,
     /// A row for each day and message, ascending; what brought nothing is 0.
     pub rows: Vec<PeriodRow>,
+    /// How many further rows there are, of which only the files have all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rows_left_out: Option<u64>,
 }
 
 /// A day of one message.
@@ -42,6 +48,67 @@ pub struct PeriodRow {
     /// What it has brought.
     #[serde(flatten)]
     pub brought: Brought,
+}
+
+/// The same as a table, whose rows are made while it is written: days of a campaign may be many more than those on
+/// which it brought anything.
+#[derive(Clone, Debug)]
+pub struct PeriodTable {
+    /// The campaign's number.
+    pub campaign: u32,
+    /// Its name.
+    pub name: String,
+    /// The first and last local day.
+    pub days: (Date, Date),
+    /// Over all days, distinct devices counted once.
+    pub(super) total: Brought,
+    /// The first day of which devices are still known, where the campaign began before.
+    pub(super) kept_from: Option<Date>,
+    /// Whether it has two messages.
+    pub(super) has_ab: bool,
+    /// The days that brought anything.
+    pub(super) by_day: BTreeMap<i32, ByVariant<DayFigures>>,
+}
+
+impl PeriodTable {
+    /// How many rows it has: one for each day and message.
+    pub(super) fn len(&self) -> usize {
+        let days = day_number(self.days.1) - day_number(self.days.0) + 1;
+        usize::try_from(days).unwrap_or(0) * self.messages()
+    }
+
+    /// The row at a place before that, ascending; what brought nothing is 0.
+    pub(super) fn row(&self, at: usize) -> PeriodRow {
+        let day = i32::try_from(at / self.messages()).unwrap_or(i32::MAX);
+        let day = day_number(self.days.0).saturating_add(day);
+        let variant = if at.is_multiple_of(self.messages()) { Variant::A } else { Variant::B };
+        let of_day = self.by_day.get(&day).copied().unwrap_or_default();
+        PeriodRow {
+            day: day_of(day).to_string(),
+            variant: variant.label(),
+            brought: Brought::on_day(&of_day[usize::from(variant == Variant::B)]),
+        }
+    }
+
+    fn messages(&self) -> usize {
+        if self.has_ab { 2 } else { 1 }
+    }
+}
+
+impl From<PeriodTable> for PeriodReport {
+    fn from(table: PeriodTable) -> Self {
+        let left_out = table.len().saturating_sub(SHOWN_ROWS) as u64;
+        Self {
+            campaign: table.campaign,
+            from: table.days.0.to_string(),
+            to: table.days.1.to_string(),
+            total: table.total,
+            kept_from: table.kept_from.map(|day| day.to_string()),
+            rows: (0..table.len().min(SHOWN_ROWS)).map(|at| table.row(at)).collect(),
+            rows_left_out: Some(left_out).filter(|left_out| *left_out > 0),
+            name: table.name,
+        }
+    }
 }
 
 /// The days that are asked for.
@@ -120,14 +187,13 @@ impl Reports {
         &self,
         subject: &Subject,
         asked: &PeriodRequest,
-    ) -> Result<PeriodReport, ReportError> {
+    ) -> Result<PeriodTable, ReportError> {
         self.of_kept(|kept| {
             let of = |class| first_kept(kept, class, &subject.zone);
             let first_kept = of(Class::Devices).max(of(Class::Campaigns));
             let days = asked.days_of(subject, first_kept)?;
-            let is_cut = first_kept > subject.days.0;
-            let kept_from = is_cut.then(|| first_kept.to_string());
-            Ok(PeriodReport { kept_from, ..self.over(subject, &days)? })
+            let kept_from = Some(first_kept).filter(|first_kept| *first_kept > subject.days.0);
+            Ok(PeriodTable { kept_from, ..self.over(subject, &days)? })
         })
     }
 
@@ -135,36 +201,25 @@ impl Reports {
         &self,
         subject: &Subject,
         days: &RangeInclusive<Date>,
-    ) -> Result<PeriodReport, FiguresError> {
+    ) -> Result<PeriodTable, FiguresError> {
         let span = day_number(*days.start())..=day_number(*days.end());
         let by_day = self.figures.days(subject.key(), span.clone())?;
-        let uniques = self.figures.uniques(subject.key(), span.clone())?;
-        let mut all = crate::outbox::derived::rows::DayFigures::default();
+        let uniques = self.figures.uniques(subject.key(), span)?;
+        let mut all = DayFigures::default();
         by_day.values().for_each(|variants| all.add(&both(variants)));
         let total = Brought {
             reached: uniques.iter().map(|one| one.reached).sum(),
             responded: uniques.iter().map(|one| one.responded).sum(),
             ..Brought::over_days(&all)
         };
-        let messages = if subject.has_ab { 2 } else { 1 };
-        let row = |day: i32, variant: Variant| {
-            let of_day = by_day.get(&day).copied().unwrap_or_default();
-            PeriodRow {
-                day: day_of(day).to_string(),
-                variant: variant.label(),
-                brought: Brought::on_day(&of_day[usize::from(variant == Variant::B)]),
-            }
-        };
-        let variants = [Variant::A, Variant::B];
-        let of_day = |day: i32| variants.into_iter().take(messages).map(move |one| (day, one));
-        Ok(PeriodReport {
+        Ok(PeriodTable {
             campaign: subject.campaign.0,
             name: subject.name.clone(),
-            from: days.start().to_string(),
-            to: days.end().to_string(),
+            days: (*days.start(), *days.end()),
             kept_from: None,
             total: total.rated(),
-            rows: span.flat_map(of_day).map(|(day, variant)| row(day, variant)).collect(),
+            has_ab: subject.has_ab,
+            by_day,
         })
     }
 }

@@ -3,23 +3,23 @@
 use std::io::{self, Seek, Write};
 
 use super::parts::Brought;
-use super::period::PeriodReport;
-use super::usage::Usage;
+use super::period::{PeriodRow, PeriodTable};
+use super::usage::{UsageTable, overage};
 use crate::control::imports::bad_rows::{MARK, inert};
 use crate::control::imports::workbook::{self, Value};
 
-/// A table that can be downloaded.
+/// A table that can be downloaded. Its rows come one by one, and are nowhere together in memory.
 pub struct Sheet {
     name: &'static str,
     header: &'static [&'static str],
-    rows: Box<dyn Iterator<Item = Vec<Value>> + Send>,
+    rows: Box<dyn Iterator<Item = io::Result<Vec<Value>>> + Send>,
 }
 
 impl Sheet {
     /// Writes CSV: UTF-8 with a byte-order mark, lines that end in CRLF. Gives the number of rows.
     ///
     /// # Errors
-    /// Where `out` fails.
+    /// Where `out` fails, or what rows are read from.
     pub fn write_csv(self, mut out: impl Write) -> io::Result<u64> {
         out.write_all(MARK)?;
         let mut csv = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(out);
@@ -27,7 +27,7 @@ impl Sheet {
         let mut rows = 0;
         for row in self.rows {
             rows += 1;
-            csv.write_record(row.into_iter().map(|cell| match cell {
+            csv.write_record(row?.into_iter().map(|cell| match cell {
                 Value::Text(text) => text,
                 Value::Number(number) => number.to_string(),
                 Value::Rate(rate) => format!("{rate:.2}"),
@@ -40,7 +40,7 @@ impl Sheet {
     /// Writes XLSX. Gives the number of rows.
     ///
     /// # Errors
-    /// Where `out` fails, or the temporary file that rows wait in.
+    /// Where `out` fails, what rows are read from, or the temporary file that they wait in.
     pub fn write_xlsx(self, out: impl Write + Seek + Send) -> io::Result<u64> {
         let mut rows = 0;
         let counted = self.rows.inspect(|_row| rows += 1);
@@ -64,18 +64,22 @@ const PERIOD: &[&str] = &[
     "held_out",
 ];
 
-impl From<PeriodReport> for Sheet {
+impl From<PeriodTable> for Sheet {
     /// A row for each day and variant, and the totals last.
-    fn from(report: PeriodReport) -> Self {
-        let PeriodReport { campaign, name, from, to, total, rows, kept_from: _ } = report;
-        let last = (format!("{from} to {to}"), "all", total);
-        let rows = rows.into_iter().map(|row| (row.day, row.variant, row.brought));
-        let rows = rows.chain(std::iter::once(last)).map(move |(day, variant, brought)| {
-            let texts = [inert(name.clone()), day, variant.to_owned()].map(Value::Text);
-            let mut cells = vec![Value::Number(campaign.into())];
+    fn from(table: PeriodTable) -> Self {
+        let last = table.len();
+        let rows = (0..=last).map(move |at| {
+            let PeriodRow { day, variant, brought } = if at < last {
+                table.row(at)
+            } else {
+                let day = format!("{} to {}", table.days.0, table.days.1);
+                PeriodRow { day, variant: "all", brought: table.total }
+            };
+            let texts = [inert(table.name.clone()), day, variant.to_owned()].map(Value::Text);
+            let mut cells = vec![Value::Number(table.campaign.into())];
             cells.extend(texts);
             cells.extend(numbers(&brought));
-            cells
+            Ok(cells)
         });
         Self { name: "campaign", header: PERIOD, rows: Box::new(rows) }
     }
@@ -98,25 +102,38 @@ fn numbers(brought: &Brought) -> [Value; 8] {
 
 const USAGE: &[&str] = &["month", "day", "campaign", "pushes", "overage_krw"];
 
-impl From<Usage> for Sheet {
-    /// A row for each day and campaign, and the month last, with what the pushes beyond those included cost.
-    fn from(usage: Usage) -> Self {
-        let Usage { month, pushes, overage_krw, rows, .. } = usage;
-        let of_month = month.clone();
-        let days = rows.into_iter().map(move |row| {
-            let campaign = Value::Number(row.campaign.into());
-            let texts = [of_month.clone(), row.day].map(Value::Text);
-            let rest = [campaign, Value::Number(row.pushes), Value::Text(String::new())];
-            texts.into_iter().chain(rest).collect()
+impl From<UsageTable> for Sheet {
+    /// A row for each campaign and day, and the month last, with what the pushes beyond those included cost.
+    fn from(table: UsageTable) -> Self {
+        let month = table.month();
+        let UsageTable { membership, mut rows, .. } = table;
+        let mut pushes = Some(0);
+        let cells = std::iter::from_fn(move || {
+            let so_far = pushes?;
+            Some(match rows.next() {
+                Some(row) => row.map_err(io::Error::other).map(|row| {
+                    pushes = Some(so_far + row.pushes);
+                    let campaign = Value::Number(row.campaign.into());
+                    usage_row(&month, (row.day, campaign), row.pushes, Value::Text(String::new()))
+                }),
+                None => {
+                    pushes = None;
+                    let all = "all".to_owned();
+                    let cost = Value::Number(overage(membership, so_far).1);
+                    Ok(usage_row(&month, (all.clone(), Value::Text(all)), so_far, cost))
+                }
+            })
         });
-        let last = vec![
-            Value::Text(month),
-            Value::Text("all".to_owned()),
-            Value::Text("all".to_owned()),
-            Value::Number(pushes),
-            Value::Number(overage_krw),
-        ];
-        let rows = Box::new(days.chain(std::iter::once(last)));
-        Self { name: "usage", header: USAGE, rows }
+        Self { name: "usage", header: USAGE, rows: Box::new(cells) }
     }
+}
+
+fn usage_row(
+    month: &str,
+    (day, campaign): (String, Value),
+    pushes: u64,
+    cost: Value,
+) -> Vec<Value> {
+    let texts = [month.to_owned(), day].map(Value::Text);
+    texts.into_iter().chain([campaign, Value::Number(pushes), cost]).collect()
 }

@@ -1,14 +1,19 @@
 //! The pushes of a month, by day and campaign, and what they cost beyond those included.
 
+use std::ops::RangeInclusive;
+use std::vec;
+
 use jiff::civil::Date;
 
 use super::live::{Reports, both};
+use super::parts::SHOWN_ROWS;
 use super::subject::{day_number, day_of};
 use crate::control::desk::membership::{LITE_FEE_KRW, OVERAGE_KRW};
 use crate::control::documents::Membership;
 use crate::control::refusal::Refusal;
 use crate::domain::ids::{AccountId, CampaignId};
-use crate::outbox::derived::FiguresError;
+use crate::outbox::derived::rows::DayFigures;
+use crate::outbox::derived::{Figures, FiguresError};
 
 /// The pushes of a local month. Tests and jobs of devices held out are not among them.
 #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, utoipa::ToSchema)]
@@ -25,19 +30,11 @@ pub struct Usage {
     pub overage_krw: u64,
     /// What the membership costs beside that, KRW; none where it is agreed upon otherwise.
     pub fee_krw: Option<u64>,
-    /// By day and campaign, ascending; what brought nothing is left out.
+    /// By campaign and day, ascending; what brought nothing is left out.
     pub rows: Vec<UsageRow>,
-}
-
-impl Usage {
-    /// The first and last day of its month.
-    #[must_use]
-    pub fn days(&self) -> (String, String) {
-        let first = format!("{}-01", self.month);
-        let last = first.parse().map(Date::last_of_month);
-        let last = last.map_or_else(|_no_month| first.clone(), |last| last.to_string());
-        (first, last)
-    }
+    /// How many further rows there are, of which only the files have all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rows_left_out: Option<u64>,
 }
 
 /// A day of a campaign.
@@ -79,6 +76,77 @@ fn month_text(month: Date) -> String {
     month.strftime("%Y-%m").to_string()
 }
 
+/// The usage of a month as a table, which is read while it is written.
+#[derive(Debug)]
+pub struct UsageTable {
+    month: Date,
+    pub(super) membership: Membership,
+    pub(super) rows: UsageRows,
+}
+
+impl UsageTable {
+    /// The local month, as 2026-11.
+    #[must_use]
+    pub fn month(&self) -> String {
+        month_text(self.month)
+    }
+
+    /// The first and last day of its month.
+    #[must_use]
+    pub fn days(&self) -> (String, String) {
+        (self.month.to_string(), self.month.last_of_month().to_string())
+    }
+}
+
+/// Days of an account's campaigns that brought pushes, by campaign and day, ascending. In memory are those of one campaign.
+#[derive(Debug)]
+pub(super) struct UsageRows {
+    figures: Figures,
+    account: AccountId,
+    /// The days of the month.
+    days: RangeInclusive<i32>,
+    of_campaign: vec::IntoIter<UsageRow>,
+    /// Campaigns from this one on are to come.
+    next: Option<CampaignId>,
+}
+
+impl UsageRows {
+    /// Takes up the next campaign, if there is one.
+    fn turn(&mut self) -> Result<bool, FiguresError> {
+        let Some(from) = self.next.take() else { return Ok(false) };
+        let Some(campaign) = self.figures.campaign_from((self.account, from))? else {
+            return Ok(false);
+        };
+        let days = self.figures.days((self.account, campaign), self.days.clone())?;
+        let row = |(day, variants): (i32, [DayFigures; 2])| {
+            let pushes = both(&variants).jobs;
+            let day = || day_of(day).to_string();
+            (pushes > 0).then(|| UsageRow { day: day(), campaign: campaign.0, pushes })
+        };
+        self.of_campaign = days.into_iter().filter_map(row).collect::<Vec<_>>().into_iter();
+        self.next = campaign.0.checked_add(1).map(CampaignId);
+        Ok(true)
+    }
+}
+
+impl Iterator for UsageRows {
+    type Item = Result<UsageRow, FiguresError>;
+
+    /// Ends with the first error.
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(row) = self.of_campaign.next() {
+                return Some(Ok(row));
+            }
+            match self.turn() {
+                Ok(true) => {}
+                Ok(false) => return None,
+                Err(error) => return Some(Err(error)),
+            }
+        }
+    }
+}
+
 impl Reports {
     /// The usage of an account in the month that begins on `month`. Blocks on the disk.
     ///
@@ -90,23 +158,17 @@ impl Reports {
         membership: Membership,
         month: Date,
     ) -> Result<Usage, FiguresError> {
-        let span = day_number(month)..=day_number(month.last_of_month());
-        let mut rows = Vec::new();
-        for campaign in self.figures.campaigns(account)? {
-            for (day, variants) in self.figures.days((account, campaign), span.clone())? {
-                let pushes = both(&variants).jobs;
-                rows.push((day, campaign, pushes));
+        let (mut pushes, mut rows, mut left_out) = (0, Vec::new(), 0);
+        for row in self.usage_rows(account, month) {
+            let row = row?;
+            pushes += row.pushes;
+            if rows.len() < SHOWN_ROWS {
+                rows.push(row);
+            } else {
+                left_out += 1;
             }
         }
-        rows.retain(|(.., pushes)| *pushes > 0);
-        rows.sort_unstable();
-        let pushes = rows.iter().map(|(.., pushes)| pushes).sum();
         let (over, overage_krw) = overage(membership, pushes);
-        let row = |(day, campaign, pushes): (i32, CampaignId, u64)| UsageRow {
-            day: day_of(day).to_string(),
-            campaign: campaign.0,
-            pushes,
-        };
         Ok(Usage {
             month: month_text(month),
             pushes,
@@ -114,8 +176,30 @@ impl Reports {
             over,
             overage_krw,
             fee_krw: (membership == Membership::Lite).then_some(LITE_FEE_KRW),
-            rows: rows.into_iter().map(row).collect(),
+            rows,
+            rows_left_out: Some(left_out).filter(|left_out| *left_out > 0),
         })
+    }
+
+    /// The same as a table.
+    #[must_use]
+    pub fn usage_table(
+        &self,
+        account: AccountId,
+        membership: Membership,
+        month: Date,
+    ) -> UsageTable {
+        UsageTable { month, membership, rows: self.usage_rows(account, month) }
+    }
+
+    fn usage_rows(&self, account: AccountId, month: Date) -> UsageRows {
+        UsageRows {
+            figures: self.figures.clone(),
+            account,
+            days: day_number(month)..=day_number(month.last_of_month()),
+            of_campaign: Vec::new().into_iter(),
+            next: Some(CampaignId(0)),
+        }
     }
 }
 

@@ -17,12 +17,20 @@ pub enum Purpose {
     Segment = 4,
     /// To try a campaign against recorded pings.
     Backtest = 5,
+    /// To hand visits to a consumer of the queue.
+    Visits = 6,
 }
 
 impl Purpose {
     /// Every purpose, in the order of its number.
-    pub const ALL: [Self; 5] =
-        [Self::Explain, Self::VisitReport, Self::SegmentPreview, Self::Segment, Self::Backtest];
+    pub const ALL: [Self; 6] = [
+        Self::Explain,
+        Self::VisitReport,
+        Self::SegmentPreview,
+        Self::Segment,
+        Self::Backtest,
+        Self::Visits,
+    ];
 
     /// What it is called.
     #[must_use]
@@ -33,6 +41,7 @@ impl Purpose {
             Self::SegmentPreview => "segment_preview",
             Self::Segment => "segment",
             Self::Backtest => "backtest",
+            Self::Visits => "visits",
         }
     }
 

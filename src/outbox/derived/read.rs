@@ -58,23 +58,18 @@ impl Figures {
         Ok(days)
     }
 
-    /// Campaigns of an account that have brought anything, ascending.
+    /// The first campaign of an account, from one on, that has brought anything.
     ///
     /// # Errors
     /// [`FiguresError`] if the store can't be read.
-    pub fn campaigns(&self, account: AccountId) -> Result<Vec<CampaignId>, FiguresError> {
-        let mut campaigns = Vec::new();
-        let mut from = of_campaign((account, CampaignId(0)));
+    pub fn campaign_from(
+        &self,
+        (account, from): CampaignKey,
+    ) -> Result<Option<CampaignId>, FiguresError> {
         let until = of_campaign((AccountId(account.0.saturating_add(1)), CampaignId(0)));
-        // Each look finds the first row of the next campaign.
-        while let Some(pair) = self.tables.range(Sheet::Days, from.clone(), until.clone()).next() {
-            let (key, _) = pair?;
-            let campaign = campaign_in(&key).ok_or_else(|| self.malformed())?;
-            campaigns.push(campaign);
-            let Some(next) = campaign.0.checked_add(1) else { break };
-            from = of_campaign((account, CampaignId(next)));
-        }
-        Ok(campaigns)
+        let first = self.tables.range(Sheet::Days, of_campaign((account, from)), until).next();
+        let Some(pair) = first else { return Ok(None) };
+        campaign_in(&pair?.0).ok_or_else(|| self.malformed()).map(Some)
     }
 
     /// Quarters of an hour of a campaign that brought anything, ascending, from the first up to, not with, the second.
