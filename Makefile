@@ -13,6 +13,9 @@ POWER_SEEDS ?= 10000
 CASES ?= 20000
 # Cases of those that open stores on the disk, a second each.
 STORE_CASES ?= 200
+# Devices of the long month, and seeds of the planted lift.
+MONTH_DEVICES ?= 100000
+LIFT_SEEDS ?= 100
 # Requests of each operation of the API, made from its description: some 7,000 in all.
 EXAMPLES ?= 20
 # Seconds per fuzz target.
@@ -35,7 +38,7 @@ FUZZ_TARGETS := $(patsubst fuzz/fuzz_targets/%.rs,%,$(wildcard fuzz/fuzz_targets
 SETS := target/sets
 SETS_FROM := $(wildcard ../shared/data/gen/gen.rs)
 
-.PHONY: help demo test lint exactness bench bench-report torture fuzz hostile asan valgrind deny man deb tools promtool python sets
+.PHONY: help demo test lint exactness bench bench-report torture month fuzz hostile asan valgrind deny man deb tools promtool python sets
 
 help: ## This list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -79,6 +82,10 @@ torture: python ## Crashes, power losses, failing disks, the simulation and the 
 	GEOFENCED_CRASH_ROUNDS=$(ROUNDS) cargo test --release --locked $(CRASH_TESTS)
 	GEOFENCED_PYTHON="$(CURDIR)/$(VENV)/bin/python" GEOFENCED_SCHEMA_EXAMPLES=$(EXAMPLES) \
 		GEOFENCED_SCHEMA_REQUESTS=5000 cargo test --release --locked --test described -- --nocapture
+
+month: ## A month of 100,000 devices, every figure against a plain script; the lift's interval over 100 seeds
+	GEOFENCED_LIFT_SEEDS=$(LIFT_SEEDS) cargo test --release --locked --lib -- lift_tests --nocapture
+	GEOFENCED_MONTH_DEVICES=$(MONTH_DEVICES) cargo test --release --locked --test month -- --nocapture
 
 fuzz: ## Property tests with many cases, then every fuzz target
 	PROPTEST_CASES=$(CASES) cargo test --release --locked --workspace
