@@ -15,6 +15,9 @@ CASES ?= 20000
 STORE_CASES ?= 200
 # Rows of a report file.
 ROWS ?= 1000000
+# Devices of the long month, and seeds of the planted lift.
+MONTH_DEVICES ?= 100000
+LIFT_SEEDS ?= 100
 # Requests of each operation of the API, made from its description: some 7,000 in all.
 EXAMPLES ?= 20
 # Seconds per fuzz target.
@@ -37,7 +40,7 @@ FUZZ_TARGETS := $(patsubst fuzz/fuzz_targets/%.rs,%,$(wildcard fuzz/fuzz_targets
 SETS := target/sets
 SETS_FROM := $(wildcard ../shared/data/gen/gen.rs)
 
-.PHONY: help demo test lint exactness bench bench-report torture office fuzz hostile asan valgrind deny man deb tools promtool python sets
+.PHONY: help demo test lint exactness bench bench-report torture month office fuzz hostile asan valgrind deny man deb tools promtool python sets
 
 help: ## This list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -91,6 +94,10 @@ office: ## Report files as LibreOffice opens them, one of them with a million ro
 		$$as_root apt-get install -qy --no-install-recommends libreoffice-calc; \
 	}
 	GEOFENCED_SHEET_ROWS=$(ROWS) cargo test --release --locked --test sheets -- --ignored --nocapture --test-threads 1
+
+month: ## A month of 100,000 devices, every figure against a plain script; the lift's interval over 100 seeds
+	GEOFENCED_LIFT_SEEDS=$(LIFT_SEEDS) cargo test --release --locked --lib -- lift_tests --nocapture
+	GEOFENCED_MONTH_DEVICES=$(MONTH_DEVICES) cargo test --release --locked --test month -- --nocapture
 
 fuzz: ## Property tests with many cases, then every fuzz target
 	PROPTEST_CASES=$(CASES) cargo test --release --locked --workspace

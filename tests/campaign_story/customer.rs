@@ -17,11 +17,11 @@ use crate::support::Daemon;
 
 /// An account and its tokens.
 pub(crate) struct Customer {
-    http: String,
-    quic: std::net::SocketAddr,
+    pub(crate) http: String,
+    pub(crate) quic: std::net::SocketAddr,
     pub(crate) campaigns: String,
-    ingest: String,
-    queue: String,
+    pub(crate) ingest: String,
+    pub(crate) queue: String,
 }
 
 /// A request that was done.

@@ -1,6 +1,6 @@
 //! What is written into a CSV file or a workbook comes back, whatever it is.
 
-use std::io::Cursor;
+use std::io::{Cursor, Read};
 
 use proptest::prelude::*;
 
@@ -82,4 +82,17 @@ proptest! {
         let starts: [&[u8]; 3] = [b"", b"PK\x03\x04", b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1"];
         let _ = rows(&[starts[start], &bytes].concat());
     }
+}
+
+/// Whether a file was made before is told by its bytes, so it does not say when that was.
+#[test]
+fn a_workbook_does_not_tell_when_it_was_made() {
+    let mut out = Cursor::new(Vec::new());
+    let rows = [vec![Value::Number(7)]];
+    workbook::write(&mut out, ("sheet", &["number"]), rows).unwrap();
+    let mut book = zip::ZipArchive::new(out).unwrap();
+    let mut properties = String::new();
+    book.by_name("docProps/core.xml").unwrap().read_to_string(&mut properties).unwrap();
+    let dates: Vec<&str> = properties.split("W3CDTF\">").skip(1).map(|rest| &rest[..10]).collect();
+    assert_eq!(dates, ["2000-01-01"; 2]);
 }

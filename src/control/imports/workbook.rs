@@ -2,7 +2,7 @@
 
 use std::io::{self, Seek, Write};
 
-use rust_xlsxwriter::{Format, Workbook, Worksheet, XlsxError};
+use rust_xlsxwriter::{DocProperties, ExcelDateTime, Format, Workbook, Worksheet, XlsxError};
 
 /// The rows of one sheet, the header not counted: the format ends at 1,048,576, and a person long before.
 const SHEET_ROWS: usize = 1_000_000;
@@ -36,6 +36,9 @@ pub(super) fn write_in(
     rows: impl IntoIterator<Item = io::Result<Vec<Value>>>,
 ) -> io::Result<()> {
     let mut workbook = Workbook::new();
+    // When it was made stays out of it: one that is made again of the same rows is the same file.
+    let some_day = ExcelDateTime::from_ymd(2000, 1, 1).map_err(io::Error::other)?;
+    workbook.set_properties(&DocProperties::new().set_creation_datetime(&some_day));
     let mut rows = rows.into_iter().peekable();
     let text = Format::new().set_num_format("@");
     let mut number = 1;

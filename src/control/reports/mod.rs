@@ -31,3 +31,5 @@ mod kept_tests;
 mod reports_tests;
 #[cfg(test)]
 mod visits_tests;
+#[cfg(test)]
+mod lift_tests;
