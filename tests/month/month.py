@@ -224,7 +224,7 @@ class Month:
                 pushes = sum(by_day[day, variant]["jobs"] for variant in VARIANTS if (day, variant) in by_day)
                 if pushes and day_text(day).startswith(month):
                     rows.append({"day": day_text(day), "campaign": campaign.id, "pushes": pushes})
-        rows.sort(key=lambda row: (row["day"], row["campaign"]))
+        rows.sort(key=lambda row: (row["campaign"], row["day"]))
         pushes, is_lite = sum(row["pushes"] for row in rows), account.membership == "lite"
         over = max(0, pushes - LITE_INCLUDED) if is_lite else 0
         return {"month": month, "pushes": pushes, "included": LITE_INCLUDED if is_lite else None, "over": over,

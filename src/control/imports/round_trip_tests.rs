@@ -88,7 +88,7 @@ proptest! {
 #[test]
 fn a_workbook_does_not_tell_when_it_was_made() {
     let mut out = Cursor::new(Vec::new());
-    let rows = [vec![Value::Number(7)]];
+    let rows = [Ok(vec![Value::Number(7)])];
     workbook::write(&mut out, ("sheet", &["number"]), rows).unwrap();
     let mut book = zip::ZipArchive::new(out).unwrap();
     let mut properties = String::new();

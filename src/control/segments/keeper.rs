@@ -96,7 +96,12 @@ impl SegmentKeeper {
             })
         })?;
         for (id, account) in accounts {
-            for due in self.due(id, &account)? {
+            let due = self.due(id, &account)?;
+            // A day is over once its visits are counted, also those that a restart has brought back.
+            if !due.is_empty() && !self.figures.catch_up(&|| member.is_asked()) {
+                return Ok(());
+            }
+            for due in due {
                 if member.is_asked() {
                     return Ok(());
                 }
