@@ -2,6 +2,8 @@
 
 use geofenced::domain::ids::DeviceId;
 use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
+use tokio::net::TcpStream;
 
 use crate::customer::{Customer, now_ms};
 use crate::support::{Daemon, PATIENCE};
@@ -68,6 +70,61 @@ async fn figures(customer: &Customer, campaign: u64, jobs: u64, clicked: u64) ->
 async fn figures_count_each_job_and_click_once_and_survive_kill_9() {
     let mut daemon = Daemon::start(&[]);
     tokio::time::timeout(PATIENCE, counted(&mut daemon)).await.unwrap();
+}
+
+/// A campaign's figures as they are followed.
+struct Stream(Lines<BufReader<TcpStream>>);
+
+impl Stream {
+    async fn open(customer: &Customer, campaign: u64) -> Self {
+        let mut socket = TcpStream::connect(&customer.http).await.unwrap();
+        let request = format!(
+            "GET /v1/campaigns/{campaign}/figures/stream HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {}\r\n\r\n",
+            customer.http, customer.campaigns
+        );
+        socket.write_all(request.as_bytes()).await.unwrap();
+        Self(BufReader::new(socket).lines())
+    }
+
+    /// The next figures; none where the stream has ended.
+    async fn next(&mut self) -> Option<Value> {
+        loop {
+            let line = self.0.next_line().await.unwrap()?;
+            // The last chunk of an answer has no bytes.
+            if line == "0" {
+                return None;
+            }
+            if let Some(figures) = line.strip_prefix("data: ") {
+                return Some(serde_json::from_str(figures).unwrap());
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn figures_are_followed_until_the_campaign_goes() {
+    let daemon = Daemon::start(&[]);
+    tokio::time::timeout(PATIENCE, followed(&daemon)).await.unwrap();
+}
+
+async fn followed(daemon: &Daemon) {
+    let customer = Customer::new(daemon, "basic").await;
+    let (app, campaign) = started(&customer).await;
+    let mut stream = Stream::open(&customer, campaign).await;
+    assert_eq!(stream.next().await.unwrap()["total"]["jobs"], 0, "it begins with how it is");
+    let devices: Vec<DeviceId> = (0..DEVICES).map(device).collect();
+    customer.ping(app, &devices, HERE).await;
+    let last = loop {
+        let figures = stream.next().await.unwrap();
+        if figures["total"]["jobs"] == u64::from(DEVICES) {
+            break figures;
+        }
+    };
+    assert_eq!(last, figures(&customer, campaign, u64::from(DEVICES), 0).await);
+    customer.set_in_force(campaign, "waiting").await;
+    assert_eq!(customer.delete(&format!("/v1/campaigns/{campaign}")).await.status, 204);
+    // There is nothing to follow any more; before, it may tell that the campaign waits.
+    while stream.next().await.is_some() {}
 }
 
 async fn counted(daemon: &mut Daemon) {

@@ -166,8 +166,9 @@ class Brought:
         begins, until = self.zone.starts_at(self.campaign.first), self.zone.starts_at(last + 1)
         reached, responded = self.uniques(range(self.campaign.first, min(self.campaign.last, last) + 1))
         since = self.first_job if after == "match" else self.first_click
-        since = {device: at for device, (at, _) in since.items() if at < until}
-        held_out = {device: at for device, (at, _) in self.first_held_out.items() if at < until}
+        over = self.zone.starts_at(min(self.campaign.last, last) + 1)
+        since = {device: at for device, (at, _) in since.items() if at < over}
+        held_out = {device: at for device, (at, _) in self.first_held_out.items() if at < over}
         came, came_anyway = [], set()
         for place in places:
             for device, entered in visits.get(place, ()):
@@ -183,8 +184,10 @@ class Brought:
             middle, low, high = map(points, difference)
             lift = {"held_out": len(held_out), "visitors": len(came_anyway),
                     "visit_rate_pct": per_cent(len(came_anyway), len(held_out)),
-                    "points": middle, "points_from": low, "points_to": high}
-        return {"campaign": self.campaign.id, "places": len(places), "as_of": day_text(last), "after": after,
+                    "points": middle, "points_from": low, "points_to": high, "method": "newcombe_1998_method_10"}
+        return {"campaign": self.campaign.id, "name": self.campaign.name, "from": day_text(self.campaign.first),
+                "to": day_text(self.campaign.last), **{"regions": [], "brands": [], **block},
+                "extra_days": int(asked.get("extra_days", 15)), "places": len(places), "as_of": day_text(last), "after": after,
                 "reached": reached, "responded": responded, "visitors": visitors, "visits": len(came),
                 "response_rate_pct": per_cent(responded, reached),
                 "visit_rate_pct": per_cent(visitors, reached), "lift": lift}

@@ -200,9 +200,9 @@ async fn follow(
     Extension(grant): Extension<Grant>,
     Number(id): Number,
 ) -> Result<Response, Problem> {
-    let subject = service.subject(&grant, id).await?;
+    service.subject(&grant, id).await?;
     let open = service.streams.open(grant.account)?;
-    let following = Following { service, grant, subject, sent: None, _open: open };
+    let following = Following { service, grant, campaign: id, sent: None, _open: open };
     let alive = KeepAlive::new().interval(KEEP_ALIVE);
     Ok(Sse::new(changes(following)).keep_alive(alive).into_response())
 }
@@ -211,7 +211,7 @@ async fn follow(
 struct Following {
     service: Shared,
     grant: Grant,
-    subject: Subject,
+    campaign: u32,
     sent: Option<LiveFigures>,
     _open: Turn,
 }
@@ -225,11 +225,13 @@ fn changes(following: Following) -> impl Stream<Item = Result<Event, Infallible>
             if following.sent.is_some() {
                 tokio::time::sleep(LOOK_EVERY).await;
             }
-            let (subject, now) = (following.subject.clone(), following.service.now());
             if following.service.has_to_end(&following.grant) {
                 return None;
             }
-            // Where they can't be read the stream ends; the caller connects again, and is told so.
+            // Where it has gone, or they can't be read, the stream ends; the caller connects again, and is told so. It may
+            // have been edited meanwhile.
+            let subject = following.service.subject(&following.grant, following.campaign);
+            let (subject, now) = (subject.await.ok()?, following.service.now());
             let look = move |reports: &Reports| reports.live(&subject, now).map_err(untold);
             let live = following.service.report(look).await.ok()?;
             if following.sent.as_ref() == Some(&live) {

@@ -136,7 +136,16 @@ async fn hours_and_visits_go_by_the_first_whole_day_of_the_zone() {
         let report = |begins: Date| {
             let (subject, places) = (subject(begins, zone), vec![PlaceId(77)]);
             let last_day = date(2027, 7, 18);
-            reports.visits(&VisitQuestion { subject, places, last_day, after: After::Match })
+            let (regions, brands) = (Vec::new(), Vec::new());
+            reports.visits(&VisitQuestion {
+                subject,
+                regions,
+                brands,
+                places,
+                extra_days: 0,
+                last_day,
+                after: After::Match,
+            })
         };
         assert_eq!(report(devices).expect("kept").reached, 1);
         let (_, detail) = refused(report(devices.yesterday().expect("a day"))).expect("too early");

@@ -165,7 +165,15 @@ fn question() -> VisitQuestion {
         addressed: Addressed::Devices(DEVICES),
     };
     let last_day = date(2027, 1, 15);
-    VisitQuestion { subject, places: vec![STORE], last_day, after: After::Match }
+    VisitQuestion {
+        subject,
+        regions: Vec::new(),
+        brands: Vec::new(),
+        places: vec![STORE],
+        extra_days: 0,
+        last_day,
+        after: After::Match,
+    }
 }
 
 fn covers(lift: &Lift, points: f64) -> bool {

@@ -24,6 +24,9 @@ use crate::domain::units::UtcMs;
 use crate::outbox::derived::rows::{Reach, Side};
 use crate::outbox::derived::{Class, FiguresError};
 
+/// What the interval of the lift is made by.
+const METHOD: &str = "newcombe_1998_method_10";
+
 /// Days after the last one of the campaign on which visits count, unless others are asked for.
 const EXTRA_DAYS: i32 = 15;
 
@@ -60,7 +63,10 @@ pub enum After {
 #[derive(Clone, Debug)]
 pub struct VisitQuestion {
     pub(super) subject: Subject,
+    pub(super) regions: Vec<u32>,
+    pub(super) brands: Vec<u32>,
     pub(super) places: Vec<PlaceId>,
+    pub(super) extra_days: i32,
     pub(super) last_day: Date,
     pub(super) after: After,
 }
@@ -84,9 +90,21 @@ impl VisitQuestion {
 pub struct VisitReport {
     /// The campaign's number.
     pub campaign: u32,
-    /// Stores that were looked at.
+    /// What it is called.
+    pub name: String,
+    /// Its first local day.
+    pub from: String,
+    /// Its last.
+    pub to: String,
+    /// The districts and trade areas that were asked for.
+    pub regions: Vec<u32>,
+    /// The brands that were.
+    pub brands: Vec<u32>,
+    /// The stores that these come to.
     pub places: u64,
-    /// The last local day of visits.
+    /// Days after the campaign's last one on which visits count.
+    pub extra_days: i32,
+    /// The last local day of visits, which may be earlier.
     pub as_of: String,
     /// What a visit must come after: the attribution rule.
     pub after: After,
@@ -117,10 +135,12 @@ pub struct Lift {
     pub visit_rate_pct: Option<f64>,
     /// The rate of those reached less that rate, in points of per cent.
     pub points: f64,
-    /// The lower end of its 95 % interval (Newcombe 1998, method 10).
+    /// The lower end of its 95 % interval.
     pub points_from: f64,
     /// The upper end.
     pub points_to: f64,
+    /// By which method that is made: Newcombe 1998, method 10, the hybrid of two score intervals.
+    pub method: &'static str,
 }
 
 impl VisitRequest {
@@ -164,12 +184,13 @@ impl VisitRequest {
         for id in &brands {
             desk.record(crate::control::store::Kind::Brand, *id)?;
         }
-        let block = General { regions, brands, ..General::default() };
+        let block =
+            General { regions: regions.clone(), brands: brands.clone(), ..General::default() };
         let account = desk.account_id();
         let places = Gazetteer::over(desk.tx, &mut Records::of(account)).stores_meant(&block);
         let places = places.map_err(|error| Refusal::field("/regions", error.to_string()))?;
         let places = places.into_iter().map(PlaceId).collect();
-        Ok(VisitQuestion { subject, places, last_day, after })
+        Ok(VisitQuestion { subject, regions, brands, places, extra_days, last_day, after })
     }
 }
 
@@ -243,8 +264,9 @@ impl Reports {
     }
 
     fn visits_of(&self, question: &VisitQuestion) -> Result<VisitReport, FiguresError> {
-        let VisitQuestion { subject, places, last_day, after } = question;
-        let days = day_number(subject.days.0)..=day_number(subject.days.1.min(*last_day));
+        let VisitQuestion { subject, places, last_day, after, .. } = question;
+        let over = subject.days.1.min(*last_day);
+        let days = day_number(subject.days.0)..=day_number(over);
         let uniques = self.figures.uniques(subject.key(), days)?;
         let from = bounds(subject.days.0, &subject.zone).0.begins_at();
         let until = bounds(*last_day, &subject.zone).1.begins_at();
@@ -254,8 +276,10 @@ impl Reports {
             After::Match => reach.job.at,
             After::Click => reach.click.at,
         };
-        let of_reached: HashMap<u64, UtcMs> = since_of(&reached, until, since);
-        let of_held_out: HashMap<u64, UtcMs> = since_of(&held_out, until, |reach| reach.job.at);
+        // After the campaign's last day only visits count, no clicks.
+        let over = bounds(over, &subject.zone).1.begins_at();
+        let of_reached: HashMap<u64, UtcMs> = since_of(&reached, over, since);
+        let of_held_out: HashMap<u64, UtcMs> = since_of(&held_out, over, |reach| reach.job.at);
         let (mut came, mut came_anyway) = (Came::default(), Came::default());
         for place in places {
             self.figures.visits((subject.account, *place), (from, until), |device, visit| {
@@ -275,7 +299,13 @@ impl Reports {
         };
         Ok(VisitReport {
             campaign: subject.campaign.0,
+            name: subject.name.clone(),
+            from: subject.days.0.to_string(),
+            to: subject.days.1.to_string(),
+            regions: question.regions.clone(),
+            brands: question.brands.clone(),
             places: places.len() as u64,
+            extra_days: question.extra_days,
             as_of: last_day.to_string(),
             after: *after,
             reached,
@@ -311,5 +341,6 @@ fn lift((visitors, reached): (u64, u64), (came, held_out): (u64, u64)) -> Option
         points: shown(points),
         points_from: shown(from),
         points_to: shown(to),
+        method: METHOD,
     })
 }

@@ -52,7 +52,15 @@ fn question(after: After) -> VisitQuestion {
         has_ab: false,
         addressed: Addressed::Devices(9),
     };
-    VisitQuestion { subject, places: vec![HERE], last_day: date(2026, 9, 30), after }
+    VisitQuestion {
+        subject,
+        regions: vec![5],
+        brands: Vec::new(),
+        places: vec![HERE],
+        extra_days: 15,
+        last_day: date(2026, 9, 30),
+        after,
+    }
 }
 
 async fn asked(records: Vec<OutboxRecord>, question: VisitQuestion) -> VisitReport {
@@ -104,17 +112,17 @@ async fn who_came_after_a_match_is_counted_once_and_beside_those_held_out() {
     assert!(lift.points_from < lift.points && lift.points < lift.points_to, "{lift:?}");
 }
 
-#[tokio::test]
-async fn after_clicks_only_who_clicked_counts_and_there_is_no_lift() {
+/// A device is reached, clicks then, is there before and after, and beside it one that is reached and one that is held out.
+async fn asked_of_who_clicked(clicked_at: UtcMs) -> VisitReport {
     let made = job(1, (3, 1, 0));
     let records = vec![
         OutboxRecord { at: NOON, ..made },
         campaign_event(9, 1, NOON, EventKind::Matched),
-        campaign_event(9, 2, NOON + HOUR_MS, EventKind::Clicked),
+        campaign_event(9, 2, clicked_at, EventKind::Clicked),
         campaign_event(2, 3, NOON, EventKind::Matched),
         campaign_event(8, 4, NOON, EventKind::HeldOut),
-        visited(9, 5, HERE, NOON + HOUR_MS / 2),
-        visited(9, 6, HERE, NOON + 2 * HOUR_MS),
+        visited(9, 5, HERE, clicked_at - HOUR_MS / 2),
+        visited(9, 6, HERE, clicked_at + HOUR_MS),
         visited(2, 7, HERE, NOON + 2 * HOUR_MS),
         visited(8, 8, HERE, NOON + 2 * HOUR_MS),
     ];
@@ -124,9 +132,24 @@ async fn after_clicks_only_who_clicked_counts_and_there_is_no_lift() {
     let id = content.id;
     let Content::Event(click) = &mut records[2].content else { panic!("an event is an event") };
     click.job = Some(id);
-    let report = asked(records, question(After::Click)).await;
+    asked(records, question(After::Click)).await
+}
+
+#[tokio::test]
+async fn after_clicks_only_who_clicked_counts_and_there_is_no_lift() {
+    let report = asked_of_who_clicked(NOON + HOUR_MS).await;
     assert_eq!((report.responded, report.visitors, report.visits), (1, 1, 1));
     assert_eq!(report.lift, None);
+}
+
+#[tokio::test]
+async fn clicks_count_to_the_campaigns_last_moment() {
+    // 2026-09-23T00:00 in Seoul.
+    let over = UtcMs(1_790_089_200_000);
+    let last = asked_of_who_clicked(over - 1).await;
+    assert_eq!((last.responded, last.visitors), (1, 1));
+    let late = asked_of_who_clicked(over).await;
+    assert_eq!((late.responded, late.visitors, late.visits), (0, 0, 0));
 }
 
 #[test]
