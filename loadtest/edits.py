@@ -64,13 +64,15 @@ def beside(meanwhile, programs, stores, more):
                        "--data-dir", data, "--pid", str(daemon.pid), *more]
             environment = os.environ | {"GEOFENCED_TOKEN": driver}
             driving = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
-            # Its snapshot is in force once pings come; before, a change could take its number.
-            while driving.poll() is None and not pinged(http):
-                time.sleep(0.05)
-            seen = meanwhile(api, small, driving)
-            figures = json.loads(driving.stdout.read())
-            driving.wait()
-            return seen, figures
+            try:
+                # Its snapshot is in force once pings come; before, a change could take its number.
+                while driving.poll() is None and not pinged(http):
+                    time.sleep(0.05)
+                seen = meanwhile(api, small, driving)
+                return seen, json.loads(driving.stdout.read())
+            finally:
+                driving.kill()
+                driving.wait()
         finally:
             daemon.terminate()
             daemon.wait()
