@@ -11,6 +11,7 @@ use geofenced::domain::units::UtcMs;
 use geofenced::sink::http_client::{Answer, HttpClient};
 use geofenced::sink::tail::offset_of;
 use hyper::Method;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::support::Daemon;
@@ -195,9 +196,18 @@ impl Customer {
 
     /// The records of a kind that came since the last call with this consumer.
     pub(crate) async fn records(&self, consumer: &str, kind: &str) -> Vec<Value> {
+        self.records_as(consumer, &json!({"from": "earliest", "kinds": [kind]})).await
+    }
+
+    /// All that came since the last call with a consumer that is made so.
+    pub(crate) async fn records_as<T: DeserializeOwned>(
+        &self,
+        consumer: &str,
+        ask: &Value,
+    ) -> Vec<T> {
         let mut http = HttpClient::connect(&self.http, Some(&self.queue)).await.unwrap();
         let queue = format!("/v1/queues/{consumer}");
-        let ask = json!({"from": "earliest", "kinds": [kind]}).to_string();
+        let ask = ask.to_string();
         http.send(Method::PUT, &queue, ask.into()).await.unwrap().success().unwrap();
         let mut records = Vec::new();
         loop {
@@ -209,7 +219,7 @@ impl Customer {
             let ack = format!("{{\"offset\": {}}}", offset_of(last).unwrap());
             let path = format!("{queue}/ack");
             http.send(Method::POST, &path, ack.into()).await.unwrap().success().unwrap();
-            records.extend(page.iter().map(|line| serde_json::from_slice::<Value>(line).unwrap()));
+            records.extend(page.iter().map(|line| serde_json::from_slice::<T>(line).unwrap()));
         }
     }
 }

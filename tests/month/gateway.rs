@@ -8,9 +8,8 @@ use geofenced::domain::ids::{AppId, DeviceId, FrameSeq, JobId, StreamNo};
 use geofenced::domain::ping::Ping;
 use geofenced::domain::report::{Outcome, OutcomeKind};
 use geofenced::domain::units::UtcMs;
-use geofenced::sink::http_client::HttpClient;
-use geofenced::sink::tail::offset_of;
-use hyper::Method;
+
+use serde_json::json;
 
 use crate::customer::Customer;
 use crate::lots::Lots;
@@ -140,22 +139,7 @@ fn bytes(uuid: &str) -> [u8; 16] {
 
 /// All records that came since the last call.
 pub(crate) async fn records(customer: &Customer) -> Vec<Record> {
-    let mut http = HttpClient::connect(&customer.http, Some(&customer.queue)).await.unwrap();
-    let queue = "/v1/queues/month";
-    let ask = r#"{"from": "earliest"}"#;
-    http.send(Method::PUT, queue, ask.into()).await.unwrap().success().unwrap();
-    let mut records = Vec::new();
-    loop {
-        let path = format!("{queue}/records?limit=1000&wait_s=2");
-        let lines = http.get(&path).await.unwrap().success().unwrap();
-        let page: Vec<&[u8]> =
-            lines.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()).collect();
-        let Some(last) = page.last() else { return records };
-        let ack = format!("{{\"offset\": {}}}", offset_of(last).unwrap());
-        let path = format!("{queue}/ack");
-        http.send(Method::POST, &path, ack.into()).await.unwrap().success().unwrap();
-        records.extend(page.iter().map(|line| serde_json::from_slice::<Record>(line).unwrap()));
-    }
+    customer.records_as("month", &json!({"from": "earliest"})).await
 }
 
 /// What becomes of the pushes: most arrive, message B is opened more than twice as often as A, some are opened a day
