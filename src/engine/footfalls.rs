@@ -20,8 +20,9 @@ use super::turn::{Basis, Turn};
 const MOST_TARGETS: usize = 32_768;
 
 /// Devices remembered at targets, each for [`RETURN_S`]; 16 bytes each. Where more come and go, those that are not
-/// remembered are left out of exits and returns alike, so that the share of the two stays what it is.
-const MEMORIES: usize = 65_536;
+/// remembered are left out of exits and returns alike, so that the share of the two stays what it is; so it is with fixes that
+/// begin a stay and those that are too coarse to.
+const MEMORIES: usize = 131_072;
 
 /// The hashes are nobody's but the table's: a device that aims at another's place makes it be left out, no more.
 const SEED: u64 = 0x666f_6f74_6661_6c6c;
@@ -49,6 +50,7 @@ struct Memory {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 enum What {
     Left,
+    Entered,
     TooCoarse,
 }
 
@@ -86,10 +88,13 @@ impl Footfalls {
         accuracy_m: Option<u16>,
     ) {
         let returned = self.forget((device, target, What::Left), at);
+        let sampled = accuracy_m.is_some()
+            && self.remember((device, target, What::Entered), at) != Noted::Not;
         let Some(count) = self.of(device.account, target) else { return };
         count.enters = count.enters.saturating_add(1);
         count.returns = count.returns.saturating_add(u32::from(returned));
-        if let Some(accuracy_m) = accuracy_m {
+        // As those that are turned away: where not all are remembered, coarse and fine ones are left out alike.
+        if let Some(accuracy_m) = accuracy_m.filter(|_| sampled) {
             count.note_accuracy(accuracy_m);
         }
     }
