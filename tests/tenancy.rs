@@ -37,8 +37,15 @@ const KINDS: [&str; 15] = [
 const REQUESTS: u64 = 500;
 
 /// What is asked of a campaign, besides.
-const OF_CAMPAIGN: [&str; 6] =
-    ["figures", "figures/hours", "report", "report.csv", "visit-report?brands=1", "copy"];
+const OF_CAMPAIGN: [&str; 7] = [
+    "figures",
+    "figures/hours",
+    "report",
+    "report.csv",
+    "visit-report?brands=1",
+    "visit-report.csv?brands=1",
+    "copy",
+];
 
 /// What has no number of a record.
 const SINGLE: [&str; 15] = [

@@ -144,6 +144,17 @@ pub enum Refusal {
         /// Which knob says for how long.
         knob: &'static str,
     },
+    /// Visits that were not measured all the while.
+    #[error(
+        "{asked}, and visits of the account were measured {measured}; ask about a campaign and days within that \
+         (measure_visits of the account turns it on and off)"
+    )]
+    NotMeasured {
+        /// What is asked for, as a sentence without its full stop.
+        asked: String,
+        /// From when on.
+        measured: String,
+    },
     /// Too many in too short a time.
     #[error("{what} beyond {allowed} {per}; wait {retry_s} s")]
     TooMany {
@@ -211,7 +222,7 @@ impl Refusal {
             Self::Stale { .. } => Problems::Stale,
             Self::RevisionMissing(_) => Problems::RevisionMissing,
             Self::KeyReused(_) => Problems::KeyReused,
-            Self::NotKept { .. } => Problems::NotKept,
+            Self::NotKept { .. } | Self::NotMeasured { .. } => Problems::NotKept,
             Self::TooMany { .. } => Problems::TooMany,
             Self::Busy | Self::Ending => Problems::Unavailable,
             Self::Store(StoreError::Duplicate { .. }) => Problems::Duplicate,

@@ -55,7 +55,7 @@ pub enum Kind {
     TooLarge,
     /// A field or parameter has a value that is not allowed.
     BadField,
-    /// It was kept for as long as the operator wants it to be, and is not any more.
+    /// It was never measured, or kept for as long as the operator wants it to be and is not any more.
     NotKept,
     /// What was asked for has failed, for a reason that is not in the request.
     Failed,
@@ -127,7 +127,7 @@ impl Kind {
             Self::KeyReused => (422, "idempotency-key-reused", "One key for two requests"),
             Self::TooMany => (429, "too-many-requests", "Too many requests"),
             Self::TooLarge => (413, "too-large", "The body is too long"),
-            Self::NotKept => (422, "not-kept", "It is not kept any more"),
+            Self::NotKept => (422, "not-kept", "It is not kept"),
             Self::Failed => (422, "failed", "It could not be done"),
             Self::BadField => (422, "bad-field", "A field is wrong"),
             Self::Internal => (500, "internal", "A fault of the daemon's own"),

@@ -151,14 +151,18 @@ async fn noted(daemon: &mut Daemon) {
     assert_eq!(customer.get(&explain).await.status, 200);
     let report = format!("/v1/campaigns/{campaign}/visit-report?brands={brand}");
     assert_eq!(customer.get(&report).await.status, 200);
+    file_of_visits(&customer, campaign, brand).await;
     let history = json!({"days": 7, "blocks": [{"brands": [brand], "at_least": 1}]});
     let preview = customer.post("/v1/segment-preview", &json!({"history": history})).await;
     assert_eq!(preview.status, 200, "{}", preview.body);
     let backtest = customer.post("/v1/backtests", &json!({"campaign": campaign})).await;
     assert_eq!(backtest.status, 202, "{}", backtest.body);
     let all = uses(&customer, "").await;
-    assert_eq!(purposes(&all), ["backtest", "segment_preview", "visit_report", "explain"]);
-    let (tried, previewed, reported, explained) = (&all[0], &all[1], &all[2], &all[3]);
+    assert_eq!(
+        purposes(&all),
+        ["backtest", "segment_preview", "visit_report", "visit_report", "visit_report", "explain"]
+    );
+    let (tried, previewed, reported, explained) = (&all[0], &all[1], &all[2], &all[5]);
     assert_eq!(explained["campaign"], campaign);
     assert_eq!(explained["device"].as_str().unwrap().len(), 16);
     assert!(all.iter().all(|one| one["by"] == "basic campaigns"), "{all:?}");
@@ -200,6 +204,29 @@ async fn noted(daemon: &mut Daemon) {
     assert_eq!(purposes(&after), ["explain", "explain"]);
     assert_eq!(after[0]["by"], "geofenced explain");
     assert_eq!(after[1], *explained);
+}
+
+/// The visit report as files, which are listed; and since when visits are measured.
+async fn file_of_visits(customer: &Customer, campaign: u64, brand: u64) {
+    let of =
+        |ending: &str| format!("/v1/campaigns/{campaign}/visit-report.{ending}?brands={brand}");
+    let file = |path: String| async move {
+        let answer = customer.raw(hyper::Method::GET, &path, &[], Vec::new()).await;
+        assert_eq!(answer.status, 200, "{path}");
+        answer.body
+    };
+    let csv = String::from_utf8(file(of("csv")).await.to_vec()).unwrap();
+    assert!(csv.starts_with("\u{feff}campaign,name,from,to,regions,brands,stores,"), "{csv}");
+    assert!(csv.ends_with(",,,,,\r\n") && csv.lines().count() == 2, "no lift, one row: {csv}");
+    assert!(file(of("xlsx")).await.starts_with(b"PK"));
+    let listed = customer.get("/v1/reports?sort=-id").await.body;
+    let listed: Vec<_> = listed["items"].as_array().unwrap().iter().map(|one| &one["of"]).collect();
+    assert_eq!(listed, ["visits", "visits"]);
+    let account = customer.get("/v1/account").await.body;
+    let from: jiff::Timestamp =
+        account["visits_measured"]["from"].as_str().unwrap().parse().unwrap();
+    let age_s = jiff::Timestamp::now().as_second() - from.as_second();
+    assert!((0..600).contains(&age_s), "{account}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -129,6 +129,8 @@ fn of_campaigns(api: Api) -> Api {
         VISITS,
         ("The report", Named::of::<VisitReport>()),
     );
+    let visits_csv = of_campaign("visit-report.csv", "The same as CSV", VISITS, file());
+    let visits_xlsx = of_campaign("visit-report.xlsx", "The same as XLSX", VISITS, file());
     api.serve(live, get(figures))
         .serve(stream, get(follow))
         .serve(hours, get(by_hour))
@@ -136,6 +138,8 @@ fn of_campaigns(api: Api) -> Api {
         .serve(csv, get(period_csv))
         .serve(xlsx, get(period_xlsx))
         .serve(visits, get(visited))
+        .serve(visits_csv, get(visited_csv))
+        .serve(visits_xlsx, get(visited_xlsx))
 }
 
 fn of_accounts(api: Api) -> Api {
@@ -157,13 +161,28 @@ impl Service {
         self.look(self.caller(grant), move |desk| desk.subject(id)).await
     }
 
-    /// Makes a report where it may wait for the disk.
+    /// Makes a report in the room that was taken for it, which goes along: a caller who has left does not make the work
+    /// end.
     pub(super) async fn report<T: Send + 'static>(
         &self,
+        room: Turn,
         make: impl FnOnce(&Reports) -> Result<T, Problem> + Send + 'static,
     ) -> Result<T, Problem> {
+        let make = move |reports: &Reports| {
+            let made = make(reports);
+            drop(room);
+            made
+        };
+        self.read_figures(make).await
+    }
+
+    /// Reads some figures where it may wait for the disk.
+    pub(super) async fn read_figures<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Reports) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
         let reports = self.reports()?;
-        let made = tokio::task::spawn_blocking(move || make(&reports)).await;
+        let made = tokio::task::spawn_blocking(move || read(&reports)).await;
         made.unwrap_or_else(|_panicked| {
             Err(Problem::new(Kind::Internal, "a fault of the daemon's own; please report it"))
         })
@@ -191,7 +210,8 @@ async fn figures(
 ) -> Result<Response, Problem> {
     let subject = service.subject(&grant, id).await?;
     let now = service.now();
-    let live = service.report(move |reports| reports.live(&subject, now).map_err(untold)).await?;
+    let live =
+        service.read_figures(move |reports| reports.live(&subject, now).map_err(untold)).await?;
     Ok(Json(live).into_response())
 }
 
@@ -233,7 +253,7 @@ fn changes(following: Following) -> impl Stream<Item = Result<Event, Infallible>
             let subject = following.service.subject(&following.grant, following.campaign);
             let (subject, now) = (subject.await.ok()?, following.service.now());
             let look = move |reports: &Reports| reports.live(&subject, now).map_err(untold);
-            let live = following.service.report(look).await.ok()?;
+            let live = following.service.read_figures(look).await.ok()?;
             if following.sent.as_ref() == Some(&live) {
                 continue;
             }
@@ -259,7 +279,8 @@ async fn by_hour(
     let subject = service.subject(&grant, id).await?;
     let day = crate::control::reports::period::day(asked.day.as_deref(), "/day", subject.today)
         .map_err(Problem::from)?;
-    let hours = service.report(move |reports| reports.hours(&subject, day).map_err(untold)).await?;
+    let hours =
+        service.read_figures(move |reports| reports.hours(&subject, day).map_err(untold)).await?;
     Ok(Json(hours).into_response())
 }
 
@@ -269,8 +290,9 @@ async fn made(
     id: u32,
     asked: PeriodRequest,
 ) -> Result<PeriodTable, Problem> {
+    let room = service.making.enter(grant.account)?;
     let subject = service.subject(grant, id).await.map_err(Problem::from)?;
-    service.report(move |reports| reports.period(&subject, &asked).map_err(untold)).await
+    service.report(room, move |reports| reports.period(&subject, &asked).map_err(untold)).await
 }
 
 async fn period(
@@ -319,13 +341,55 @@ async fn visited(
     Number(id): Number,
     Parameters(asked): Parameters<VisitRequest>,
 ) -> Result<Json<VisitReport>, Problem> {
+    visits_of(&service, &grant, id, asked).await.map(Json)
+}
+
+async fn visited_csv(
+    State(service): State<Shared>,
+    Extension(grant): Extension<Grant>,
+    Number(id): Number,
+    Parameters(asked): Parameters<VisitRequest>,
+) -> Result<Response, Problem> {
+    let report = visits_of(&service, &grant, id, asked).await?;
+    sent(&service, &grant, told_of_visits(report), ReportFormat::Csv).await
+}
+
+async fn visited_xlsx(
+    State(service): State<Shared>,
+    Extension(grant): Extension<Grant>,
+    Number(id): Number,
+    Parameters(asked): Parameters<VisitRequest>,
+) -> Result<Response, Problem> {
+    let report = visits_of(&service, &grant, id, asked).await?;
+    sent(&service, &grant, told_of_visits(report), ReportFormat::Xlsx).await
+}
+
+fn told_of_visits(report: VisitReport) -> Told {
+    let days = (report.from.clone(), report.as_of.clone());
+    Told {
+        name: format!("visits-{}-{}-{}", report.campaign, days.0, days.1),
+        of: ReportOf::Visits,
+        campaign: Some(report.campaign),
+        days,
+        sheet: report.into(),
+    }
+}
+
+async fn visits_of(
+    service: &Shared,
+    grant: &Grant,
+    id: u32,
+    asked: VisitRequest,
+) -> Result<VisitReport, Problem> {
+    // What there is no room for is no use of a location yet.
+    let room = service.making.enter(grant.account)?;
     let ask = move |desk: &mut Desk<'_>| {
         let question = asked.held_against(desk, id)?;
         let used = question.used();
         Ok((question, used))
     };
-    let question = service.look_at_people(service.caller(&grant), ask).await?;
-    service.report(move |reports| reports.visits(&question).map_err(untold)).await.map(Json)
+    let question = service.look_at_people(service.caller(grant), ask).await?;
+    service.report(room, move |reports| reports.visits(&question).map_err(untold)).await
 }
 
 /// An account as its usage is counted, and the month that is asked for.
@@ -346,9 +410,10 @@ async fn month(
     Extension(grant): Extension<Grant>,
     Parameters(asked): Parameters<UsageRequest>,
 ) -> Result<Json<Usage>, Problem> {
+    let room = service.making.enter(grant.account)?;
     let (account, membership, month) = counted(&service, &grant, asked).await?;
     let make = move |reports: &Reports| reports.usage(account, membership, month).map_err(unread);
-    service.report(make).await.map(Json)
+    service.report(room, make).await.map(Json)
 }
 
 async fn month_csv(

@@ -83,7 +83,7 @@ async fn size(
         return Ok(Json(SegmentSize { size: in_file, as_of: None }));
     }
     let known =
-        service.report(move |reports| reports.segment((account, id)).map_err(unread)).await?;
+        service.read_figures(move |reports| reports.segment((account, id)).map_err(unread)).await?;
     let as_of = known.map(|known| day_of(known.day).to_string());
     Ok(Json(SegmentSize { size: known.map_or(0, |known| known.size), as_of }))
 }
@@ -97,7 +97,7 @@ async fn preview(
     let Preview { history } = shaped(&body)?;
     let asked = move |desk: &mut Desk<'_>| {
         let segment =
-            Segment { name: "preview".into(), description: String::new(), history: Some(history) };
+            Segment { name: "preview".into(), history: Some(history), ..Segment::default() };
         let segment = desk.may_be_segment(segment)?;
         let zone = TimeZone::get(&desk.account().time_zone).unwrap_or(TimeZone::UTC);
         let (account, today) = (desk.account_id(), desk.today());
@@ -109,7 +109,9 @@ async fn preview(
         let used = lookup.used(None);
         Ok((lookup, used))
     };
+    let room = service.making.enter(grant.account)?;
     let lookup = service.look_at_people(service.caller(&grant), asked).await?;
-    let size = service.report(move |reports| reports.would_have(&lookup).map_err(unread)).await?;
+    let size =
+        service.report(room, move |reports| reports.would_have(&lookup).map_err(unread)).await?;
     Ok(Json(SegmentSize { size, as_of: None }))
 }

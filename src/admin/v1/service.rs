@@ -36,6 +36,10 @@ const REQUESTS_OF_ACCOUNT: u32 = 48;
 const UPLOADS: u32 = 32;
 const UPLOADS_OF_ACCOUNT: u32 = 4;
 
+/// Reports that may be made at a time, and of one account: each may hold every device of a campaign in memory.
+const REPORTS: u32 = 16;
+const REPORTS_OF_ACCOUNT: u32 = 4;
+
 /// What endpoints share.
 pub type Shared = Arc<Service>;
 
@@ -72,6 +76,8 @@ pub struct Service {
     pub(super) requests: Room,
     /// Uploads that are on their way.
     pub(super) arriving: Room,
+    /// Reports that are made.
+    pub(super) making: Room,
 }
 
 impl Service {
@@ -104,6 +110,7 @@ impl Service {
             rates: Arc::default(),
             requests: Room::of("requests", REQUESTS, REQUESTS_OF_ACCOUNT),
             arriving: Room::of("uploads on their way", UPLOADS, UPLOADS_OF_ACCOUNT),
+            making: Room::of("reports", REPORTS, REPORTS_OF_ACCOUNT),
         }
     }
 
@@ -198,16 +205,10 @@ impl Service {
         actor: Actor,
         look: impl FnOnce(&mut Desk<'_>) -> Result<(T, Used), Refusal> + Send + 'static,
     ) -> Result<T, Refusal> {
-        let rates = Arc::clone(&self.rates);
-        self.catalog
-            .write(move |tx| {
-                let mut desk = Desk::open(tx, &actor)?;
-                rates.know(actor.account, desk.account().limits.requests_per_min);
-                let (found, used) = look(&mut desk)?;
-                desk.note_use(&used)?;
-                Ok(found)
-            })
-            .await
+        // What is looked up may take its time beside others, and only the note of it is a change.
+        let (found, used) = self.look(actor.clone(), look).await?;
+        self.note_use(actor, used).await?;
+        Ok(found)
     }
 
     /// The same for an account whose campaigns come from files.

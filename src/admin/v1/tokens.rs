@@ -24,11 +24,11 @@ use crate::auth::delegation::{By, Listed};
 use crate::auth::grant::{Apps, Grant, Scope};
 use crate::auth::token::Token;
 use crate::control::desk::{Actor, Desk};
+use crate::control::documents::document::instant;
 use crate::control::refusal::Refusal;
 use crate::control::store::Kind;
 use crate::domain::ids::AccountId;
 use crate::domain::problem::Problem;
-use crate::domain::units::UtcMs;
 
 /// A token that is to be made.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
@@ -300,8 +300,4 @@ fn shown(Listed { entry, uses, last_used }: Listed) -> TokenShown {
         uses,
         last_used_at: last_used.map(instant),
     }
-}
-
-fn instant(at: UtcMs) -> jiff::Timestamp {
-    jiff::Timestamp::from_millisecond(at.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::tz::{Offset, TimeZone};
 
 use crate::control::desk::membership::OVERAGE_KRW;
+use crate::control::documents::document::instant;
 use crate::control::documents::{Account, Membership};
 use crate::domain::reasons::SuppressReason;
 use crate::domain::units::UtcMs;
@@ -94,25 +95,21 @@ impl BacktestReport {
     }
 }
 
-fn stamp(at: UtcMs) -> jiff::Timestamp {
-    jiff::Timestamp::from_millisecond(at.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
-}
-
 fn shown(at: UtcMs, offset: Offset) -> String {
-    stamp(at).display_with_offset(offset).to_string()
+    instant(at).display_with_offset(offset).to_string()
 }
 
 fn shown_in(zone: &TimeZone, at: UtcMs) -> String {
-    shown(at, zone.to_offset(stamp(at)))
+    shown(at, zone.to_offset(instant(at)))
 }
 
 fn hours(jobs: &BTreeMap<Quarter, u64>, zone: &TimeZone) -> Vec<BacktestHour> {
     let mut hours: Vec<BacktestHour> = Vec::new();
     for (quarter, matches) in jobs {
         let at = quarter.begins_at();
-        let into_ms = i64::from(zone.to_datetime(stamp(at)).minute()) * 60_000;
+        let into_ms = i64::from(zone.to_datetime(instant(at)).minute()) * 60_000;
         // An hour that a change of clocks has cut short is named by the offset that it has now.
-        let from = shown(at + -into_ms, zone.to_offset(stamp(at)));
+        let from = shown(at + -into_ms, zone.to_offset(instant(at)));
         match hours.last_mut().filter(|last| last.from == from) {
             Some(last) => last.matches += matches,
             None => hours.push(BacktestHour { from, matches: *matches }),
@@ -126,7 +123,7 @@ fn cost(membership: Membership, tested: &Backtested, zone: &TimeZone) -> Backtes
     let by_month = |jobs: &BTreeMap<Quarter, u64>| {
         let mut months: BTreeMap<(i16, i8), u64> = BTreeMap::new();
         for (quarter, count) in jobs {
-            let at = zone.to_datetime(stamp(quarter.begins_at()));
+            let at = zone.to_datetime(instant(quarter.begins_at()));
             *months.entry((at.year(), at.month())).or_default() += count;
         }
         months

@@ -198,6 +198,7 @@ fn page(shown: &Shown<Account>) -> String {
         daily_cap,
         monthly_limit,
         measure_visits,
+        visits_measured,
         limits,
     } = &shown.document;
     let most = |most: Option<u64>| most.map_or_else(|| "none".to_owned(), |most| most.to_string());
@@ -210,6 +211,7 @@ fn page(shown: &Shown<Account>) -> String {
         ("daily cap", most(daily_cap.map(u64::from))),
         ("monthly limit", most(*monthly_limit)),
         ("measure visits", measure_visits.to_string()),
+        ("measured", visits_measured.map_or_else(|| "never".to_owned(), |when| when.to_string())),
         ("requests a minute", limits.requests_per_min.to_string()),
         ("uploads a day", limits.uploads_per_day.to_string()),
         ("records a second", most(limits.records_per_s.map(u64::from))),

@@ -9,6 +9,7 @@ use super::error::CommandError;
 use crate::control::backtests::asked::{CampaignAsked, used, within_campaign};
 use crate::control::backtests::{BacktestReport, Trial, TrialError};
 use crate::control::compiler::Known;
+use crate::control::desk::uses::{Used, note_use};
 use crate::control::desk::{Actor, Desk};
 use crate::control::documents::Segment;
 use crate::control::documents::campaign::Audience;
@@ -61,7 +62,9 @@ impl BacktestCommand {
         let account = AccountId(self.account);
         let by = "geofenced backtest".into();
         let actor = Actor { account, by, operator: true, now, keyring: keyring.clone() };
-        let trial = thread::write(&mut store, |tx| Ok(compiled(tx, &actor, asked)))??;
+        // A daemon that works on the catalog waits for nothing but the note.
+        let (trial, used) = thread::read(&mut store, |tx| Ok(compiled(tx, &actor, asked)))??;
+        thread::write(&mut store, |tx| note_use(tx, &actor, &used))?;
         let bar = crate::offline::progress::bar(1000, "going through");
         let journal = self.journal_dir.as_deref().unwrap_or(&self.data_dir);
         let report = trial.run(journal, &keyring, |permille| {
@@ -91,10 +94,14 @@ impl BacktestCommand {
     }
 }
 
-fn compiled(tx: &mut dyn Tx, actor: &Actor, asked: CampaignAsked) -> Result<Trial, CommandError> {
+fn compiled(
+    tx: &mut dyn Tx,
+    actor: &Actor,
+    asked: CampaignAsked,
+) -> Result<(Trial, Used), CommandError> {
     let mut desk = Desk::open(tx, actor)?;
     let draft = desk.draft(asked.into()).map_err(within_campaign)?;
-    desk.note_use(&used(draft.0))?;
+    let used = used(draft.0);
     if let Audience::Segment(segment) = draft.1.audience {
         let segment = desk.document::<Segment>(segment)?.document;
         if segment.history.is_some() {
@@ -103,7 +110,7 @@ fn compiled(tx: &mut dyn Tx, actor: &Actor, asked: CampaignAsked) -> Result<Tria
     }
     // Whose visits were looked up is in a store that a running daemon has for itself.
     let known = Known { keyring: &actor.keyring, figures: None };
-    Ok(Trial::compile(tx, actor.account, known, draft)?)
+    Ok((Trial::compile(tx, actor.account, known, draft)?, used))
 }
 
 /// A report for people.

@@ -2,6 +2,7 @@
 
 use super::desk::Desk;
 use super::listing::{DEFAULT_LIMIT, MAX_LIMIT};
+use crate::control::documents::document::instant;
 use crate::control::refusal::Refusal;
 use crate::control::store::{AuditEntry, Key, Kind};
 
@@ -60,7 +61,6 @@ pub struct AuditItem {
 impl From<AuditEntry> for AuditItem {
     fn from(entry: AuditEntry) -> Self {
         let AuditEntry { seq, at, by, action, kind, id, before, after, .. } = entry;
-        let at = jiff::Timestamp::from_millisecond(at.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
         // A document, or else a word such as a state.
         let value = |text: String| match serde_json::from_str(&text) {
             Ok(value) => value,
@@ -68,7 +68,7 @@ impl From<AuditEntry> for AuditItem {
             Err(_plain) => text.into(),
         };
         let (before, after) = (value(before), value(after));
-        Self { seq, at, by, action, kind: kind.noun().to_owned(), id, before, after }
+        Self { seq, at: instant(at), by, action, kind: kind.noun().to_owned(), id, before, after }
     }
 }
 

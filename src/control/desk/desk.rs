@@ -4,7 +4,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::actor::Actor;
-use crate::control::documents::document::{self, Document, Shown};
+use crate::control::documents::document::{self, Document, Shown, instant};
 use crate::control::documents::{Account, Campaign};
 use crate::control::refusal::Refusal;
 use crate::control::store::{AuditEntry, DeviceList, Key, Kind, Query, Record, StoreError, Tx};
@@ -179,6 +179,5 @@ impl<'t> Desk<'t> {
 #[must_use]
 pub fn local_day(account: &Account, now: UtcMs) -> Date {
     let zone = TimeZone::get(&account.time_zone).unwrap_or(TimeZone::UTC);
-    let at = jiff::Timestamp::from_millisecond(now.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-    zone.to_datetime(at).date()
+    zone.to_datetime(instant(now)).date()
 }

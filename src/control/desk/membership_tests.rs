@@ -2,9 +2,12 @@
 
 use serde_json::{Value, json};
 
+use super::actor::Actor;
 use super::membership::{Feature, LITE_FEE_KRW, OVERAGE_KRW};
+use super::operator::create_account;
 use super::states::State;
 use super::{Ruled, changes::Seen};
+use crate::control::documents::account::Measured;
 use crate::control::documents::account::Membership::{self, Basic, Lite, Premium};
 use crate::control::documents::{Account, Campaign, Geofence, Group, Segment};
 use crate::control::refusal::Refusal;
@@ -14,6 +17,7 @@ use crate::control::samples::{
 use crate::control::store::{Content, Kind, Link, thread};
 use crate::domain::ids::AccountId;
 use crate::domain::problem::Kind as Problems;
+use crate::domain::units::UtcMs;
 
 #[test]
 fn the_table_is_what_the_memberships_say() {
@@ -176,4 +180,45 @@ fn two_thousand_distinct_geofences_are_active_and_no_more() {
     set(id, State::Running).unwrap();
     // 1500 and 2000 and 2001 and 1501 are active now; the second group would make it more.
     assert_eq!(refused(set(2, State::Running)), Some(Problems::LimitReached));
+}
+
+/// When visits were measured, once an account is replaced at an instant.
+fn measured(
+    installation: &mut Installation,
+    account: AccountId,
+    (now, body): (i64, Value),
+) -> Option<(i64, Option<i64>)> {
+    installation.now = UtcMs(now);
+    let outcome = installation
+        .at(account, |desk| desk.replace::<Account>(account.0, &Seen::Any, parsed(body)));
+    let when = outcome.unwrap().document.visits_measured?;
+    Some((when.from.as_millisecond(), when.until.map(|until| until.as_millisecond())))
+}
+
+#[test]
+fn the_service_notes_when_visits_were_measured() {
+    let (mut installation, account) = Installation::with(Basic);
+    let of =
+        |measured| json!({ "name": "Mart", "membership": "basic", "measure_visits": measured });
+    let invented = json!({ "from": "2020-01-01T00:00:00Z", "until": "2030-01-01T00:00:00Z" });
+    let lying = |measured| set(of(measured), "/visits_measured", invented.clone());
+    for ((now, body), expected) in [
+        ((1, lying(false)), None),
+        ((2, lying(true)), Some((2, None))),
+        ((3, of(true)), Some((2, None))),
+        ((4, of(false)), Some((2, Some(4)))),
+        ((5, lying(false)), Some((2, Some(4)))),
+        ((6, of(true)), Some((6, None))),
+    ] {
+        assert_eq!(measured(&mut installation, account, (now, body)), expected, "at {now}");
+    }
+    let made = Account { measure_visits: true, ..Account::named("Mart", Basic) };
+    let made = made_by_operator(&mut installation, &made);
+    assert_eq!(made.map(|when| when.from.as_millisecond()), Some(6));
+}
+
+fn made_by_operator(installation: &mut Installation, account: &Account) -> Option<Measured> {
+    let actor = Actor { operator: true, ..installation.actor(AccountId(0)) };
+    let made = thread::write(&mut installation.store, |tx| create_account(tx, &actor, account));
+    made.unwrap().document.visits_measured
 }

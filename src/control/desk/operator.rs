@@ -5,6 +5,7 @@ use super::changes::{Once, content, recall, remember};
 use super::desk::Desk;
 use super::listing::{ListRequest, Listed};
 use super::rules::Ruled as _;
+use crate::control::documents::document::instant;
 use crate::control::documents::{Account, Document as _, Shown};
 use crate::control::refusal::Refusal;
 use crate::control::store::{AuditEntry, INSTALLATION, Key, Kind, Tx};
@@ -23,6 +24,8 @@ pub fn create_account(
     if !faults.is_empty() {
         return Err(Refusal::Faults(faults));
     }
+    let visits_measured = account.measured_after(None, instant(actor.now));
+    let account = &Account { visits_measured, ..account.clone() };
     let record = tx.insert(
         (INSTALLATION, Kind::Account),
         content(account, Account::FIRST_STATE),

@@ -6,6 +6,7 @@ use super::desk::Desk;
 use super::membership::Feature;
 use super::states::State;
 use crate::control::documents::campaign::{Audience, Location};
+use crate::control::documents::document::instant;
 use crate::control::documents::notice::NoticeOf;
 use crate::control::documents::place::CATEGORY_DEPTH;
 use crate::control::documents::region::Level;
@@ -139,6 +140,11 @@ impl Ruled for ReportFile {
 }
 
 impl Ruled for Account {
+    fn complete(&mut self, desk: &mut Desk<'_>) -> Result<(), Refusal> {
+        self.visits_measured = self.measured_after(Some(desk.account()), instant(desk.actor.now));
+        Ok(())
+    }
+
     /// What an account pays for is the operator's to say.
     fn may_replace(&self, old: &Shown<Self>, desk: &mut Desk<'_>) -> Result<(), Refusal> {
         let old = &old.document;
@@ -303,6 +309,11 @@ impl Ruled for Group {
 }
 
 impl Ruled for Segment {
+    fn complete(&mut self, _desk: &mut Desk<'_>) -> Result<(), Refusal> {
+        self.reason.clear();
+        Ok(())
+    }
+
     fn may_be_made(&self, desk: &mut Desk<'_>) -> Result<(), Refusal> {
         desk.account().membership.must_have(Feature::Segments)
     }
@@ -401,7 +412,8 @@ impl Campaign {
         Ok(())
     }
 
-    /// What a campaign that has begun keeps: app, audience and location.
+    /// What a campaign that has begun keeps: app, audience and location; and how many are held out, for whoever was held out
+    /// on some days and reached on others belongs to neither side of a comparison.
     fn locked_fields_changed(&self, old: &Self) -> Vec<&'static str> {
         let mut changed = Vec::new();
         if sorted(&self.apps) != sorted(&old.apps) {
@@ -412,6 +424,9 @@ impl Campaign {
         }
         if self.locations != old.locations {
             changed.push("locations");
+        }
+        if self.holdout_pct != old.holdout_pct {
+            changed.push("holdout_pct");
         }
         changed
     }

@@ -6,7 +6,7 @@ use super::changes::{Once, Seen, content, require};
 use super::desk::Desk;
 use crate::control::documents::campaign::{Audience, Location};
 use crate::control::documents::notice::NoticeOf;
-use crate::control::documents::segment::{COMPUTING, REFRESHING};
+use crate::control::documents::segment::{COMPUTING, FAILED, REFRESHING};
 use crate::control::documents::{Campaign, Document as _, Segment, Shown};
 use crate::control::refusal::Refusal;
 use crate::control::store::{Kind, Record, StoreError};
@@ -235,15 +235,21 @@ impl Desk<'_> {
         for (kind, id) in wanted {
             let state = self.record(kind, id)?.content.state;
             if state != "usable" && state != REFRESHING {
-                let remedy = if state == COMPUTING {
-                    "its users are being looked up; try again in a moment"
-                } else {
-                    "accept its good rows, or upload its file again"
+                let remedy = match (kind, state.as_str()) {
+                    (_, COMPUTING) => "its users are being looked up; try again in a moment",
+                    (Kind::Segment, FAILED) if self.is_by_history(id)? => {
+                        "its users can't be looked up; its reason says why, and what to edit"
+                    }
+                    _ => "accept its good rows, or upload its file again",
                 };
                 return Err(Refusal::NotUsable { kind, id, state, remedy });
             }
         }
         Ok(())
+    }
+
+    fn is_by_history(&mut self, segment: u32) -> Result<bool, Refusal> {
+        Ok(self.document::<Segment>(segment)?.document.history.is_some())
     }
 
     /// Makes a waiting campaign like another, but for its title and period.

@@ -127,6 +127,7 @@ fn what_is_locked_is_locked_from_the_first_day_on() {
         ("/audience", json!({ "segment": 1 })),
         ("/audience", json!({ "devices": [PHONE] })),
         ("/locations", json!([{ "general": { "geofences": [1] } }])),
+        ("/holdout_pct", json!(20)),
     ];
     for (field, value) in locked {
         for day in [22, 23] {

@@ -6,6 +6,7 @@ use jiff::tz::TimeZone;
 use super::actor::Actor;
 use super::audit::newest_first;
 use super::desk::Desk;
+use crate::control::documents::document::instant;
 use crate::control::documents::{Account, Shown};
 use crate::control::refusal::Refusal;
 use crate::control::reports::hours::starts_at;
@@ -154,10 +155,9 @@ pub struct UseItem {
 
 impl UseItem {
     fn of(used: LocationUse) -> Result<Self, Refusal> {
-        let at = jiff::Timestamp::from_millisecond(used.at.0);
         Ok(Self {
             seq: used.seq,
-            at: at.unwrap_or(jiff::Timestamp::UNIX_EPOCH),
+            at: instant(used.at),
             by: used.by,
             purpose: used.purpose.label(),
             device: used.device.map(|device| format!("{device:016x}")),

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::document::{Document, text};
@@ -67,6 +68,10 @@ pub struct Account {
     /// Whether stays at all of its places are measured as visits. Basic and Premium.
     #[serde(default)]
     pub measure_visits: bool,
+    /// When they were measured last; none where they never were, or since a release that did not note it. The service
+    /// fills it in, whatever a request says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub visits_measured: Option<Measured>,
     /// What it may ask of the service; set by the operator.
     #[serde(default)]
     pub limits: Limits,
@@ -103,8 +108,41 @@ impl Account {
             daily_cap: None,
             monthly_limit: None,
             measure_visits: false,
+            visits_measured: None,
             limits: Limits::default(),
         }
+    }
+
+    /// When visits are measured, once this takes the place of `old`: a visit that nobody measured is not one that was not
+    /// made, and reports have to know.
+    #[must_use]
+    pub fn measured_after(&self, old: Option<&Self>, now: Timestamp) -> Option<Measured> {
+        let last = old.and_then(|old| old.visits_measured);
+        match (old.is_some_and(|old| old.measure_visits), self.measure_visits) {
+            (false, true) => Some(Measured { from: now, until: None }),
+            (true, false) => last.map(|last| Measured { until: Some(now), ..last }),
+            (true, true) | (false, false) => last,
+        }
+    }
+}
+
+/// A time in which visits were measured.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Measured {
+    /// From when on.
+    #[schema(value_type = String, format = DateTime)]
+    pub from: Timestamp,
+    /// Until when; none while it lasts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub until: Option<Timestamp>,
+}
+
+impl fmt::Display for Measured {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "from {}", self.from)?;
+        self.until.map_or(Ok(()), |until| write!(f, " to {until}"))
     }
 }
 

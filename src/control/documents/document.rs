@@ -7,6 +7,7 @@ use super::account::Account;
 use crate::control::refusal::Refusal;
 use crate::control::store::{DeviceList, Key, Kind, Link, Record, StoreError};
 use crate::domain::problem::Fault;
+use crate::domain::units::UtcMs;
 
 /// Something an account has.
 pub trait Document:
@@ -112,14 +113,11 @@ impl<D: Document> Shown<D> {
     /// # Errors
     /// [`StoreError::Corrupt`].
     pub fn of(record: &Record) -> Result<Self, StoreError> {
-        let time = |at: crate::domain::units::UtcMs| {
-            jiff::Timestamp::from_millisecond(at.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
-        };
         Ok(Self {
             id: record.key.id,
             revision: record.revision,
-            created_at: time(record.created_at),
-            updated_at: time(record.updated_at),
+            created_at: instant(record.created_at),
+            updated_at: instant(record.updated_at),
             state: record.content.state.clone(),
             document: read(record)?,
         })
@@ -135,6 +133,12 @@ pub fn read<D: Document>(record: &Record) -> Result<D, StoreError> {
         let Key { account, kind, id } = record.key;
         StoreError::Corrupt(format!("{kind} {id} of account {account}: {error}"))
     })
+}
+
+/// An instant as people read it.
+#[must_use]
+pub fn instant(at: UtcMs) -> jiff::Timestamp {
+    jiff::Timestamp::from_millisecond(at.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
 }
 
 /// The document of a request's body. What the service adds is passed over, anything else that is unknown refused.

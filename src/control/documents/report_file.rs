@@ -42,6 +42,8 @@ pub enum ReportOf {
     Campaign,
     /// The pushes of a month.
     Usage,
+    /// Who came to a store after a campaign had reached it.
+    Visits,
 }
 
 /// How a report file is written.

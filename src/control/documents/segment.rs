@@ -9,9 +9,9 @@ use crate::domain::problem::Fault;
 
 /// Users whom a campaign can address: those of an uploaded file, or those who were somewhere.
 ///
-/// Its states are those of its file (checking, usable, partly_failed, failed, check_error), or computing, usable
-/// and refreshing where it is by visit history.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+/// Its states are those of its file (checking, usable, partly_failed, failed, check_error), or computing, usable,
+/// refreshing and failed where it is by visit history.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Segment {
     /// 1 to 100 characters.
@@ -22,6 +22,10 @@ pub struct Segment {
     /// Where its users were; none where they come from a file. One can't be made the other.
     #[serde(default)]
     pub history: Option<History>,
+    /// Why the users of a history can't be looked up, where its state is failed; what an earlier look-up found stays in
+    /// use. The service fills it in.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
 }
 
 /// Where users were: one of the blocks must hold.
@@ -114,6 +118,9 @@ pub const COMPUTING: &str = "computing";
 /// The state of one whose users are known and looked up once more, for a campaign has started.
 pub const REFRESHING: &str = "refreshing";
 
+/// The state of one whose users can't be looked up; tried again now and then, and whenever it is edited.
+pub const FAILED: &str = "failed";
+
 /// So many distinct advertising ids may be uploaded to a segment.
 pub const MAX_SEGMENT: u64 = 500_000;
 
@@ -143,6 +150,7 @@ impl Document for Segment {
 
     fn state_after(&self, old: &Self, state: &str) -> String {
         let is_other = self.history != old.history;
-        if is_other { self.first_state().to_owned() } else { state.to_owned() }
+        let is_tried_again = self.history.is_some() && state == FAILED;
+        if is_other || is_tried_again { self.first_state().to_owned() } else { state.to_owned() }
     }
 }

@@ -6,6 +6,7 @@ use jiff::tz::TimeZone;
 use super::kept::{ReportError, first_kept, must_be_kept};
 use super::live::Reports;
 use super::subject::Subject;
+use crate::control::documents::document::instant;
 use crate::domain::units::UtcMs;
 use crate::outbox::derived::rows::QuarterFigures;
 use crate::outbox::derived::{Class, FiguresError};
@@ -85,6 +86,6 @@ pub fn starts_at(day: Date, zone: &TimeZone) -> UtcMs {
 }
 
 fn shown(at: UtcMs, zone: &TimeZone) -> String {
-    let at = jiff::Timestamp::from_millisecond(at.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    let at = instant(at);
     at.display_with_offset(zone.to_offset(at)).to_string()
 }

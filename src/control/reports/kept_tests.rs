@@ -145,6 +145,7 @@ async fn hours_and_visits_go_by_the_first_whole_day_of_the_zone() {
                 extra_days: 0,
                 last_day,
                 after: After::Match,
+                measured: None,
             })
         };
         assert_eq!(report(devices).expect("kept").reached, 1);

@@ -173,6 +173,7 @@ fn question() -> VisitQuestion {
         extra_days: 0,
         last_day,
         after: After::Match,
+        measured: None,
     }
 }
 

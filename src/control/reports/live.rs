@@ -1,14 +1,13 @@
 //! A campaign's figures as they are now: at most some seconds behind the outbox.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::BTreeMap;
 
+use super::audience::Audiences;
 use super::kept::ReportError;
 use super::parts::Brought;
 use super::subject::{Addressed, Subject, day_of};
 use crate::control::segments::lookup::Lookup;
 use crate::domain::campaign::Variant;
-use crate::domain::ids::{AccountId, AppId};
 use crate::domain::units::UtcMs;
 use crate::outbox::derived::members::{LookedUp, SegmentKey};
 use crate::outbox::derived::rows::DayFigures;
@@ -17,19 +16,12 @@ use crate::outbox::derived::{Class, Figures, FiguresError};
 /// Devices count as users of an app for so many days, UTC, today among them.
 const SEEN_DAYS: i64 = 30;
 
-/// How old the number of an app's users may be: it takes a look at each of them.
-const AUDIENCE_MS: i64 = 10 * 60_000;
-
 /// Makes reports. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Reports {
     pub(super) figures: Figures,
-    /// Users of apps, and when they were counted.
-    users: Arc<Mutex<Users>>,
+    audiences: Audiences,
 }
-
-/// Users of an account's apps, and when they were counted.
-type Users = HashMap<(AccountId, Vec<AppId>), (UtcMs, u64)>;
 
 /// A campaign's figures.
 #[derive(Clone, PartialEq, Debug, serde::Serialize, utoipa::ToSchema)]
@@ -76,7 +68,7 @@ impl Reports {
     /// Of these figures.
     #[must_use]
     pub fn new(figures: Figures) -> Self {
-        Self { figures, users: Arc::default() }
+        Self { figures, audiences: Audiences::default() }
     }
 
     /// What was looked up of a segment by visit history last. Blocks on the disk.
@@ -145,22 +137,10 @@ impl Reports {
         let mut apps = apps.clone();
         apps.sort_unstable();
         apps.dedup();
-        let key = (subject.account, apps);
-        let known = self.users().get(&key).copied();
-        if let Some((counted_at, users)) = known
-            && now.since(counted_at) < AUDIENCE_MS
-        {
-            return Ok(users);
-        }
         let since = u32::try_from(now.utc_day() - SEEN_DAYS + 1).unwrap_or(0);
-        let users = self.figures.seen_since(subject.account, &key.1, since)?;
-        self.users().insert(key, (now, users));
-        Ok(users)
-    }
-
-    /// Held for moments; its content is whole between statements, so a poisoned lock is as good as any.
-    fn users(&self) -> MutexGuard<'_, Users> {
-        self.users.lock().unwrap_or_else(PoisonError::into_inner)
+        let (figures, of) = (self.figures.clone(), (subject.account, apps));
+        let (account, apps) = of.clone();
+        self.audiences.of(of, now, move || figures.seen_since(account, &apps, since))
     }
 }
 

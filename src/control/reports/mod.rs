@@ -1,7 +1,8 @@
 //! What campaigns have brought: figures while they run, reports of a period, and the pushes of a month.
 //!
 //! The [`subject`] of a report is a campaign as the catalog has it; what it brought is counted by
-//! [`outbox::derived`](crate::outbox::derived). [`live`] and [`hours`] show it as it is now, [`period`] for days that
+//! [`outbox::derived`](crate::outbox::derived). [`live`] (with the `audience`)
+//! and [`hours`] show it as it is now, [`period`] for days that
 //! are over, [`visits`] who came to a store afterwards, [`usage`] all campaigns of an account by month. [`sheet`] writes what can be downloaded,
 //! [`files`] keeps it for a while;
 //! [`kept`] says what can't be told any more.
@@ -9,6 +10,7 @@
 pub mod subject;
 mod parts;
 mod kept;
+mod audience;
 pub mod live;
 pub mod hours;
 pub mod period;
@@ -23,6 +25,8 @@ pub use kept::ReportError;
 pub use live::Reports;
 pub use subject::Subject;
 
+#[cfg(test)]
+mod audience_tests;
 #[cfg(test)]
 mod files_tests;
 #[cfg(test)]

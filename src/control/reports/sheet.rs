@@ -5,6 +5,7 @@ use std::io::{self, Seek, Write};
 use super::parts::Brought;
 use super::period::{PeriodRow, PeriodTable};
 use super::usage::{UsageTable, overage};
+use super::visits::{Lift, VisitReport};
 use crate::control::imports::bad_rows::{MARK, inert};
 use crate::control::imports::workbook::{self, Value};
 
@@ -87,7 +88,6 @@ impl From<PeriodTable> for Sheet {
 
 fn numbers(brought: &Brought) -> [Value; 8] {
     let Brought { reached, jobs, delivered, clicked, dismissed, .. } = *brought;
-    let rate = brought.response_rate_pct;
     [
         Value::Number(reached),
         Value::Number(jobs),
@@ -95,7 +95,7 @@ fn numbers(brought: &Brought) -> [Value; 8] {
         Value::Number(clicked),
         Value::Number(dismissed),
         Value::Number(brought.responded),
-        rate.map_or_else(|| Value::Text(String::new()), Value::Rate),
+        rate(brought.response_rate_pct),
         Value::Number(brought.held_out),
     ]
 }
@@ -114,7 +114,7 @@ impl From<UsageTable> for Sheet {
                 Some(row) => row.map_err(io::Error::other).map(|row| {
                     pushes = Some(so_far + row.pushes);
                     let campaign = Value::Number(row.campaign.into());
-                    usage_row(&month, (row.day, campaign), row.pushes, Value::Text(String::new()))
+                    usage_row(&month, (row.day, campaign), row.pushes, nothing())
                 }),
                 None => {
                     pushes = None;
@@ -126,6 +126,76 @@ impl From<UsageTable> for Sheet {
         });
         Self { name: "usage", header: USAGE, rows: Box::new(cells) }
     }
+}
+
+const VISITS: &[&str] = &[
+    "campaign",
+    "name",
+    "from",
+    "to",
+    "regions",
+    "brands",
+    "stores",
+    "extra_days",
+    "as_of",
+    "after",
+    "reached",
+    "responded",
+    "response_rate_pct",
+    "visitors",
+    "visits",
+    "visit_rate_pct",
+    "held_out",
+    "held_out_visitors",
+    "held_out_visit_rate_pct",
+    "lift_points",
+    "lift_points_from",
+    "lift_points_to",
+    "lift_method",
+];
+
+impl From<VisitReport> for Sheet {
+    /// One row; what there is none of is empty.
+    fn from(report: VisitReport) -> Self {
+        let numbers = |ids: &[u32]| ids.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
+        let lift = report.lift;
+        let of_lift = |part: fn(&Lift) -> Value| lift.as_ref().map_or_else(nothing, part);
+        let row = vec![
+            Value::Number(report.campaign.into()),
+            Value::Text(inert(report.name)),
+            Value::Text(report.from),
+            Value::Text(report.to),
+            Value::Text(numbers(&report.regions)),
+            Value::Text(numbers(&report.brands)),
+            Value::Number(report.places),
+            Value::Number(u64::from(report.extra_days)),
+            Value::Text(report.as_of),
+            Value::Text(report.after.label().to_owned()),
+            Value::Number(report.reached),
+            Value::Number(report.responded),
+            rate(report.response_rate_pct),
+            Value::Number(report.visitors),
+            Value::Number(report.visits),
+            rate(report.visit_rate_pct),
+            of_lift(|lift| Value::Number(lift.held_out)),
+            of_lift(|lift| Value::Number(lift.visitors)),
+            of_lift(|lift| rate(lift.visit_rate_pct)),
+            of_lift(|lift| Value::Rate(lift.points)),
+            of_lift(|lift| Value::Rate(lift.points_from)),
+            of_lift(|lift| Value::Rate(lift.points_to)),
+            of_lift(|lift| Value::Text(lift.method.to_owned())),
+        ];
+        Self { name: "visits", header: VISITS, rows: Box::new(std::iter::once(Ok(row))) }
+    }
+}
+
+/// A cell of what there is none of.
+fn nothing() -> Value {
+    Value::Text(String::new())
+}
+
+fn rate(rate: Option<f64>) -> Value {
+    rate.map_or_else(nothing, Value::Rate)
 }
 
 fn usage_row(

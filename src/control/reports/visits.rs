@@ -16,22 +16,24 @@ use crate::control::compiler::locations::Gazetteer;
 use crate::control::desk::Desk;
 use crate::control::desk::membership::Feature;
 use crate::control::desk::uses::{About, Used};
+use crate::control::documents::account::Measured;
 use crate::control::documents::campaign::General;
+use crate::control::documents::document::instant;
 use crate::control::refusal::Refusal;
 use crate::control::store::Purpose;
 use crate::domain::ids::PlaceId;
 use crate::domain::units::UtcMs;
+use crate::outbox::derived::Class;
 use crate::outbox::derived::rows::{Reach, Side};
-use crate::outbox::derived::{Class, FiguresError};
 
 /// What the interval of the lift is made by.
 const METHOD: &str = "newcombe_1998_method_10";
 
 /// Days after the last one of the campaign on which visits count, unless others are asked for.
-const EXTRA_DAYS: i32 = 15;
+const EXTRA_DAYS: u32 = 15;
 
 /// The most.
-const MAX_EXTRA_DAYS: i32 = 30;
+const MAX_EXTRA_DAYS: u32 = 30;
 
 /// A visit report that is asked for.
 #[derive(Clone, PartialEq, Eq, Debug, Default, serde::Deserialize)]
@@ -42,7 +44,7 @@ pub struct VisitRequest {
     /// Brands, any of them: numbers with commas between. With regions, both must hold.
     pub brands: Option<String>,
     /// Days after the last one of the campaign on which visits count, 0 to 30; 15 where it is left out.
-    pub extra_days: Option<i32>,
+    pub extra_days: Option<u32>,
     /// What a visit must come after: `match` or `click`; `match` where it is left out.
     pub after: Option<String>,
     /// The last local day of visits, for a report before all days are over; yesterday at the latest.
@@ -59,6 +61,17 @@ pub enum After {
     Click,
 }
 
+impl After {
+    /// What requests and answers call it.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Match => "match",
+            Self::Click => "click",
+        }
+    }
+}
+
 /// A request, held against the catalog.
 #[derive(Clone, Debug)]
 pub struct VisitQuestion {
@@ -66,9 +79,11 @@ pub struct VisitQuestion {
     pub(super) regions: Vec<u32>,
     pub(super) brands: Vec<u32>,
     pub(super) places: Vec<PlaceId>,
-    pub(super) extra_days: i32,
+    pub(super) extra_days: u32,
     pub(super) last_day: Date,
     pub(super) after: After,
+    /// When visits were measured; none where that was not noted, and they are.
+    pub(super) measured: Option<Measured>,
 }
 
 impl VisitQuestion {
@@ -82,6 +97,24 @@ impl VisitQuestion {
             ..About::default()
         };
         Used { purpose: Purpose::VisitReport, device: None, about }
+    }
+
+    /// Refuses to take visits that nobody measured for visits that nobody made: those from the `first` that may count, if
+    /// any may, up to `until`.
+    fn must_be_measured(&self, first: Option<UtcMs>, until: UtcMs) -> Result<(), Refusal> {
+        let (Some(measured), Some(first)) = (self.measured, first) else { return Ok(()) };
+        let campaign = self.subject.campaign.0;
+        let asked = if instant(first) < measured.from {
+            format!("the visits of campaign {campaign} count from {} on", instant(first))
+        } else if measured.until.is_some_and(|end| end < instant(until)) {
+            format!(
+                "the visits of campaign {campaign} are asked for to the end of {}",
+                self.last_day
+            )
+        } else {
+            return Ok(());
+        };
+        Err(Refusal::NotMeasured { asked, measured: measured.to_string() })
     }
 }
 
@@ -103,7 +136,7 @@ pub struct VisitReport {
     /// The stores that these come to.
     pub places: u64,
     /// Days after the campaign's last one on which visits count.
-    pub extra_days: i32,
+    pub extra_days: u32,
     /// The last local day of visits, which may be earlier.
     pub as_of: String,
     /// What a visit must come after: the attribution rule.
@@ -155,6 +188,11 @@ impl VisitRequest {
         campaign: u32,
     ) -> Result<VisitQuestion, Refusal> {
         desk.account().membership.must_have(Feature::VisitReport)?;
+        let measured = desk.account().visits_measured;
+        if measured.is_none() && !desk.account().measure_visits {
+            let asked = format!("the visits that campaign {campaign} has brought are asked for");
+            return Err(Refusal::NotMeasured { asked, measured: "never, so far".to_owned() });
+        }
         let subject = desk.subject(campaign)?;
         let (regions, brands) = (
             numbers(self.regions.as_deref(), "/regions")?,
@@ -173,7 +211,7 @@ impl VisitRequest {
             }
         };
         let extra_days = self.extra_days.unwrap_or(EXTRA_DAYS);
-        if !(0..=MAX_EXTRA_DAYS).contains(&extra_days) {
+        if extra_days > MAX_EXTRA_DAYS {
             let detail = format!("extra_days is {extra_days}; allowed: 0 to {MAX_EXTRA_DAYS}");
             return Err(Refusal::field("/extra_days", detail));
         }
@@ -190,12 +228,21 @@ impl VisitRequest {
         let places = Gazetteer::over(desk.tx, &mut Records::of(account)).stores_meant(&block);
         let places = places.map_err(|error| Refusal::field("/regions", error.to_string()))?;
         let places = places.into_iter().map(PlaceId).collect();
-        Ok(VisitQuestion { subject, regions, brands, places, extra_days, last_day, after })
+        Ok(VisitQuestion {
+            subject,
+            regions,
+            brands,
+            places,
+            extra_days,
+            last_day,
+            after,
+            measured,
+        })
     }
 }
 
 /// The last day of visits: the campaign's with the extra ones, but no day that is not over.
-fn last_day(subject: &Subject, extra_days: i32, as_of: Option<&str>) -> Result<Date, Refusal> {
+fn last_day(subject: &Subject, extra_days: u32, as_of: Option<&str>) -> Result<Date, Refusal> {
     let (first, end) = subject.days;
     let yesterday = subject.today.yesterday().unwrap_or(Date::MIN);
     let extra = jiff::Span::new().days(extra_days);
@@ -259,11 +306,11 @@ impl Reports {
                 let asked = || format!("campaign {} began on {begins}", campaign.0);
                 must_be_kept(*begins, (first_kept, class), asked)?;
             }
-            Ok(self.visits_of(question)?)
+            self.visits_of(question)
         })
     }
 
-    fn visits_of(&self, question: &VisitQuestion) -> Result<VisitReport, FiguresError> {
+    fn visits_of(&self, question: &VisitQuestion) -> Result<VisitReport, ReportError> {
         let VisitQuestion { subject, places, last_day, after, .. } = question;
         let over = subject.days.1.min(*last_day);
         let days = day_number(subject.days.0)..=day_number(over);
@@ -280,6 +327,8 @@ impl Reports {
         let over = bounds(over, &subject.zone).1.begins_at();
         let of_reached: HashMap<u64, UtcMs> = since_of(&reached, over, since);
         let of_held_out: HashMap<u64, UtcMs> = since_of(&held_out, over, |reach| reach.job.at);
+        let firsts = of_reached.values().chain(of_held_out.values());
+        question.must_be_measured(firsts.min().copied(), until)?;
         let (mut came, mut came_anyway) = (Came::default(), Came::default());
         for place in places {
             self.figures.visits((subject.account, *place), (from, until), |device, visit| {

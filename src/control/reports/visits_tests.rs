@@ -5,9 +5,12 @@ use jiff::tz::TimeZone;
 use tempfile::tempdir;
 
 use super::interval::{Share, difference};
+use super::kept::ReportError;
 use super::live::Reports;
 use super::subject::{Addressed, Subject};
 use super::visits::{After, VisitQuestion, VisitReport};
+use crate::control::documents::account::Measured;
+use crate::control::documents::document::instant;
 use crate::domain::decision::EventKind;
 use crate::domain::ids::{AccountId, CampaignId, DeviceId, DeviceKey, PlaceId};
 use crate::domain::units::UtcMs;
@@ -60,10 +63,18 @@ fn question(after: After) -> VisitQuestion {
         extra_days: 15,
         last_day: date(2026, 9, 30),
         after,
+        measured: None,
     }
 }
 
 async fn asked(records: Vec<OutboxRecord>, question: VisitQuestion) -> VisitReport {
+    told(records, question).await.expect("readable")
+}
+
+async fn told(
+    records: Vec<OutboxRecord>,
+    question: VisitQuestion,
+) -> Result<VisitReport, ReportError> {
     let (dir, counts) = (tempdir().expect("a folder"), tempdir().expect("a folder"));
     let outbox = World::new().open(dir.path(), OutboxConfig::default());
     let figures = Figures::follow(
@@ -77,7 +88,7 @@ async fn asked(records: Vec<OutboxRecord>, question: VisitQuestion) -> VisitRepo
     outbox.release(records).expect("it runs");
     outbox.close().expect("written");
     figures.close();
-    Reports::new(figures).visits(&question).expect("readable")
+    Reports::new(figures).visits(&question)
 }
 
 #[tokio::test]
@@ -110,6 +121,37 @@ async fn who_came_after_a_match_is_counted_once_and_beside_those_held_out() {
     assert_eq!((lift.held_out, lift.visitors, lift.visit_rate_pct), (2, 1, Some(50.0)));
     assert!((lift.points + 25.0).abs() < 1e-9, "{lift:?}");
     assert!(lift.points_from < lift.points && lift.points < lift.points_to, "{lift:?}");
+}
+
+/// As if visits had been measured then, of one who was held out at noon and one who was reached an hour later.
+async fn told_if_measured(from: UtcMs, until: Option<UtcMs>) -> Result<VisitReport, String> {
+    let records = vec![
+        campaign_event(9, 1, NOON, EventKind::HeldOut),
+        campaign_event(1, 2, NOON + HOUR_MS, EventKind::Matched),
+        visited(1, 3, HERE, NOON + 2 * HOUR_MS),
+    ];
+    let measured = Measured { from: instant(from), until: until.map(instant) };
+    let question = VisitQuestion { measured: Some(measured), ..question(After::Match) };
+    told(records, question).await.map_err(|error| error.to_string())
+}
+
+#[tokio::test]
+async fn who_nobody_watched_is_not_told_as_who_did_not_come() {
+    // The report's last day, 2026-09-30 in Seoul, is over then.
+    let over = UtcMs(1_790_780_400_000);
+    let whole = told_if_measured(NOON, Some(over)).await.expect("measured all the while");
+    assert_eq!((whole.reached, whole.visitors), (1, 1));
+    assert_eq!(told_if_measured(NOON, None).await, Ok(whole));
+    let late = told_if_measured(NOON + 1, None).await.expect_err("one was held out before");
+    assert_eq!(
+        late,
+        "the visits of campaign 11 count from 2026-09-21T14:13:20Z on, and visits of the account were measured from \
+         2026-09-21T14:13:20.001Z; ask about a campaign and days within that (measure_visits of the account turns it on \
+         and off)"
+    );
+    let early = told_if_measured(NOON, Some(over - 1)).await.expect_err("not to the end");
+    assert!(early.starts_with("the visits of campaign 11 are asked for to the end of 2026-09-30"));
+    assert!(early.contains("from 2026-09-21T14:13:20Z to 2026-09-30T14:59:59.999Z"), "{early}");
 }
 
 /// A device is reached, clicks then, is there before and after, and beside it one that is reached and one that is held out.

@@ -1,29 +1,41 @@
 //! The thread that looks up the users of segments by visit history: when one is made or changed, and each local day.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::lookup::Lookup;
 use crate::clock::Clock;
-use crate::control::compiler::Publications;
+use crate::control::compiler::{CompileError, Publications};
+use crate::control::desk::changes::content;
 use crate::control::desk::desk::local_day;
 use crate::control::desk::{Actor, Desk};
-use crate::control::documents::{Account, Segment, document};
+use crate::control::documents::segment::{FAILED, History};
+use crate::control::documents::{Account, Document, Segment, document};
 use crate::control::refusal::Refusal;
 use crate::control::reports::subject::day_number;
 use crate::control::store::{
-    Catalog, INSTALLATION, Key, Kind, Query, Record, Store, StoreError, thread,
+    Catalog, INSTALLATION, Key, Kind, Moment, Query, Record, Store, StoreError, thread,
 };
 use crate::domain::ids::AccountId;
+use crate::domain::units::UtcMs;
 use crate::identity::Keyring;
 use crate::outbox::derived::members::LookedUp;
 use crate::outbox::derived::{Figures, FiguresError};
 use crate::shutdown::Member;
 
-/// How often it is looked for segments that are due.
+/// How often it is looked whether the catalog was changed.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// How soon all segments are looked at where it was not: a day may have begun, and what could not be read may be again.
+const ROUND_MS: i64 = 30_000;
+
+/// How soon one is tried again whose users can't be looked up: its stores and regions may have been edited, and it may
+/// take seconds to see that they were not.
+pub(super) const RETRY_MS: u32 = 600_000;
 
 /// What the thread works with.
 pub struct SegmentKeeper {
@@ -52,7 +64,7 @@ struct Due {
 
 /// Why users could not be looked up.
 #[derive(Debug, thiserror::Error)]
-enum KeeperError {
+pub(super) enum KeeperError {
     /// The catalog can't be read or written.
     #[error(transparent)]
     Catalog(#[from] StoreError),
@@ -62,6 +74,24 @@ enum KeeperError {
     /// The visits can't be read, or the users not kept.
     #[error(transparent)]
     Figures(#[from] FiguresError),
+    /// What a history means can't be read.
+    #[error(transparent)]
+    Compile(#[from] CompileError),
+}
+
+/// Where the thread stands.
+#[derive(Default)]
+pub(super) struct Rounds {
+    /// The catalog when all segments were looked at last, and when that was.
+    last: Option<(Moment, UtcMs)>,
+    /// When those are tried again whose users can't be looked up.
+    retry_at: BTreeMap<Key, UtcMs>,
+}
+
+impl Rounds {
+    fn is_due(&self, moment: Moment, now: UtcMs) -> bool {
+        self.last.is_none_or(|(seen, at)| seen != moment || now.since(at).abs() >= ROUND_MS)
+    }
 }
 
 impl SegmentKeeper {
@@ -71,9 +101,10 @@ impl SegmentKeeper {
     /// When the system gives no thread.
     pub fn spawn(mut self, member: Member) -> std::io::Result<()> {
         std::thread::Builder::new().name("segments".to_owned()).spawn(move || {
+            let mut rounds = Rounds::default();
             while !member.is_asked() {
-                if let Err(error) = self.look(&member) {
-                    tracing::error!(%error, "the users of segments can't be looked up");
+                if let Err(error) = self.look(&mut rounds, &member) {
+                    tracing::error!(%error, "segments can't be looked at");
                 }
                 std::thread::park_timeout(LOOK_EVERY);
             }
@@ -83,83 +114,135 @@ impl SegmentKeeper {
         Ok(())
     }
 
-    /// Looks up what is due.
-    fn look(&mut self, member: &Member) -> Result<(), KeeperError> {
-        let mut accounts = Vec::new();
-        self.reader.read(&mut |tx| {
-            tx.scan(&Query::all(INSTALLATION, Kind::Account), &mut |record| {
-                let account: Account = document::read(&record)?;
-                if account.measure_visits {
-                    accounts.push((AccountId(record.key.id), account));
-                }
-                Ok(())
-            })
-        })?;
-        for (id, account) in accounts {
-            let due = self.due(id, &account)?;
-            // A day is over once its visits are counted, also those that a restart has brought back.
-            if !due.is_empty() && !self.figures.catch_up(&|| member.is_asked()) {
+    /// Looks at all segments, where that is due, and looks up who belongs to those that are. What is wrong with one
+    /// account's, or with one of them, is no reason to leave out the others.
+    pub(super) fn look(&mut self, rounds: &mut Rounds, member: &Member) -> Result<(), KeeperError> {
+        let (now, mut moment) = (self.clock.now(), None);
+        self.reader.read(&mut |tx| Ok(moment = Some(tx.moment()?)))?;
+        let Some(moment) = moment.filter(|moment| rounds.is_due(*moment, now)) else {
+            return Ok(());
+        };
+        for (record, account) in self.all::<Account>((INSTALLATION, Kind::Account))? {
+            if member.is_asked() {
                 return Ok(());
             }
-            for due in due {
-                if member.is_asked() {
-                    return Ok(());
-                }
-                self.refresh(&due)?;
+            let id = AccountId(record.key.id);
+            if let Err(error) = self.look_at(id, &account, rounds, member) {
+                tracing::error!(%error, account = id.0, "the segments of an account can't be looked at");
             }
+        }
+        rounds.last = Some((moment, now));
+        Ok(())
+    }
+
+    fn look_at(
+        &mut self,
+        id: AccountId,
+        account: &Account,
+        rounds: &mut Rounds,
+        member: &Member,
+    ) -> Result<(), KeeperError> {
+        let segments = self.all::<Segment>((id, Kind::Segment))?;
+        let kept = segments.iter().map(|(record, _)| record.key.id).collect();
+        self.figures.forget_members_but(id, &kept)?;
+        if !account.measure_visits {
+            return Ok(());
+        }
+        let today = local_day(account, self.clock.now());
+        let mut is_caught_up = false;
+        for (record, segment) in segments {
+            let Some(history) = segment.history else { continue };
+            let key = record.key;
+            if member.is_asked() || !self.is_due(&record, today, rounds)? {
+                continue;
+            }
+            // A day is over once its visits are counted, also those that a restart has brought back.
+            is_caught_up = is_caught_up || self.figures.catch_up(&|| member.is_asked());
+            if !is_caught_up {
+                return Ok(());
+            }
+            rounds.retry_at.remove(&key);
+            let outcome = self.look_up(&record, &history, (account, today));
+            let Err(error) = outcome else { continue };
+            tracing::warn!(%error, account = id.0, segment = key.id, "the users of a segment can't be looked up");
+            rounds.retry_at.insert(key, self.clock.now() + i64::from(RETRY_MS));
         }
         Ok(())
     }
 
-    /// The segments of an account whose users are not those of today and of their history.
-    fn due(&mut self, id: AccountId, account: &Account) -> Result<Vec<Due>, KeeperError> {
-        let zone = TimeZone::get(&account.time_zone).unwrap_or(TimeZone::UTC);
-        let today = local_day(account, self.clock.now());
-        let mut records: Vec<(Record, Segment)> = Vec::new();
+    /// All records of a kind that can be read. One that can't is told, and waits for whoever mends it.
+    fn all<D: Document>(
+        &mut self,
+        (account, kind): (AccountId, Kind),
+    ) -> Result<Vec<(Record, D)>, KeeperError> {
+        let mut found = Vec::new();
         self.reader.read(&mut |tx| {
-            tx.scan(&Query::all(id, Kind::Segment), &mut |record| {
-                let segment: Segment = document::read(&record)?;
-                if segment.history.is_some() {
-                    records.push((record, segment));
+            tx.scan(&Query::all(account, kind), &mut |record| {
+                match document::read(&record) {
+                    Ok(document) => found.push((record, document)),
+                    Err(error) => tracing::error!(%error, "a record can't be read"),
                 }
                 Ok(())
             })
         })?;
-        let kept = records.iter().map(|(record, _)| record.key.id).collect();
-        self.figures.forget_members_but(id, &kept)?;
-        let mut due = Vec::new();
-        for (record, segment) in records {
-            let known = self.figures.looked_up((id, record.key.id))?;
-            let is_of_today = known.is_some_and(|known| known.day == day_number(today));
-            let Some(history) = segment.history else { continue };
-            if is_of_today && record.content.state == "usable" {
-                continue;
-            }
-            let mut lookup = None;
-            self.reader.read(&mut |tx| {
-                lookup = Some(Lookup::of(&history, (id, &zone, today), tx));
-                Ok(())
-            })?;
-            let (key, revision, day) = (record.key, record.revision, day_number(today));
-            match lookup {
-                Some(Ok(lookup)) => due.push(Due { key, revision, day, lookup }),
-                // A record that it names went meanwhile: the next look finds how it is then.
-                Some(Err(error)) => {
-                    tracing::warn!(%error, segment = record.key.id, "a segment waits")
-                }
-                None => {}
-            }
+        Ok(found)
+    }
+
+    /// Whether the users of a segment are not those of today and of its history.
+    fn is_due(&self, record: &Record, today: Date, rounds: &Rounds) -> Result<bool, KeeperError> {
+        let Key { account, id, .. } = record.key;
+        if record.content.state == FAILED {
+            let retry_at = rounds.retry_at.get(&record.key);
+            return Ok(retry_at.is_none_or(|at| self.clock.now() >= *at));
         }
-        Ok(due)
+        let known = self.figures.looked_up((account, id))?;
+        let is_of_today = known.is_some_and(|known| known.day == day_number(today));
+        Ok(!is_of_today || record.content.state != "usable")
+    }
+
+    /// Looks up who belongs to a segment; where its history can't be followed, it says so from then on.
+    fn look_up(
+        &mut self,
+        record: &Record,
+        history: &History,
+        (account, today): (&Account, Date),
+    ) -> Result<(), KeeperError> {
+        let zone = TimeZone::get(&account.time_zone).unwrap_or(TimeZone::UTC);
+        let (key, revision, day) = (record.key, record.revision, day_number(today));
+        let mut lookup = None;
+        self.reader.read(&mut |tx| {
+            Ok(lookup = Some(Lookup::of(history, (key.account, &zone, today), tx)))
+        })?;
+        match lookup {
+            Some(Ok(lookup)) => self.refresh(&Due { key, revision, day, lookup }),
+            Some(Err(error)) if error.is_passing() => Err(error.into()),
+            Some(Err(error)) => self.tell(key, revision, error),
+            None => Ok(()),
+        }
+    }
+
+    /// Whoever sees the segment sees why.
+    fn tell(&self, key: Key, revision: u64, error: CompileError) -> Result<(), KeeperError> {
+        let (actor, reason) = (self.actor(key.account), error.to_string());
+        let told = self.catalog.ask_and_wait(move |store| {
+            thread::write(store, |tx| {
+                Desk::open(tx, &actor)?.segment_failed(key.id, revision, &reason)
+            })
+        });
+        told.or_else(gone_meanwhile)?;
+        Err(error.into())
+    }
+
+    pub(super) fn actor(&self, account: AccountId) -> Actor {
+        let (now, keyring) = (self.clock.now(), self.keyring.clone());
+        Actor { account, by: "the segments".into(), operator: true, now, keyring }
     }
 
     fn refresh(&self, due: &Due) -> Result<(), KeeperError> {
         let Key { account, id, .. } = due.key;
         let since = self.figures.erasures();
         let devices = due.lookup.devices(&self.figures)?;
-        let by = "the segments".into();
-        let (now, keyring) = (self.clock.now(), self.keyring.clone());
-        let actor = Actor { account, by, operator: true, now, keyring };
+        let actor = self.actor(account);
         let (used, by_us) = (due.lookup.used(Some(id)), actor.clone());
         let noted = self.catalog.ask_and_wait(move |store| {
             thread::write(store, |tx| Desk::open(tx, &by_us)?.note_use(&used))
@@ -197,13 +280,31 @@ fn gone_meanwhile(refusal: Refusal) -> Result<(), KeeperError> {
 impl Desk<'_> {
     /// A segment's users are known, as of this revision; gives whether a campaign under way addresses it.
     fn segment_was_looked_up(&mut self, id: u32, revision: u64) -> Result<bool, Refusal> {
-        let record = self.record(Kind::Segment, id)?;
-        // One that was changed meanwhile is looked up anew.
-        if record.revision == revision && record.content.state != "usable" {
-            self.set_file_state::<Segment>(id, "usable")?;
-        }
+        self.settle_segment(id, revision, ("usable", ""))?;
         let users = self.campaigns(&["testing", "running"])?;
         let audience = crate::control::documents::campaign::Audience::Segment(id);
         Ok(users.iter().any(|campaign| campaign.document.audience == audience))
+    }
+
+    /// A segment's users can't be looked up, as of this revision.
+    fn segment_failed(&mut self, id: u32, revision: u64, reason: &str) -> Result<(), Refusal> {
+        self.settle_segment(id, revision, (FAILED, reason))
+    }
+
+    fn settle_segment(
+        &mut self,
+        id: u32,
+        revision: u64,
+        (state, reason): (&str, &str),
+    ) -> Result<(), Refusal> {
+        let shown = self.document::<Segment>(id)?;
+        let is_so = shown.state == state && shown.document.reason == reason;
+        // One that was changed meanwhile is looked up anew.
+        if is_so || shown.revision != revision {
+            return Ok(());
+        }
+        let settled = Segment { reason: reason.to_owned(), ..shown.document };
+        self.update(self.key(Kind::Segment, id), content(&settled, state))?;
+        Ok(())
     }
 }

@@ -7,3 +7,6 @@ pub mod lookup;
 pub mod keeper;
 
 pub use keeper::SegmentKeeper;
+
+#[cfg(test)]
+mod keeper_tests;

@@ -190,9 +190,7 @@ impl Desk<'_> {
     fn segment_to_fill(&mut self, asked: &UploadRequest) -> Result<u32, Refusal> {
         let Some(segment) = asked.into else {
             let name = asked.name.clone();
-            return Ok(self
-                .create(Segment { name, description: String::new(), history: None }, None)?
-                .id);
+            return Ok(self.create(Segment { name, ..Segment::default() }, None)?.id);
         };
         Ok(segment)
     }

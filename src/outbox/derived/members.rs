@@ -94,6 +94,8 @@ impl Figures {
         account: AccountId,
         kept: &BTreeSet<u32>,
     ) -> Result<(), StoreError> {
+        // An erasure would put parts back that it has read.
+        let _turn = self.tables.turn();
         let sheet = self.tables.keyspace(Sheet::Members);
         let mut batch = self.tables.batch();
         let mut from = of_segment((account, 0));
