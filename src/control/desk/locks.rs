@@ -1,12 +1,13 @@
-//! What has to stay as it is while a campaign runs.
+//! What has to stay as it is: while a campaign runs, and once it has begun.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use super::desk::Desk;
-use crate::control::documents::campaign::Location;
+use crate::control::documents::campaign::{Audience, Location};
 use crate::control::documents::{Campaign, Geofence};
 use crate::control::refusal::Refusal;
 use crate::control::store::{Key, Kind, Link, Query};
+use crate::domain::ids::DeviceId;
 
 impl Desk<'_> {
     /// Refuses where a running campaign uses the record.
@@ -71,5 +72,33 @@ impl Desk<'_> {
             Ok(())
         })?;
         Ok(members)
+    }
+}
+
+impl Campaign {
+    /// What a campaign that has begun keeps: app, audience and location; and how many are held out, for whoever was held out
+    /// on some days and reached on others belongs to neither side of a comparison.
+    pub(super) fn locked_fields_changed(&self, old: &Self) -> Vec<&'static str> {
+        let apps = |campaign: &Self| campaign.apps.iter().copied().collect::<BTreeSet<_>>();
+        let fields = [
+            ("apps", apps(self) != apps(old)),
+            ("audience", !self.audience.addresses_the_same(&old.audience)),
+            ("locations", self.locations != old.locations),
+            ("holdout_pct", self.holdout_pct != old.holdout_pct),
+        ];
+        fields.into_iter().filter_map(|(field, changed)| changed.then_some(field)).collect()
+    }
+}
+
+impl Audience {
+    /// Whether it addresses the same users, however their ids are written.
+    fn addresses_the_same(&self, other: &Self) -> bool {
+        let ids = |texts: &[String]| -> BTreeSet<_> {
+            texts.iter().map(|text| DeviceId::parse(text).ok()).collect()
+        };
+        match (self, other) {
+            (Self::Devices(ours), Self::Devices(theirs)) => ids(ours) == ids(theirs),
+            _ => self == other,
+        }
     }
 }

@@ -188,12 +188,12 @@ impl VisitRequest {
         campaign: u32,
     ) -> Result<VisitQuestion, Refusal> {
         desk.account().membership.must_have(Feature::VisitReport)?;
+        let subject = desk.subject(campaign)?;
         let measured = desk.account().visits_measured;
         if measured.is_none() && !desk.account().measure_visits {
             let asked = format!("the visits that campaign {campaign} has brought are asked for");
             return Err(Refusal::NotMeasured { asked, measured: "never, so far".to_owned() });
         }
-        let subject = desk.subject(campaign)?;
         let (regions, brands) = (
             numbers(self.regions.as_deref(), "/regions")?,
             numbers(self.brands.as_deref(), "/brands")?,
