@@ -29,6 +29,7 @@ mod changes;
 pub mod read;
 mod retention;
 mod tables;
+mod blocks;
 mod rows;
 mod space;
 mod purge;
@@ -55,6 +56,8 @@ mod encode_tests;
 mod codec_tests;
 #[cfg(test)]
 mod tallies_tests;
+#[cfg(test)]
+mod blocks_tests;
 #[cfg(test)]
 mod golden_tests;
 #[cfg(test)]

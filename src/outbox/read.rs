@@ -2,8 +2,6 @@
 
 use std::sync::atomic::Ordering;
 
-use fjall::Slice;
-
 use crate::domain::decision::EventKind;
 use crate::domain::ids::JobId;
 use crate::domain::units::UtcMs;
@@ -153,7 +151,8 @@ impl Outbox {
 
 /// What a look through the records found.
 pub(super) struct Scan {
-    found: Vec<(u64, Head, Slice)>,
+    /// Copies: a record that is kept would keep its whole block.
+    found: Vec<(u64, Head, Box<[u8]>)>,
     /// The last offset looked at.
     through: u64,
     /// The offset of the last job among those found, 0 if there is none.
@@ -185,7 +184,7 @@ pub(super) fn scan(
             scan.last_job = offset;
         }
         bytes += value.len();
-        scan.found.push((offset, head, value));
+        scan.found.push((offset, head, Box::from(&value[..])));
         if scan.found.len() >= limit.clamp(1, MAX_READ_RECORDS) || bytes >= MAX_READ_BYTES {
             scan.through = offset;
             break;

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use crate::domain::units::UtcMs;
 
 use super::shared::Shared;
-use super::tables::{Batch, End, Stretch};
+use super::tables::{Batch, End, StoreError, Stretch};
 
 /// A stretch ends at so many records …
 const STRETCH_RECORDS: u64 = 8192;
@@ -17,7 +17,7 @@ const STRETCH_MS: i64 = 60_000;
 /// … or at this part of `outbox_max_bytes`, so that room comes back in small steps.
 const STRETCHES_OF_MAX: u64 = 64;
 
-/// Stretches removed in one go: at most 32,768 deletions a batch.
+/// Stretches removed in one go: at most 32,768 deletions a batch, where each record has a row of its own.
 const REMOVED_AT_ONCE: usize = 4;
 
 /// The stretches of records kept, oldest first; the last one is still growing.
@@ -71,7 +71,7 @@ impl Stretches {
         shared: &Shared,
         end: End,
         now: UtcMs,
-    ) -> u64 {
+    ) -> Result<u64, StoreError> {
         let newest = end.next_offset - 1;
         let passed = shared.seats().values().map(|seat| seat.consumer.acked).min();
         let followed = shared.followed.load(Ordering::Acquire);
@@ -86,12 +86,12 @@ impl Stretches {
             if next.first - 1 > passed || !(is_old || self.is_pressed(end)) {
                 break;
             }
-            (oldest.first..next.first).for_each(|offset| batch.remove_record(offset));
+            batch.remove_blocks(oldest.first, next.first - 1)?;
             batch.remove_stretch(oldest.first);
             self.kept.pop_front();
             removed += next.first - oldest.first;
         }
-        removed
+        Ok(removed)
     }
 
     /// Whether the growing stretch should end though nothing is being written: it is old, or its bytes are

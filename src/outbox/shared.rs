@@ -96,6 +96,8 @@ pub(super) struct Shared {
     pub(super) figures: OutboxFigures,
     /// Ordered, so that listings are. Held for moments; never while the disk is written.
     seats: Mutex<BTreeMap<ConsumerKey, Seat>>,
+    /// Held while blocks of records are removed, or written once more with fewer records.
+    blocks: Mutex<()>,
     /// Per partition the last input whose outputs are on stable storage. Stored with release after the sync,
     /// so who reads it with acquire may trim what lies before.
     pub(super) durable: [AtomicU64; PARTITIONS],
@@ -139,6 +141,7 @@ impl Shared {
             clocks,
             figures: OutboxFigures::default(),
             seats: Mutex::new(seats),
+            blocks: Mutex::new(()),
             durable: [const { AtomicU64::new(0) }; PARTITIONS],
             first_offset: AtomicU64::new(1),
             newest_tally: AtomicU64::new(0),
@@ -159,6 +162,11 @@ impl Shared {
     /// poisoned lock is as good as any.
     pub(super) fn seats(&self) -> MutexGuard<'_, BTreeMap<ConsumerKey, Seat>> {
         self.seats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The right to remove blocks of records, or to write them with fewer records.
+    pub(super) fn blocks(&self) -> MutexGuard<'_, ()> {
+        self.blocks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn newest(&self) -> u64 {

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fjall::Slice;
 
+use super::blocks::Block;
 use super::rows::{Pair, Table};
 
 /// A table, a key, and its new value; `None` removes it.
@@ -55,8 +56,11 @@ impl SimRows {
     pub(crate) fn records(&self) -> Vec<(u64, Vec<u8>)> {
         let state = self.state();
         let records = state.pairs.iter().filter(|((table, _), _)| *table == Table::Records);
-        let offset = |key: &[u8]| u64::from_be_bytes(key.try_into().expect("offsets are 8 bytes"));
-        records.map(|((_, key), bytes)| (offset(key), bytes.clone())).collect()
+        let blocks = records.map(|((_, key), row)| {
+            Block::read(key, &Slice::from(row)).expect("what was written is a block")
+        });
+        let records = blocks.flat_map(Block::into_records);
+        records.map(|(offset, bytes)| (offset, bytes.to_vec())).collect()
     }
 
     pub(super) fn get(&self, table: Table, key: &[u8]) -> Option<Slice> {

@@ -1,6 +1,6 @@
 //! The tables of the outbox and what their rows mean; where they are is the matter of [`rows`](super::rows).
 //!
-//! *records*: offset (u64, big-endian) → record bytes. *consumers*: owner and name → their state. *tallies*:
+//! *records*: the offset of the first and a tag → some records, as a [`Block`]. *consumers*: owner and name → their state. *tallies*:
 //! number (u64, big-endian) → [`tallies`]. *jobs*: job id → what is known of it. *marks*: what the
 //! outbox knows of itself, by a tag: the format, when it was made, the end (next offset and bytes so far), the next
 //! number of tallies, the latest instant, per partition the last input whose outputs are here, and where stretches
@@ -11,14 +11,15 @@ use std::path::{Path, PathBuf};
 use crate::domain::ids::{InputSeq, JobId, PartitionId};
 use crate::domain::units::UtcMs;
 
+use super::blocks::{BLOCK_RECORDS, Block, OpenBlock, RecordBytes, key_of};
 use super::consumer::{CONSUMER_VERSION, Consumer, ConsumerKey, NoConsumer};
 use super::jobs::MadeJob;
-use super::rows::{RowBatch, Rows, Table};
+use super::rows::{Pair, RowBatch, Rows, Table};
 use super::tallies::{self, TallyItem};
 
-/// The format of the keyspaces. Records and consumers have versions of their own. One of format 1 has no tallies and
-/// jobs, and gets them.
-const STORE_VERSION: u32 = 2;
+/// The format of the keyspaces. Records and consumers have versions of their own. One of format 2 has a row for each
+/// record, and gets blocks from now on.
+const STORE_VERSION: u32 = 3;
 
 const FORMAT: &[u8] = b"format";
 const MADE_AT: &[u8] = b"made";
@@ -270,15 +271,41 @@ impl Tables {
         &self,
         from: u64,
         through: u64,
-    ) -> impl Iterator<Item = Result<(u64, fjall::Slice), StoreError>> + '_ {
-        let (from, through) = (from.to_be_bytes(), through.to_be_bytes());
-        self.rows.range(Table::Records, &from, &through).map(|pair| {
-            let (key, value) = pair.map_err(|error| self.refused("read", error))?;
-            match numbers::<1>(&key) {
-                Some([offset]) => Ok((offset, value)),
-                None => Err(self.damaged("a record's offset is not 8 bytes")),
-            }
+    ) -> impl Iterator<Item = Result<(u64, RecordBytes), StoreError>> + '_ {
+        // The block that has the first of them may have begun so much earlier.
+        let first = from.saturating_sub(BLOCK_RECORDS - 1);
+        self.blocks(first, through).flat_map(move |block| {
+            let (records, error) = match block {
+                Ok((_key, block)) => (block.into_records(), None),
+                Err(error) => (Vec::new(), Some(Err(error))),
+            };
+            let is_meant =
+                move |(offset, _): &(u64, RecordBytes)| (from..=through).contains(offset);
+            records.into_iter().filter(is_meant).map(Ok).chain(error)
         })
+    }
+
+    /// Blocks whose first records have offsets in `from..=through`, ascending, each with its key.
+    pub(super) fn blocks(
+        &self,
+        from: u64,
+        through: u64,
+    ) -> impl Iterator<Item = Result<(fjall::Slice, Block), StoreError>> + '_ {
+        self.rows_of_records(from, through).map(|pair| {
+            let (key, value) = pair?;
+            let block = Block::read(&key, &value)
+                .map_err(|_malformed| self.damaged("a block of records is malformed"))?;
+            Ok((key, block))
+        })
+    }
+
+    fn rows_of_records(
+        &self,
+        from: u64,
+        through: u64,
+    ) -> impl Iterator<Item = Result<Pair, StoreError>> + '_ {
+        let pairs = self.rows.range(Table::Records, &from.to_be_bytes(), &key_of(through));
+        pairs.map(|pair| pair.map_err(|error| self.refused("read", error)))
     }
 
     /// Rows of tallies with numbers in `from..=through`, ascending.
@@ -369,12 +396,32 @@ pub(super) struct Batch<'t> {
 }
 
 impl Batch<'_> {
-    pub(super) fn put_record(&mut self, offset: u64, bytes: &[u8]) {
-        self.writes.insert(Table::Records, &offset.to_be_bytes(), bytes);
+    /// Puts a block down; in the place of what is left of it, where records of it were erased.
+    pub(super) fn put_block(&mut self, block: &OpenBlock) {
+        let (key, value) = block.row();
+        self.writes.insert(Table::Records, &key, value);
     }
 
-    pub(super) fn remove_record(&mut self, offset: u64) {
-        self.writes.remove(Table::Records, &offset.to_be_bytes());
+    /// Puts down what there is, and leaves the block empty.
+    pub(super) fn end_block(&mut self, block: &mut OpenBlock) {
+        if !block.is_empty() {
+            self.put_block(block);
+            block.clear();
+        }
+    }
+
+    /// Removes a block by its key.
+    pub(super) fn remove_block(&mut self, key: &[u8]) {
+        self.writes.remove(Table::Records, key);
+    }
+
+    /// Removes the blocks whose first records have offsets in `from..=through`.
+    pub(super) fn remove_blocks(&mut self, from: u64, through: u64) -> Result<(), StoreError> {
+        let tables = self.tables;
+        for pair in tables.rows_of_records(from, through) {
+            self.remove_block(&pair?.0);
+        }
+        Ok(())
     }
 
     pub(super) fn put_end(&mut self, end: End) {

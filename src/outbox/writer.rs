@@ -13,6 +13,7 @@ use crossbeam::channel::{Receiver, never, select};
 use crate::domain::ids::{InputSeq, PARTITIONS, PartitionId};
 use crate::domain::units::UtcMs;
 
+use super::blocks::OpenBlock;
 use super::changes::Changes;
 use super::codec;
 use super::config::SpaceProbe;
@@ -54,7 +55,9 @@ pub(super) struct Writer {
     next_tally: u64,
     /// Tallies of the batch at hand.
     tallies: Vec<TallyItem>,
-    /// One record's bytes, reused.
+    /// The records of the batch at hand that have no row yet.
+    block: OpenBlock,
+    /// A row's bytes, reused.
     bytes: Vec<u8>,
     kept_house_at: Option<UtcMs>,
     /// The latest instant written, for the clock of the next run.
@@ -87,6 +90,7 @@ impl Writer {
             applied,
             next_tally,
             tallies: Vec::new(),
+            block: OpenBlock::at(end.next_offset),
             bytes: Vec::new(),
             kept_house_at: None,
             instant,
@@ -175,6 +179,7 @@ impl Writer {
         for release in releases {
             self.stage(release, &mut batch, now);
         }
+        batch.end_block(&mut self.block);
         if self.end != before {
             batch.put_end(self.end);
         }
@@ -217,15 +222,21 @@ impl Writer {
             }
             self.applied[partition] = self.applied[partition].max(position.seq);
             if let Some(stretch) = self.stretches.open_at(self.end, now) {
+                batch.end_block(&mut self.block);
                 batch.put_stretch(stretch);
             }
-            self.bytes.clear();
-            codec::encode(record, &mut self.bytes);
-            batch.put_record(self.end.next_offset, &self.bytes);
+            let offset = self.end.next_offset;
+            if self.block.is_empty() {
+                self.block.begin(offset);
+            }
+            let len = self.block.push(offset, |out| codec::encode(record, out));
+            if self.block.is_full() {
+                batch.end_block(&mut self.block);
+            }
             if let Some((id, made)) = MadeJob::of(record) {
                 batch.put_job(id, made);
             }
-            let bytes = record_bytes(self.bytes.len());
+            let bytes = record_bytes(len);
             figures.count_written(record.kind(), bytes);
             self.end.next_offset += 1;
             self.end.total_bytes += bytes;
@@ -304,13 +315,16 @@ impl Writer {
         changes.drop_idle();
         changes.catch_up(self.is_closing);
         changes.stage(&mut batch);
-        let removed = self.stretches.stage_removal(&mut batch, &shared, self.end, now);
+        // Whoever takes records out of blocks puts none back that is removed meanwhile.
+        let blocks = shared.blocks();
+        let removed = self.stretches.stage_removal(&mut batch, &shared, self.end, now)?;
         if !batch.is_empty() {
             self.commit(batch, now)?;
         }
         changes.answer();
         shared.figures.removed.fetch_add(removed, Ordering::Relaxed);
         shared.first_offset.store(self.stretches.first_offset(self.end), Ordering::Release);
+        drop(blocks);
         self.has_room().map(|_| ())
     }
 }

@@ -10,6 +10,7 @@ use fjall::Slice;
 
 use crate::domain::ids::JobId;
 use crate::identity::Gone;
+use crate::outbox::blocks::{Block, OpenBlock};
 use crate::outbox::codec;
 use crate::outbox::purge::purge;
 use crate::outbox::tables::StoreError;
@@ -20,6 +21,18 @@ use super::tables::Sheet;
 
 /// Rows removed in one batch.
 const BATCH_ROWS: usize = 4096;
+
+/// Blocks of records written in one batch: 8 MiB at most.
+const BATCH_BLOCKS: usize = 256;
+
+/// A block of records without those of some devices.
+struct Fewer {
+    key: Slice,
+    /// The last offset that it had of them.
+    last: u64,
+    /// None where it had no others.
+    left: Option<OpenBlock>,
+}
 
 /// Sheets whose keys begin with the account and end with a device's hash.
 const OF_MEMBERS: [Sheet; 4] = [Sheet::Reach, Sheet::DeviceDays, Sheet::Seen, Sheet::Visits];
@@ -59,23 +72,47 @@ impl Figures {
     /// # Errors
     /// [`StoreError`] if the outbox can't be read or written. It may be tried again.
     pub fn erase_records(&self, gone: &Gone) -> Result<u64, StoreError> {
-        let tables = &self.outbox.tables;
-        let mut offsets = Vec::new();
-        for pair in tables.records(self.outbox.oldest(), self.outbox.newest()) {
-            let (offset, bytes) = pair?;
-            let record = codec::decode(&bytes).map_err(|error| {
-                tables.damaged(format!("the record at offset {offset}: {error}"))
-            })?;
-            if gone.has(record.account, record.device) {
-                offsets.push(offset);
+        let (mut erased, mut fewer) = (0, Vec::new());
+        for pair in self.outbox.tables.blocks(self.outbox.oldest(), self.outbox.newest()) {
+            let (key, block) = pair?;
+            let offsets = self.offsets_of(gone, &block)?;
+            let Some(last) = offsets.last() else { continue };
+            erased += offsets.len() as u64;
+            fewer.push(Fewer { key, last: *last, left: block.without(&offsets) });
+            if fewer.len() >= BATCH_BLOCKS {
+                self.write_fewer(&std::mem::take(&mut fewer))?;
             }
         }
-        for some in offsets.chunks(BATCH_ROWS) {
-            let mut batch = tables.batch();
-            some.iter().for_each(|offset| batch.remove_record(*offset));
-            batch.commit()?;
+        self.write_fewer(&fewer)?;
+        Ok(erased)
+    }
+
+    /// Puts blocks in the place of themselves, but for those that were removed meanwhile: nobody would remove them again.
+    fn write_fewer(&self, fewer: &[Fewer]) -> Result<(), StoreError> {
+        let _no_removal = self.outbox.blocks();
+        let oldest = self.outbox.oldest();
+        let mut batch = self.outbox.tables.batch();
+        for Fewer { key, left, .. } in fewer.iter().filter(|fewer| fewer.last >= oldest) {
+            match left {
+                Some(left) => batch.put_block(left),
+                None => batch.remove_block(key),
+            }
         }
-        Ok(offsets.len() as u64)
+        batch.commit()
+    }
+
+    /// The offsets of a block's records that are of devices to be erased, ascending.
+    fn offsets_of(&self, gone: &Gone, block: &Block) -> Result<Vec<u64>, StoreError> {
+        let mut offsets = Vec::new();
+        for (offset, bytes) in block.records() {
+            let record = codec::decode(bytes).map_err(|error| {
+                self.outbox.tables.damaged(format!("the record at offset {offset}: {error}"))
+            })?;
+            if gone.has(record.account, record.device) {
+                offsets.push(*offset);
+            }
+        }
+        Ok(offsets)
     }
 
     /// Erases devices from what is known of jobs and from the figures, and gives how many rows there were. To be
