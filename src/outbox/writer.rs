@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crossbeam::channel::{Receiver, never, select};
 
-use crate::domain::ids::{InputSeq, PARTITIONS, PartitionId};
+use crate::domain::ids::{InputSeq, JobId, PARTITIONS, PartitionId};
 use crate::domain::units::UtcMs;
 
 use super::blocks::OpenBlock;
@@ -53,6 +53,8 @@ pub(super) struct Writer {
     applied: [InputSeq; PARTITIONS],
     /// The number that the next row of tallies gets.
     next_tally: u64,
+    /// Jobs of the batch at hand.
+    jobs: Vec<(JobId, MadeJob)>,
     /// Tallies of the batch at hand.
     tallies: Vec<TallyItem>,
     /// The records of the batch at hand that have no row yet.
@@ -89,6 +91,7 @@ impl Writer {
             stretches,
             applied,
             next_tally,
+            jobs: Vec::new(),
             tallies: Vec::new(),
             block: OpenBlock::at(end.next_offset),
             bytes: Vec::new(),
@@ -183,6 +186,7 @@ impl Writer {
         if self.end != before {
             batch.put_end(self.end);
         }
+        self.stage_jobs(&mut batch);
         self.stage_tallies(&mut batch);
         self.stage_marks(&mut batch);
         let mut changes = Changes::new(&shared, now);
@@ -233,9 +237,7 @@ impl Writer {
             if self.block.is_full() {
                 batch.end_block(&mut self.block);
             }
-            if let Some((id, made)) = MadeJob::of(record) {
-                batch.put_job(id, made);
-            }
+            self.jobs.extend(MadeJob::of(record));
             let bytes = record_bytes(len);
             figures.count_written(record.kind(), bytes);
             self.end.next_offset += 1;
@@ -247,6 +249,14 @@ impl Writer {
         for (partition, seq) in release.marks {
             let applied = &mut self.applied[partition.index()];
             *applied = (*applied).max(seq);
+        }
+    }
+
+    /// In the order of their keys, which are as good as drawn by lot: each then finds its place near that of the one before.
+    fn stage_jobs(&mut self, batch: &mut Batch<'_>) {
+        self.jobs.sort_unstable_by_key(|(id, _)| *id);
+        for (id, made) in self.jobs.drain(..) {
+            batch.put_job(id, made);
         }
     }
 

@@ -95,8 +95,9 @@ fn at_drawn_places(shop: &Shop) -> Vec<Value> {
     let lift = json!({"end": "2026-10-18", "holdout_pct": 30, "messages": two_messages()});
     let stay = json!({"trigger": {"on": "dwell", "dwell_s": 300}, "start": "2026-10-06",
         "end": "2026-10-30", "frequency": "once_per_period", "windows": workdays});
+    // It still runs when reports are asked for.
     let leave = json!({"trigger": {"on": "exit"}, "frequency": {"resend_after_s": 3600},
-        "priority": 2});
+        "priority": 2, "end": "2026-11-30"});
     let quarter = json!({"frequency": {"resend_after_s": 600}, "end": "2026-10-24",
         "priority": 5, "windows": split, "apps": [made.apps[0]]});
     vec![
@@ -154,7 +155,8 @@ fn premium(shop: &Shop) -> Vec<Value> {
     let evening = json!([{"days": every_day, "start": "10:00", "end": "24:00"}]);
     let stores = json!([{"general": {"brands": made.brands, "condition": "inside"}}]);
     let coffee = json!([{"general": {"categories": [made.categories[1]]}}]);
-    let round = json!({"messages": two_messages(), "holdout_pct": 20, "priority": 1});
+    let round = json!({"messages": two_messages(), "holdout_pct": 20, "priority": 1,
+        "end": "2026-11-30"});
     let phones = json!({"apps": [made.apps[1]], "frequency": {"resend_after_s": 1800},
         "priority": 3});
     let inside = json!({"trigger": {"on": "dwell", "dwell_s": 180}, "holdout_pct": 50,

@@ -27,6 +27,9 @@ from places import Account, day_number, day_text
 
 SEEN_DAYS = 30
 LITE_INCLUDED, OVERAGE_KRW, LITE_FEE_KRW = 100_000, 5, 1_000_000
+VISITS_HEADER = ["campaign", "name", "from", "to", "regions", "brands", "stores", "extra_days", "as_of", "after", "reached",
+                 "responded", "response_rate_pct", "visitors", "visits", "visit_rate_pct", "held_out", "held_out_visitors",
+                 "held_out_visit_rate_pct", "lift_points", "lift_points_from", "lift_points_to", "lift_method"]
 PERIOD_HEADER = ["campaign", "name", "day", "variant", "reached", "jobs", "delivered", "clicked", "dismissed",
                  "responded", "response_rate_pct", "held_out"]
 
@@ -242,7 +245,7 @@ class Month:
             return answer
         if parts.path == "/v1/usage":
             return self.usage(number, asked["month"])
-        if parts.path == "/v1/usage.csv":
+        if parts.path in ("/v1/usage.csv", "/v1/usage.xlsx"):
             usage = self.usage(number, asked["month"])
             rows = [[asked["month"], row["day"], row["campaign"], row["pushes"], ""] for row in usage["rows"]]
             return [["month", "day", "campaign", "pushes", "overage_krw"], *rows,
@@ -253,13 +256,29 @@ class Month:
             return brought.live(self.audience(number, brought.campaign))
         if what == "figures/hours":
             return brought.hours(day_number(asked["day"]))
-        if what == "visit-report":
-            return brought.visit_report(asked, self.visits[number], self.today)
+        if what.startswith("visit-report"):
+            report = brought.visit_report(asked, self.visits[number], self.today)
+            return report if what == "visit-report" else self.visit_sheet(report)
         report = brought.period(day_number(asked["from"]), day_number(asked["to"]))
         return report if what == "report" else self.sheet(report)
 
+    def visit_sheet(self, report):
+        """One row: numbers of a list have commas between, what there is none of is empty."""
+        lift = report["lift"] or {}
+        names = {"stores": "places", "name": "name"}
+        of_lift = {"held_out": "held_out", "held_out_visitors": "visitors", "held_out_visit_rate_pct": "visit_rate_pct",
+                   "lift_points": "points", "lift_points_from": "points_from", "lift_points_to": "points_to",
+                   "lift_method": "method"}
+        row = []
+        for field in VISITS_HEADER:
+            value = lift.get(of_lift[field]) if field in of_lift else report[names.get(field, field)]
+            if isinstance(value, list):
+                value = ",".join(map(str, value))
+            row.append("" if value is None else inert(value) if field == "name" else value)
+        return [VISITS_HEADER, row]
+
     def sheet(self, report):
-        name = report["name"] if report["name"][0] not in "=+-@" else "'" + report["name"]
+        name = inert(report["name"])
         rows = [(row["day"], row["variant"], row) for row in report["rows"]]
         rows.append((f"{report['from']} to {report['to']}", "all", report["total"]))
         blank = lambda value: "" if value is None else value
@@ -312,6 +331,11 @@ class Month:
         return 1 if self.comparison.wrong else 0
 
 
+def inert(name):
+    """A name that is no formula to a spreadsheet."""
+    return "'" + name if name[0] in "=+-@" else name
+
+
 def text_of(cell):
     """Cells of a file by their value: 12.50 in CSV is 12.5 in a workbook."""
     try:
@@ -337,7 +361,8 @@ def read_xlsx(body):
     sheet = xml.fromstring(book.read("xl/worksheets/sheet1.xml"))
     rows = []
     for row in sheet.iter(f"{space}row"):
-        cells = [""] * len(PERIOD_HEADER)
+        # The header has them all; a row may end earlier.
+        cells = [""] * (len(rows[0]) if rows else len(row))
         for cell in row.iter(f"{space}c"):
             column = ord(re.match("[A-Z]+", cell.get("r"))[0]) - ord("A")
             inline = "".join(part.text or "" for part in cell.iter(f"{space}t"))

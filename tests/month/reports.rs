@@ -34,6 +34,7 @@ async fn of_account(account: usize, shop: &Shop) -> Vec<Fetched> {
     for month in ["2026-10", "2026-11"] {
         paths.push(format!("/v1/usage?month={month}"));
         paths.push(format!("/v1/usage.csv?month={month}"));
+        paths.push(format!("/v1/usage.xlsx?month={month}"));
     }
     paths.push("/v1/reports?limit=1000".to_owned());
     let mut fetched = Vec::new();
@@ -55,6 +56,8 @@ fn of_campaign(shop: &Shop, campaign: u64) -> Vec<String> {
     let campaigns = shop.documents["campaigns"].as_array().unwrap();
     let document = campaigns.iter().find(|one| one["id"] == campaign).unwrap();
     let (start, end) = (document["start"].as_str().unwrap(), document["end"].as_str().unwrap());
+    // One that still runs is told to yesterday.
+    let end = end.min("2026-11-19");
     let within = if start < "2026-10-19" {
         ("2026-10-13", "2026-10-17")
     } else {
@@ -81,7 +84,10 @@ fn visit_reports(shop: &Shop, path: &str) -> Vec<String> {
         format!("brands={}&as_of=2026-10-20", brands[0]),
         format!("brands={},{}&after=click&extra_days=3", brands[0], brands[1]),
     ];
-    asked.iter().map(|asked| format!("{path}/visit-report?{asked}")).collect()
+    let told = asked.iter().map(|asked| format!("{path}/visit-report?{asked}"));
+    let files = [("csv", 0), ("xlsx", 0), ("csv", 1), ("xlsx", 3)];
+    let files = files.map(|(format, nth)| format!("{path}/visit-report.{format}?{}", asked[nth]));
+    told.chain(files).collect()
 }
 
 /// Puts reports into a folder, with `reports.json` as their list.
