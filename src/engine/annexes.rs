@@ -25,14 +25,11 @@ struct Core {
     /// [`DayPushes`], side by side so that nothing is padding.
     days: [i32; 2],
     counts: [u16; 2],
-    rest: Option<RestId>,
+    /// The number of its [`Rest`].
+    rest: Option<NonZeroU32>,
 }
 
 const _: () = assert!(size_of::<Core>() == 64, "what nearly every annex has is one cache line");
-
-/// The number of a [`Rest`], never 0 so that `Option` costs nothing.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct RestId(NonZeroU32);
 
 /// What few annexes have.
 #[derive(Clone, Copy, Debug, Default)]
@@ -68,17 +65,15 @@ impl Rest {
 /// The annexes of a partition's devices.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Annexes {
-    cores: Vec<Core>,
-    free: Vec<AnnexId>,
-    rests: Vec<Rest>,
-    free_rests: Vec<RestId>,
+    cores: Pool<Core>,
+    rests: Pool<Rest>,
 }
 
 impl Annexes {
     /// One of them.
     pub(crate) fn get(&self, id: AnnexId) -> Annex {
-        let core = &self.cores[place(id.0)];
-        let rest = core.rest.map_or_else(Rest::default, |rest| self.rests[place(rest.0)]);
+        let core = self.cores.get(id.0);
+        let rest = core.rest.map_or_else(Rest::default, |rest| *self.rests.get(rest));
         Annex {
             triggers: core.triggers,
             buckets: core.buckets,
@@ -96,74 +91,85 @@ impl Annexes {
 
     /// Puts one in place of that which a device had, if it had one, and gives its number; a blank one is given up.
     pub(crate) fn put(&mut self, had: Option<AnnexId>, annex: &Annex) -> Option<AnnexId> {
-        if annex.is_blank() {
-            if let Some(had) = had {
-                let rest = self.cores[place(had.0)].rest;
-                self.free_rests.extend(rest);
-                self.free.push(had);
-            }
-            return None;
-        }
-        let rest = had.and_then(|had| self.cores[place(had.0)].rest);
-        let core = Core {
+        let had_rest = had.and_then(|had| self.cores.get(had.0).rest);
+        let rest = self.rests.put(had_rest, Rest::of(annex));
+        let core = (!annex.is_blank()).then(|| Core {
             used: annex.used,
             pushes_until: annex.pushes_until,
             triggers: annex.triggers,
             buckets: annex.buckets,
             days: annex.pushes.map(|of_day| day(of_day.day)),
             counts: annex.pushes.map(|of_day| of_day.count),
-            rest: self.put_rest(rest, Rest::of(annex)),
-        };
-        let id = had.or_else(|| self.free.pop());
-        match id {
-            Some(id) => self.cores[place(id.0)] = core,
-            None => {
-                grow_for(&mut self.cores, 1);
-                self.cores.push(core);
-            }
-        }
-        Some(id.unwrap_or_else(|| AnnexId(number_of_last(self.cores.len()))))
-    }
-
-    fn put_rest(&mut self, had: Option<RestId>, rest: Option<Rest>) -> Option<RestId> {
-        let Some(rest) = rest else {
-            self.free_rests.extend(had);
-            return None;
-        };
-        let id = had.or_else(|| self.free_rests.pop());
-        match id {
-            Some(id) => self.rests[place(id.0)] = rest,
-            None => {
-                grow_for(&mut self.rests, 1);
-                self.rests.push(rest);
-            }
-        }
-        Some(id.unwrap_or_else(|| RestId(number_of_last(self.rests.len()))))
+            rest,
+        });
+        self.cores.put(had.map(|had| had.0), core).map(AnnexId)
     }
 
     /// Starts loading one.
     pub(crate) fn prefetch(&self, id: AnnexId) {
-        prefetch_lines(&self.cores, place(id.0));
+        self.cores.prefetch(id.0);
     }
 
     /// Triggers and used buckets of one that is loaded. Starts loading the rest of it.
     pub(crate) fn lists(&self, id: AnnexId) -> (Run<Trigger>, Run<UsedBucket>) {
-        let core = &self.cores[place(id.0)];
+        let core = self.cores.get(id.0);
         if let Some(rest) = core.rest {
-            prefetch_lines(&self.rests, place(rest.0));
+            self.rests.prefetch(rest);
         }
         (core.triggers, core.buckets)
     }
 
     /// The last rejected jump that one knows of.
     pub(crate) fn anchor(&self, id: AnnexId) -> Option<&Anchor> {
-        let rest = self.cores[place(id.0)].rest?;
-        self.rests[place(rest.0)].anchor.as_ref()
+        let rest = self.cores.get(id.0).rest?;
+        self.rests.get(rest).anchor.as_ref()
     }
 
     /// Bytes held.
     pub(crate) fn bytes(&self) -> usize {
-        self.cores.capacity() * size_of::<Core>() + self.rests.capacity() * size_of::<Rest>()
+        self.cores.bytes() + self.rests.bytes()
+    }
+}
+
+/// Records by number, never 0 so that an `Option` of one costs nothing. One that is given up is dealt again.
+#[derive(Clone, Debug)]
+struct Pool<T> {
+    records: Vec<T>,
+    free: Vec<NonZeroU32>,
+}
+
+impl<T> Default for Pool<T> {
+    fn default() -> Self {
+        Self { records: Vec::new(), free: Vec::new() }
+    }
+}
+
+impl<T> Pool<T> {
+    fn get(&self, number: NonZeroU32) -> &T {
+        &self.records[place(number)]
+    }
+
+    /// Puts a record in place of that which its owner had, if it had one, and gives its number; none gives that up.
+    fn put(&mut self, had: Option<NonZeroU32>, record: Option<T>) -> Option<NonZeroU32> {
+        let Some(record) = record else {
+            self.free.extend(had);
+            return None;
+        };
+        let Some(number) = had.or_else(|| self.free.pop()) else {
+            grow_for(&mut self.records, 1);
+            self.records.push(record);
+            return Some(number_of_last(self.records.len()));
+        };
+        self.records[place(number)] = record;
+        Some(number)
+    }
+
+    fn prefetch(&self, number: NonZeroU32) {
+        prefetch_lines(&self.records, place(number));
+    }
+
+    fn bytes(&self) -> usize {
+        self.records.capacity() * size_of::<T>()
     }
 }
 
