@@ -97,6 +97,10 @@ fn exit_codes_tell_failures_from_mistakes() {
     assert_eq!(code(&["serve", "--config", &config]), 2);
     assert_eq!(code(&["check-config", "--config", &files.named("absent.toml")]), 2);
     assert_eq!(code(&["token", "--data-dir", &files.named("absent"), "list"]), 1);
+    for what in ["list", "rotate"] {
+        assert_eq!(code(&["keys", "--data-dir", &files.named("absent"), what]), 1);
+    }
+    assert_eq!(code(&["keys", "--data-dir", &files.named("absent"), "forget"]), 2);
     assert_eq!(code(&["snapshot", "list", &files.named("absent")]), 1);
     assert_eq!(code(&["account", "--data-dir", &files.named("absent"), "list"]), 1);
     assert_eq!(code(&["catalog", "check", &files.named("absent")]), 1);
@@ -119,6 +123,8 @@ fn every_command_has_a_manual_page_and_completions() {
         ("geofenced-snapshot-build.1", "fences"),
         ("geofenced-token-create.1", "scope"),
         ("geofenced-account-create.1", "membership"),
+        ("geofenced-keys.1", "systemctl stop geofenced"),
+        ("geofenced-keys-rotate.1", "journal.dir"),
         ("geofenced-catalog-restore.1", "replace"),
     ] {
         let page = std::fs::read_to_string(Path::new(&dir).join(page)).unwrap();

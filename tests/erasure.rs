@@ -5,19 +5,22 @@
 #[path = "campaign_story/customer.rs"]
 #[expect(dead_code, reason = "the story uses the rest")]
 mod customer;
+#[path = "erasure/habits.rs"]
+mod habits;
 mod support;
+#[path = "erasure/traces.rs"]
+mod traces;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use customer::Customer;
-use flate2::read::DeflateDecoder;
-use geofenced::domain::ids::{AccountId, DeviceId, DeviceKey};
-use geofenced::identity::{Gone, Keyring};
+use geofenced::domain::ids::DeviceId;
+use habits::Habits;
 use hyper::Method;
 use serde_json::{Value, json};
-use std::io::Read as _;
 use support::{Daemon, PATIENCE};
+use traces::{erased, forms, traces};
 
 const HERE: (f64, f64) = (37.5663, 126.978);
 
@@ -38,60 +41,14 @@ fn victim() -> DeviceId {
     device(7)
 }
 
-/// Every form in which a device may lie in a file.
-fn forms(data: &Path, device: DeviceId) -> Vec<Vec<u8>> {
-    let keyring = Keyring::existing(data).unwrap();
-    let gone = Gone::of(vec![DeviceKey { account: AccountId(1), device }], &keyring);
-    let text = device.to_string();
-    let bare = text.replace('-', "");
-    let mut forms = vec![device.0.to_vec()];
-    for text in [text.clone(), text.to_uppercase(), bare.clone(), bare.to_uppercase()] {
-        forms.push(text.into_bytes());
-    }
-    forms.extend(gone.sealed().map(|(_, sealed)| sealed.block.to_vec()));
-    for (_, member) in gone.members() {
-        forms.push(member.to_le_bytes().to_vec());
-        forms.push(member.to_be_bytes().to_vec());
-    }
-    forms
+/// Who is as known as they are, and stays.
+fn other() -> DeviceId {
+    device(8)
 }
 
-fn files(dir: &Path, into: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(dir).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() { files(&path, into) } else { into.push(path) }
-    }
-}
-
-/// The files that have a form of a device, each with the number of the form. Packed segments are unpacked.
-fn traces(data: &Path, forms: &[Vec<u8>]) -> Vec<(PathBuf, usize)> {
-    let (mut all, mut found) = (Vec::new(), Vec::new());
-    files(data, &mut all);
-    for path in all {
-        let Ok(mut bytes) = std::fs::read(&path) else { continue };
-        if path.extension().is_some_and(|end| end == "rec") {
-            let packed = bytes.split_off(96);
-            DeflateDecoder::new(&packed[..]).read_to_end(&mut bytes).unwrap();
-        }
-        for (number, form) in forms.iter().enumerate() {
-            if bytes.windows(form.len()).any(|window| window == form) {
-                found.push((path.strip_prefix(data).unwrap().to_owned(), number));
-            }
-        }
-    }
-    found
-}
-
-async fn erased(customer: &Customer, id: u64) -> Value {
-    loop {
-        let shown = customer.get(&format!("/v1/erasures/{id}")).await.body;
-        if shown["state"] == "erased" {
-            return shown;
-        }
-        assert_eq!(shown["state"], "waiting", "{shown}");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-}
+/// Where the two spend the night: a cell each, with nobody else in it.
+const HOME: (f64, f64) = (37.58, 126.978);
+const OTHER_HOME: (f64, f64) = (37.5663, 127.0);
 
 fn segment_file(numbers: std::ops::Range<u32>, bad: &str) -> Vec<u8> {
     let lines: Vec<String> = numbers.map(|number| device(number).to_string()).collect();
@@ -148,6 +105,10 @@ async fn an_erased_device_leaves_no_trace() {
 async fn played(daemon: &mut Daemon) {
     let mut customer = Customer::new(daemon, "premium").await;
     let app = furnished(&customer).await;
+    let inhabitants = [(victim(), HOME), (other(), OTHER_HOME)];
+    let habits = Habits::form(&customer, app, &inhabitants).await;
+    let again = habits.begin(&customer, "Again").await;
+    habits.at_home(&customer, &inhabitants, 60).await;
     let everybody: Vec<DeviceId> = (0..40).map(device).collect();
     customer.ping(app, &everybody, HERE).await;
     let jobs = customer.jobs().await;
@@ -156,6 +117,9 @@ async fn played(daemon: &mut Daemon) {
         jobs.iter().filter(|job| job["data"]["device_id"] == json!(id)).count()
     };
     assert!(of_victim(&jobs) >= 2, "{jobs:?}");
+    for (device, _) in inhabitants {
+        assert!(has_got(&jobs, device, again), "both are visitors: {jobs:?}");
+    }
     let clicked = jobs.iter().find(|job| job["data"]["device_id"] == json!(victim().to_string()));
     let outcome = json!({"app": app, "outcomes": [{"device": victim().to_string(),
         "job": clicked.unwrap()["data"]["job_id"], "kind": "clicked"}]});
@@ -166,16 +130,11 @@ async fn played(daemon: &mut Daemon) {
     let is_real = |job: &&Value| job["data"]["mode"] != "testing";
     let counted = counted(&customer, jobs.iter().filter(is_real).count()).await;
     let data = daemon.data_dir.clone();
-    let forms = forms(&data, victim());
+    let mut forms = forms(&data, victim());
+    forms.push(habits::cell(HOME));
     // As a restore leaves the catalog from before.
     std::fs::copy(data.join("catalog.db"), data.join("catalog.db.replaced")).unwrap();
-    let before = traces(&data, &forms);
-    for store in ["log", "outbox", "figures", "snapshots", "catalog", "uploads"] {
-        assert!(
-            before.iter().any(|(path, _)| path.to_string_lossy().starts_with(store)),
-            "{store} has none: {before:?}"
-        );
-    }
+    known_everywhere(&data, &forms).await;
     let asked = customer.post("/v1/erasures", &json!({"advertising_id": "nobody"})).await;
     assert_eq!(
         (asked.status, &asked.body["errors"][0]["pointer"]),
@@ -198,27 +157,68 @@ async fn played(daemon: &mut Daemon) {
     assert!(shown["before"].as_str().unwrap().starts_with("20"), "{shown}");
     let after = traces(&data, &forms);
     assert!(after.is_empty(), "{after:?}");
+    habits.until_members_are(&customer, 1).await;
     stays_so(daemon, &mut customer, app, &forms).await;
     assert_eq!(totals(&customer).await, counted, "what was counted stays counted");
+    assert_eq!(habits.visitors(&customer).await, 1, "the visit of the other is still there");
+    habits.until_members_are(&customer, 1).await;
+    let at_night = traces(&daemon.data_dir, &[habits::cell(OTHER_HOME)]);
+    assert!(at_night.iter().any(|(path, _)| path.starts_with("checkpoints")), "{at_night:?}");
+    let once_more = habits.begin(&customer, "Once more").await;
+    // The one goes on to where the others are, the other comes from there: no faster than people do.
+    habits.at_home(&customer, &inhabitants[..1], 10).await;
+    habits.at_home(&customer, &inhabitants[1..], 0).await;
+    let since = customer.jobs().await;
+    assert!(has_got(&since, other(), once_more), "{since:?}");
+    assert!(!has_got(&since, victim(), once_more), "nobody knows a visit of it: {since:?}");
     new_again(&customer, app, &jobs).await;
+}
+
+/// Whether a campaign made a job for a device.
+fn has_got(jobs: &[Value], device: DeviceId, campaign: u64) -> bool {
+    let (device, campaign) = (json!(device.to_string()), json!(campaign));
+    jobs.iter()
+        .any(|job| job["data"]["device_id"] == device && job["data"]["campaign"]["id"] == campaign)
+}
+
+/// Waits until every store of the data directory has the device, and a checkpoint the cell of its night.
+async fn known_everywhere(data: &Path, forms: &[Vec<u8>]) {
+    let stores = ["log", "checkpoints", "outbox", "figures", "snapshots", "catalog", "uploads"];
+    for try_no in 1.. {
+        let found = traces(data, forms);
+        let has = |store: &str, number: Option<usize>| {
+            let is_there = |(path, form): &(PathBuf, usize)| {
+                path.starts_with(store) && number.is_none_or(|number| number == *form)
+                    || store == "catalog" && path.to_string_lossy().starts_with(store)
+            };
+            found.iter().any(is_there)
+        };
+        if stores.iter().all(|store| has(store, None)) && has("checkpoints", Some(forms.len() - 1))
+        {
+            return;
+        }
+        assert!(try_no < 20, "not everywhere: {found:?}");
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
 }
 
 /// The figures of each campaign.
 async fn totals(customer: &Customer) -> Vec<Value> {
     let mut totals = Vec::new();
-    for campaign in 1..=4 {
+    for campaign in 1..=5 {
         let figures = customer.get(&format!("/v1/campaigns/{campaign}/figures")).await.body;
         totals.push(figures["total"].clone());
     }
     totals
 }
 
-/// The same, once so many jobs are counted.
+/// The same, once so many jobs are counted, and the click on one.
 async fn counted(customer: &Customer, jobs: usize) -> Vec<Value> {
     loop {
         let totals = totals(customer).await;
-        let found: u64 = totals.iter().map(|total| total["jobs"].as_u64().unwrap()).sum();
-        if found == jobs as u64 {
+        let found =
+            |what: &str| totals.iter().map(|total| total[what].as_u64().unwrap()).sum::<u64>();
+        if found("jobs") == jobs as u64 && found("clicked") == 1 {
             return totals;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;

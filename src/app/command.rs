@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use super::demo::DemoArgs;
+use super::keys::KeysCommand;
 use super::papers::PaperCommand;
 use super::{failure, serve, tokens};
 use crate::auth::command::TokenCommand;
@@ -62,6 +63,8 @@ enum Command {
     Catalog(CatalogCommand),
     /// Make, list and revoke tokens
     Token(TokenCommand),
+    /// List the keys that device ids are sealed with, and add one
+    Keys(KeysCommand),
     /// Read the embedded queue of a running daemon
     #[command(subcommand)]
     Queue(QueueCommand),
@@ -91,6 +94,7 @@ impl Command {
             Self::Token(command) => {
                 tokens::run(&command, jiff::Timestamp::from_millisecond(now().0)?, &mut stdout())
             }
+            Self::Keys(command) => command.run(&mut stdout()),
             Self::Queue(command) => {
                 let one = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
                 Ok(one.block_on(tail::run(&command, &mut stdout()))?)

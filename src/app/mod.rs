@@ -4,7 +4,7 @@
 //! left them ([`catch_up`]); [`publish`] puts snapshots in force, [`watch`] looks after them and removes those that are no
 //! longer needed ([`retention`]); [`samplers`] shows the parts' counters to telemetry, and [`vitals`] to
 //! `/readyz` and systemd how they are; [`campaigns`] joins the campaign service, whose changes [`compile`] makes into snapshots; [`doors`] are its sockets, and [`serve`] waits for signals; [`failure`] says why a command ended badly;
-//! [`tokens`] does what `geofenced token` says and notes it, [`papers`] are what packages ship beside the program.
+//! [`tokens`] does what `geofenced token` says and notes it, [`keys`] adds a key to a stopped daemon's, [`papers`] are what packages ship beside the program.
 //! [`demo`] plays the whole way with marketers ([`demo_accounts`]) and simulated devices ([`walkers`]). [`command`] is what people type.
 
 pub mod daemon;
@@ -24,6 +24,7 @@ mod vitals;
 pub mod serve;
 pub mod failure;
 pub mod tokens;
+pub mod keys;
 pub mod papers;
 pub mod demo;
 mod demo_accounts;
@@ -38,6 +39,8 @@ mod simulation;
 mod catch_up_tests;
 #[cfg(test)]
 mod failure_tests;
+#[cfg(test)]
+mod keys_tests;
 #[cfg(test)]
 mod vitals_tests;
 #[cfg(test)]

@@ -98,6 +98,7 @@ fn shards(metrics: &Metrics, figures: Vec<Arc<ShardFigures>>, router: Router) {
         scrape.total(&table::VISITS, counts.visits);
         scrape.gauge(&table::DEVICES, devices);
         scrape.total(&table::DEVICES_EVICTED, counts.evicted);
+        scrape.total(&table::DEVICES_FORGOTTEN, counts.forgotten);
         scrape.gauge(&table::MAILBOX_RECORDS, router.waiting() as u64);
     });
 }

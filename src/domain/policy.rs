@@ -48,6 +48,8 @@ pub struct Policy {
     /// A stay at a place becomes a visit when this lies between its first and its last fix or hint inside. Default
     /// 120 s.
     pub visit_dwell_s: u32,
+    /// What a partition knows of a device goes so long after the last word of it. Default 40 days; homes look back on 30.
+    pub state_days: u16,
     /// Devices a partition may hold. Default 65,536, about 16.8 million a daemon.
     pub devices_per_partition: u32,
     /// Client streams whose last sequence a partition remembers. Default 4,096.
@@ -69,6 +71,7 @@ impl Default for Policy {
             max_future_s: 60,
             max_speed_kmh: 1000,
             visit_dwell_s: 120,
+            state_days: 40,
             devices_per_partition: 65_536,
             origins_per_partition: 4096,
         }
@@ -94,6 +97,7 @@ impl Policy {
         bad.within("max_future_s", self.max_future_s, (0, 3600), "s");
         bad.within("max_speed_kmh", self.max_speed_kmh, (100, 60_000), "km/h");
         bad.within("visit_dwell_s", self.visit_dwell_s, (1, DAY_S), "s");
+        bad.within("state_days", self.state_days, (31, 3660), "days");
         bad.within("devices_per_partition", self.devices_per_partition, (16, 1 << 24), "devices");
         bad.within("origins_per_partition", self.origins_per_partition, (16, 1 << 20), "streams");
         if !bad.has("stale_after_s") && !bad.has("gap_s") {

@@ -4,7 +4,7 @@
 //! same outputs on every machine. Read it in the order of a fix: [`partition`] takes the inputs, [`arrival`]
 //! relates a fix to its device's past, [`stays`] follows where the device is, [`triggers`] what that means
 //! for campaigns, `visits` what it means for places, `nights` where it is at home, [`gates`] look for reasons not to push,
-//! [`decide`] picks the winner. What devices do at targets is counted by [`footfalls`]. Where `explain` asks, [`trace`] keeps what they saw: `inputs` of the gates, and `looks` at
+//! [`decide`] picks the winner; `aging` forgets who is heard of no more. What devices do at targets is counted by [`footfalls`]. Where `explain` asks, [`trace`] keeps what they saw: `inputs` of the gates, and `looks` at
 //! a turn. What is remembered
 //! between steps is a [`device`]'s row, kept in the [`table`] with [`annexes`] for what not every device has, and lists in [`slab`]s.
 
@@ -33,6 +33,7 @@ mod shares;
 mod slab;
 mod timers;
 mod tick;
+mod aging;
 pub mod grants;
 mod origins;
 pub mod state;
@@ -51,6 +52,8 @@ mod slab_tests;
 mod table_tests;
 #[cfg(test)]
 pub(crate) mod testkit;
+#[cfg(test)]
+mod aging_tests;
 #[cfg(test)]
 mod arrival_tests;
 #[cfg(test)]

@@ -33,6 +33,11 @@ impl Night {
         (u64::from(self.nights) & ((1 << counted) - 1)).count_ones()
     }
 
+    /// Whether none of them is left, as of a day.
+    pub(super) fn is_over(&self, day: i32) -> bool {
+        self.nights(day) == 0
+    }
+
     /// The same with one more, which may be an earlier one: time zones change.
     fn with(self, day: i32) -> Self {
         let shift =

@@ -43,6 +43,8 @@ pub struct Counts {
     pub rejected: RejectCounts,
     /// Devices evicted to make room.
     pub evicted: u64,
+    /// Devices that went because nothing had been heard of them for `state_days`.
+    pub forgotten: u64,
 }
 
 impl Counts {
@@ -60,6 +62,7 @@ impl Counts {
             (&mut self.jobs, other.jobs),
             (&mut self.open, other.open),
             (&mut self.evicted, other.evicted),
+            (&mut self.forgotten, other.forgotten),
         ];
         for (mine, theirs) in pairs {
             *mine += theirs;

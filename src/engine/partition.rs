@@ -19,9 +19,10 @@ use crate::domain::report::Erasure;
 use crate::domain::units::UtcMs;
 use crate::snapshot::view::{AccountView, SnapshotView};
 
+use super::aging::Turns;
 use super::arrival::{Arrival, judge};
 use super::decide::is_prolonged;
-use super::device::{Anchor, Annex, Row};
+use super::device::{Anchor, Annex, Row, UsedBucket};
 use super::gates::Known;
 use super::grants::{GrantState, Grants};
 use super::origins::Origins;
@@ -220,11 +221,12 @@ impl Partition {
         out: &mut Outputs,
         act: fn(&mut Self, &Common<'s>, &T, &mut Outputs),
     ) {
-        self.note_batch(batch);
+        let turns = self.note_batch(batch);
         let Some(view) = view else {
             batch.records.iter().for_each(|_| out.reject(RejectReason::Unavailable));
             return;
         };
+        self.age(turns, view, out);
         let Some(account) = view.account(batch.account) else {
             batch.records.iter().for_each(|_| out.reject(RejectReason::UnknownAccount));
             return;
@@ -236,9 +238,9 @@ impl Partition {
         }
     }
 
-    /// Needs no snapshot: what is to be forgotten goes whatever is in force.
+    /// Needs no snapshot: what is to be forgotten goes whatever is in force. A turn that begins with it is left out.
     fn forget(&mut self, batch: &Batch<'_, Erasure>, out: &mut Outputs) {
-        self.note_batch(batch);
+        let _turns = self.note_batch(batch);
         for Erasure { device } in batch.records {
             let key = DeviceKey { account: batch.account, device: *device };
             self.table.forget(key, &self.key, out);
@@ -246,13 +248,13 @@ impl Partition {
         }
     }
 
-    fn note_batch<T>(&mut self, batch: &Batch<'_, T>) {
+    /// Notes when a batch came and from where, and gives the [turns](super::aging) that begin with it.
+    fn note_batch<T>(&mut self, batch: &Batch<'_, T>) -> Turns {
         if let Some(origin) = &batch.origin {
             self.origins.apply(origin);
         }
-        if self.policy.clock == ClockMode::System {
-            self.clock = self.clock.max(batch.received_at);
-        }
+        let is_system = self.policy.clock == ClockMode::System;
+        self.move_clock(if is_system { batch.received_at } else { self.clock })
     }
 
     fn fix(&mut self, common: &Common<'_>, fix: &Fix, out: &mut Outputs) {
@@ -352,11 +354,7 @@ impl Partition {
             now: self.clock,
             key: &self.key,
             gap_ms: i64::from(self.policy.gap_s) * 1000,
-            is_prolonged: &|device, used| {
-                let account = view.account(device.account);
-                let campaign = account.and_then(|account| account.campaign(used.campaign));
-                is_prolonged(campaign, used, &self.policy, self.clock)
-            },
+            is_prolonged: &is_prolonged_in(view, &self.policy, self.clock),
         };
         self.table.evict(for_one, &rule, out)
     }
@@ -403,6 +401,19 @@ impl Partition {
             day: OnceCell::new(),
             known: Known::default(),
         }
+    }
+}
+
+/// Whether a used bucket lasts longer, by the campaigns of a snapshot, than was thought when it was used.
+pub(super) fn is_prolonged_in(
+    view: SnapshotView<'_>,
+    policy: &Policy,
+    clock: UtcMs,
+) -> impl Fn(DeviceKey, &UsedBucket) -> bool {
+    move |device, used| {
+        let account = view.account(device.account);
+        let campaign = account.and_then(|account| account.campaign(used.campaign));
+        is_prolonged(campaign, used, policy, clock)
     }
 }
 

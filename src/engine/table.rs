@@ -167,6 +167,11 @@ impl DeviceTable {
         RowId(id)
     }
 
+    /// The row at a place, counted from 0, if there are so many.
+    pub(super) fn at(&self, place: i64) -> Option<RowId> {
+        u32::try_from(place).ok().filter(|place| (*place as usize) < self.rows.len()).map(RowId)
+    }
+
     /// A row.
     pub(crate) fn row(&self, id: RowId) -> &Row {
         &self.rows[id.0 as usize]
@@ -300,6 +305,27 @@ impl DeviceTable {
         true
     }
 
+    /// Forgets cells in which none of the nights is left that are looked back on from a day.
+    pub(super) fn forget_nights_before(&mut self, id: RowId, day: i64) {
+        let mut annex = self.annex(id);
+        let day = i32::try_from(day).unwrap_or(i32::MIN);
+        if self.nights.get(annex.nights).iter().any(|night| night.is_over(day)) {
+            self.nights.retain(&mut annex.nights, |night| !night.is_over(day));
+            self.set_annex(id, annex);
+        }
+    }
+
+    /// Forgets where a device without a stay was, and when. What it has had and what its user wants is kept.
+    pub(super) fn forget_place(&mut self, id: RowId) {
+        let mut annex = self.annex(id);
+        self.hints.clear(&mut annex.hints);
+        self.nights.clear(&mut annex.nights);
+        annex.anchor = None;
+        self.set_annex(id, annex);
+        let row = self.row_mut(id);
+        *row = Row { annex: row.annex, ..Row::new(row.key, row.epoch) };
+    }
+
     /// The devices of these accounts that may go, and when each was last heard of.
     fn find_leaving(
         &self,
@@ -312,7 +338,7 @@ impl DeviceTable {
     }
 
     /// When a device last sent anything that is kept: a fix, a hint, or what it is.
-    fn last_heard(&self, row: &Row) -> UtcMs {
+    pub(super) fn last_heard(&self, row: &Row) -> UtcMs {
         let annex = self.annex_of(row);
         let profile = annex.profile.map_or(UtcMs::MIN, |profile| profile.heard_at);
         let hints = self.hints.get(annex.hints).iter().map(|hint| hint.fixed_at);
@@ -354,7 +380,7 @@ impl DeviceTable {
     }
 
     /// Stays and triggers hold a device while they last, which is not beyond a gap.
-    fn may_go(&self, row: &Row, rule: &Eviction<'_>) -> bool {
+    pub(super) fn may_go(&self, row: &Row, rule: &Eviction<'_>) -> bool {
         let annex = self.annex_of(row);
         let is_over = |seen_at: UtcMs| rule.now.since(seen_at) > rule.gap_ms;
         let idle = row.stays.is_empty() && annex.triggers.is_empty();
@@ -369,7 +395,8 @@ impl DeviceTable {
                 .all(|used| used.keep_until < rule.now && !(rule.is_prolonged)(row.key, used))
     }
 
-    fn remove(&mut self, key: DeviceKey) {
+    /// Takes a row out. The last one of the table comes to its place.
+    pub(super) fn remove(&mut self, key: DeviceKey) {
         let hash = self.hasher.hash_one(key);
         let rows = &self.rows;
         let Ok(entry) = self.index.find_entry(hash, |&row| rows[row as usize].key == key) else {

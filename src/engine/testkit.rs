@@ -1,8 +1,7 @@
 //! A small world for engine tests: an account in Seoul, fences on a line to the north, one partition.
 //!
-//! Time is in seconds after noon of 24 November 2026, place in metres north of the origin. Every step is
-//! made twice: once by the partition under test, and once by a shadow that is written to bytes and read back
-//! before each step. Both must decide, count and want the same, so every scenario also proves the state.
+//! Time is in seconds after noon of 24 November 2026, place in metres north of the origin. Every step is made twice: by the partition
+//! under test, and by a shadow that is written to bytes and read back before each. Both must come to the same, which proves the state.
 
 use jiff::civil::date;
 
@@ -444,6 +443,7 @@ fn added(before: &Counts, after: &Counts) -> Counts {
     added.triggers -= before.triggers;
     added.jobs -= before.jobs;
     added.evicted -= before.evicted;
+    added.forgotten -= before.forgotten;
     added.suppressed.iter_mut().zip(before.suppressed).for_each(|(now, then)| *now -= then);
     added.rejected.iter_mut().zip(before.rejected).for_each(|(now, then)| *now -= then);
     added

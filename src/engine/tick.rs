@@ -16,7 +16,7 @@ use super::turn::Basis;
 impl Partition {
     /// Runs what is due by `now`.
     pub(super) fn tick(&mut self, now: UtcMs, view: Option<SnapshotView<'_>>, out: &mut Outputs) {
-        self.clock = self.clock.max(now);
+        let turns = self.move_clock(now);
         // Without a snapshot nothing can be decided: what is due stays due.
         let Some(view) = view else { return };
         while let Some((deadline, device)) = self.timers.pop_due(now) {
@@ -37,6 +37,7 @@ impl Partition {
             turn.decide();
             turn.finish();
         }
+        self.age(turns, view, out);
     }
 
     /// Whether something comes true at `deadline` where the device was heard of lately.

@@ -6,7 +6,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use super::keyring::{KeyError, Keys};
@@ -65,6 +65,8 @@ pub(super) fn existing(dir: &Path) -> Result<Keys, KeyError> {
 
 /// Adds a random master key to the file in `dir`.
 pub(super) fn append_master(dir: &Path) -> Result<Keys, KeyError> {
+    // Before the lock is taken, which would leave its file where there are no keys.
+    existing(dir)?;
     let _lock = lock(dir)?;
     let path = dir.join("keys.json");
     let mut keys = read(&path)?;
@@ -175,11 +177,26 @@ fn replace(path: &Path, text: &[u8]) -> Result<(), KeyError> {
         .mode(0o600)
         .open(&temporary)
         .map_err(io_error("create", &temporary))?;
+    keep_owner(&file, path)?;
     file.write_all(text).map_err(io_error("write", &temporary))?;
     file.sync_all().map_err(io_error("sync", &temporary))?;
     fs::rename(&temporary, path).map_err(io_error("rename", &temporary))?;
     let dir = path.parent().unwrap_or_else(|| Path::new("."));
     File::open(dir).and_then(|dir| dir.sync_all()).map_err(io_error("sync", dir))
+}
+
+/// Gives a file that takes the place of another to the owner of that: made by root, the daemon could not read it.
+fn keep_owner(file: &File, path: &Path) -> Result<(), KeyError> {
+    let old = match fs::metadata(path) {
+        Ok(old) => old,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(io_error("look at", path)(error)),
+    };
+    let new = file.metadata().map_err(io_error("look at", path))?;
+    if (old.uid(), old.gid()) == (new.uid(), new.gid()) {
+        return Ok(());
+    }
+    fchown(file, Some(old.uid()), Some(old.gid())).map_err(io_error("keep the owner of", path))
 }
 
 fn random_key() -> Result<[u8; 32], KeyError> {

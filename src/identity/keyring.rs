@@ -84,10 +84,11 @@ impl Keyring {
     }
 
     /// Appends a new master key to `dir/keys.json`. From the next start on it seals; older ones
-    /// stay readable.
+    /// stay readable. To be called while nobody is at work on the data: who has read the keys before can't open what is
+    /// sealed under it.
     ///
     /// # Errors
-    /// As [`open`](Self::open), and [`KeyError::VersionsUsedUp`] after 65,535 rotations.
+    /// As [`existing`](Self::existing), and [`KeyError::VersionsUsedUp`] after 65,535 rotations.
     pub fn rotate(dir: &Path) -> Result<Self, KeyError> {
         keyfile::append_master(dir).map(Self::from_keys)
     }

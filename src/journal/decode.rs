@@ -111,7 +111,9 @@ impl Decoder {
                 Shape::Publication { epoch, hash }
             }
             RecordKind::Grant => Shape::Grant(read_grant(payload)?),
-            kind @ (RecordKind::Policy | RecordKind::PolicyWithoutVisits) => {
+            kind @ (RecordKind::Policy
+            | RecordKind::PolicyWithoutDays
+            | RecordKind::PolicyWithoutVisits) => {
                 into.policy = read_policy(payload, kind)?;
                 Shape::Policy
             }
@@ -278,7 +280,7 @@ fn read_grant(payload: &[u8]) -> Result<Grant, NoInput> {
     Ok(Grant { limit, pushes })
 }
 
-/// A policy without a number of its own for visits had none to obey: the default stands in for it.
+/// A policy without a number of its own for visits, or for days, had none to obey: the default stands in for it.
 fn read_policy(payload: &[u8], kind: RecordKind) -> Result<Policy, NoInput> {
     let mut fields = Fields::new(payload);
     let policy = Policy {
@@ -301,6 +303,11 @@ fn read_policy(payload: &[u8], kind: RecordKind) -> Result<Policy, NoInput> {
             Policy::default().visit_dwell_s
         } else {
             fields.u32()?
+        },
+        state_days: if kind == RecordKind::Policy {
+            fields.u16()?
+        } else {
+            Policy::default().state_days
         },
         devices_per_partition: fields.u32()?,
         origins_per_partition: fields.u32()?,

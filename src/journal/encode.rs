@@ -270,6 +270,7 @@ fn put_policy(payload: &mut Vec<u8>, policy: &Policy) {
         max_future_s,
         max_speed_kmh,
         visit_dwell_s,
+        state_days,
         devices_per_partition,
         origins_per_partition,
     } = *policy;
@@ -283,6 +284,7 @@ fn put_policy(payload: &mut Vec<u8>, policy: &Policy) {
     }
     payload.extend_from_slice(&max_speed_kmh.to_le_bytes());
     payload.extend_from_slice(&visit_dwell_s.to_le_bytes());
+    payload.extend_from_slice(&state_days.to_le_bytes());
     payload.extend_from_slice(&devices_per_partition.to_le_bytes());
     payload.extend_from_slice(&origins_per_partition.to_le_bytes());
 }

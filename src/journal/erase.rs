@@ -162,6 +162,7 @@ fn entry_bytes(kind: RecordKind) -> Option<usize> {
         | RecordKind::Publication
         | RecordKind::Grant
         | RecordKind::PolicyWithoutVisits
+        | RecordKind::PolicyWithoutDays
         | RecordKind::Policy => None,
     }
 }

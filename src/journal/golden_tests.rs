@@ -1,4 +1,4 @@
-//! The formats as they were released: `tests/golden/journal-v1` to `journal-v3` are data directories that every
+//! The formats as they were released: `tests/golden/journal-v1` to `journal-v4` are data directories that every
 //! later release must read; the newest is what this one writes byte for byte.
 
 use std::fs;
@@ -124,10 +124,11 @@ fn files(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     files
 }
 
-/// The policy of version 1 had no number for visits, and means the default. Before version 3 nothing was erased.
+/// The policy of version 1 had no number for visits, those before version 4 none for days, and mean the defaults. Before
+/// version 3 nothing was erased.
 #[test]
 fn every_version_is_read() {
-    for version in [1, 2, 3] {
+    for version in [1, 2, 3, 4] {
         let dir = golden_dir(version);
         let mut reader = LogReader::open(&dir, &keyring(), Resume::from_start()).unwrap();
         assert!(reader.tail().clean);
@@ -146,10 +147,10 @@ fn every_version_is_read() {
 }
 
 #[test]
-fn version_3_is_what_is_written() {
+fn version_4_is_what_is_written() {
     let dir = tempfile::tempdir().unwrap();
     write(dir.path());
-    assert!(files(dir.path()) == files(&golden_dir(3)), "a change of format needs a new version");
+    assert!(files(dir.path()) == files(&golden_dir(4)), "a change of format needs a new version");
 }
 
 #[test]
@@ -158,9 +159,9 @@ fn write_golden_files() {
     let dir = tempfile::tempdir().unwrap();
     write(dir.path());
     // A state of another input has another name.
-    let _none = fs::remove_dir_all(golden_dir(3));
+    let _none = fs::remove_dir_all(golden_dir(4));
     for (name, bytes) in files(dir.path()) {
-        let path = golden_dir(3).join(name);
+        let path = golden_dir(4).join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, bytes).unwrap();
     }

@@ -1,5 +1,6 @@
 //! The handle: opened at start, asked for figures and trimming, shut down at the end.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
@@ -12,7 +13,7 @@ use super::encode::Encoder;
 use super::error::{JournalError, JournalFailure};
 use super::figures::JournalFigures;
 use super::position::{LogPosition, Resume};
-use super::recovery::Recovery;
+use super::recovery::{Recovery, lock};
 use super::segment;
 use super::shard_log::{BUFFERS_A_SHARD, ShardLog};
 use super::writer::{Handover, Start, Writer};
@@ -91,6 +92,18 @@ impl Journal {
     pub fn is_absent(config: &JournalConfig) -> Result<bool, JournalError> {
         let log_dir = config.log_dir();
         Ok(!log_dir.exists() || segment::list(&RealDisk, &log_dir)?.is_empty())
+    }
+
+    /// Keeps every daemon off the log of a data directory until the answer is dropped; `None` where there is no log.
+    ///
+    /// # Errors
+    /// [`JournalError::Locked`] while one is running on it, or [`JournalError::Io`].
+    pub fn hold(dir: &Path) -> Result<Option<Box<dyn Send>>, JournalError> {
+        let log_dir = dir.join("log");
+        if !log_dir.exists() {
+            return Ok(None);
+        }
+        lock(&RealDisk, &log_dir).map(Some)
     }
 
     /// As [`open`](Self::open), on another disk.

@@ -42,15 +42,17 @@ pub(super) enum RecordKind {
     Grant = 23,
     /// A policy from before visits were measured.
     PolicyWithoutVisits = 24,
-    /// A policy.
-    Policy = 25,
+    /// A policy from before devices had days.
+    PolicyWithoutDays = 25,
     /// Devices to be forgotten.
     Erasures = 26,
+    /// A policy.
+    Policy = 27,
 }
 
 impl RecordKind {
     fn from_number(number: u8) -> Option<Self> {
-        const ALL: [RecordKind; 14] = [
+        const ALL: [RecordKind; 15] = [
             RecordKind::Group,
             RecordKind::Context,
             RecordKind::End,
@@ -63,8 +65,9 @@ impl RecordKind {
             RecordKind::Publication,
             RecordKind::Grant,
             RecordKind::PolicyWithoutVisits,
-            RecordKind::Policy,
+            RecordKind::PolicyWithoutDays,
             RecordKind::Erasures,
+            RecordKind::Policy,
         ];
         ALL.into_iter().find(|&kind| kind as u8 == number)
     }

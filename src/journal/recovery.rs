@@ -148,7 +148,8 @@ impl LogReader {
     }
 }
 
-fn lock(disk: &dyn Disk, log_dir: &Path) -> Result<Box<dyn Send>, JournalError> {
+/// Keeps every daemon off the log of a folder until the answer is dropped.
+pub(super) fn lock(disk: &dyn Disk, log_dir: &Path) -> Result<Box<dyn Send>, JournalError> {
     let path = log_dir.join("lock");
     disk.lock(&path).map_err(|error| {
         if error.kind() == std::io::ErrorKind::WouldBlock {

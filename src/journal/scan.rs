@@ -163,6 +163,7 @@ impl LogScan {
                 | RecordKind::Publication
                 | RecordKind::Grant
                 | RecordKind::PolicyWithoutVisits
+                | RecordKind::PolicyWithoutDays
                 | RecordKind::Policy => {
                     let position = record.position;
                     if !self.resume.reads(position.partition) {

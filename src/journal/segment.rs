@@ -22,8 +22,8 @@ use super::position::LogPosition;
 use crate::identity::{KeyCheck, Keyring};
 
 /// The format that this release writes, and the newest that it reads. Format 2 brought policies with a number for
-/// visits, format 3 erasures; the older ones are still read.
-pub const LOG_FORMAT: u16 = 3;
+/// visits, format 3 erasures, format 4 the days of devices; the older ones are still read.
+pub const LOG_FORMAT: u16 = 4;
 
 /// Bytes of a header.
 pub(super) const SEGMENT_HEADER_BYTES: usize = 72;

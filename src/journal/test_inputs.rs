@@ -186,7 +186,7 @@ fn any_grant() -> impl Strategy<Value = Grant> {
 }
 
 fn any_policy() -> impl Strategy<Value = Policy> {
-    any::<(bool, [u16; 4], u8, [u32; 8])>().prop_map(|(is_fixes, shorts, confirmations, longs)| {
+    any::<(bool, [u16; 5], u8, [u32; 8])>().prop_map(|(is_fixes, shorts, confirmations, longs)| {
         Policy {
             clock: if is_fixes { ClockMode::Fixes } else { ClockMode::System },
             max_accuracy_m: shorts[0],
@@ -200,6 +200,7 @@ fn any_policy() -> impl Strategy<Value = Policy> {
             max_future_s: longs[4],
             max_speed_kmh: shorts[3],
             visit_dwell_s: longs[7],
+            state_days: shorts[4],
             devices_per_partition: longs[5],
             origins_per_partition: longs[6],
         }

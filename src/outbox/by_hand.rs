@@ -4,10 +4,11 @@ use super::config::{Clocks, OutboxConfig, SpaceProbe};
 use super::consumer::ConsumerKey;
 use super::orders::ConsumerError;
 use super::read::{ReadAsk, Reading, scan};
+use super::refused::StoreError;
 use super::rows::Rows;
 use super::sim_rows::SimRows;
 use super::store::Outbox;
-use super::tables::{StoreError, Tables};
+use super::tables::Tables;
 use super::writer::Writer;
 
 /// The writer.

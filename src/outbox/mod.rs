@@ -29,6 +29,7 @@ mod changes;
 pub mod read;
 mod retention;
 mod tables;
+mod refused;
 mod blocks;
 mod rows;
 mod space;
@@ -39,8 +40,8 @@ pub use config::{Clocks, OutboxConfig};
 pub use figures::OutboxFigures;
 pub use orders::{ConsumerError, OutboxError, Release, Start, Withheld};
 pub use record::{OutboxRecord, RecordKind};
+pub use refused::StoreError;
 pub use store::Outbox;
-pub use tables::StoreError;
 
 #[cfg(test)]
 pub(crate) mod by_hand;

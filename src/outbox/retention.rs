@@ -7,8 +7,9 @@ use std::sync::atomic::Ordering;
 
 use crate::domain::units::UtcMs;
 
+use super::refused::StoreError;
 use super::shared::Shared;
-use super::tables::{Batch, End, StoreError, Stretch};
+use super::tables::{Batch, End, Stretch};
 
 /// A stretch ends at so many records …
 const STRETCH_RECORDS: u64 = 8192;

@@ -19,10 +19,11 @@ use super::figures::OutboxFigures;
 use super::jobs::MadeJob;
 use super::orders::{ConsumerError, Created, Order, OutboxError, Release, Start, Withheld};
 use super::record::OutboxRecord;
+use super::refused::StoreError;
 use super::retention::Stretches;
 use super::shared::{Seat, Shared};
 use super::space;
-use super::tables::{Contents, StoreError, Tables};
+use super::tables::{Contents, Tables};
 use super::writer::Writer;
 
 /// Orders about consumers that may wait for the outbox thread; past it their tasks wait.

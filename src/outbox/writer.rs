@@ -19,9 +19,10 @@ use super::codec;
 use super::config::SpaceProbe;
 use super::jobs::MadeJob;
 use super::orders::{Order, OutboxError, Release};
+use super::refused::StoreError;
 use super::retention::Stretches;
 use super::shared::Shared;
-use super::tables::{Batch, End, StoreError};
+use super::tables::{Batch, End};
 use super::tallies::{self, TallyItem};
 
 /// Records of one batch, roughly: a release is never split. Some 30 MB at most, and milliseconds of a sync.

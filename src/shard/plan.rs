@@ -10,7 +10,7 @@ use super::batch::{Step, What};
 use super::worker::Worker;
 
 impl Worker {
-    /// Plans a tick for each partition with a timer that is due.
+    /// Plans a tick for each partition for which one has something to do.
     ///
     /// Without a snapshot nothing is due: a tick would find every target gone and end the stays. The view is of
     /// the epoch that every partition has by now, for its publication is planned before.
@@ -28,7 +28,7 @@ impl Worker {
         self.next_tick_ns = now_ns + u64::from(self.parts.config.tick_ms) * 1_000_000;
         let now = clock.now();
         for partition in &self.parts.partitions {
-            if partition.next_deadline().is_some_and(|deadline| deadline <= now) {
+            if partition.has_work_at(now) {
                 self.steps.push(Step { partition: partition.id(), what: What::Tick { now } });
             }
         }

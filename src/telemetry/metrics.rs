@@ -136,6 +136,8 @@ table! {
         "Devices in the tables of all partitions.";
     DEVICES_EVICTED = "geofenced_devices_evicted_total", Counter, Count, [],
         "Idle devices that made room for others.";
+    DEVICES_FORGOTTEN = "geofenced_devices_forgotten_total", Counter, Count, [],
+        "Devices taken out because nothing had been heard of them for state_days.";
     MAILBOX_RECORDS = "geofenced_mailbox_records", Gauge, Count, [],
         "Records waiting before the shards.";
     DEVICE_BYTES = "geofenced_device_table_bytes", Gauge, Bytes, [],

@@ -17,11 +17,11 @@ pub(super) fn shared(catalog: &Path) -> Result<File, StoreError> {
     take(catalog, File::try_lock_shared)
 }
 
-/// Holds the file alone.
+/// Holds the file alone, whether or not it is there, until the answer is dropped.
 ///
 /// # Errors
 /// [`StoreError::Held`] while anybody works on it.
-pub(super) fn alone(catalog: &Path) -> Result<File, StoreError> {
+pub fn alone(catalog: &Path) -> Result<File, StoreError> {
     take(catalog, File::try_lock)
 }
 

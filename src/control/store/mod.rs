@@ -18,7 +18,7 @@ mod sqlite_devices;
 mod sqlite_query;
 mod sqlite_notes;
 mod schema;
-mod hold;
+pub mod hold;
 pub mod copies;
 
 pub use record::{

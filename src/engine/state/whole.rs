@@ -23,7 +23,7 @@ pub trait DeviceSeal {
 pub const SEALED_LEN: usize = 18;
 
 /// The format this release writes. It reads those before, too.
-const VERSION: u8 = 4;
+const VERSION: u8 = 5;
 
 /// The oldest format it reads, which has one pause of evictions for all.
 const OLDEST: u8 = 1;
@@ -74,7 +74,7 @@ impl Partition {
         let mut reader = Reader::new(bytes);
         let version = u8::take(&mut reader)?;
         if !(OLDEST..=VERSION).contains(&version) {
-            return Err(reader.damaged("a format version that this release reads (1 to 4)"));
+            return Err(reader.damaged("a format version that this release reads (1 to 5)"));
         }
         let (seq, epoch, hash) = Field::take(&mut reader)?;
         let (published_at, clock, sweep_after) = Field::take(&mut reader)?;

@@ -97,9 +97,7 @@ impl<'a> Walk<'a> {
     fn asks_the_snapshot(&self, input: &Input<'_>) -> bool {
         match input {
             Input::Fixes(_) | Input::Outcomes(_) | Input::Profiles(_) | Input::Hints(_) => true,
-            Input::Tick { now } => {
-                self.partition.next_deadline().is_some_and(|deadline| deadline <= *now)
-            }
+            Input::Tick { now } => self.partition.has_work_at(*now),
             Input::Erasures(_) | Input::Publication { .. } | Input::Grant(_) | Input::Policy(_) => {
                 false
             }

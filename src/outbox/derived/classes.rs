@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicI32, Ordering};
 
 use crate::domain::knobs::BadKnobs;
 use crate::domain::units::UtcMs;
-use crate::outbox::tables::StoreError;
+use crate::outbox::refused::StoreError;
 
 use super::pad::Pad;
 use super::rows::Row;

@@ -12,7 +12,7 @@ use crate::domain::units::UtcMs;
 use crate::identity::{KeyError, Sealer};
 use crate::outbox::jobs::MadeJob;
 use crate::outbox::record::{Content, EventContent, OutboxRecord, VisitContent};
-use crate::outbox::tables::StoreError;
+use crate::outbox::refused::StoreError;
 use crate::outbox::tallies::{Counted, Quarter, TallyItem};
 
 use super::pad::Pad;

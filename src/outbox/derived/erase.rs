@@ -13,7 +13,7 @@ use crate::identity::Gone;
 use crate::outbox::blocks::{Block, OpenBlock};
 use crate::outbox::codec;
 use crate::outbox::purge::purge;
-use crate::outbox::tables::StoreError;
+use crate::outbox::refused::StoreError;
 
 use super::rows::member_in;
 use super::store::Figures;

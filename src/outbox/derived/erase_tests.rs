@@ -9,11 +9,14 @@ use super::members::LookedUp;
 use super::rows::Side;
 use super::store::Figures;
 use crate::domain::decision::EventKind;
-use crate::domain::ids::{AccountId, AppId, DeviceKey, InputPosition, InputSeq, PartitionId};
+use crate::domain::ids::{
+    AccountId, AppId, DeviceKey, InputPosition, InputSeq, PartitionId, PlaceId,
+};
+use crate::domain::units::UtcMs;
 use crate::identity::Gone;
 use crate::outbox::samples::*;
 use crate::outbox::tallies::{Counted, TallyItem};
-use crate::outbox::{Outbox, OutboxConfig, Release};
+use crate::outbox::{Outbox, OutboxConfig, OutboxRecord, Release};
 
 const OURS: AccountId = AccountId(1);
 
@@ -49,10 +52,28 @@ fn is_in_a_file(dir: &Path, needle: &[u8]) -> bool {
     })
 }
 
-/// In an outbox and figures: jobs of six devices, seen through an app, two of them in a segment, and one visit.
+/// The visit of a device.
+fn stay(number: u8) -> OutboxRecord {
+    let sealed = keyring().seal(DeviceKey { account: OURS, device: device(number) });
+    OutboxRecord { device: sealed, ..visit(1, (4, u64::from(number), 0)) }
+}
+
+/// Who was at the store, by the figures.
+fn visitors(figures: &Figures) -> Vec<u64> {
+    let mut found = Vec::new();
+    let ever = (UtcMs(0), UtcMs(i64::MAX / 2));
+    figures.visits((OURS, PlaceId(77)), ever, |member, _visit| found.push(member)).unwrap();
+    found.sort_unstable();
+    found
+}
+
+/// In an outbox and figures: jobs of six devices, seen through an app, three of them in a segment, and a visit of each.
 fn filled(outbox: &Outbox, figures: &Figures) {
     for (seq, step) in (1u64..).zip(&steps()) {
         outbox.release(records(seq, step)).unwrap();
+    }
+    for number in 1..=6 {
+        outbox.release(vec![stay(number)]).unwrap();
     }
     let seen = |number: u8| TallyItem {
         position: InputPosition { partition: PartitionId(9), seq: InputSeq(u64::from(number)) },
@@ -80,7 +101,10 @@ async fn rows_of_the_device_go_and_all_others_stay() {
     let all = plain(&steps());
     assert_eq!(counted(&figures), all);
     let sealed = keyring().seal(DeviceKey { account: OURS, device: device(2) });
-    assert_eq!(figures.erase_records(&gone()).unwrap(), 4, "a job, a match and two outcomes");
+    assert_eq!(visitors(&figures).len(), 6);
+    assert!(visitors(&figures).contains(&member(2)));
+    let erased = figures.erase_records(&gone()).unwrap();
+    assert_eq!(erased, 5, "a job, a match, two outcomes and a visit");
     let before = figures.erasures();
     assert_eq!(figures.erase_rows(&gone(), &|| true).unwrap(), None, "it ends when it is asked to");
     assert_eq!(
@@ -103,6 +127,9 @@ async fn rows_of_the_device_go_and_all_others_stay() {
     assert_eq!(figures.looked_up((OURS, 4)).unwrap(), Some(LookedUp { size: 2, day: 1 }));
     assert_eq!(figures.members((OURS, 4)).unwrap().len(), 2);
     assert_eq!(figures.members((AccountId(2), 4)).unwrap().len(), 3);
+    let mut others = [1, 3, 4, 5, 6].map(member);
+    others.sort_unstable();
+    assert_eq!(visitors(&figures), others);
     let left = counted(&figures);
     assert_eq!(left.days, all.days, "what was counted stays counted");
     let steps_of_others: Vec<Step> = steps().into_iter().filter(|step| step.device != 2).collect();

@@ -12,8 +12,8 @@ use crate::domain::ids::{InputPosition, InputSeq, PARTITIONS};
 use crate::domain::units::UtcMs;
 use crate::outbox::codec;
 use crate::outbox::jobs::MadeJob;
+use crate::outbox::refused::StoreError;
 use crate::outbox::shared::Shared;
-use crate::outbox::tables::StoreError;
 
 use super::classes::{Class, RetentionConfig, Told};
 use super::count::{CountError, Counter};

@@ -11,7 +11,7 @@ use crossbeam::channel::{Receiver, Sender, TrySendError, bounded};
 use crate::domain::footfall::{ACCURACY_CLASSES, Footfall, FootfallAt};
 use crate::domain::ids::{AccountId, TargetId};
 use crate::outbox::OutboxConfig;
-use crate::outbox::tables::StoreError;
+use crate::outbox::refused::StoreError;
 
 use super::pad::Pad;
 use super::read::FiguresError;

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use crate::domain::ids::AccountId;
 use crate::identity::Gone;
-use crate::outbox::tables::StoreError;
+use crate::outbox::refused::StoreError;
 
 use super::rows::Row;
 use super::store::Figures;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::rows::Row;
 use super::tables::{Sheet, Tables};
-use crate::outbox::tables::StoreError;
+use crate::outbox::refused::StoreError;
 
 /// Rows on their way from and to the tables, in the order in which they are written.
 pub(super) struct Pad<'t> {

@@ -7,7 +7,7 @@ use crate::domain::campaign::Variant;
 use crate::domain::ids::{AccountId, AppId, CampaignId, PlaceId};
 use crate::domain::reasons::SuppressReason;
 use crate::domain::units::UtcMs;
-use crate::outbox::tables::StoreError;
+use crate::outbox::refused::StoreError;
 use crate::outbox::tallies::Quarter;
 
 use super::rows::{

@@ -7,8 +7,8 @@ use std::thread::JoinHandle;
 
 use crate::identity::Sealer;
 use crate::outbox::Outbox;
+use crate::outbox::refused::StoreError;
 use crate::outbox::shared::Shared;
-use crate::outbox::tables::StoreError;
 
 use super::classes::{KeptFrom, RetentionConfig, Told};
 use super::count::Counter;

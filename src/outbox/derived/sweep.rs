@@ -12,8 +12,8 @@ use fjall::{OwnedWriteBatch, PersistMode};
 
 use crate::domain::ids::JobId;
 use crate::domain::units::UtcMs;
+use crate::outbox::refused::StoreError;
 use crate::outbox::shared::Shared;
-use crate::outbox::tables::StoreError;
 
 use super::classes::{Class, KeptFrom};
 use super::rows::{Count, Row, from_day, from_first_instant, from_quarter_of_day};

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode, Slice};
 
-use crate::outbox::tables::StoreError;
+use crate::outbox::refused::StoreError;
 
 /// The format of the sheets.
 const STORE_VERSION: u32 = 1;

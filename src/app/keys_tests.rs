@@ -1,0 +1,150 @@
+//! `geofenced keys`: one key more, or nothing changed and a reason; and no digit of a key in what is printed.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::Path;
+
+use clap::Parser;
+
+use super::keys::KeysCommand;
+use crate::control::store::{CATALOG_FILE, SqliteStore};
+use crate::identity::Keyring;
+use crate::journal::Journal;
+
+#[derive(Parser)]
+struct Line {
+    #[command(flatten)]
+    command: KeysCommand,
+}
+
+/// What the command prints, or why it did nothing.
+fn keys(data: &Path, args: &[&str]) -> Result<String, String> {
+    let data = data.to_str().expect("a path of a test");
+    let mut said = Vec::new();
+    let ran =
+        Line::parse_from([&["keys", "--data-dir", data], args].concat()).command.run(&mut said);
+    let said = String::from_utf8(said).expect("text");
+    ran.map(|()| said).map_err(|error| super::failure::text(&error))
+}
+
+/// A data directory with keys.
+fn made() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().expect("a folder");
+    Keyring::open(dir.path()).expect("new keys");
+    dir
+}
+
+fn file(dir: &Path) -> String {
+    fs::read_to_string(dir.join("keys.json")).expect("keys")
+}
+
+/// That a rotation is refused for a reason, and leaves the keys as they were.
+fn refuses(dir: &Path, args: &[&str], reason: &str) {
+    let before = fs::read(dir.join("keys.json")).ok();
+    let refused = keys(dir, args).expect_err("it may not");
+    assert!(refused.contains(reason), "{refused}");
+    assert_eq!(fs::read(dir.join("keys.json")).ok(), before);
+}
+
+#[test]
+fn a_rotation_adds_a_key_and_shows_none() {
+    let dir = made();
+    let first = file(dir.path());
+    let said = keys(dir.path(), &["rotate"]).expect("nobody is there");
+    assert!(said.starts_with("master key 2 seals from the next start on"), "{said}");
+    let listed = keys(dir.path(), &["list"]).expect("two keys");
+    let columns: Vec<Vec<&str>> = listed.lines().map(|line| line.split('\t').collect()).collect();
+    let [one, two] = &columns[..] else { unreachable!("{listed}") };
+    assert_eq!((one[0], one[2]), ("1", "opens what it has sealed"));
+    assert_eq!((two[0], two[2]), ("2", "seals"));
+    assert_ne!(one[1], two[1]);
+    let now: serde_json::Value = serde_json::from_str(&file(dir.path())).expect("JSON");
+    let before: serde_json::Value = serde_json::from_str(&first).expect("JSON");
+    assert_eq!(now["installation_key"], before["installation_key"]);
+    assert_eq!(now["master_keys"][0], before["master_keys"][0]);
+    let secrets = now["master_keys"].as_array().expect("a list").iter().map(|key| &key["key"]);
+    for secret in secrets.chain([&now["installation_key"]]) {
+        let secret = secret.as_str().expect("digits");
+        for part in [&secret[..8], &secret[56..]] {
+            assert!(!said.contains(part) && !listed.contains(part));
+        }
+    }
+    let mode = fs::metadata(dir.path().join("keys.json")).expect("keys").permissions().mode();
+    assert_eq!(mode & 0o7777, 0o600);
+}
+
+#[test]
+fn the_file_stays_its_owners() {
+    let dir = made();
+    let path = dir.path().join("keys.json");
+    const OTHER: u32 = 10_001;
+    if std::os::unix::fs::chown(&path, Some(OTHER), Some(OTHER)).is_err() {
+        eprintln!("only root can give a file away: nothing to test");
+        return;
+    }
+    keys(dir.path(), &["rotate"]).expect("root may");
+    let about = fs::metadata(&path).expect("keys");
+    assert_eq!((about.uid(), about.gid(), about.mode() & 0o7777), (OTHER, OTHER, 0o600));
+}
+
+#[test]
+fn what_a_crash_has_left_of_a_rotation_is_no_hindrance() {
+    let dir = made();
+    let half = dir.path().join("keys.json.new");
+    fs::write(&half, &file(dir.path())[..40]).expect("written");
+    fs::set_permissions(&half, fs::Permissions::from_mode(0o644)).expect("ours");
+    assert_eq!(keys(dir.path(), &["list"]).expect("the old file").lines().count(), 1);
+    keys(dir.path(), &["rotate"]).expect("it begins anew");
+    assert_eq!(keys(dir.path(), &["list"]).expect("the new file").lines().count(), 2);
+    assert!(!half.exists());
+    let mode = fs::metadata(dir.path().join("keys.json")).expect("keys").permissions().mode();
+    assert_eq!(mode & 0o7777, 0o600);
+}
+
+#[test]
+fn nothing_is_made_where_there_are_no_keys() {
+    let dir = tempfile::tempdir().expect("a folder");
+    refuses(dir.path(), &["rotate"], "name the data directory of a daemon that has run");
+    assert!(keys(dir.path(), &["list"]).is_err());
+    assert_eq!(fs::read_dir(dir.path()).expect("a folder").count(), 0);
+    refuses(&dir.path().join("typo"), &["rotate"], "name the data directory");
+    assert!(!dir.path().join("typo").exists());
+}
+
+#[test]
+fn a_file_that_is_not_as_it_should_be_is_left_alone() {
+    let dir = made();
+    let path = dir.path().join("keys.json");
+    let sound = file(dir.path());
+    fs::write(&path, &sound[..sound.len() / 2]).expect("written");
+    refuses(dir.path(), &["rotate"], "is not a key file");
+    fs::write(&path, sound.replace("\"format\": 1", "\"format\": 2")).expect("written");
+    refuses(dir.path(), &["rotate"], "run a newer release");
+    fs::write(&path, sound.replace("\"version\": 1", "\"version\": 65535")).expect("written");
+    refuses(dir.path(), &["rotate"], "master key 65535, the last there can be");
+    fs::write(&path, sound.replace("\"version\": 1", "\"version\": 65534")).expect("written");
+    keys(dir.path(), &["rotate"]).expect("one is left");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("ours");
+    refuses(dir.path(), &["rotate"], "chmod 600");
+}
+
+#[test]
+fn whoever_is_at_work_on_the_data_keeps_the_keys_as_they_are() {
+    let dir = made();
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    let log = |dir: &Path| fs::create_dir(dir.join("log")).expect("a new folder");
+    log(dir.path());
+    log(elsewhere.path());
+    let at_work = Journal::hold(dir.path()).expect("nobody is there").expect("a log");
+    refuses(dir.path(), &["rotate"], "another geofenced is running on this data; stop it first");
+    drop(at_work);
+    let at_work = Journal::hold(elsewhere.path()).expect("nobody is there").expect("a log");
+    let there = elsewhere.path().to_str().expect("a path of a test");
+    refuses(dir.path(), &["rotate", "--journal-dir", there], "another geofenced is running");
+    drop(at_work);
+    let catalog = SqliteStore::open(&dir.path().join(CATALOG_FILE)).expect("a new catalog");
+    refuses(dir.path(), &["rotate"], "in use by a daemon or another command; stop it first");
+    drop(catalog);
+    assert_eq!(keys(dir.path(), &["list"]).expect("as before").lines().count(), 1);
+    keys(dir.path(), &["rotate"]).expect("nobody is there any more");
+}
