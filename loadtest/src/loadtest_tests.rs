@@ -70,7 +70,7 @@ fn a_seed_gives_the_same_town_and_paths() {
         spread_m: 5000.0,
         hubs: 5,
         fences_per_hub: 6,
-        visits: false,
+        stores_m: 0,
     };
     let paths = Paths { seed: 9, devices: 20, minutes: 10, start: jiff::Timestamp::UNIX_EPOCH };
     assert_eq!(fences(&town), fences(&town));

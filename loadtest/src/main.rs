@@ -176,7 +176,7 @@ impl Input {
         let [account] = &mut file.accounts[..] else {
             anyhow::bail!("{}: give it exactly one account", scenario.campaigns.display());
         };
-        account.measure_visits |= scenario.town.as_ref().is_some_and(|town| town.visits);
+        account.measure_visits |= scenario.town.as_ref().is_some_and(|town| town.stores_m > 0);
         let account = account.clone();
         can_be_foretold(&account, &file)?;
         let app = account.apps.first().context("the account needs an app")?.id;

@@ -59,11 +59,12 @@ fn hubs(town: &Town) -> Vec<Spot> {
 /// The fences of a town as GeoJSON: around each hub, of three two circles of 50 to 500 m and a hexagon.
 pub(crate) fn fences(town: &Town) -> Vec<u8> {
     let mut rng = Rng::with_seed(town.seed ^ 0xFE_1C_E5);
-    let mut features = Vec::new();
+    let (mut features, mut fences) = (Vec::new(), 0u32);
     for hub in hubs(town) {
         for _ in 0..town.fences_per_hub {
             let (centre, radius_m) = (hub.near(1500.0, &mut rng), rng.u32(50..=500));
-            let number = features.len();
+            let number = fences;
+            fences += 1;
             let feature = if number % 3 == 2 {
                 hexagon(town, centre, f64::from(radius_m))
             } else {
@@ -71,16 +72,24 @@ pub(crate) fn fences(town: &Town) -> Vec<u8> {
                 json!({"type": "Point", "coordinates": [lon, lat]})
             };
             let radius_m = (number % 3 != 2).then_some(radius_m);
-            let mut properties = json!({"name": format!("fence {number}"), "radius_m": radius_m});
-            if town.visits {
-                properties["place"] = json!(number + 1);
-                properties["area"] = json!("inside");
-            }
+            let properties = json!({"name": format!("fence {number}"), "radius_m": radius_m});
             features.push(json!({"type": "Feature", "id": format!("fence-{number}"),
                 "properties": properties, "geometry": feature}));
+            if town.stores_m > 0 {
+                features.push(store(town, number, centre));
+            }
         }
     }
     json!({"type": "FeatureCollection", "features": features}).to_string().into_bytes()
+}
+
+/// The inside of a store.
+fn store(town: &Town, number: u32, spot: Spot) -> Value {
+    let (lat, lon) = spot.degrees(town);
+    let properties = json!({"name": format!("store {number}"), "radius_m": town.stores_m,
+        "place": number + 1, "area": "inside"});
+    json!({"type": "Feature", "id": format!("store-{number}"), "properties": properties,
+        "geometry": {"type": "Point", "coordinates": [lon, lat]}})
 }
 
 fn hexagon(town: &Town, centre: Spot, radius_m: f64) -> Value {

@@ -120,9 +120,10 @@ pub(crate) struct Town {
     /// How many fences around each, 1 to 1,000. Default 10; not used where `fences` names a file.
     #[serde(default = "ten")]
     pub(crate) fences_per_hub: u32,
-    /// Each fence is the inside of a store of its own, and the account measures visits. Default false.
+    /// In the middle of each fence is a store whose inside is a circle of so many metres, 1 to 1,000, and the account
+    /// measures visits. Default 0, no stores.
     #[serde(default)]
-    pub(crate) visits: bool,
+    pub(crate) stores_m: u32,
 }
 
 /// Simulated devices: of ten, three stay where they are (a ping a minute), four walk (every 30 s) and three drive
@@ -299,6 +300,7 @@ impl Scenario {
                 ("town.spread_m", town.spread_m, 100.0, 1e5, "100 to 100,000"),
                 ("town.hubs", town.hubs.into(), 1.0, 1e4, "1 to 10,000"),
                 ("town.fences_per_hub", town.fences_per_hub.into(), 1.0, 1e3, "1 to 1,000"),
+                ("town.stores_m", town.stores_m.into(), 0.0, 1e3, "0 to 1,000"),
             ]);
         }
         if let Some(paths) = &self.paths {

@@ -227,6 +227,6 @@ fn fine_and_coarse_fixes_are_left_out_alike() {
         }
     }
     let count = footfalls.take().0[0].1;
-    let coarse = f64::from(count.too_coarse) / count.fixes() as f64;
-    assert!((0.49..0.51).contains(&coarse), "{coarse} of {}", count.fixes());
+    let coarse_pct = 100 * u64::from(count.too_coarse) / count.fixes();
+    assert!((49..=50).contains(&coarse_pct), "{coarse_pct} % of {}", count.fixes());
 }

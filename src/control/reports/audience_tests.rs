@@ -1,6 +1,6 @@
 //! One counts, and others have what was counted before.
 
-use std::sync::mpsc::channel;
+use crossbeam::channel::bounded;
 
 use super::audience::{Apps, Audiences};
 use crate::domain::ids::{AccountId, AppId};
@@ -22,7 +22,7 @@ fn who_asks_gets_what_is_known_while_one_counts_anew() {
     let audiences = Audiences::default();
     assert_eq!(audiences.of(apps(), UtcMs(0), || Ok(5)).unwrap(), 5);
     assert_eq!(audiences.of(apps(), UtcMs(FRESH_MS - 1), never).unwrap(), 5);
-    let (go_on, waits) = channel::<()>();
+    let (go_on, waits) = bounded::<()>(0);
     let slow = move || {
         waits.recv().expect("the test goes on");
         Ok(8)
@@ -43,7 +43,7 @@ fn who_asks_gets_what_is_known_while_one_counts_anew() {
 fn a_count_that_came_to_nothing_is_made_again_later() {
     let audiences = Audiences::default();
     audiences.of(apps(), UtcMs(0), || Ok(5)).unwrap();
-    let (ended, done) = channel::<()>();
+    let (ended, done) = bounded::<()>(0);
     let lost = move || {
         drop(ended);
         panic!("as a fault would")

@@ -118,7 +118,10 @@ impl SegmentKeeper {
     /// account's, or with one of them, is no reason to leave out the others.
     pub(super) fn look(&mut self, rounds: &mut Rounds, member: &Member) -> Result<(), KeeperError> {
         let (now, mut moment) = (self.clock.now(), None);
-        self.reader.read(&mut |tx| Ok(moment = Some(tx.moment()?)))?;
+        self.reader.read(&mut |tx| {
+            moment = Some(tx.moment()?);
+            Ok(())
+        })?;
         let Some(moment) = moment.filter(|moment| rounds.is_due(*moment, now)) else {
             return Ok(());
         };
@@ -211,7 +214,8 @@ impl SegmentKeeper {
         let (key, revision, day) = (record.key, record.revision, day_number(today));
         let mut lookup = None;
         self.reader.read(&mut |tx| {
-            Ok(lookup = Some(Lookup::of(history, (key.account, &zone, today), tx)))
+            lookup = Some(Lookup::of(history, (key.account, &zone, today), tx));
+            Ok(())
         })?;
         match lookup {
             Some(Ok(lookup)) => self.refresh(&Due { key, revision, day, lookup }),
