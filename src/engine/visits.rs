@@ -120,6 +120,10 @@ impl Turn<'_, '_> {
 
     /// The stays that the turn's fix or hint speaks of go on, or look as if they were over.
     pub(super) fn see_visits(&mut self) {
+        // Without a stay no visit goes on, and the notes of those that were are not touched.
+        if self.row.stays.is_empty() {
+            return;
+        }
         for number in 0..self.annex.visits.len() {
             let note = self.visit(number);
             if note.ended_by.is_some() || !self.speaks_of(note.place) {
@@ -189,16 +193,15 @@ impl Turn<'_, '_> {
                 == Some((place, PlaceArea::Inside))
     }
 
-    /// Forgets the notes that no fix can correct any more: one late enough would be refused.
+    /// Forgets the notes that no fix can correct any more: one late enough would be refused. They stand in the order in
+    /// which they were made, so that it is enough to look at the first each time.
     pub(super) fn forget_old_visits(&mut self) {
-        if self.annex.visits.is_empty() {
-            return;
-        }
         let lateness_ms = i64::from(self.rules.policy.lateness_s) * 1000;
         let oldest = self.row.fixed_at - lateness_ms;
-        self.table.visits.retain(&mut self.annex.visits, |note| {
-            note.ended_by.is_none() || note.outside_after > oldest
-        });
+        let is_old = |note: &VisitNote| note.ended_by.is_some() && note.outside_after <= oldest;
+        if self.table.visits.get(self.annex.visits).first().is_some_and(is_old) {
+            self.table.visits.retain(&mut self.annex.visits, |note| !is_old(note));
+        }
     }
 
     /// Takes the moment's fix, which is late, as if it had been known: it may lengthen a stay, or show that the device
