@@ -20,7 +20,7 @@ use crate::domain::ids::{
     AccountId, AppId, CampaignId, DeviceKey, InputPosition, InputSeq, JobId, PartitionId,
 };
 use crate::domain::reasons::SuppressReason;
-use crate::domain::units::UtcMs;
+use crate::domain::units::{DAY_MS, UtcMs};
 use crate::outbox::record::{Content, EventContent, JobContent};
 use crate::outbox::samples::*;
 use crate::outbox::tallies::{Counted, Quarter, TallyItem};
@@ -28,8 +28,6 @@ use crate::outbox::{Outbox, OutboxConfig, OutboxRecord, Release};
 
 const CACHE_BYTES: u64 = 1 << 20;
 pub(super) const CAMPAIGN: (AccountId, CampaignId) = (AccountId(1), CampaignId(11));
-pub(super) const DAY_MS: i64 = 86_400_000;
-
 pub(super) fn follow(dir: &Path, outbox: &Outbox) -> Figures {
     Figures::follow(dir, CACHE_BYTES, outbox, keyring().sealer(), RetentionConfig::default())
         .expect("a new or sound store")

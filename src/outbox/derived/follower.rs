@@ -229,10 +229,11 @@ impl Follower {
         if let Some(Swept { class, rows }) = &swept {
             self.figures.removed[*class as usize].fetch_add(*rows, Ordering::Relaxed);
         }
-        Ok(match (counted, swept) {
+        let forgot = self.footfalls.forget_old(&self.tables)?;
+        Ok(match (counted, swept.is_some() || forgot) {
             (true, _) => Round::Counted,
-            (false, Some(_)) => Round::Swept,
-            (false, None) => Round::Idle,
+            (false, true) => Round::Swept,
+            (false, false) => Round::Idle,
         })
     }
 
@@ -253,7 +254,7 @@ impl Follower {
         let told = self.footfalls.count(&mut pad)?;
         let after = (self.progress.offset, self.progress.tally);
         if after == before && !told {
-            return Ok(self.footfalls.forget_old(&tables)?);
+            return Ok(false);
         }
         pad.put(Sheet::Marks, PROGRESS.to_vec(), &self.progress);
         // What fixes are the clock of may lie in the future; nothing is removed for it.

@@ -34,3 +34,5 @@ mod speed_tests;
 mod footfalls_tests;
 #[cfg(test)]
 mod retention_tests;
+#[cfg(test)]
+mod sweep_tests;

@@ -2,35 +2,28 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use proptest::prelude::*;
 use tempfile::tempdir;
 
 use super::classes::{Class, KeptFrom, RetentionConfig};
-use super::figures_tests::{CAMPAIGN, DAY_MS, Step, id_of, records, seen, withheld};
-use super::pad::Pad;
+use super::figures_tests::{CAMPAIGN, Step, id_of, records, seen, withheld};
 use super::read::Uniques;
-use super::rows::{
-    Count, DayFigures, DeviceDay, QuarterFigures, Reach, Row, Side, day_in, of_member,
-    of_member_day, of_seen, of_variant_day, quarter_in,
-};
+use super::rows::{Count, DayFigures, QuarterFigures, Row, Side, day_in, quarter_in};
 use super::store::Figures;
-use super::sweep::{AT_ONCE, Sweep};
-use super::tables::{Sheet, Tables};
-use crate::domain::campaign::Variant;
+use super::tables::Sheet;
 use crate::domain::decision::EventKind;
-use crate::domain::ids::{AccountId, AppId, CampaignId, InputSeq, PartitionId, PlaceId};
+use crate::domain::ids::{AccountId, AppId, InputSeq, PartitionId, PlaceId};
 use crate::domain::reasons::SuppressReason;
-use crate::domain::units::UtcMs;
+use crate::domain::units::{DAY_MS, UtcMs};
 use crate::outbox::record::Content;
 use crate::outbox::samples::*;
 use crate::outbox::tallies::Quarter;
 use crate::outbox::{Outbox, OutboxConfig, OutboxRecord, Release};
 
 /// Much shorter than a config may say, so that a test's days are enough.
-const SHORT: RetentionConfig = RetentionConfig {
+pub(super) const SHORT: RetentionConfig = RetentionConfig {
     visits_days: 20,
     devices_days: 10,
     campaigns_days: 15,
@@ -358,65 +351,4 @@ async fn a_fix_from_the_future_removes_nothing() {
     let figures = counted.count(2, &[step(4, EventKind::Matched, 400)]);
     assert!(figures.kept_from().instant(Class::Visits) < NOON);
     assert_eq!(reached(&figures), 2);
-}
-
-/// Removes by hand, a step at a time; gives how many rows each step took.
-fn steps_of(sweep: &mut Sweep, kept: KeptFrom) -> Vec<u64> {
-    std::iter::from_fn(|| sweep.step(kept).expect("readable")).map(|swept| swept.rows).collect()
-}
-
-#[tokio::test]
-async fn a_step_takes_so_many_rows_and_goes_on_where_it_was() {
-    let (dir, counts) = (tempdir().expect("a folder"), tempdir().expect("a folder"));
-    let outbox = World::new().open(dir.path(), OutboxConfig::default());
-    let tables = Tables::open(counts.path(), 1 << 20).expect("a new store");
-    let kept = KeptFrom::EVER.gone_on(UtcMs(20_000 * DAY_MS), &SHORT);
-    let first = kept.day(Class::Devices);
-    let most = u64::try_from(AT_ONCE).expect("a thousand");
-    let mut pad = Pad::new(&tables);
-    let day = DeviceDay { jobs: 1, ..DeviceDay::default() };
-    // Of one campaign more than two steps, of others none, one, and as many as there is room for.
-    for (campaign, old) in [(1, 2 * most + 10), (2, 0), (3, 1), (4, most - 7)] {
-        let of = (AccountId(1), CampaignId(campaign));
-        for member in 0..old {
-            pad.put(Sheet::DeviceDays, of_member_day(of, first - 1, member), &day);
-        }
-        pad.put(Sheet::DeviceDays, of_member_day(of, first, 0), &day);
-        // As long as a day of it is kept, so are its devices.
-        pad.put(Sheet::Reach, of_member(of, Side::Reached, 5), &Reach::default());
-        if campaign < 3 {
-            let kept_day = kept.day(Class::Campaigns) + i32::from(campaign == 2) - 1;
-            let key = of_variant_day(of, kept_day, Variant::A);
-            pad.put(Sheet::Days, key, &DayFigures::default());
-        }
-    }
-    // Just as many as one step looks at.
-    let first_seen = u64::try_from(kept.day(Class::Seen)).expect("these years");
-    for member in 0..most {
-        let old = member % 2;
-        let key = of_seen(AccountId(1), APP, member);
-        pad.put(Sheet::Seen, key, &Count { count: first_seen - old });
-    }
-    pad.commit().expect("written");
-
-    let mut sweep = Sweep::new(tables.clone(), Arc::clone(&outbox.shared));
-    let rows = steps_of(&mut sweep, kept);
-    assert!(rows.iter().all(|rows| *rows <= most), "{rows:?}");
-    // All the old days of devices, a day of a campaign, the devices of all but campaign 2, and every other one seen.
-    let old_days = 2 * most + 10 + 1 + most - 7;
-    assert_eq!(rows.iter().sum::<u64>(), old_days + 1 + 3 + most / 2, "{rows:?}");
-    let left = |sheet| tables.from(sheet, Vec::new()).count();
-    assert_eq!((left(Sheet::DeviceDays), left(Sheet::Days), left(Sheet::Reach)), (4, 1, 1));
-    assert_eq!(left(Sheet::Seen), AT_ONCE / 2);
-    assert_eq!(steps_of(&mut sweep, kept), [0; 0], "nothing is due before another day");
-
-    // A day later only what has the time in its keys is looked at; rows by a hash wait for a week.
-    let days_on = |days: i64| kept.gone_on(UtcMs((20_000 + days) * DAY_MS), &SHORT);
-    assert_eq!(steps_of(&mut sweep, days_on(1)).iter().sum::<u64>(), 4 + 1 + 1);
-    assert_eq!(left(Sheet::Seen), AT_ONCE / 2);
-    steps_of(&mut sweep, days_on(6));
-    assert_eq!(left(Sheet::Seen), AT_ONCE / 2);
-    steps_of(&mut sweep, days_on(7));
-    assert_eq!(left(Sheet::Seen), 0);
-    outbox.close().expect("written");
 }

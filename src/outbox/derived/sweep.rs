@@ -160,7 +160,8 @@ impl<'s> Step<'s> {
         mut at: Vec<u8>,
         bound: impl Fn(&Self, &[u8]) -> Result<Option<Vec<u8>>, StoreError>,
     ) -> Result<GoesOn, StoreError> {
-        while self.looks < AT_ONCE {
+        // Of each group that is looked at, a row at least can be removed.
+        while self.looks + 1 < AT_ONCE {
             self.looks += 1;
             let Some(first) = self.tables.from(sheet, at).next().transpose()? else {
                 return Ok(None);
