@@ -48,7 +48,7 @@ pub(crate) fn pings(pings: impl ExactSizeIterator<Item = Ping>, rule: FutureRule
     sift(pings, |ping| Fix::from_ping(&ping, rule), Records::Fixes)
 }
 
-pub(super) fn outcomes(
+pub(crate) fn outcomes(
     outcomes: impl ExactSizeIterator<Item = Result<Outcome, RejectReason>>,
     rule: FutureRule,
 ) -> Believed {
@@ -61,7 +61,7 @@ pub(super) fn outcomes(
     sift(outcomes, check, Records::Outcomes)
 }
 
-pub(super) fn profiles(
+pub(crate) fn profiles(
     profiles: impl ExactSizeIterator<Item = Result<Profile, RejectReason>>,
 ) -> Believed {
     let check = |profile: Result<Profile, RejectReason>| {

@@ -8,10 +8,12 @@ use std::task::{Context, Poll, Waker};
 
 use super::catalog::{STORE, device};
 use super::lots::Lots;
-use crate::domain::ids::{AppId, FrameSeq, InstanceId, Origin, PlaceId, StreamNo};
+use crate::domain::ids::{
+    AppId, DeviceId, DeviceKey, FrameSeq, InstanceId, JobId, Origin, PartitionId, PlaceId, StreamNo,
+};
 use crate::domain::ping::{Ping, PingFlags};
 use crate::domain::reasons::RejectReason;
-use crate::domain::report::{HintVerdict, PlaceHint};
+use crate::domain::report::{HintVerdict, Outcome, OutcomeKind, PlaceHint, Platform, Profile};
 use crate::domain::submission::{Applied, Submission, SubmitError};
 use crate::domain::units::UtcMs;
 use crate::engine::testkit::{ACCOUNT, north};
@@ -26,10 +28,42 @@ pub(super) const DEVICES: u64 = 5;
 const UNACKED: usize = 6;
 
 /// What a frame carries.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub(super) enum Payload {
     Pings(Vec<Ping>),
     Hints(Vec<PlaceHint>),
+    Outcomes(Vec<Outcome>),
+    Profiles(Vec<Profile>),
+}
+
+impl Payload {
+    /// Those of its records that come to a partition, if any do.
+    pub(super) fn part_of(&self, id: PartitionId) -> Option<Self> {
+        match self {
+            Self::Pings(all) => part(all, |ping| ping.device, id).map(Self::Pings),
+            Self::Hints(all) => part(all, |hint| hint.device, id).map(Self::Hints),
+            Self::Outcomes(all) => part(all, |outcome| outcome.device, id).map(Self::Outcomes),
+            Self::Profiles(all) => part(all, |profile| profile.device, id).map(Self::Profiles),
+        }
+    }
+
+    /// Whether each of its records is one of those.
+    pub(super) fn is_within(&self, all: &Self) -> bool {
+        match (self, all) {
+            (Self::Pings(these), Self::Pings(all)) => these.iter().all(|one| all.contains(one)),
+            (Self::Hints(these), Self::Hints(all)) => these.iter().all(|one| all.contains(one)),
+            _ => self == all,
+        }
+    }
+}
+
+fn part<R: Copy>(all: &[R], device: impl Fn(&R) -> DeviceId, id: PartitionId) -> Option<Vec<R>> {
+    let is_mine = |one: &&R| {
+        let device = device(one);
+        !device.is_nil() && DeviceKey { account: ACCOUNT, device }.partition() == id
+    };
+    let mine: Vec<R> = all.iter().filter(is_mine).copied().collect();
+    (!mine.is_empty()).then_some(mine)
 }
 
 /// A frame, as its gateway keeps it.
@@ -87,6 +121,10 @@ impl Client {
             last
         } else if lots.one_in(6) {
             (AppId(1), Payload::Hints(vec![hint(now, lots)]))
+        } else if lots.one_in(12) {
+            (AppId(1), Payload::Outcomes(vec![outcome(now, lots), outcome(now, lots)]))
+        } else if lots.one_in(24) {
+            (AppId(1), Payload::Profiles(vec![profile(lots)]))
         } else {
             let pings = (0..1 + lots.below(4)).map(|_| ping(now, lots)).collect();
             (AppId(if lots.one_in(11) { 2 } else { 1 }), Payload::Pings(pings))
@@ -171,6 +209,9 @@ fn believed(frame: &mut Frame, router: &Router) -> Submission {
     let Believed { records, rejects } = match &frame.payload {
         Payload::Pings(pings) => believe::pings(pings.iter().copied(), rule),
         Payload::Hints(hints) => believe::hints(hints.iter().copied().map(Ok), rule),
+        // Whether their jobs were made is asked where frames come in.
+        Payload::Outcomes(outcomes) => believe::outcomes(outcomes.iter().copied().map(Ok), rule),
+        Payload::Profiles(profiles) => believe::profiles(profiles.iter().copied().map(Ok)),
     };
     frame.was_refused_in_part |= rejects.iter().any(|count| *count > 0);
     Submission {
@@ -208,6 +249,26 @@ fn hint(now: UtcMs, lots: &mut Lots) -> PlaceHint {
         place: PlaceId(STORE),
         fixed_at: now - lots.pick(&[0, 0, 0, 30, 200, 299, 301]) * 1000,
         verdict: lots.pick(&[HintVerdict::Leave, HintVerdict::Nearby, HintVerdict::Enter]),
+    }
+}
+
+fn outcome(now: UtcMs, lots: &mut Lots) -> Outcome {
+    Outcome {
+        device: device(one_of(DEVICES, lots)),
+        job: JobId(u128::from(lots.below(40)).to_be_bytes()),
+        happened_at: now - lots.pick(&[0, 0, 30]) * 1000,
+        kind: lots.pick(&[OutcomeKind::Delivered, OutcomeKind::Clicked, OutcomeKind::Dismissed]),
+    }
+}
+
+/// With every consent: the model knows of none.
+fn profile(lots: &mut Lots) -> Profile {
+    Profile {
+        device: device(one_of(DEVICES, lots)),
+        echo: u128::from(lots.next()).to_be_bytes(),
+        platform: Platform::Android,
+        ads_consent: true,
+        night_consent: true,
     }
 }
 

@@ -9,21 +9,13 @@ use super::seen::Seen;
 use super::witness::Witness;
 use crate::domain::campaign::RunMode;
 use crate::domain::decision::PushJob;
-use crate::domain::ids::{DeviceKey, Origin, PARTITIONS, PartitionId};
+use crate::domain::ids::{Origin, PARTITIONS, PartitionId};
 use crate::domain::input::Input;
 use crate::domain::ping::Ping;
-use crate::domain::report::PlaceHint;
-use crate::engine::testkit::ACCOUNT;
 use crate::outbox::codec;
 
 /// Where a frame was evaluated: by frame and partition, its records there.
-type Evaluated = BTreeMap<(Origin, PartitionId), Records>;
-
-#[derive(Clone, PartialEq, Debug)]
-enum Records {
-    Pings(Vec<Ping>),
-    Hints(Vec<PlaceHint>),
-}
+type Evaluated = BTreeMap<(Origin, PartitionId), Payload>;
 
 /// Holds a run against its inputs, and gives what each partition must have brought.
 pub(super) fn judge(
@@ -50,12 +42,12 @@ fn evaluated(witness: &Witness) -> Evaluated {
         for input in inputs {
             let (origin, records) = match input.as_input() {
                 Input::Fixes(batch) => {
-                    (batch.origin, Records::Pings(batch.records.iter().map(Ping::from).collect()))
+                    (batch.origin, Payload::Pings(batch.records.iter().map(Ping::from).collect()))
                 }
-                Input::Hints(batch) => (batch.origin, Records::Hints(batch.records.to_vec())),
-                Input::Outcomes(_)
-                | Input::Profiles(_)
-                | Input::Erasures(_)
+                Input::Hints(batch) => (batch.origin, Payload::Hints(batch.records.to_vec())),
+                Input::Outcomes(batch) => (batch.origin, Payload::Outcomes(batch.records.to_vec())),
+                Input::Profiles(batch) => (batch.origin, Payload::Profiles(batch.records.to_vec())),
+                Input::Erasures(_)
                 | Input::Tick { .. }
                 | Input::Publication { .. }
                 | Input::Grant(_)
@@ -72,39 +64,18 @@ fn evaluated(witness: &Witness) -> Evaluated {
 /// P1: what was acknowledged is in the log, whole and unchanged.
 fn was_evaluated(frame: &Frame, evaluated: &Evaluated) {
     for id in PartitionId::all() {
-        let found = evaluated.get(&(frame.origin, id));
-        let kept = match &frame.payload {
-            Payload::Pings(pings) => {
-                let mine = |ping: &&Ping| of(ping.device) == id && !ping.device.is_nil();
-                Records::Pings(pings.iter().filter(mine).copied().collect())
-            }
-            Payload::Hints(hints) => {
-                Records::Hints(hints.iter().filter(|hint| of(hint.device) == id).copied().collect())
-            }
-        };
-        let found = found.cloned().unwrap_or(match &kept {
-            Records::Pings(_) => Records::Pings(Vec::new()),
-            Records::Hints(_) => Records::Hints(Vec::new()),
-        });
-        let is_whole = match (&found, &kept) {
+        let (found, kept) = (evaluated.get(&(frame.origin, id)), frame.payload.part_of(id));
+        let is_whole = match (found, &kept) {
             // Some were refused with a reason, at one of its sendings at least.
-            (Records::Pings(found), Records::Pings(kept)) if frame.was_refused_in_part => {
-                found.iter().all(|ping| kept.contains(ping))
-            }
-            (Records::Hints(found), Records::Hints(kept)) if frame.was_refused_in_part => {
-                found.iter().all(|hint| kept.contains(hint))
-            }
-            _ => found == kept,
+            (None, _) if frame.was_refused_in_part => true,
+            (Some(found), Some(kept)) if frame.was_refused_in_part => found.is_within(kept),
+            _ => found == kept.as_ref(),
         };
         assert!(
             is_whole,
             "P1: an acknowledged frame is lost in {id:?}: {frame:?}, found {found:?}"
         );
     }
-}
-
-fn of(device: crate::domain::ids::DeviceId) -> PartitionId {
-    DeviceKey { account: ACCOUNT, device }.partition()
 }
 
 /// P1 and P5: consumers got what the inputs bring, byte for byte, in order, all of it and nothing else.

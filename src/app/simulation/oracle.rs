@@ -182,15 +182,16 @@ fn visited(visit: &Visit) -> Visited {
 
 /// How many reports an input has.
 pub(super) fn reports_in(input: &OwnedInput) -> u64 {
-    match input.as_input() {
-        Input::Fixes(batch) => batch.records.len() as u64,
-        Input::Hints(batch) => batch.records.len() as u64,
-        Input::Outcomes(_)
-        | Input::Profiles(_)
-        | Input::Erasures(_)
+    let reports = match input.as_input() {
+        Input::Fixes(batch) => batch.records.len(),
+        Input::Hints(batch) => batch.records.len(),
+        Input::Outcomes(batch) => batch.records.len(),
+        Input::Profiles(batch) => batch.records.len(),
+        Input::Erasures(_)
         | Input::Tick { .. }
         | Input::Publication { .. }
         | Input::Grant(_)
         | Input::Policy(_) => 0,
-    }
+    };
+    reports as u64
 }
