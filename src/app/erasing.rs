@@ -92,7 +92,15 @@ impl Traces {
                 let Some(in_force) = publisher.slot.current() else { return Ok(Some(0)) };
                 let members: Vec<(AccountId, u64)> = gone.members().collect();
                 let without = Epoch(without.load(Ordering::Relaxed));
-                Ok(Some(publisher.store.erase(without, &in_force, &members)?))
+                let removed = publisher.store.erase(without, &in_force, &members)?;
+                let listing = publisher.store.first_listing(without, &in_force, &members)?;
+                anyhow::ensure!(
+                    listing.is_none(),
+                    "snapshot {} lists a device again, as a rollback to an earlier one does: all is gone through anew, upon a \
+                     snapshot without it",
+                    listing.unwrap_or(without),
+                );
+                Ok(Some(removed))
             }),
         ]
     }

@@ -10,7 +10,7 @@ use super::{Store, StoreError, read_input};
 use crate::domain::ids::{AccountId, Epoch, TargetId};
 use crate::snapshot::build::{After, Dealt, build, roll_back};
 use crate::snapshot::load::{BlockSource, LoadError};
-use crate::snapshot::samples::{VALID_FROM, circle, options, source};
+use crate::snapshot::samples::{KEY, VALID_FROM, circle, device, options, source};
 use crate::snapshot::source::TargetDirectory;
 
 /// Publishes an epoch whose campaign 20 has this priority.
@@ -71,6 +71,27 @@ fn a_rollback_publishes_old_content_anew() {
     let (old, new) = (store.listing(Epoch(1)).unwrap(), store.listing(Epoch(3)).unwrap());
     assert_eq!((old.hash, new.rollback_of), (new.hash, Some(Epoch(1))));
     assert_eq!(store.load(Epoch(3), None).unwrap().view().epoch(), Epoch(3));
+}
+
+#[test]
+fn an_epoch_that_lists_a_device_is_found_also_where_a_rollback_brought_it_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).unwrap();
+    publish(&store, 1, 0);
+    let with = store.load(Epoch(1), None).unwrap();
+    let mut specs = source();
+    specs.accounts.iter_mut().for_each(|account| account.blacklist.clear());
+    store.publish(&build(&specs, options(2, Some(with.view()))).unwrap()).unwrap();
+    let without = store.load(Epoch(2), Some(&with)).unwrap();
+    let gone = [(AccountId(1), KEY.member(device(900)))];
+    let first = |from| store.first_listing(from, &without, &gone).unwrap();
+    assert_eq!((first(Epoch(1)), first(Epoch(2))), (Some(Epoch(1)), None));
+    assert_eq!(store.roll_back(Epoch(1), VALID_FROM).unwrap(), Epoch(3));
+    assert_eq!(store.erase(Epoch(2), &without, &gone).unwrap(), 1);
+    assert_eq!(first(Epoch(2)), Some(Epoch(3)), "what decides may list it");
+    store.publish(&build(&specs, options(4, Some(without.view()))).unwrap()).unwrap();
+    assert_eq!(store.erase(Epoch(4), &without, &gone).unwrap(), 1);
+    assert_eq!((first(Epoch(1)), store.epochs().unwrap()), (None, vec![Epoch(2), Epoch(4)]));
 }
 
 #[test]
