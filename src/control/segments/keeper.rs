@@ -1,6 +1,6 @@
 //! The thread that looks up the users of segments by visit history: when one is made or changed, and each local day.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use crate::control::compiler::{CompileError, Publications};
 use crate::control::desk::changes::content;
 use crate::control::desk::desk::local_day;
 use crate::control::desk::{Actor, Desk};
+use crate::control::documents::campaign::Audience;
 use crate::control::documents::segment::{FAILED, History};
 use crate::control::documents::{Account, Document, Segment, document};
 use crate::control::refusal::Refusal;
@@ -36,6 +37,10 @@ const ROUND_MS: i64 = 30_000;
 /// How soon one is tried again whose users can't be looked up: its stores and regions may have been edited, and it may
 /// take seconds to see that they were not.
 pub(super) const RETRY_MS: u32 = 600_000;
+
+/// Why there are no users of a segment where visits were measured once.
+pub(super) const NOT_MEASURED: &str =
+    "visits are not measured any more; set measure_visits of the account to true again";
 
 /// What the thread works with.
 pub struct SegmentKeeper {
@@ -146,11 +151,11 @@ impl SegmentKeeper {
         member: &Member,
     ) -> Result<(), KeeperError> {
         let segments = self.all::<Segment>((id, Kind::Segment))?;
+        if !account.measure_visits {
+            return self.stop(id, segments);
+        }
         let kept = segments.iter().map(|(record, _)| record.key.id).collect();
         self.figures.forget_members_but(id, &kept)?;
-        if !account.measure_visits {
-            return Ok(());
-        }
         let today = local_day(account, self.clock.now());
         let mut is_caught_up = false;
         for (record, segment) in segments {
@@ -220,21 +225,44 @@ impl SegmentKeeper {
         match lookup {
             Some(Ok(lookup)) => self.refresh(&Due { key, revision, day, lookup }),
             Some(Err(error)) if error.is_passing() => Err(error.into()),
-            Some(Err(error)) => self.tell(key, revision, error),
+            Some(Err(error)) => {
+                self.settle(key, revision, (FAILED, error.to_string()))?;
+                Err(error.into())
+            }
             None => Ok(()),
         }
     }
 
-    /// Whoever sees the segment sees why.
-    fn tell(&self, key: Key, revision: u64, error: CompileError) -> Result<(), KeeperError> {
-        let (actor, reason) = (self.actor(key.account), error.to_string());
+    /// Without visits of today nobody is a visitor any more: what was found goes, and whoever sees a segment sees why.
+    fn stop(&self, id: AccountId, segments: Vec<(Record, Segment)>) -> Result<(), KeeperError> {
+        self.figures.forget_members_but(id, &BTreeSet::new())?;
+        for (record, segment) in segments {
+            let is_told = record.content.state == FAILED && segment.reason == NOT_MEASURED;
+            if segment.history.is_some() && !is_told {
+                self.settle(record.key, record.revision, (FAILED, NOT_MEASURED.to_owned()))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Says at the segment how it stands, and tells the engine where a campaign under way addresses it.
+    fn settle(
+        &self,
+        key: Key,
+        revision: u64,
+        (state, reason): (&'static str, String),
+    ) -> Result<(), KeeperError> {
+        let (actor, publications) = (self.actor(key.account), Arc::clone(&self.publications));
         let told = self.catalog.ask_and_wait(move |store| {
-            thread::write(store, |tx| {
-                Desk::open(tx, &actor)?.segment_failed(key.id, revision, &reason)
-            })
+            let reaches = thread::write(store, |tx| {
+                Desk::open(tx, &actor)?.settle_segment(key.id, revision, (state, &reason))
+            })?;
+            if reaches {
+                publications.changed(key.account);
+            }
+            Ok(())
         });
-        told.or_else(gone_meanwhile)?;
-        Err(error.into())
+        told.or_else(gone_meanwhile)
     }
 
     pub(super) fn actor(&self, account: AccountId) -> Actor {
@@ -246,10 +274,9 @@ impl SegmentKeeper {
         let Key { account, id, .. } = due.key;
         let since = self.figures.erasures();
         let devices = due.lookup.devices(&self.figures)?;
-        let actor = self.actor(account);
-        let (used, by_us) = (due.lookup.used(Some(id)), actor.clone());
+        let (used, actor) = (due.lookup.used(Some(id)), self.actor(account));
         let noted = self.catalog.ask_and_wait(move |store| {
-            thread::write(store, |tx| Desk::open(tx, &by_us)?.note_use(&used))
+            thread::write(store, |tx| Desk::open(tx, &actor)?.note_use(&used))
         });
         if let Err(refusal) = noted {
             return gone_meanwhile(refusal);
@@ -259,17 +286,7 @@ impl SegmentKeeper {
             // The next look finds who is left.
             return Ok(());
         }
-        let (publications, revision) = (Arc::clone(&self.publications), due.revision);
-        let told = self.catalog.ask_and_wait(move |store| {
-            let reaches = thread::write(store, |tx| {
-                Desk::open(tx, &actor)?.segment_was_looked_up(id, revision)
-            })?;
-            if reaches {
-                publications.changed(account);
-            }
-            Ok(())
-        });
-        told.or_else(gone_meanwhile)
+        self.settle(due.key, due.revision, ("usable", String::new()))
     }
 }
 
@@ -282,33 +299,24 @@ fn gone_meanwhile(refusal: Refusal) -> Result<(), KeeperError> {
 }
 
 impl Desk<'_> {
-    /// A segment's users are known, as of this revision; gives whether a campaign under way addresses it.
-    fn segment_was_looked_up(&mut self, id: u32, revision: u64) -> Result<bool, Refusal> {
-        self.settle_segment(id, revision, ("usable", ""))?;
-        let users = self.campaigns(&["testing", "running"])?;
-        let audience = crate::control::documents::campaign::Audience::Segment(id);
-        Ok(users.iter().any(|campaign| campaign.document.audience == audience))
-    }
-
-    /// A segment's users can't be looked up, as of this revision.
-    fn segment_failed(&mut self, id: u32, revision: u64, reason: &str) -> Result<(), Refusal> {
-        self.settle_segment(id, revision, (FAILED, reason))
-    }
-
+    /// How a segment stands, as of this revision; gives whether a campaign under way addresses it.
     fn settle_segment(
         &mut self,
         id: u32,
         revision: u64,
         (state, reason): (&str, &str),
-    ) -> Result<(), Refusal> {
+    ) -> Result<bool, Refusal> {
         let shown = self.document::<Segment>(id)?;
         let is_so = shown.state == state && shown.document.reason == reason;
-        // One that was changed meanwhile is looked up anew.
-        if is_so || shown.revision != revision {
-            return Ok(());
+        if is_so && state == FAILED {
+            return Ok(false);
         }
-        let settled = Segment { reason: reason.to_owned(), ..shown.document };
-        self.update(self.key(Kind::Segment, id), content(&settled, state))?;
-        Ok(())
+        // One that was changed meanwhile is looked up anew.
+        if !is_so && shown.revision == revision {
+            let settled = Segment { reason: reason.to_owned(), ..shown.document };
+            self.update(self.key(Kind::Segment, id), content(&settled, state))?;
+        }
+        let users = self.campaigns(&["testing", "running"])?;
+        Ok(users.iter().any(|campaign| campaign.document.audience == Audience::Segment(id)))
     }
 }

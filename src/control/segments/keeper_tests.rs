@@ -1,11 +1,12 @@
 //! What is wrong with one segment is told there, and keeps nobody else waiting.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tempfile::{TempDir, tempdir};
 
-use super::keeper::{Rounds, SegmentKeeper};
+use super::keeper::{NOT_MEASURED, Rounds, SegmentKeeper};
 use crate::clock::{Clock, Hands};
 use crate::control::compiler::Publications;
 use crate::control::desk::Desk;
@@ -86,6 +87,11 @@ impl Office {
         self.keeper.look(&mut self.rounds, &self.member).unwrap();
     }
 
+    /// Whether the engine was told of a change since the last time.
+    fn told(&self) -> bool {
+        self.keeper.publications.take(Duration::ZERO, Duration::ZERO).is_some()
+    }
+
     fn shown(&self, id: u32) -> Shown<Segment> {
         self.at(move |desk| desk.get::<Segment>(id)).unwrap()
     }
@@ -152,6 +158,40 @@ fn an_edit_is_a_new_try_and_nobody_else_s_reason_is_believed() {
     assert_eq!((&*shown.state, &*shown.document.reason), ("computing", ""));
     office.look();
     assert_eq!(office.shown(id).state, "usable");
+}
+
+#[test]
+fn nobody_belongs_to_a_segment_while_visits_are_not_measured() {
+    let mut office = Office::new();
+    let id = office.put(&segment(json!({ "places": [1], "at_least": 1 })), "computing");
+    office.look();
+    assert_eq!((&*office.shown(id).state, office.size(id)), ("usable", Some(0)));
+    let started = office.at(move |desk| {
+        let addressing = set(campaign(), "/audience", json!({ "segment": id }));
+        let made = desk.create::<Campaign>(parsed(addressing), None)?;
+        desk.set_state(made.id, &Seen::Any, State::Running)
+    });
+    started.unwrap();
+    let measure = |office: &Office, on: bool| {
+        let account = set(account(), "/measure_visits", json!(on));
+        let replace = move |desk: &mut Desk<'_>| {
+            desk.replace::<Account>(ACCOUNT.0, &Seen::Any, parsed(account))
+        };
+        office.at(replace).unwrap();
+    };
+    measure(&office, false);
+    office.told();
+    office.look();
+    let stopped = office.shown(id);
+    assert_eq!((&*stopped.state, &*stopped.document.reason), ("failed", NOT_MEASURED));
+    assert_eq!(office.size(id), None);
+    assert!(office.told(), "its campaign reaches nobody");
+    office.hands.advance_ms(60_000);
+    office.look();
+    assert_eq!(office.shown(id).revision, stopped.revision, "it is said once");
+    measure(&office, true);
+    office.look();
+    assert_eq!((&*office.shown(id).state, office.size(id)), ("usable", Some(0)));
 }
 
 #[test]
