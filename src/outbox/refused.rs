@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use super::consumer::CONSUMER_VERSION;
-use super::tables::STORE_VERSION;
 
 /// Why the store of the outbox refused.
 #[derive(Debug, thiserror::Error)]
@@ -30,8 +29,7 @@ pub enum StoreError {
     },
     /// A release with another format wrote it.
     #[error(
-        "the outbox in {path} has format {found}, and this release reads format {STORE_VERSION}; \
-         run the release that wrote it",
+        "the store in {path} has format {found}, and this release reads {reads}; run the release that wrote it",
         path = path.display()
     )]
     Format {
@@ -39,11 +37,13 @@ pub enum StoreError {
         path: PathBuf,
         /// What it says.
         found: u32,
+        /// What it could say.
+        reads: &'static str,
     },
     /// A key or value that we never write.
     #[error(
-        "the outbox in {path} is damaged: {what}; restore the whole data directory from a backup, or move \
-         log, checkpoints and outbox away together to start anew",
+        "the store in {path} is damaged: {what}; restore the whole data directory from a backup, or move this folder away: it \
+         is filled again from what log and outbox still have",
         path = path.display()
     )]
     Damaged {

@@ -128,9 +128,8 @@ impl Outbox {
     /// # Errors
     /// [`OutboxError`] when the outbox has stopped; final.
     pub fn release_through(&self, release: Release) -> Result<(), OutboxError> {
-        self.releases.send(release).map_err(|_gone| self.shared.why_ended())?;
-        self.shared.released.fetch_add(1, Ordering::Release);
-        Ok(())
+        self.is_on_its_way();
+        self.releases.send(release).map_err(|_gone| self.shared.why_ended())
     }
 
     /// As [`release_through`](Self::release_through), but waits for a moment at most.
@@ -142,12 +141,19 @@ impl Outbox {
         if self.shared.failed.get().is_some() {
             return Err(Withheld::Ended);
         }
-        self.releases.send_timeout(release, self.offer_wait).map_err(|error| match error {
-            SendTimeoutError::Timeout(release) => Withheld::Full(release),
-            SendTimeoutError::Disconnected(_) => Withheld::Ended,
-        })?;
-        self.shared.released.fetch_add(1, Ordering::Release);
-        Ok(())
+        self.is_on_its_way();
+        self.releases.send_timeout(release, self.offer_wait).map_err(|error| {
+            self.shared.released.fetch_sub(1, Ordering::AcqRel);
+            match error {
+                SendTimeoutError::Timeout(release) => Withheld::Full(release),
+                SendTimeoutError::Disconnected(_) => Withheld::Ended,
+            }
+        })
+    }
+
+    /// Before it is: whoever waits for all that was released must not take another's for it.
+    fn is_on_its_way(&self) {
+        self.shared.released.fetch_add(1, Ordering::AcqRel);
     }
 
     /// [`release_through`](Self::release_through) with outputs alone: each is of a whole input.

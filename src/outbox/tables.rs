@@ -93,7 +93,10 @@ impl Tables {
         match found {
             Ok(STORE_VERSION) => Ok(()),
             Ok(version) if version + 1 == STORE_VERSION => self.set_format(),
-            Ok(found) => Err(StoreError::Format { path: self.path.clone(), found }),
+            Ok(found) => {
+                let reads = "formats 2 and 3";
+                Err(StoreError::Format { path: self.path.clone(), found, reads })
+            }
             Err(_) => Err(self.damaged("its format is not four bytes")),
         }
     }

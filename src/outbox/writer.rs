@@ -1,8 +1,9 @@
 //! The outbox thread: takes all that waits, writes it as one batch, syncs once, and only then shows it.
 //!
-//! It alone writes to the store. Releases come from shards through one bounded hand-off, orders about consumers
-//! from the queue's tasks through another; a group of both is one atomic batch. After an error it ends for
-//! good: what was not synced was never visible, and the journal still has its cause.
+//! It alone adds to the store; the figures remove what they have counted, and erasures what is to be forgotten. Releases
+//! come from shards through one bounded hand-off, orders about consumers from the queue's tasks through another; a group
+//! of both is one atomic batch. After an error it ends for good: what was not synced was never visible, and the journal
+//! still has its cause.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

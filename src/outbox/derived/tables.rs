@@ -123,7 +123,9 @@ impl Tables {
         };
         match found.as_ref().try_into().map(u32::from_be_bytes) {
             Ok(STORE_VERSION) => Ok(()),
-            Ok(found) => Err(StoreError::Format { path: self.path.clone(), found }),
+            Ok(found) => {
+                Err(StoreError::Format { path: self.path.clone(), found, reads: "format 1" })
+            }
             Err(_) => Err(self.damaged("its format is not four bytes")),
         }
     }
