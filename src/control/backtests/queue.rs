@@ -14,15 +14,17 @@ use crate::control::compiler::Known;
 use crate::control::desk::drafts::UNNUMBERED;
 use crate::control::documents::Campaign;
 use crate::control::refusal::Refusal;
+use crate::control::room::Room;
 use crate::control::store::Store;
 use crate::domain::ids::{AccountId, CampaignId};
+use crate::domain::turns::Turn;
 use crate::identity::Keyring;
 use crate::offline::backtest::BacktestError;
 use crate::outbox::derived::Figures;
 use crate::shutdown::Member;
 
 /// Backtests of all accounts that may wait or run, and those of one: each may take minutes.
-const WAITING: usize = 16;
+const WAITING: u32 = 16;
 const WAITING_OF_ONE: u32 = 4;
 
 /// Finished ones that are kept of all accounts, and of one; the oldest go first. Each is a few kilobytes a day of its
@@ -62,13 +64,13 @@ pub struct BacktestList {
 }
 
 /// What there is to do and was done. Cheap to clone.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Backtests {
     shared: Arc<Shared>,
 }
 
-#[derive(Default)]
 struct Shared {
+    room: Room,
     /// Locked for a moment by requests, and by the thread between two steps.
     state: Mutex<State>,
     due: Condvar,
@@ -86,6 +88,15 @@ struct Waiting {
     id: u32,
     account: AccountId,
     draft: (CampaignId, Campaign),
+    /// Until it is over.
+    _turn: Turn,
+}
+
+impl Default for Backtests {
+    fn default() -> Self {
+        let room = Room::of("backtests", WAITING, WAITING_OF_ONE);
+        Self { shared: Arc::new(Shared { room, state: Mutex::default(), due: Condvar::new() }) }
+    }
 }
 
 impl Backtests {
@@ -98,17 +109,8 @@ impl Backtests {
         account: AccountId,
         draft: (CampaignId, Campaign),
     ) -> Result<BacktestShown, Refusal> {
+        let turn = self.shared.room.enter(account)?;
         let mut state = self.state();
-        let unfinished = |of: Option<AccountId>| {
-            let counts = |(whose, shown): &&(AccountId, BacktestShown)| {
-                of.is_none_or(|account| *whose == account) && !shown.is_over()
-            };
-            state.all.iter().filter(counts).count()
-        };
-        if unfinished(Some(account)) >= WAITING_OF_ONE as usize || unfinished(None) >= WAITING {
-            let (what, per) = ("backtests", "at once");
-            return Err(Refusal::TooMany { what, allowed: WAITING_OF_ONE, per, retry_s: 10 });
-        }
         state.last_id += 1;
         let id = state.last_id;
         let shown = BacktestShown {
@@ -121,7 +123,7 @@ impl Backtests {
             report: None,
         };
         state.all.push_back((account, shown.clone()));
-        state.waiting.push_back(Waiting { id, account, draft });
+        state.waiting.push_back(Waiting { id, account, draft, _turn: turn });
         state.forget(account);
         drop(state);
         self.shared.due.notify_one();
@@ -225,6 +227,7 @@ impl BacktestQueue {
 
     fn run(&mut self, waiting: Waiting, member: &Member) {
         let (id, account) = (waiting.id, waiting.account);
+        // Its turn ends with the trial, so that whoever sees the outcome finds room.
         let outcome = self.tried(waiting, member);
         if let Err(error) = &outcome {
             let (account, reason) = (account.0, error.to_string());
@@ -252,7 +255,7 @@ impl BacktestQueue {
     }
 
     fn tried(&mut self, waiting: Waiting, member: &Member) -> Result<BacktestReport, TrialError> {
-        let Waiting { id, account, draft } = waiting;
+        let Waiting { id, account, draft, _turn } = waiting;
         let known = Known { keyring: &self.keyring, figures: Some(&self.figures) };
         let (mut draft, mut outcome) = (Some(draft), Err(TrialError::NoAccount(account)));
         self.reader.read(&mut |tx| {
