@@ -17,6 +17,9 @@ pub const QUARTER_TURN_E7: i32 = 900_000_000;
 /// The mean radius of the earth, m (IUGG R1, rounded to 0.1 m); circles are measured on this sphere.
 pub const EARTH_RADIUS_M: f64 = 6_371_008.8;
 
+/// A day of UTC, ms. A local day may be an hour shorter or longer.
+pub const DAY_MS: i64 = 86_400_000;
+
 /// A point on earth, quantised to 1e-7 degrees (about 11 mm). Longitude is in −180° ≤ lon < 180°.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct PointE7 {
@@ -96,7 +99,7 @@ impl UtcMs {
     /// The day it lies in, UTC, counted from 1970-01-01.
     #[must_use]
     pub fn utc_day(self) -> i64 {
-        self.0.div_euclid(86_400_000)
+        self.0.div_euclid(DAY_MS)
     }
 
     /// This instant moved by whole seconds.

@@ -13,15 +13,13 @@ use std::ops::RangeInclusive;
 use crate::domain::decision::VisitEnd;
 use crate::domain::ids::{AccountId, PartitionId};
 use crate::domain::policy::ClockMode;
-use crate::domain::units::UtcMs;
+use crate::domain::units::{DAY_MS, UtcMs};
 use crate::snapshot::view::SnapshotView;
 
 use super::device::ProfileNote;
 use super::outputs::Outputs;
 use super::partition::{Partition, is_prolonged_in};
 use super::table::{Eviction, RowId};
-
-const DAY_MS: i64 = 86_400_000;
 
 /// A table at its default capacity has 2,731 rows for each, which take some tenths of a millisecond. More turns would have
 /// partitions that nobody sends to write ticks, and checkpoints for them, more often.

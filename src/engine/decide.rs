@@ -12,7 +12,7 @@ use crate::domain::report::Platform;
 use crate::domain::units::UtcMs;
 use crate::snapshot::view::CampaignView;
 
-use super::device::{DAY_MS, Phase, Trigger, UsedBucket};
+use super::device::{LONGEST_DAY_MS, Phase, Trigger, UsedBucket};
 use super::gates::{Case, bucket, limits};
 use super::marks::UsedMarks;
 use super::trace::Made;
@@ -251,7 +251,7 @@ impl<'s> Turn<'_, 's> {
         let Some(today) = self.day() else { return };
         self.annex.count_push(today);
         let until = match self.account.daily_cap() {
-            Some(_) => outlived(self.moment.at + DAY_MS, self.rules.policy),
+            Some(_) => outlived(self.moment.at + LONGEST_DAY_MS, self.rules.policy),
             None => self.moment.at,
         };
         self.annex.pushes_until = self.annex.pushes_until.max(until);
@@ -272,7 +272,9 @@ impl<'s> Turn<'_, 's> {
         let span_ends = match (campaign.mode(), campaign.frequency()) {
             (RunMode::Running, Frequency::OncePerPeriod) => campaign.period().1,
             (RunMode::Running, Frequency::Resend { after_s }) => at.plus_s(after_s),
-            (RunMode::Running, Frequency::OncePerDay) | (RunMode::Testing, _) => at + DAY_MS,
+            (RunMode::Running, Frequency::OncePerDay) | (RunMode::Testing, _) => {
+                at + LONGEST_DAY_MS
+            }
         };
         let keep_until = outlived(span_ends, self.rules.policy);
         self.forget_old_buckets();

@@ -355,7 +355,7 @@ pub(crate) struct DayPushes {
 }
 
 /// Longer than any local day (25 h at a change of the clocks), so that what lasts a day outlives it.
-pub(crate) const DAY_MS: i64 = 25 * 3_600_000;
+pub(crate) const LONGEST_DAY_MS: i64 = 25 * 3_600_000;
 
 impl Annex {
     /// Whether nothing hangs on it any more.
@@ -397,7 +397,7 @@ impl Annex {
 
     /// Forgets counts of days that no fix or timer can be of any more.
     pub(crate) fn forget_old_pushes(&mut self, clock: UtcMs) {
-        if self.has_pushes() && clock.since(self.pushes_until) > DAY_MS {
+        if self.has_pushes() && clock.since(self.pushes_until) > LONGEST_DAY_MS {
             self.pushes = Default::default();
         }
     }

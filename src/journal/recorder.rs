@@ -18,7 +18,7 @@ use super::packed;
 use super::position::LogPosition;
 use super::segment::{self, SegmentFile};
 use crate::clock::Clock;
-use crate::domain::units::UtcMs;
+use crate::domain::units::{DAY_MS, UtcMs};
 use crate::shutdown::Member;
 
 /// How often it looks where the log may go.
@@ -119,8 +119,6 @@ impl Recorder {
         Ok(freed)
     }
 }
-
-const DAY_MS: i64 = 86_400_000;
 
 /// How many of the oldest are beyond the bounds.
 pub(super) fn beyond(recorded: &[SegmentFile], config: &JournalConfig, today: u32) -> usize {

@@ -24,7 +24,7 @@ use crate::domain::lots::InstallationKey;
 use crate::domain::policy::ClockMode;
 use crate::domain::reasons::{SuppressCounts, SuppressReason};
 use crate::domain::tally::Fact;
-use crate::domain::units::UtcMs;
+use crate::domain::units::{DAY_MS, UtcMs};
 use crate::engine::{Counts, Outputs, Partition};
 use crate::journal::{JournalError, OwnedInput};
 use crate::outbox::tallies::Quarter;
@@ -85,8 +85,6 @@ pub enum BacktestError {
 
 /// Schedules are compiled for 400 days; the last of them may be cut short by a time zone.
 const MOST_DAYS: i64 = 398;
-const DAY_MS: i64 = 86_400_000;
-
 /// How many inputs are taken between two looks at whether to go on.
 const LOOK_EVERY: u64 = 1024;
 

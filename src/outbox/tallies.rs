@@ -6,7 +6,7 @@
 use crate::domain::ids::{AccountId, AppId, CampaignId, InputPosition, InputSeq, PartitionId};
 use crate::domain::reasons::SuppressReason;
 use crate::domain::tally::{Fact, Tally};
-use crate::domain::units::UtcMs;
+use crate::domain::units::{DAY_MS, UtcMs};
 use crate::identity::Sealer;
 
 /// The first byte of each row.
@@ -25,8 +25,6 @@ pub struct Quarter(pub u32);
 
 /// How long one lasts.
 const QUARTER_MS: i64 = 15 * 60_000;
-
-const DAY_MS: i64 = 86_400_000;
 
 impl Quarter {
     /// The one that an instant lies in; instants before 1970 are in the first.

@@ -10,7 +10,7 @@ use std::sync::PoisonError;
 use crate::domain::ids::PartitionId;
 use crate::domain::input::{Grant, LimitId};
 use crate::domain::policy::ClockMode;
-use crate::domain::units::UtcMs;
+use crate::domain::units::{DAY_MS, UtcMs};
 use crate::engine::Partition;
 use crate::engine::grants::GrantState;
 use crate::snapshot::view::SnapshotView;
@@ -84,8 +84,6 @@ const WAIT_MS: i64 = 2 * IDLE_MS;
 
 /// The next month is leased so long before it begins, that its first push need not wait.
 const MONTH_AHEAD_MS: i64 = 3_600_000;
-
-const DAY_MS: i64 = 86_400_000;
 
 /// A month is over for all of its account when nothing happened in it for two months.
 const KEEP_MONTH_MS: i64 = 62 * DAY_MS;

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Span, Timestamp};
 
 use super::blocks::CalendarBlock;
 use crate::domain::campaign::WindowSpec;
-use crate::domain::units::UtcMs;
+use crate::domain::units::{DAY_MS, UtcMs};
 
 /// How many local days are compiled, from `valid_from` on.
 pub const COMPILED_DAYS: i32 = 400;
@@ -23,8 +23,6 @@ pub const DAYS_BEFORE: i32 = 2;
 const NIGHT: [(u16, u16); 2] = [(0, 8 * 60), (21 * 60, 24 * 60)];
 
 const MINUTE_MS: i64 = 60_000;
-const DAY_MS: i64 = 86_400_000;
-
 /// A zone over the compiled span.
 #[derive(Debug, Clone)]
 pub struct Zone {

@@ -14,7 +14,7 @@ use crate::control::reports::ReportShelf;
 use crate::control::reports::files::Listed;
 use crate::control::store::{INSTALLATION, Kind, Query, Tx};
 use crate::domain::ids::AccountId;
-use crate::domain::units::UtcMs;
+use crate::domain::units::{DAY_MS, UtcMs};
 use crate::identity::Keyring;
 
 /// What a look has come to.
@@ -67,7 +67,7 @@ pub fn look(
             looked.touched.insert(account);
         }
     }
-    let kept_ms = i64::from(config.location_uses_days) * 86_400_000;
+    let kept_ms = i64::from(config.location_uses_days) * DAY_MS;
     tx.forget_uses(UtcMs(now.0.saturating_sub(kept_ms)), USES_FORGOTTEN_AT_ONCE)?;
     Ok(looked)
 }

@@ -12,9 +12,7 @@ use crate::control::documents::{Campaign, Notice, Shown};
 use crate::control::samples::{Installation, NOON, campaign, keyring, parsed, set};
 use crate::control::store::thread;
 use crate::domain::ids::AccountId;
-use crate::domain::units::UtcMs;
-
-const DAY_MS: i64 = 86_400_000;
+use crate::domain::units::{DAY_MS, UtcMs};
 
 fn notices(installation: &mut Installation, account: AccountId) -> Vec<Shown<Notice>> {
     installation.at(account, |desk| Ok(desk.notices_after(0, 1000)?)).unwrap()

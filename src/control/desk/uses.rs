@@ -13,7 +13,7 @@ use crate::control::reports::hours::starts_at;
 use crate::control::reports::period::day;
 use crate::control::store::{Key, LocationUse, Purpose, Tx, UseQuery};
 use crate::domain::ids::DeviceId;
-use crate::domain::units::UtcMs;
+use crate::domain::units::{DAY_MS, UtcMs};
 
 /// Uses of one account on one day (UTC); past them location is not used any more that day. A note is some hundred bytes,
 /// so this is what an account can fill the catalog with.
@@ -22,8 +22,6 @@ pub(super) const USES_A_DAY: u32 = 10_000;
 /// The same for consumers that are handed visits: whoever has used up the others is not kept from the queue, where jobs
 /// stand between visits.
 pub(super) const WITH_VISITS_A_DAY: u32 = 2 * USES_A_DAY;
-
-const DAY_MS: i64 = 86_400_000;
 
 /// A use that is about to be made.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -11,9 +11,7 @@ use crate::control::samples::{Installation, NOON, PHONE, keyring, refused};
 use crate::control::store::{LocationUse, Purpose, Tx, thread};
 use crate::domain::ids::{AccountId, DeviceId};
 use crate::domain::problem::{Kind, Problem};
-use crate::domain::units::UtcMs;
-
-const DAY_MS: i64 = 86_400_000;
+use crate::domain::units::{DAY_MS, UtcMs};
 
 fn of_campaign(purpose: Purpose, campaign: u32) -> Used {
     let about = About { campaign: Some(campaign), ..About::default() };

@@ -13,7 +13,7 @@ use crate::control::room::Room;
 use crate::domain::footfall::Footfall;
 use crate::domain::ids::{AccountId, Epoch, TargetId};
 use crate::domain::turns::Turn;
-use crate::domain::units::UtcMs;
+use crate::domain::units::{DAY_MS, UtcMs};
 use crate::outbox::derived::{Figures, FiguresError};
 use crate::snapshot::slot::Slot;
 use crate::snapshot::view::AccountView;
@@ -205,8 +205,6 @@ struct Counts {
     /// Days that were counted, and whether in full.
     days: BTreeMap<i32, bool>,
 }
-
-const DAY_MS: i64 = 86_400_000;
 
 impl Counts {
     fn of(figures: &Figures, account: AccountId, now: UtcMs) -> Result<Self, FiguresError> {

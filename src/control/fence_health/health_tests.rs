@@ -12,7 +12,7 @@ use crate::domain::campaign::RunMode;
 use crate::domain::footfall::{Footfall, FootfallAt};
 use crate::domain::ids::{AccountId, CampaignId, Epoch, TargetId};
 use crate::domain::target::{PlaceArea, TargetSpec};
-use crate::domain::units::{PointE7, UtcMs};
+use crate::domain::units::{DAY_MS, PointE7, UtcMs};
 use crate::outbox::OutboxConfig;
 use crate::outbox::derived::footfalls::FootfallBatch;
 use crate::outbox::derived::{Figures, RetentionConfig};
@@ -22,8 +22,6 @@ use crate::snapshot::samples;
 use crate::snapshot::slot::Slot;
 
 const ACCOUNT: AccountId = AccountId(1);
-const DAY_MS: i64 = 86_400_000;
-
 /// The first whole day of the sample campaigns, UTC: they begin on 2026-11-23 in Seoul.
 const FIRST: i32 = 20_780;
 

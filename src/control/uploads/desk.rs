@@ -8,6 +8,7 @@ use crate::control::documents::{Document as _, Group, Import, Notice, Segment, S
 use crate::control::imports::columns::Kind as ImportOf;
 use crate::control::refusal::Refusal;
 use crate::control::store::{DeviceList, Kind, Query};
+use crate::domain::units::DAY_MS;
 
 /// What comes with an upload.
 #[derive(Clone, PartialEq, Eq, Debug, Default, serde::Deserialize)]
@@ -22,9 +23,6 @@ pub struct UploadRequest {
     /// The group or segment that it fills anew, in place of making one.
     pub into: Option<u32>,
 }
-
-/// A day, ms.
-const DAY_MS: i64 = 24 * 3600 * 1000;
 
 impl UploadRequest {
     /// What is in the file.

@@ -7,14 +7,12 @@
 use std::sync::atomic::{AtomicI32, Ordering};
 
 use crate::domain::knobs::BadKnobs;
-use crate::domain::units::UtcMs;
+use crate::domain::units::{DAY_MS, UtcMs};
 use crate::outbox::refused::StoreError;
 
 use super::pad::Pad;
 use super::rows::Row;
 use super::tables::{Sheet, Tables};
-
-const DAY_MS: i64 = 86_400_000;
 
 /// No class is kept for longer: ten years.
 const MAX_DAYS: u16 = 3650;

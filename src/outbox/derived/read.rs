@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use crate::domain::campaign::Variant;
 use crate::domain::ids::{AccountId, AppId, CampaignId, PlaceId};
 use crate::domain::reasons::SuppressReason;
-use crate::domain::units::UtcMs;
+use crate::domain::units::{DAY_MS, UtcMs};
 use crate::outbox::refused::StoreError;
 use crate::outbox::tallies::Quarter;
 
@@ -22,7 +22,7 @@ use super::tables::Sheet;
 pub type FiguresError = StoreError;
 
 /// The most that `lateness_s` may be: so far back may a late fix move the enter of a visit.
-const MAX_LATENESS_MS: i64 = 30 * 86_400_000;
+const MAX_LATENESS_MS: i64 = 30 * DAY_MS;
 
 /// Figures of the two variants; a campaign without a test has all in A.
 pub type ByVariant<T> = [T; 2];

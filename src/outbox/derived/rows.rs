@@ -3,7 +3,7 @@
 use crate::domain::campaign::Variant;
 use crate::domain::ids::{AccountId, AppId, CampaignId, PlaceId};
 use crate::domain::reasons::SuppressReason;
-use crate::domain::units::UtcMs;
+use crate::domain::units::{DAY_MS, UtcMs};
 use crate::outbox::tallies::Quarter;
 
 /// A row as bytes: little-endian words.
@@ -349,8 +349,6 @@ pub(super) fn variant_of(number: u8) -> Variant {
 fn number_of(variant: Variant) -> u8 {
     u8::from(variant == Variant::B)
 }
-
-const DAY_MS: i64 = 86_400_000;
 
 const SIGN: u32 = 1 << 31;
 

@@ -10,7 +10,7 @@ use super::rows::{Row as _, Visit, of_visit};
 use super::tables::Sheet;
 use crate::clock::process_ns;
 use crate::domain::ids::{AccountId, PlaceId};
-use crate::domain::units::UtcMs;
+use crate::domain::units::{DAY_MS, UtcMs};
 use crate::journal::sim_disk::Random;
 use crate::outbox::OutboxConfig;
 use crate::outbox::samples::World;
@@ -19,8 +19,6 @@ const VISITS: u64 = 50_000_000;
 const STORES: u64 = 5_000;
 const DEVICES: u64 = 2_000_000;
 const DAYS: i64 = 210;
-const DAY_MS: i64 = 86_400_000;
-
 /// The end of the days.
 const NOW: UtcMs = UtcMs(1_795_489_200_000);
 
