@@ -47,9 +47,9 @@ def checked(figures, wrong):
         raise SystemExit(f"loadtest says {figures}")
 
 
-def beside(meanwhile, programs, stores, more):
+def beside(meanwhile, programs, stores, more, change=lambda campaigns: campaigns):
     """What `meanwhile` gives for the API of an account with a catalog, its small campaigns and loadtest's process, which
-    drives another account of the same daemon; and loadtest's figures."""
+    drives another account of the same daemon; and loadtest's figures. `change` makes other campaigns of that account's."""
     program, loadtest = programs
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
@@ -60,7 +60,7 @@ def beside(meanwhile, programs, stores, more):
         try:
             api = Api(http, marketer)
             small = with_campaigns(api, stores)
-            command = [loadtest, scenario(folder), "--swaps-per-s", "0", "--json", "--addr", quic, "--http", http,
+            command = [loadtest, scenario(folder, change), "--swaps-per-s", "0", "--json", "--addr", quic, "--http", http,
                        "--data-dir", data, "--pid", str(daemon.pid), *more]
             environment = os.environ | {"GEOFENCED_TOKEN": driver}
             driving = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
@@ -78,7 +78,7 @@ def beside(meanwhile, programs, stores, more):
             daemon.wait()
 
 
-def scenario(folder):
+def scenario(folder, change):
     """The scenario for an account that the catalog does not have, on the day of today: a change compiles schedules from
     then on."""
     today = datetime.datetime.now(datetime.timezone(datetime.timedelta(hours=9))).date()
@@ -93,6 +93,7 @@ def scenario(folder):
     campaigns = json.loads(of_today("town.campaigns.json"))
     for account in campaigns["accounts"]:
         account["id"] = DRIVEN
+    campaigns["campaigns"] = change(campaigns["campaigns"])
     for campaign in campaigns["campaigns"]:
         campaign["account"] = DRIVEN
     (folder / "town.campaigns.json").write_text(json.dumps(campaigns))

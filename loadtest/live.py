@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """How far the live figures of a campaign are behind, beside a daemon's full load.
 
-Usage: live.py GEOFENCED LOADTEST [ARGUMENTS OF LOADTEST]
+Usage: live.py GEOFENCED LOADTEST [--dense] [ARGUMENTS OF LOADTEST]
 
 Runs loadtest's scenario `swap.toml`, without its own swaps, against a daemon that has another account with a running
 campaign. Meanwhile a new device of that account enters its fence again and again, and the campaign's stream of figures is
 followed: what counts is the time from the answer to the ping, which is synced then, to the event that counts its job. The
-stream looks for changes once a second. Prints loadtest's figures and the quantiles.
+stream looks for changes once a second. Prints loadtest's figures and the quantiles. With `--dense` ten campaigns at all
+fences push again after ten minutes each, so that nearly every ping inside one, one a minute, brings a job.
 """
 
 import http.client
@@ -24,13 +25,22 @@ LAT, LON = 35.1587, 129.1604
 
 
 def main(program, loadtest, more):
-    took, figures = beside(lambda api, _small, driving: followed(api, driving), (program, loadtest), 1000, more)
+    change = dense if more[:1] == ["--dense"] else lambda campaigns: campaigns
+    more = more[change is dense:]
+    meanwhile = lambda api, _small, driving: followed(api, driving)
+    took, figures = beside(meanwhile, (program, loadtest), 1000, more, change)
     # That the other account's jobs are not expected is known.
     checked(figures, ("missing", "repeated"))
     print(json.dumps(figures))
     took.sort()
     quantile = lambda share: took[min(len(took) - 1, int(share * len(took)))]
     print(f"{len(took)} jobs in the live figures after: median {quantile(0.5):.2f} s, p99 {quantile(0.99):.2f} s, most {took[-1]:.2f} s")
+
+
+def dense(campaigns):
+    """The first campaign ten times in place of all: each is due again at every tenth ping."""
+    again = campaigns[0] | {"frequency": {"resend_after_s": 600}}
+    return [again | {"id": number, "name": f"again {number}"} for number in range(1, 11)]
 
 
 def followed(api, driving):

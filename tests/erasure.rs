@@ -157,6 +157,8 @@ async fn played(daemon: &mut Daemon) {
     assert!(shown["before"].as_str().unwrap().starts_with("20"), "{shown}");
     let after = traces(&data, &forms);
     assert!(after.is_empty(), "{after:?}");
+    let asked = customer.get(&format!("/v1/explain?device={}&campaign=1", other())).await;
+    assert_eq!(asked.status, 200, "others are explained by what is left: {}", asked.body);
     habits.until_members_are(&customer, 1).await;
     stays_so(daemon, &mut customer, app, &forms).await;
     assert_eq!(totals(&customer).await, counted, "what was counted stays counted");

@@ -127,13 +127,14 @@ fn report_checkpoints(latest: &Latest) {
 /// Why the log can't be gone through, in particular if the outbox is to blame.
 fn explain(error: JournalError, behind: Option<CheckpointMark>) -> anyhow::Error {
     match (error, behind) {
-        (JournalError::StartsLate { .. }, Some(CheckpointMark { partition, seq, .. })) => {
-            anyhow::anyhow!(
-                "the outbox is older than the checkpoints: it lacks what came before input {seq} of \
-                 partition {partition}, and the log no longer reaches back so far; restore the outbox that \
-                 belongs to this data directory, or move log, checkpoints and outbox away together to start anew"
-            )
-        }
+        (
+            JournalError::StartsLate { .. } | JournalError::Erased { .. },
+            Some(CheckpointMark { partition, seq, .. }),
+        ) => anyhow::anyhow!(
+            "the outbox is older than the checkpoints: it lacks what came before input {seq} of \
+             partition {partition}, and the log no longer reaches back so far, or devices were erased from it; restore the \
+             outbox that belongs to this data directory, or move log, checkpoints and outbox away together to start anew"
+        ),
         (error, _) => anyhow::Error::new(error).context("the journal"),
     }
 }

@@ -25,7 +25,7 @@ pub(super) struct Begun {
 }
 
 impl Begun {
-    /// From the beginning of the log; nothing where that is trimmed, or the log is long.
+    /// From the beginning of the log; nothing where that is trimmed or devices were erased from it, or the log is long.
     pub(super) fn whole_log(
         journal: &Path,
         keyring: &Keyring,
@@ -34,7 +34,7 @@ impl Begun {
         match LogReader::open(journal, keyring, Resume::of_one(id, None)) {
             Ok(log) if log.bytes_ahead() > WHOLE_LOG_BYTES => Ok(None),
             Ok(log) => Ok(Some(Self { log, partition: fresh(id, keyring) })),
-            Err(JournalError::StartsLate { .. }) => Ok(None),
+            Err(JournalError::StartsLate { .. } | JournalError::Erased { .. }) => Ok(None),
             Err(error) => Err(error.into()),
         }
     }

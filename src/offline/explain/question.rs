@@ -125,8 +125,9 @@ fn walked(records: Records<'_>, question: &Question) -> Result<Walked, ExplainEr
     let whole = Begun::whole_log(journal, keyring, question.device.partition())?;
     let from_start = whole.map(|begun| begun.walk(find, question));
     match from_start {
-        // An early snapshot may be gone: later ones may do.
-        Some(Err(ExplainError::Rerun(_))) | None => {
+        // An early snapshot may be gone, or a device erased from the log further on: what comes later may do.
+        Some(Err(ExplainError::Rerun(_) | ExplainError::Journal(JournalError::Erased { .. })))
+        | None => {
             Begun::checkpoint(journal, keyring, question.device.partition())?.walk(find, question)
         }
         Some(walked) => walked,
