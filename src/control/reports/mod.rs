@@ -32,6 +32,8 @@ mod files_tests;
 #[cfg(test)]
 mod kept_tests;
 #[cfg(test)]
+mod period_tests;
+#[cfg(test)]
 mod reports_tests;
 #[cfg(test)]
 mod visits_tests;
