@@ -209,7 +209,7 @@ impl Figures {
         Ok(only + seen.len() as u64)
     }
 
-    /// Devices that a campaign has reached, or held out, by their keyed hash.
+    /// Calls `each` with every device that a campaign has reached, or held out, by its keyed hash, ascending.
     ///
     /// # Errors
     /// [`FiguresError`] if the store can't be read.
@@ -217,14 +217,13 @@ impl Figures {
         &self,
         campaign: CampaignKey,
         side: Side,
-    ) -> Result<HashMap<u64, Reach>, FiguresError> {
-        let pairs = self.tables.prefix(Sheet::Reach, &of_side(campaign, side));
-        pairs
-            .map(|pair| {
-                let (key, row) = pair?;
-                Ok((member_in(&key).ok_or_else(|| self.malformed())?, self.row(&row)?))
-            })
-            .collect()
+        mut each: impl FnMut(u64, Reach),
+    ) -> Result<(), FiguresError> {
+        for pair in self.tables.prefix(Sheet::Reach, &of_side(campaign, side)) {
+            let (key, row) = pair?;
+            each(member_in(&key).ok_or_else(|| self.malformed())?, self.row(&row)?);
+        }
+        Ok(())
     }
 
     /// Calls `each` with the device, by its keyed hash, and the visit, for those at a place that began from the first
