@@ -121,7 +121,9 @@ impl Account {
         match (old.is_some_and(|old| old.measure_visits), self.measure_visits) {
             (false, true) => spans.push(Measured { from: now, until: None }),
             (true, false) => {
-                spans.iter_mut().last().into_iter().for_each(|last| last.until = Some(now))
+                if let Some(last) = spans.last_mut() {
+                    last.until = Some(now);
+                }
             }
             (true, true) | (false, false) => {}
         }
