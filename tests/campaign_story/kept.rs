@@ -224,7 +224,7 @@ async fn file_of_visits(customer: &Customer, campaign: u64, brand: u64) {
     assert_eq!(listed, ["visits", "visits"]);
     let account = customer.get("/v1/account").await.body;
     let from: jiff::Timestamp =
-        account["visits_measured"]["from"].as_str().unwrap().parse().unwrap();
+        account["visits_measured"][0]["from"].as_str().unwrap().parse().unwrap();
     let age_s = jiff::Timestamp::now().as_second() - from.as_second();
     assert!((0..600).contains(&age_s), "{account}");
 }

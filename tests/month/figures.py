@@ -54,7 +54,7 @@ class Brought:
         day = self.zone.day
         self.by_day = defaultdict(Counter)
         self.by_quarter = defaultdict(Counter)
-        self.reached_on, self.responded_on = defaultdict(set), defaultdict(set)
+        self.reached_on, self.responded_on, self.held_out_on = (defaultdict(set) for _ in range(3))
         self.first_job = firsts(self.jobs)
         self.first_click = firsts(self.outcomes["clicked"])
         self.first_held_out = firsts(self.held_out)
@@ -67,6 +67,8 @@ class Brought:
             self.reached_on[day(at), variant].add(device)
         for device, at, variant in self.outcomes["clicked"]:
             self.responded_on[day(at), variant].add(device)
+        for device, at, variant in self.held_out:
+            self.held_out_on[day(at), variant].add(device)
         self.firsts_on = defaultdict(Counter)
         for name, first in (("reached", self.first_job), ("responded", self.first_click),
                             ("held_out", self.first_held_out)):
@@ -137,17 +139,17 @@ class Brought:
         return hours
 
     def uniques(self, days):
-        reached, responded = set(), set()
+        reached, responded, held_out = set(), set(), set()
         for day in days:
             for variant in VARIANTS:
                 reached |= self.reached_on.get((day, variant), set())
                 responded |= self.responded_on.get((day, variant), set())
-        return len(reached), len(reached & responded)
+                held_out |= self.held_out_on.get((day, variant), set())
+        return len(reached), len(reached & responded), len(held_out)
 
     def period(self, first, last):
         days = range(first, last + 1)
-        reached, responded = self.uniques(days)
-        held_out = self.firsts("held_out", days, VARIANTS)
+        reached, responded, held_out = self.uniques(days)
         return {
             "campaign": self.campaign.id, "name": self.campaign.name,
             "from": day_text(first), "to": day_text(last),
@@ -164,7 +166,7 @@ class Brought:
         last = min(self.campaign.last + int(asked.get("extra_days", 15)), today - 1)
         last = day_number(asked["as_of"]) if "as_of" in asked else last
         begins, until = self.zone.starts_at(self.campaign.first), self.zone.starts_at(last + 1)
-        reached, responded = self.uniques(range(self.campaign.first, min(self.campaign.last, last) + 1))
+        reached, responded, _ = self.uniques(range(self.campaign.first, min(self.campaign.last, last) + 1))
         since = self.first_job if after == "match" else self.first_click
         over = self.zone.starts_at(min(self.campaign.last, last) + 1)
         since = {device: at for device, (at, _) in since.items() if at < over}

@@ -46,6 +46,8 @@ pub use streams::Streams;
 #[cfg(test)]
 mod openapi_tests;
 #[cfg(test)]
+mod report_files_tests;
+#[cfg(test)]
 mod router_tests;
 #[cfg(test)]
 mod served;

@@ -20,10 +20,11 @@ use crate::auth::grant::Grant;
 use crate::control::desk::Desk;
 use crate::control::documents::Shown;
 use crate::control::documents::report_file::{ReportFile, ReportFormat, ReportOf};
-use crate::control::reports::ReportShelf;
 use crate::control::reports::sheet::Sheet;
+use crate::control::reports::{ReportShelf, Reports};
 use crate::domain::ids::AccountId;
 use crate::domain::problem::{Kind, Problem};
+use crate::domain::turns::Turn;
 
 pub(super) fn endpoints(api: Api) -> Api {
     let downloading = Endpoint {
@@ -51,30 +52,34 @@ pub(super) struct Told {
     pub(super) sheet: Sheet,
 }
 
-/// Makes a file of a report, keeps it, and sends it.
+/// Makes a file of a report in the room that was taken for it, keeps it, and sends it. The room goes along with whatever
+/// waits for the disk: a caller who has left does not make that end.
 pub(super) async fn sent(
     service: &Shared,
     grant: &Grant,
-    told: Told,
-    format: ReportFormat,
+    (room, format): (Turn, ReportFormat),
+    make: impl FnOnce(&Reports) -> Result<Told, Problem> + Send + 'static,
 ) -> Result<Response, Problem> {
     let shelf = shelf(service)?;
-    let Told { name, of, campaign, days: (from, to), sheet } = told;
-    let file = format!("{name}.{}", format.ending());
-    let writing = shelf.clone();
-    let written = blocking(move || writing.write(sheet, format)).await?;
-    let document = ReportFile {
-        file,
-        of,
-        campaign,
-        from,
-        to,
-        format,
-        asked_by: grant.name.to_string(),
-        rows: written.rows,
-        bytes: written.bytes,
-        hash: written.hash.clone(),
+    let (writing, asked_by) = (shelf.clone(), grant.name.to_string());
+    let write = move |reports: &Reports| {
+        let Told { name, of, campaign, days: (from, to), sheet } = make(reports)?;
+        let written = writing.write(sheet, format).map_err(unkept)?;
+        let document = ReportFile {
+            file: format!("{name}.{}", format.ending()),
+            of,
+            campaign,
+            from,
+            to,
+            format,
+            asked_by,
+            rows: written.rows,
+            bytes: written.bytes,
+            hash: written.hash.clone(),
+        };
+        Ok((document, written, room))
     };
+    let (document, written, room) = service.read_figures(write).await?;
     let (keeping, discarding) = (shelf.clone(), shelf.clone());
     let keep = move |desk: &mut Desk<'_>| desk.keep_report(&keeping, &document, &written);
     let ((shown, gone), _epoch) = service.change(service.caller(grant), keep).await?;
@@ -85,7 +90,7 @@ pub(super) async fn sent(
         })
         .await?;
     }
-    download(shelf, grant.account, shown).await
+    download(shelf, grant.account, shown, room).await
 }
 
 async fn again(
@@ -93,8 +98,9 @@ async fn again(
     Extension(grant): Extension<Grant>,
     Number(id): Number,
 ) -> Result<Response, Problem> {
+    let room = service.making.enter(grant.account)?;
     let looked = service.look(service.caller(&grant), move |desk| desk.get::<ReportFile>(id)).await;
-    download(shelf(&service)?, grant.account, looked?).await
+    download(shelf(&service)?, grant.account, looked?, room).await
 }
 
 fn shelf(service: &Shared) -> Result<ReportShelf, Problem> {
@@ -107,29 +113,38 @@ async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> Result<T, Problem> {
     match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done.map_err(|error| {
-            tracing::error!(%error, "a report file can't be written or read");
-            Problem::new(Kind::Unavailable, "the file can't be kept now; the daemon's log says why")
-        }),
+        Ok(done) => done.map_err(unkept),
         Err(_panicked) => {
             Err(Problem::new(Kind::Internal, "a fault of the daemon's own; please report it"))
         }
     }
 }
 
+/// The disk said no.
+fn unkept(error: io::Error) -> Problem {
+    tracing::error!(%error, "a report file can't be written or read");
+    Problem::new(Kind::Unavailable, "the file can't be kept now; the daemon's log says why")
+}
+
 /// Bytes of a file that are in memory at a time.
 const CHUNK_BYTES: usize = 64 << 10;
 
+/// Sends a file. It is gone through once before, within the room.
 async fn download(
     shelf: ReportShelf,
     account: AccountId,
     shown: Shown<ReportFile>,
+    room: Turn,
 ) -> Result<Response, Problem> {
     let ReportFile { file: name, format, bytes, hash, .. } = shown.document;
     let (id, listed) = (shown.id, (account, shown.id, hash));
-    let opened = blocking(move || match shelf.read(&listed) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        opened => opened.map(Some),
+    let opened = blocking(move || {
+        let opened = shelf.read(&listed);
+        drop(room);
+        match opened {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            opened => opened.map(Some),
+        }
     });
     let file = opened.await?.ok_or_else(|| {
         let detail = format!("report file {id} is not there any more; ask for its report again");

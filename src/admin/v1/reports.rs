@@ -24,9 +24,10 @@ use crate::control::documents::report_file::{ReportFormat, ReportOf};
 use crate::control::refusal::Refusal;
 use crate::control::reports::hours::HourFigures;
 use crate::control::reports::live::LiveFigures;
-use crate::control::reports::period::{PeriodReport, PeriodRequest, PeriodTable};
+use crate::control::reports::period::{PeriodReport, PeriodRequest};
 use crate::control::reports::usage::{Usage, UsageRequest};
-use crate::control::reports::visits::{VisitReport, VisitRequest};
+use crate::control::reports::visit_request::{VisitQuestion, VisitRequest};
+use crate::control::reports::visits::VisitReport;
 use crate::control::reports::{ReportError, Reports, Subject};
 use crate::domain::ids::AccountId;
 use crate::domain::problem::{Kind, Problem};
@@ -135,11 +136,11 @@ fn of_campaigns(api: Api) -> Api {
         .serve(stream, get(follow))
         .serve(hours, get(by_hour))
         .serve(report, get(period))
-        .serve(csv, get(period_csv))
-        .serve(xlsx, get(period_xlsx))
+        .serve(csv, get(|s, g, id, asked| period_file(s, g, id, asked, ReportFormat::Csv)))
+        .serve(xlsx, get(|s, g, id, asked| period_file(s, g, id, asked, ReportFormat::Xlsx)))
         .serve(visits, get(visited))
-        .serve(visits_csv, get(visited_csv))
-        .serve(visits_xlsx, get(visited_xlsx))
+        .serve(visits_csv, get(|s, g, id, asked| visits_file(s, g, id, asked, ReportFormat::Csv)))
+        .serve(visits_xlsx, get(|s, g, id, asked| visits_file(s, g, id, asked, ReportFormat::Xlsx)))
 }
 
 fn of_accounts(api: Api) -> Api {
@@ -148,7 +149,9 @@ fn of_accounts(api: Api) -> Api {
     let file = || ("A file", Named::table());
     let csv = reading("usage.csv", "The same as CSV", MONTH, file());
     let xlsx = reading("usage.xlsx", "The same as XLSX", MONTH, file());
-    api.serve(usage, get(month)).serve(csv, get(month_csv)).serve(xlsx, get(month_xlsx))
+    api.serve(usage, get(month))
+        .serve(csv, get(|s, g, asked| month_file(s, g, asked, ReportFormat::Csv)))
+        .serve(xlsx, get(|s, g, asked| month_file(s, g, asked, ReportFormat::Xlsx)))
 }
 
 impl Service {
@@ -284,15 +287,11 @@ async fn by_hour(
     Ok(Json(hours).into_response())
 }
 
-async fn made(
-    service: &Shared,
-    grant: &Grant,
-    id: u32,
-    asked: PeriodRequest,
-) -> Result<PeriodTable, Problem> {
+/// The room for a report, and what it is of.
+async fn asked_of(service: &Shared, grant: &Grant, id: u32) -> Result<(Turn, Subject), Problem> {
     let room = service.making.enter(grant.account)?;
     let subject = service.subject(grant, id).await.map_err(Problem::from)?;
-    service.report(room, move |reports| reports.period(&subject, &asked).map_err(untold)).await
+    Ok((room, subject))
 }
 
 async fn period(
@@ -301,38 +300,31 @@ async fn period(
     Number(id): Number,
     Parameters(asked): Parameters<PeriodRequest>,
 ) -> Result<Json<PeriodReport>, Problem> {
-    made(&service, &grant, id, asked).await.map(|table| Json(table.into()))
+    let (room, subject) = asked_of(&service, &grant, id).await?;
+    let make = move |reports: &Reports| reports.period(&subject, &asked).map_err(untold);
+    service.report(room, make).await.map(|table| Json(table.into()))
 }
 
-async fn period_csv(
+async fn period_file(
     State(service): State<Shared>,
     Extension(grant): Extension<Grant>,
     Number(id): Number,
     Parameters(asked): Parameters<PeriodRequest>,
+    format: ReportFormat,
 ) -> Result<Response, Problem> {
-    let report = made(&service, &grant, id, asked).await?;
-    sent(&service, &grant, told_of(report), ReportFormat::Csv).await
-}
-
-async fn period_xlsx(
-    State(service): State<Shared>,
-    Extension(grant): Extension<Grant>,
-    Number(id): Number,
-    Parameters(asked): Parameters<PeriodRequest>,
-) -> Result<Response, Problem> {
-    let report = made(&service, &grant, id, asked).await?;
-    sent(&service, &grant, told_of(report), ReportFormat::Xlsx).await
-}
-
-fn told_of(table: PeriodTable) -> Told {
-    let (from, to) = table.days;
-    Told {
-        name: format!("campaign-{}-{from}-{to}", table.campaign),
-        of: ReportOf::Campaign,
-        campaign: Some(table.campaign),
-        days: (from.to_string(), to.to_string()),
-        sheet: table.into(),
-    }
+    let (room, subject) = asked_of(&service, &grant, id).await?;
+    let tell = move |reports: &Reports| {
+        let table = reports.period(&subject, &asked).map_err(untold)?;
+        let (from, to) = table.days;
+        Ok(Told {
+            name: format!("campaign-{}-{from}-{to}", table.campaign),
+            of: ReportOf::Campaign,
+            campaign: Some(table.campaign),
+            days: (from.to_string(), to.to_string()),
+            sheet: table.into(),
+        })
+    };
+    sent(&service, &grant, (room, format), tell).await
 }
 
 async fn visited(
@@ -341,46 +333,39 @@ async fn visited(
     Number(id): Number,
     Parameters(asked): Parameters<VisitRequest>,
 ) -> Result<Json<VisitReport>, Problem> {
-    visits_of(&service, &grant, id, asked).await.map(Json)
+    let (room, question) = asked_of_visits(&service, &grant, id, asked).await?;
+    let make = move |reports: &Reports| reports.visits(&question).map_err(untold);
+    service.report(room, make).await.map(Json)
 }
 
-async fn visited_csv(
+async fn visits_file(
     State(service): State<Shared>,
     Extension(grant): Extension<Grant>,
     Number(id): Number,
     Parameters(asked): Parameters<VisitRequest>,
+    format: ReportFormat,
 ) -> Result<Response, Problem> {
-    let report = visits_of(&service, &grant, id, asked).await?;
-    sent(&service, &grant, told_of_visits(report), ReportFormat::Csv).await
+    let (room, question) = asked_of_visits(&service, &grant, id, asked).await?;
+    let tell = move |reports: &Reports| {
+        let report = reports.visits(&question).map_err(untold)?;
+        Ok(Told {
+            name: report.called(),
+            of: ReportOf::Visits,
+            campaign: Some(report.campaign),
+            days: (report.from.clone(), report.as_of.clone()),
+            sheet: report.into(),
+        })
+    };
+    sent(&service, &grant, (room, format), tell).await
 }
 
-async fn visited_xlsx(
-    State(service): State<Shared>,
-    Extension(grant): Extension<Grant>,
-    Number(id): Number,
-    Parameters(asked): Parameters<VisitRequest>,
-) -> Result<Response, Problem> {
-    let report = visits_of(&service, &grant, id, asked).await?;
-    sent(&service, &grant, told_of_visits(report), ReportFormat::Xlsx).await
-}
-
-fn told_of_visits(report: VisitReport) -> Told {
-    let days = (report.from.clone(), report.as_of.clone());
-    Told {
-        name: format!("visits-{}-{}-{}", report.campaign, days.0, days.1),
-        of: ReportOf::Visits,
-        campaign: Some(report.campaign),
-        days,
-        sheet: report.into(),
-    }
-}
-
-async fn visits_of(
+/// The room for a visit report, and what is asked.
+async fn asked_of_visits(
     service: &Shared,
     grant: &Grant,
     id: u32,
     asked: VisitRequest,
-) -> Result<VisitReport, Problem> {
+) -> Result<(Turn, VisitQuestion), Problem> {
     // What there is no room for is no use of a location yet.
     let room = service.making.enter(grant.account)?;
     let ask = move |desk: &mut Desk<'_>| {
@@ -389,7 +374,7 @@ async fn visits_of(
         Ok((question, used))
     };
     let question = service.look_at_people(service.caller(grant), ask).await?;
-    service.report(room, move |reports| reports.visits(&question).map_err(untold)).await
+    Ok((room, question))
 }
 
 /// An account as its usage is counted, and the month that is asked for.
@@ -416,31 +401,18 @@ async fn month(
     service.report(room, make).await.map(Json)
 }
 
-async fn month_csv(
-    State(service): State<Shared>,
-    Extension(grant): Extension<Grant>,
-    Parameters(asked): Parameters<UsageRequest>,
-) -> Result<Response, Problem> {
-    month_file(&service, &grant, asked, ReportFormat::Csv).await
-}
-
-async fn month_xlsx(
-    State(service): State<Shared>,
-    Extension(grant): Extension<Grant>,
-    Parameters(asked): Parameters<UsageRequest>,
-) -> Result<Response, Problem> {
-    month_file(&service, &grant, asked, ReportFormat::Xlsx).await
-}
-
 async fn month_file(
-    service: &Shared,
-    grant: &Grant,
-    asked: UsageRequest,
+    State(service): State<Shared>,
+    Extension(grant): Extension<Grant>,
+    Parameters(asked): Parameters<UsageRequest>,
     format: ReportFormat,
 ) -> Result<Response, Problem> {
-    let (account, membership, month) = counted(service, grant, asked).await?;
-    let table = service.reports()?.usage_table(account, membership, month);
-    let (name, days) = (format!("usage-{}", table.month()), table.days());
-    let told = Told { name, of: ReportOf::Usage, campaign: None, days, sheet: table.into() };
-    sent(service, grant, told, format).await
+    let room = service.making.enter(grant.account)?;
+    let (account, membership, month) = counted(&service, &grant, asked).await?;
+    let tell = move |reports: &Reports| {
+        let table = reports.usage_table(account, membership, month);
+        let (name, days) = (format!("usage-{}", table.month()), table.days());
+        Ok(Told { name, of: ReportOf::Usage, campaign: None, days, sheet: table.into() })
+    };
+    sent(&service, &grant, (room, format), tell).await
 }

@@ -1,5 +1,6 @@
 //! The campaign API over a catalog of its own, asked without a socket: for the tests of this part.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -27,13 +28,14 @@ use crate::shutdown::{Shutdown, Stage};
 /// Accounts 1 and 2, each with an app, and the operator.
 pub(super) struct Served {
     router: Router,
+    pub(super) service: Arc<Service>,
     pub(super) authority: Arc<Authority>,
     pub(super) publications: Arc<Publications>,
     pub(super) in_force: Arc<AtomicU64>,
     pub(super) hands: Hands,
     /// The daemon's end, which nothing but streams looks at here.
     pub(super) shutdown: Shutdown,
-    _dir: tempfile::TempDir,
+    pub(super) dir: tempfile::TempDir,
 }
 
 /// What was answered.
@@ -90,6 +92,11 @@ fn authority() -> Authority {
 
 impl Served {
     pub(super) async fn new() -> Self {
+        Self::with(|service, _dir| service).await
+    }
+
+    /// With more of the daemon, which may lie in the directory.
+    pub(super) async fn with(more: impl FnOnce(Service, &Path) -> Service) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(&dir.path().join("catalog.db")).unwrap();
         let member = Shutdown::new().join(Stage::Admin, "catalog");
@@ -109,13 +116,15 @@ impl Served {
             (keyring(), clock),
         );
         let service = service.with_tokens(Arc::clone(&authority));
-        let service = Arc::new(service.with_streams(Streams::new(config, shutdown.clone())));
+        let service = service.with_streams(Streams::new(config, shutdown.clone()));
+        let service = Arc::new(more(service, dir.path()));
         let waiting = middleware::from_fn_with_state(Arc::clone(&service), wait_for_epoch);
         let gate = middleware::from_fn_with_state(Arc::clone(&service), gate);
         let own = campaign_api().into_parts().0.route_layer(waiting);
         let own = own.merge(upload_api().into_parts().0).route_layer(gate);
-        let router = own.merge(operator_api().into_parts().0).with_state(service);
-        let served = Self { router, authority, publications, in_force, hands, shutdown, _dir: dir };
+        let router = own.merge(operator_api().into_parts().0).with_state(Arc::clone(&service));
+        let served =
+            Self { router, service, authority, publications, in_force, hands, shutdown, dir };
         for account in 1..=2 {
             let made = served
                 .ask(0, "POST /v1/accounts", &[], json!({ "name": "Mart", "membership": "basic" }))
@@ -126,7 +135,7 @@ impl Served {
         served
     }
 
-    fn grant(&self, account: u32) -> Grant {
+    pub(super) fn grant(&self, account: u32) -> Grant {
         self.authority.by_token(&token(account).reveal(), Scope::Campaigns).unwrap()
     }
 

@@ -10,6 +10,7 @@ use super::fields::Fields;
 use crate::control::desk::changes::Seen;
 use crate::control::desk::listing::{ListRequest, MAX_LIMIT};
 use crate::control::desk::{Actor, Desk, operator};
+use crate::control::documents::account::spans;
 use crate::control::documents::{Account, Membership, Shown};
 use crate::control::store::{CATALOG_FILE, SqliteStore, StoreError, thread};
 use crate::domain::ids::AccountId;
@@ -211,7 +212,7 @@ fn page(shown: &Shown<Account>) -> String {
         ("daily cap", most(daily_cap.map(u64::from))),
         ("monthly limit", most(*monthly_limit)),
         ("measure visits", measure_visits.to_string()),
-        ("measured", visits_measured.map_or_else(|| "never".to_owned(), |when| when.to_string())),
+        ("measured", spans(visits_measured)),
         ("requests a minute", limits.requests_per_min.to_string()),
         ("uploads a day", limits.uploads_per_day.to_string()),
         ("records a second", most(limits.records_per_s.map(u64::from))),

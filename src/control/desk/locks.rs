@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeSet, HashSet};
 
+use jiff::civil::Date;
+
 use super::desk::Desk;
 use crate::control::documents::campaign::{Audience, Location};
 use crate::control::documents::{Campaign, Geofence};
@@ -76,14 +78,17 @@ impl Desk<'_> {
 }
 
 impl Campaign {
-    /// What a campaign that has begun keeps: app, audience and location; and how many are held out, for whoever was held out
-    /// on some days and reached on others belongs to neither side of a comparison.
+    /// What a campaign that has begun keeps: app, audience and location; its first day, since when reports count whom it
+    /// reached; and how many are held out, for whoever was held out on some days and reached on others belongs to neither
+    /// side of a comparison.
     pub(super) fn locked_fields_changed(&self, old: &Self) -> Vec<&'static str> {
         let apps = |campaign: &Self| campaign.apps.iter().copied().collect::<BTreeSet<_>>();
+        let first_day = |campaign: &Self| campaign.start.parse::<Date>().ok();
         let fields = [
             ("apps", apps(self) != apps(old)),
             ("audience", !self.audience.addresses_the_same(&old.audience)),
             ("locations", self.locations != old.locations),
+            ("start", first_day(self) != first_day(old)),
             ("holdout_pct", self.holdout_pct != old.holdout_pct),
         ];
         fields.into_iter().filter_map(|(field, changed)| changed.then_some(field)).collect()

@@ -187,12 +187,18 @@ fn measured(
     installation: &mut Installation,
     account: AccountId,
     (now, body): (i64, Value),
-) -> Option<(i64, Option<i64>)> {
+) -> Vec<(i64, Option<i64>)> {
     installation.now = UtcMs(now);
     let outcome = installation
         .at(account, |desk| desk.replace::<Account>(account.0, &Seen::Any, parsed(body)));
-    let when = outcome.unwrap().document.visits_measured?;
-    Some((when.from.as_millisecond(), when.until.map(|until| until.as_millisecond())))
+    spans(&outcome.unwrap().document)
+}
+
+fn spans(account: &Account) -> Vec<(i64, Option<i64>)> {
+    let span = |when: &Measured| {
+        (when.from.as_millisecond(), when.until.map(|until| until.as_millisecond()))
+    };
+    account.visits_measured.iter().map(span).collect()
 }
 
 #[test]
@@ -200,25 +206,37 @@ fn the_service_notes_when_visits_were_measured() {
     let (mut installation, account) = Installation::with(Basic);
     let of =
         |measured| json!({ "name": "Mart", "membership": "basic", "measure_visits": measured });
-    let invented = json!({ "from": "2020-01-01T00:00:00Z", "until": "2030-01-01T00:00:00Z" });
+    let invented = json!([{ "from": "2020-01-01T00:00:00Z", "until": "2030-01-01T00:00:00Z" }]);
     let lying = |measured| set(of(measured), "/visits_measured", invented.clone());
     for ((now, body), expected) in [
-        ((1, lying(false)), None),
-        ((2, lying(true)), Some((2, None))),
-        ((3, of(true)), Some((2, None))),
-        ((4, of(false)), Some((2, Some(4)))),
-        ((5, lying(false)), Some((2, Some(4)))),
-        ((6, of(true)), Some((6, None))),
+        ((1, lying(false)), &[][..]),
+        ((2, lying(true)), &[(2, None)]),
+        ((3, of(true)), &[(2, None)]),
+        ((4, of(false)), &[(2, Some(4))]),
+        ((5, lying(false)), &[(2, Some(4))]),
+        ((6, of(true)), &[(2, Some(4)), (6, None)]),
     ] {
         assert_eq!(measured(&mut installation, account, (now, body)), expected, "at {now}");
     }
     let made = Account { measure_visits: true, ..Account::named("Mart", Basic) };
-    let made = made_by_operator(&mut installation, &made);
-    assert_eq!(made.map(|when| when.from.as_millisecond()), Some(6));
+    assert_eq!(made_by_operator(&mut installation, &made), [(6, None)]);
+    // By a clock, the oldest go.
+    for now in 7..=80 {
+        measured(&mut installation, account, (now, of(now % 2 == 0)));
+    }
+    let last = measured(&mut installation, account, (81, of(false)));
+    assert_eq!((last.len(), last[0], last[31]), (32, (18, Some(19)), (80, Some(81))));
 }
 
-fn made_by_operator(installation: &mut Installation, account: &Account) -> Option<Measured> {
+fn made_by_operator(installation: &mut Installation, account: &Account) -> Vec<(i64, Option<i64>)> {
     let actor = Actor { operator: true, ..installation.actor(AccountId(0)) };
     let made = thread::write(&mut installation.store, |tx| create_account(tx, &actor, account));
-    made.unwrap().document.visits_measured
+    spans(&made.unwrap().document)
+}
+
+#[test]
+fn an_account_that_was_kept_with_one_span_is_read() {
+    let span = json!({ "from": "1970-01-01T00:00:00.002Z", "until": "1970-01-01T00:00:00.004Z" });
+    let kept = json!({ "name": "Mart", "membership": "basic", "visits_measured": span });
+    assert_eq!(spans(&serde_json::from_value(kept).unwrap()), [(2, Some(4))]);
 }

@@ -353,15 +353,10 @@ impl Ruled for Campaign {
         let state = State::of(&old.state)?;
         state.must_allow_edits(old.id)?;
         let today = desk.today();
-        let begins_by_now = |start: &str| start.parse::<Date>().is_ok_and(|start| start <= today);
-        if !begins_by_now(&old.document.start) {
+        if old.document.start.parse::<Date>().is_ok_and(|start| start > today) {
             return Ok(());
         }
-        let mut changed = self.locked_fields_changed(&old.document);
-        // One that has begun can't be made one that has not: that would unlock the others.
-        if !begins_by_now(&self.start) {
-            changed.push("start");
-        }
+        let changed = self.locked_fields_changed(&old.document);
         if changed.is_empty() {
             return Ok(());
         }

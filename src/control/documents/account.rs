@@ -68,10 +68,10 @@ pub struct Account {
     /// Whether stays at all of its places are measured as visits. Basic and Premium.
     #[serde(default)]
     pub measure_visits: bool,
-    /// When they were measured last; none where they never were, or since a release that did not note it. The service
-    /// fills it in, whatever a request says.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub visits_measured: Option<Measured>,
+    /// When they were, the last 32 times, oldest first; none where they never were, or since a release that did not note
+    /// it. The service fills it in, whatever a request says.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "one_or_more")]
+    pub visits_measured: Vec<Measured>,
     /// What it may ask of the service; set by the operator.
     #[serde(default)]
     pub limits: Limits,
@@ -108,23 +108,33 @@ impl Account {
             daily_cap: None,
             monthly_limit: None,
             measure_visits: false,
-            visits_measured: None,
+            visits_measured: Vec::new(),
             limits: Limits::default(),
         }
     }
 
-    /// When visits are measured, once this takes the place of `old`: a visit that nobody measured is not one that was not
+    /// When visits were measured, once this takes the place of `old`: a visit that nobody measured is not one that was not
     /// made, and reports have to know.
     #[must_use]
-    pub fn measured_after(&self, old: Option<&Self>, now: Timestamp) -> Option<Measured> {
-        let last = old.and_then(|old| old.visits_measured);
+    pub fn measured_after(&self, old: Option<&Self>, now: Timestamp) -> Vec<Measured> {
+        let mut spans = old.map(|old| old.visits_measured.clone()).unwrap_or_default();
         match (old.is_some_and(|old| old.measure_visits), self.measure_visits) {
-            (false, true) => Some(Measured { from: now, until: None }),
-            (true, false) => last.map(|last| Measured { until: Some(now), ..last }),
-            (true, true) | (false, false) => last,
+            (false, true) => spans.push(Measured { from: now, until: None }),
+            (true, false) => {
+                if let Some(last) = spans.last_mut() {
+                    last.until = Some(now);
+                }
+            }
+            (true, true) | (false, false) => {}
         }
+        spans.drain(..spans.len().saturating_sub(MEASURED_SPANS));
+        spans
     }
 }
+
+/// The most spans that are kept of an account: visits older than most of them are kept no more, unless it is turned on
+/// and off by a clock.
+const MEASURED_SPANS: usize = 32;
 
 /// A time in which visits were measured.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, utoipa::ToSchema)]
@@ -139,11 +149,42 @@ pub struct Measured {
     pub until: Option<Timestamp>,
 }
 
+impl Measured {
+    /// Whether an instant is in it, or at its edge.
+    #[must_use]
+    pub fn has(&self, at: Timestamp) -> bool {
+        self.from <= at && self.until.is_none_or(|until| at <= until)
+    }
+}
+
 impl fmt::Display for Measured {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "from {}", self.from)?;
         self.until.map_or(Ok(()), |until| write!(f, " to {until}"))
     }
+}
+
+/// Spans as people read them.
+#[must_use]
+pub fn spans(measured: &[Measured]) -> String {
+    if measured.is_empty() {
+        return "never, so far".to_owned();
+    }
+    measured.iter().map(Measured::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// Spans, or the one that accounts of before had.
+fn one_or_more<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<Measured>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Either {
+        More(Vec<Measured>),
+        One(Measured),
+    }
+    Ok(match Either::deserialize(from)? {
+        Either::More(spans) => spans,
+        Either::One(span) => vec![span],
+    })
 }
 
 fn seoul() -> String {

@@ -7,7 +7,8 @@ use super::document::Document;
 use crate::control::store::Kind;
 use crate::domain::problem::Fault;
 
-/// A report file that was made, and can be downloaded again for as long as it is listed. `created_at` is when.
+/// A report file that was made, and can be downloaded again for as long as it is listed. `created_at` is when it was made
+/// first, `updated_at` when last.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReportFile {

@@ -176,7 +176,11 @@ impl Desk<'_> {
         let (account, now) = (self.account_id(), self.now());
         let of = (account, Kind::ReportFile);
         let record = match self.tx().insert(of, content(file, ReportFile::FIRST_STATE), now) {
-            Err(StoreError::Duplicate { id, .. }) => self.record(Kind::ReportFile, id)?,
+            // Made again, it is as young as any.
+            Err(StoreError::Duplicate { id, .. }) => {
+                let known = self.record(Kind::ReportFile, id)?;
+                self.tx().update(known.key, known.content, now)?
+            }
             inserted => inserted?,
         };
         let listed = (account, record.key.id, file.hash.clone());
@@ -185,7 +189,7 @@ impl Desk<'_> {
         Ok((Shown::of(&record)?, self.drop_reports_beyond(shelf)?))
     }
 
-    /// Takes files off the list that are too old, beginning with the oldest. It costs one look where none is.
+    /// Takes files off the list that were made too long ago, beginning with the oldest. It costs one look where none is.
     ///
     /// # Errors
     /// When the store says no.
@@ -194,12 +198,13 @@ impl Desk<'_> {
         shelf: &ReportShelf,
     ) -> Result<Vec<Listed>, Refusal> {
         let (account, now) = (self.account_id(), self.now());
-        let oldest = Query { limit: 1, ..Query::all(account, Kind::ReportFile) };
+        let order = Order { by: By::UpdatedAt, descending: false };
+        let oldest = Query { limit: 1, order, ..Query::all(account, Kind::ReportFile) };
         let mut gone = Vec::new();
         while gone.len() < LISTED {
             let found = files_by(self.tx(), &oldest)?;
             let too_old = |shown: &&Shown<ReportFile>| {
-                now.0 - shown.created_at.as_millisecond() > shelf.kept_ms
+                now.0 - shown.updated_at.as_millisecond() > shelf.kept_ms
             };
             let Some(shown) = found.first().filter(too_old) else { break };
             gone.push(self.drop_report(shown)?);
@@ -227,9 +232,9 @@ impl Desk<'_> {
     }
 }
 
-/// The files of an account, the newest first.
+/// The files of an account, those made last first.
 fn files_of(tx: &mut dyn Tx, account: AccountId) -> Result<Vec<Shown<ReportFile>>, Refusal> {
-    let order = Order { by: By::Id, descending: true };
+    let order = Order { by: By::UpdatedAt, descending: true };
     files_by(tx, &Query { order, ..Query::all(account, Kind::ReportFile) })
 }
 

@@ -160,6 +160,37 @@ fn the_oldest_go_past_the_bytes_and_the_days() {
 }
 
 #[test]
+fn a_file_that_is_made_again_is_kept_as_long_as_a_new_one() {
+    let (mut installation, account) = Installation::with(Membership::Basic);
+    let one = shelf(&installation, CampaignsConfig::default());
+    let bytes = one.write(sheet(9), ReportFormat::Csv).unwrap().bytes;
+    let config = CampaignsConfig {
+        report_files_bytes: 2 * bytes,
+        report_files_days: 90,
+        ..CampaignsConfig::default()
+    };
+    let shelf = shelf(&installation, config);
+    for (day, days) in [(0, 9), (1, 8), (89, 9)] {
+        installation.now = UtcMs(NOON.0 + day * DAY_MS);
+        kept(&mut installation, account, &shelf, days);
+    }
+    assert_eq!(listed(&mut installation, account), [1, 2]);
+    let shown = installation.at(account, |desk| desk.get::<ReportFile>(1)).unwrap();
+    let made = [shown.created_at, shown.updated_at].map(|at| at.as_millisecond() - NOON.0);
+    assert_eq!((made, &*shown.document.asked_by), ([0, 89 * DAY_MS], "tests"));
+    // Past the bytes the other is the older one.
+    kept(&mut installation, account, &shelf, 7);
+    assert_eq!(listed(&mut installation, account), [1, 3]);
+    let mut gone = |day: i64, ms: i64| {
+        installation.now = UtcMs(NOON.0 + day * DAY_MS + ms);
+        let gone = installation.at(account, |desk| desk.drop_old_reports(&shelf)).unwrap();
+        gone.iter().map(|(_, id, _)| *id).collect::<Vec<_>>()
+    };
+    assert_eq!((gone(90, 1), gone(179, 0)), (vec![], vec![]));
+    assert_eq!(gone(179, 1), [1, 3]);
+}
+
+#[test]
 fn what_a_crash_left_is_removed_at_the_next_start() {
     let (mut installation, account) = Installation::with(Membership::Basic);
     let shelf = shelf(&installation, CampaignsConfig::default());

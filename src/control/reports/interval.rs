@@ -13,6 +13,7 @@ pub(super) struct Share {
 impl Share {
     #[expect(clippy::cast_precision_loss, reason = "counts of devices are far below 2^53")]
     fn of(self) -> (f64, f64) {
+        debug_assert!(self.part <= self.whole, "a part of its whole: {self:?}");
         let whole = self.whole as f64;
         (self.part as f64 / whole, whole)
     }

@@ -8,9 +8,9 @@ use super::kept::{ReportError, first_kept};
 use super::live::Reports;
 use super::period::{PeriodReport, PeriodRequest};
 use super::subject::{Addressed, Subject, day_of};
-use super::visits::{After, VisitQuestion};
+use super::visit_request::{After, VisitQuestion};
 use crate::domain::decision::EventKind;
-use crate::domain::ids::{AccountId, CampaignId, PlaceId};
+use crate::domain::ids::{AccountId, CampaignId, DeviceId, DeviceKey, PlaceId};
 use crate::domain::problem::Problem;
 use crate::domain::units::UtcMs;
 use crate::outbox::derived::{Class, Figures, RetentionConfig};
@@ -30,7 +30,7 @@ const RETENTION: RetentionConfig = RetentionConfig {
     outcomes_days: 31,
 };
 
-/// Figures of campaign 11 with a job at [`NOON`] (2026-09-21 in Seoul), and one long after.
+/// Figures of campaign 11 with a job at [`NOON`] (2026-09-21 in Seoul), and one of another device long after.
 async fn figures() -> Reports {
     let (dir, counts) = (tempdir().expect("a folder"), tempdir().expect("a folder"));
     let world = World::new();
@@ -39,8 +39,11 @@ async fn figures() -> Reports {
     let sealer = keyring().sealer();
     let figures = Figures::follow(counts.path(), 1 << 20, &outbox, sealer, RETENTION);
     let figures = figures.expect("a new store");
-    let matched =
-        |seq: u64, at: UtcMs| OutboxRecord { at, ..event(1, (3, seq, 0), EventKind::Matched) };
+    let matched = |number: u8, at: UtcMs| {
+        let device = DeviceKey { account: AccountId(1), device: DeviceId([number; 16]) };
+        let event = event(1, (3, number.into(), 0), EventKind::Matched);
+        OutboxRecord { device: keyring().seal(device), at, ..event }
+    };
     let later = UtcMs(NOON.0 + LATER * DAY_MS);
     outbox.release(vec![matched(1, NOON), matched(2, later)]).expect("it runs");
     outbox.close().expect("written");
@@ -145,7 +148,7 @@ async fn hours_and_visits_go_by_the_first_whole_day_of_the_zone() {
                 extra_days: 0,
                 last_day,
                 after: After::Match,
-                measured: None,
+                measured: Vec::new(),
             })
         };
         assert_eq!(report(devices).expect("kept").reached, 1);

@@ -11,7 +11,8 @@ use tempfile::tempdir;
 
 use super::live::Reports;
 use super::subject::{Addressed, Subject};
-use super::visits::{After, Lift, VisitQuestion, VisitReport};
+use super::visit_request::{After, VisitQuestion};
+use super::visits::{Lift, VisitReport};
 use crate::domain::campaign::{AccountSpec, CampaignSpec};
 use crate::domain::decision::{EventKind, Output};
 use crate::domain::fix::Fix;
@@ -173,7 +174,7 @@ fn question() -> VisitQuestion {
         extra_days: 0,
         last_day,
         after: After::Match,
-        measured: None,
+        measured: Vec::new(),
     }
 }
 

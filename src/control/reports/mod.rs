@@ -3,7 +3,7 @@
 //! The [`subject`] of a report is a campaign as the catalog has it; what it brought is counted by
 //! [`outbox::derived`](crate::outbox::derived). [`live`] (with the `audience`)
 //! and [`hours`] show it as it is now, [`period`] for days that
-//! are over, [`visits`] who came to a store afterwards, [`usage`] all campaigns of an account by month. [`sheet`] writes what can be downloaded,
+//! are over, [`visits`] who came to a store afterwards (as a [`visit_request`] asks; those `watched`), [`usage`] all campaigns of an account by month. [`sheet`] writes what can be downloaded,
 //! [`files`] keeps it for a while;
 //! [`kept`] says what can't be told any more.
 
@@ -15,6 +15,8 @@ pub mod live;
 pub mod hours;
 pub mod period;
 mod interval;
+pub mod visit_request;
+mod watched;
 pub mod visits;
 pub mod usage;
 pub mod sheet;
@@ -31,6 +33,8 @@ mod audience_tests;
 mod files_tests;
 #[cfg(test)]
 mod kept_tests;
+#[cfg(test)]
+mod period_tests;
 #[cfg(test)]
 mod reports_tests;
 #[cfg(test)]

@@ -51,7 +51,8 @@ impl Brought {
         .rated()
     }
 
-    fn counts(figures: &DayFigures) -> Self {
+    /// What adds up over days, without devices.
+    pub(super) fn counts(figures: &DayFigures) -> Self {
         let DayFigures { jobs, delivered, clicked, dismissed, .. } = *figures;
         Self { jobs, delivered, clicked, dismissed, ..Self::default() }
     }

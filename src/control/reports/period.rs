@@ -210,7 +210,8 @@ impl Reports {
         let total = Brought {
             reached: uniques.iter().map(|one| one.reached).sum(),
             responded: uniques.iter().map(|one| one.responded).sum(),
-            ..Brought::over_days(&all)
+            held_out: uniques.iter().map(|one| one.held_out).sum(),
+            ..Brought::counts(&all)
         };
         Ok(PeriodTable {
             campaign: subject.campaign.0,

@@ -8,7 +8,8 @@ use super::interval::{Share, difference};
 use super::kept::ReportError;
 use super::live::Reports;
 use super::subject::{Addressed, Subject};
-use super::visits::{After, VisitQuestion, VisitReport};
+use super::visit_request::{After, VisitQuestion};
+use super::visits::VisitReport;
 use crate::control::documents::account::Measured;
 use crate::control::documents::document::instant;
 use crate::domain::decision::EventKind;
@@ -63,7 +64,7 @@ fn question(after: After) -> VisitQuestion {
         extra_days: 15,
         last_day: date(2026, 9, 30),
         after,
-        measured: None,
+        measured: Vec::new(),
     }
 }
 
@@ -123,35 +124,94 @@ async fn who_came_after_a_match_is_counted_once_and_beside_those_held_out() {
     assert!(lift.points_from < lift.points && lift.points < lift.points_to, "{lift:?}");
 }
 
-/// As if visits had been measured then, of one who was held out at noon and one who was reached an hour later.
-async fn told_if_measured(from: UtcMs, until: Option<UtcMs>) -> Result<VisitReport, String> {
+#[tokio::test]
+async fn no_more_come_than_are_reached_whatever_the_first_day_is() {
+    // Reached before it: a campaign that was begun and put off under a release that let it be.
+    let day_ms = 24 * HOUR_MS;
     let records = vec![
-        campaign_event(9, 1, NOON, EventKind::HeldOut),
-        campaign_event(1, 2, NOON + HOUR_MS, EventKind::Matched),
-        visited(1, 3, HERE, NOON + 2 * HOUR_MS),
+        campaign_event(1, 1, NOON, EventKind::Matched),
+        campaign_event(2, 2, NOON, EventKind::Matched),
+        campaign_event(8, 3, NOON, EventKind::HeldOut),
+        campaign_event(9, 4, NOON + day_ms, EventKind::HeldOut),
+        campaign_event(3, 5, NOON + day_ms, EventKind::Matched),
+        visited(1, 6, HERE, NOON + day_ms + HOUR_MS),
+        visited(2, 7, HERE, NOON + day_ms + HOUR_MS),
+        visited(3, 8, HERE, NOON + day_ms + HOUR_MS),
+        visited(8, 9, HERE, NOON + day_ms + HOUR_MS),
     ];
-    let measured = Measured { from: instant(from), until: until.map(instant) };
-    let question = VisitQuestion { measured: Some(measured), ..question(After::Match) };
+    let mut later = question(After::Match);
+    later.subject.days.0 = date(2026, 9, 22);
+    let report = asked(records, later).await;
+    assert_eq!((report.reached, report.visitors, report.visit_rate_pct), (1, 1, Some(100.0)));
+    let lift = report.lift.expect("one is held out");
+    assert_eq!((lift.held_out, lift.visitors, lift.points), (1, 0, 100.0));
+    assert!(lift.points_from < lift.points_to, "{lift:?}");
+}
+
+/// As if visits had been measured then, of one who was held out at noon and one who was reached an hour later and clicked
+/// after another.
+async fn told_if_measured(
+    after: After,
+    spans: &[(UtcMs, Option<UtcMs>)],
+) -> Result<VisitReport, String> {
+    let made = job(1, (3, 2, 0));
+    let Content::Job(content) = &made.content else { panic!("a job is a job") };
+    let mut clicked = campaign_event(9, 3, NOON + 2 * HOUR_MS, EventKind::Clicked);
+    let Content::Event(click) = &mut clicked.content else { panic!("an event is an event") };
+    click.job = Some(content.id);
+    let records = vec![
+        campaign_event(8, 1, NOON, EventKind::HeldOut),
+        OutboxRecord { at: NOON + HOUR_MS, ..made },
+        campaign_event(9, 2, NOON + HOUR_MS, EventKind::Matched),
+        clicked,
+        visited(9, 4, HERE, NOON + 3 * HOUR_MS),
+    ];
+    let span = |(from, until): &(_, Option<_>)| Measured {
+        from: instant(*from),
+        until: until.map(instant),
+    };
+    let measured = spans.iter().map(span).collect();
+    let question = VisitQuestion { measured, ..question(after) };
     told(records, question).await.map_err(|error| error.to_string())
 }
 
+/// The report's last day, 2026-09-30 in Seoul, is over then.
+const OVER: UtcMs = UtcMs(1_790_780_400_000);
+
 #[tokio::test]
 async fn who_nobody_watched_is_not_told_as_who_did_not_come() {
-    // The report's last day, 2026-09-30 in Seoul, is over then.
-    let over = UtcMs(1_790_780_400_000);
-    let whole = told_if_measured(NOON, Some(over)).await.expect("measured all the while");
+    let told = |spans: &'static [(UtcMs, Option<UtcMs>)]| told_if_measured(After::Match, spans);
+    let whole = told(&[(NOON, Some(OVER))]).await.expect("measured all the while");
     assert_eq!((whole.reached, whole.visitors), (1, 1));
-    assert_eq!(told_if_measured(NOON, None).await, Ok(whole));
-    let late = told_if_measured(NOON + 1, None).await.expect_err("one was held out before");
+    assert_eq!(told(&[(NOON, None)]).await, Ok(whole.clone()));
+    const LATE: UtcMs = UtcMs(NOON.0 + 1);
+    let late = told(&[(LATE, None)]).await.expect_err("one was held out before");
     assert_eq!(
         late,
-        "the visits of campaign 11 count from 2026-09-21T14:13:20Z on, and visits of the account were measured from \
-         2026-09-21T14:13:20.001Z; ask about a campaign and days within that (measure_visits of the account turns it on \
-         and off)"
+        "visits after the matches of campaign 11 count from 2026-09-21T14:13:20Z on, and visits of the account were \
+         measured from 2026-09-21T14:13:20.001Z; ask about a campaign and days within that (measure_visits of the \
+         account turns it on and off)"
     );
-    let early = told_if_measured(NOON, Some(over - 1)).await.expect_err("not to the end");
+    const EARLY: UtcMs = UtcMs(OVER.0 - 1);
+    let early = told(&[(NOON, Some(EARLY))]).await.expect_err("not to the end");
     assert!(early.starts_with("the visits of campaign 11 are asked for to the end of 2026-09-30"));
     assert!(early.contains("from 2026-09-21T14:13:20Z to 2026-09-30T14:59:59.999Z"), "{early}");
+    // What was turned off and on again later leaves it as it is; a gap in between does not.
+    assert_eq!(told(&[(NOON, Some(OVER)), (UtcMs(OVER.0 + 60_000), None)]).await, Ok(whole));
+    let cut = told(&[(NOON, Some(LATE)), (UtcMs(NOON.0 + 2), None)]).await.expect_err("a gap");
+    assert!(cut.starts_with("the visits of campaign 11 are asked for to the end of"), "{cut}");
+    let both = "measured from 2026-09-21T14:13:20Z to 2026-09-21T14:13:20.001Z, from 2026-09-21T14:13:20.002Z;";
+    assert!(cut.contains(both), "{cut}");
+}
+
+#[tokio::test]
+async fn after_clicks_it_is_enough_that_visits_are_measured_from_the_first_click_on() {
+    let clicked_at = NOON + 2 * HOUR_MS;
+    let report = told_if_measured(After::Click, &[(clicked_at, None)]).await.expect("measured");
+    assert_eq!((report.responded, report.visitors), (1, 1));
+    let late = told_if_measured(After::Click, &[(clicked_at + 1, None)]).await.expect_err("late");
+    let says = "visits after the clicks of campaign 11 count from 2026-09-21T16:13:20Z on";
+    assert!(late.starts_with(says), "{late}");
 }
 
 /// A device is reached, clicks then, is there before and after, and beside it one that is reached and one that is held out.
@@ -175,6 +235,23 @@ async fn asked_of_who_clicked(clicked_at: UtcMs) -> VisitReport {
     let Content::Event(click) = &mut records[2].content else { panic!("an event is an event") };
     click.job = Some(id);
     asked(records, question(After::Click)).await
+}
+
+#[tokio::test]
+async fn files_are_called_by_what_was_asked() {
+    let called = |after, regions: &[u32], brands: &[u32]| {
+        let (regions, brands) = (regions.to_vec(), brands.to_vec());
+        asked(Vec::new(), VisitQuestion { regions, brands, ..question(after) })
+    };
+    let of_match = called(After::Match, &[5], &[]).await.called();
+    assert_eq!(of_match, "visits-11-2026-09-20-2026-09-30-regions-5-after-match-extra-15");
+    let of_click = called(After::Click, &[5], &[3, 4]).await.called();
+    assert_eq!(
+        of_click,
+        "visits-11-2026-09-20-2026-09-30-regions-5-brands-3-4-after-click-extra-15"
+    );
+    let many = called(After::Match, &[], &[1, 2, 3, 4, 5, 6, 7]).await.called();
+    assert!(many.contains("-brands-1-2-3-4-5-and-2-after-match"), "{many}");
 }
 
 #[tokio::test]

@@ -150,7 +150,10 @@ pub(super) fn plain(steps: &[Step]) -> Plain {
                 day.first_responded += 1;
                 plain.uniques[variant].responded += 1;
             }
-            _ => day.first_held_out += 1,
+            _ => {
+                day.first_held_out += 1;
+                plain.uniques[variant].held_out += 1;
+            }
         }
     }
     plain

@@ -34,6 +34,17 @@ pub struct Uniques {
     pub reached: u64,
     /// Of them, those that opened one in the span.
     pub responded: u64,
+    /// Devices for which a job was not made in the span because they are held out.
+    pub held_out: u64,
+}
+
+/// What became of one device in a span of days.
+#[derive(Clone, Copy, Default)]
+struct Became {
+    reached: bool,
+    responded: bool,
+    held_out: bool,
+    is_b: bool,
 }
 
 impl Figures {
@@ -145,22 +156,24 @@ impl Figures {
         campaign: CampaignKey,
         span: RangeInclusive<i32>,
     ) -> Result<ByVariant<Uniques>, FiguresError> {
-        let mut devices: HashMap<u64, (bool, bool, u64)> = HashMap::new();
+        let mut devices: HashMap<u64, Became> = HashMap::new();
         let (from, until) = (of_day(campaign, *span.start()), after(campaign, *span.end()));
         for pair in self.tables.range(Sheet::DeviceDays, from, until) {
             let (key, row) = pair?;
             let row: DeviceDay = self.row(&row)?;
             let member = member_in(&key).ok_or_else(|| self.malformed())?;
-            let (reached, responded, is_b) = devices.entry(member).or_default();
-            *reached |= row.jobs > 0;
-            *responded |= row.clicked > 0;
-            *is_b = row.is_b;
+            let became = devices.entry(member).or_default();
+            became.reached |= row.jobs > 0;
+            became.responded |= row.clicked > 0;
+            became.held_out |= row.held_out > 0;
+            became.is_b = row.is_b == 1;
         }
         let mut uniques = ByVariant::<Uniques>::default();
-        for (reached, responded, is_b) in devices.into_values() {
-            let of_variant = &mut uniques[usize::from(is_b == 1)];
+        for Became { reached, responded, held_out, is_b } in devices.into_values() {
+            let of_variant = &mut uniques[usize::from(is_b)];
             of_variant.reached += u64::from(reached);
             of_variant.responded += u64::from(reached && responded);
+            of_variant.held_out += u64::from(held_out);
         }
         Ok(uniques)
     }
@@ -196,7 +209,7 @@ impl Figures {
         Ok(only + seen.len() as u64)
     }
 
-    /// Devices that a campaign has reached, or held out, by their keyed hash.
+    /// Calls `each` with every device that a campaign has reached, or held out, by its keyed hash, ascending.
     ///
     /// # Errors
     /// [`FiguresError`] if the store can't be read.
@@ -204,14 +217,13 @@ impl Figures {
         &self,
         campaign: CampaignKey,
         side: Side,
-    ) -> Result<HashMap<u64, Reach>, FiguresError> {
-        let pairs = self.tables.prefix(Sheet::Reach, &of_side(campaign, side));
-        pairs
-            .map(|pair| {
-                let (key, row) = pair?;
-                Ok((member_in(&key).ok_or_else(|| self.malformed())?, self.row(&row)?))
-            })
-            .collect()
+        mut each: impl FnMut(u64, Reach),
+    ) -> Result<(), FiguresError> {
+        for pair in self.tables.prefix(Sheet::Reach, &of_side(campaign, side)) {
+            let (key, row) = pair?;
+            each(member_in(&key).ok_or_else(|| self.malformed())?, self.row(&row)?);
+        }
+        Ok(())
     }
 
     /// Calls `each` with the device, by its keyed hash, and the visit, for those at a place that began from the first

@@ -1,5 +1,7 @@
 //! The rows of the figures: named counters, each 64 bits, and the keys that they are found by.
 
+use std::ops::RangeInclusive;
+
 use crate::domain::campaign::Variant;
 use crate::domain::ids::{AccountId, AppId, CampaignId, PlaceId};
 use crate::domain::reasons::SuppressReason;
@@ -126,6 +128,12 @@ impl Default for First {
 }
 
 impl First {
+    /// Whether it was, and on one of these local days.
+    #[must_use]
+    pub fn is_on(&self, days: &RangeInclusive<i32>) -> bool {
+        self.at != UtcMs::MAX && days.contains(&self.day)
+    }
+
     fn read(bytes: &[u8; 13]) -> Option<Self> {
         let (at, rest) = bytes.split_first_chunk()?;
         let (day, &[variant @ 0..=1]) = rest.split_first_chunk()? else { return None };
