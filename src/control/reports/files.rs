@@ -20,6 +20,7 @@ use crate::control::refusal::Refusal;
 use crate::control::store::{By, INSTALLATION, Kind, Order, Query, StoreError, Tx};
 use crate::control::uploads::depot::{Depot, gone_is_fine, take_in};
 use crate::domain::ids::AccountId;
+use crate::domain::units::DAY_MS;
 
 /// Files that are listed of an account, the newest: each making of one goes through the list.
 pub(super) const LISTED: usize = 1000;
@@ -69,7 +70,7 @@ impl ReportShelf {
         Ok(Self {
             dir: dir.to_owned(),
             depot,
-            kept_ms: i64::from(config.report_files_days) * 86_400_000,
+            kept_ms: i64::from(config.report_files_days) * DAY_MS,
             kept_bytes: config.report_files_bytes,
             next: Arc::default(),
         })

@@ -17,9 +17,7 @@ use crate::control::samples::{Installation, NOON, keyring, refused};
 use crate::control::store::{Kind, Query, thread};
 use crate::domain::ids::AccountId;
 use crate::domain::problem::Kind as Problems;
-use crate::domain::units::UtcMs;
-
-const DAY_MS: i64 = 86_400_000;
+use crate::domain::units::{DAY_MS, UtcMs};
 
 /// A table of so many days.
 fn sheet(days: i8) -> Sheet {

@@ -12,12 +12,10 @@ use super::visit_request::{After, VisitQuestion};
 use crate::domain::decision::EventKind;
 use crate::domain::ids::{AccountId, CampaignId, DeviceId, DeviceKey, PlaceId};
 use crate::domain::problem::Problem;
-use crate::domain::units::UtcMs;
+use crate::domain::units::{DAY_MS, UtcMs};
 use crate::outbox::derived::{Class, Figures, RetentionConfig};
 use crate::outbox::samples::*;
 use crate::outbox::{OutboxConfig, OutboxRecord};
-
-const DAY_MS: i64 = 86_400_000;
 
 /// Days after the first job that time has come to, and what is kept of them.
 const LATER: i64 = 300;

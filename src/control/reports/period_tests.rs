@@ -9,11 +9,10 @@ use super::period::{PeriodReport, PeriodRequest};
 use super::subject::{Addressed, Subject};
 use crate::domain::decision::EventKind;
 use crate::domain::ids::{AccountId, CampaignId, DeviceId, DeviceKey};
+use crate::domain::units::DAY_MS;
 use crate::outbox::derived::{Figures, RetentionConfig};
 use crate::outbox::samples::*;
 use crate::outbox::{OutboxConfig, OutboxRecord};
-
-const DAY_MS: i64 = 86_400_000;
 
 /// What became of a device so many days after [`NOON`].
 fn record((number, days, kind): (u8, i64, EventKind), seq: u64) -> OutboxRecord {
