@@ -224,7 +224,7 @@ impl Refusal {
             Self::KeyReused(_) => Problems::KeyReused,
             Self::NotKept { .. } | Self::NotMeasured { .. } => Problems::NotKept,
             Self::TooMany { .. } => Problems::TooMany,
-            Self::Busy | Self::Ending => Problems::Unavailable,
+            Self::Busy | Self::Ending | Self::Store(StoreError::Full) => Problems::Unavailable,
             Self::Store(StoreError::Duplicate { .. }) => Problems::Duplicate,
             // The other part has logged what is to be said about it.
             Self::Foreign(_) => Problems::Failed,

@@ -9,6 +9,8 @@ use rusqlite::Connection;
 
 use super::conformance::{OURS, every_rule, named, read, write};
 use super::{INSTALLATION, Key, Kind, Query, Record, SqliteStore, Store, StoreError};
+use crate::control::refusal::Refusal;
+use crate::domain::problem::Kind as Problems;
 use crate::domain::units::UtcMs;
 
 #[test]
@@ -178,4 +180,14 @@ fn taken_up(format: u32) {
     write(&mut store, |tx| tx.update(lite, named("Light"), UtcMs(5)));
     assert_eq!(read(&mut store, |tx| tx.changed_after(INSTALLATION, before)), [lite]);
     assert_eq!(read(&mut store, |tx| tx.count_uses(OURS, UtcMs::MIN)), 0);
+}
+
+#[test]
+fn a_full_disk_is_nobody_s_fault_and_passes() {
+    let connection = Connection::open_in_memory().unwrap();
+    connection.execute_batch("CREATE TABLE rows (body BLOB); PRAGMA max_page_count = 3").unwrap();
+    let full = connection.execute("INSERT INTO rows VALUES (zeroblob(100000))", ()).unwrap_err();
+    let refusal = Refusal::from(StoreError::from(full));
+    assert_eq!(refusal.kind(), Problems::Unavailable, "{refusal}");
+    assert!(refusal.to_string().contains("make some, then ask again"), "{refusal}");
 }

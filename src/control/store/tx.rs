@@ -334,9 +334,12 @@ pub enum StoreError {
     /// The system gives no thread to work on it.
     #[error("the system gives no thread for the catalog: {0}")]
     Thread(std::io::Error),
+    /// The disk is full.
+    #[error("there is no room on the disk of the catalog; make some, then ask again")]
+    Full,
     /// The database says no.
     #[error("the catalog's database: {0}")]
-    Database(#[from] rusqlite::Error),
+    Database(rusqlite::Error),
     /// A file of the database can't be used.
     #[error("{}: {reason}", path.display())]
     Io {
@@ -345,4 +348,13 @@ pub enum StoreError {
         /// What the system says.
         reason: std::io::Error,
     },
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DiskFull) => Self::Full,
+            _ => Self::Database(error),
+        }
+    }
 }
