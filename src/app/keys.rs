@@ -1,8 +1,9 @@
 //! `geofenced keys list | rotate`: which master keys there are, and one more of them.
 //!
 //! A new key is added while nothing else is at work on the data: a daemon that goes on with the keys it has read could
-//! not open what another command seals under a newer one.
+//! not open what another command seals under a newer one. So a daemon keeps others off before it reads them.
 
+use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -61,6 +62,15 @@ impl KeysCommand {
             }
         }
     }
+}
+
+/// The keys that a daemon starts with. They stay what they are while the file is held, or the catalog open.
+///
+/// # Errors
+/// When the keys can't be had, or while a command puts keys or a catalog in place.
+pub(super) fn of_start(data: &Path) -> anyhow::Result<(File, Keyring)> {
+    let hold = hold::shared(&data.join(CATALOG_FILE))?;
+    Ok((hold, Keyring::open(data)?))
 }
 
 fn list(keyring: &Keyring, out: &mut dyn Write) -> anyhow::Result<()> {

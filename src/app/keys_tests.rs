@@ -6,8 +6,8 @@ use std::path::Path;
 
 use clap::Parser;
 
-use super::keys::KeysCommand;
-use crate::control::store::{CATALOG_FILE, SqliteStore};
+use super::keys::{KeysCommand, of_start};
+use crate::control::store::{CATALOG_FILE, SqliteStore, hold};
 use crate::identity::Keyring;
 use crate::journal::Journal;
 
@@ -146,5 +146,37 @@ fn whoever_is_at_work_on_the_data_keeps_the_keys_as_they_are() {
     refuses(dir.path(), &["rotate"], "in use by a daemon or another command; stop it first");
     drop(catalog);
     assert_eq!(keys(dir.path(), &["list"]).expect("as before").lines().count(), 1);
+    keys(dir.path(), &["rotate"]).expect("nobody is there any more");
+}
+
+/// A daemon that reads its keys is not to go on with them while another is added.
+#[test]
+fn a_start_keeps_a_rotation_off_before_it_reads_the_keys() {
+    let dir = made();
+    // The start comes to the keys, and no further.
+    let keys_lock = fs::File::options().append(true).open(dir.path().join(".keys.lock"));
+    let keys_lock = keys_lock.expect("the lock of the keys");
+    keys_lock.lock().expect("nobody is there");
+    std::thread::scope(|scope| {
+        let starting = scope.spawn(|| {
+            loop {
+                match of_start(dir.path()) {
+                    Ok(started) => return started,
+                    // The look below was in the way.
+                    Err(error) => assert!(error.to_string().contains("in use"), "{error}"),
+                }
+            }
+        });
+        while hold::alone(&dir.path().join(CATALOG_FILE)).is_ok() {
+            assert!(!starting.is_finished(), "it has read the keys, and a rotation could begin");
+            std::thread::yield_now();
+        }
+        refuses(dir.path(), &["rotate"], "in use by a daemon or another command; stop it first");
+        keys_lock.unlock().expect("ours");
+        let (held, keyring) = starting.join().expect("it starts");
+        assert_eq!(keyring.key_version(), 1);
+        refuses(dir.path(), &["rotate"], "in use by a daemon or another command; stop it first");
+        drop(held);
+    });
     keys(dir.path(), &["rotate"]).expect("nobody is there any more");
 }

@@ -13,7 +13,7 @@ use super::tx::StoreError;
 ///
 /// # Errors
 /// [`StoreError::Held`] while another file is put in its place.
-pub(super) fn shared(catalog: &Path) -> Result<File, StoreError> {
+pub fn shared(catalog: &Path) -> Result<File, StoreError> {
     take(catalog, File::try_lock_shared)
 }
 
