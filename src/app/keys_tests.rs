@@ -7,7 +7,10 @@ use std::path::Path;
 use clap::Parser;
 
 use super::keys::{KeysCommand, of_start};
-use crate::control::store::{CATALOG_FILE, SqliteStore, hold};
+use crate::control::store::{
+    CATALOG_FILE, DeviceList, INSTALLATION, Key, Kind, SqliteStore, hold, thread,
+};
+use crate::domain::ids::{AccountId, DeviceId, DeviceKey};
 use crate::identity::Keyring;
 use crate::journal::Journal;
 
@@ -179,4 +182,32 @@ fn a_start_keeps_a_rotation_off_before_it_reads_the_keys() {
         drop(held);
     });
     keys(dir.path(), &["rotate"]).expect("nobody is there any more");
+}
+
+#[test]
+fn no_key_is_made_or_added_beside_a_catalog_of_other_keys() {
+    let dir = made();
+    let keyring = Keyring::existing(dir.path()).expect("keys");
+    let mut catalog = SqliteStore::open(&dir.path().join(CATALOG_FILE)).expect("a new catalog");
+    catalog.note_keys(&keyring).expect("its first");
+    let key = Key::new(INSTALLATION, Kind::Account, 1);
+    let device = keyring.seal(DeviceKey { account: AccountId(1), device: DeviceId([7; 16]) });
+    let listed = thread::write(&mut catalog, |tx| {
+        Ok(tx.add_devices((key, DeviceList::Blacklist), &[device])?)
+    });
+    assert_eq!(listed.expect("a blacklist of one"), 1);
+    drop(catalog);
+    let ours = fs::read(dir.path().join("keys.json")).expect("keys");
+
+    fs::remove_file(dir.path().join("keys.json")).expect("there");
+    let refused = of_start(dir.path()).expect_err("without keys").to_string();
+    assert!(refused.contains("catalog.db holds data sealed under its keys; restore"), "{refused}");
+    assert!(!dir.path().join("keys.json").exists());
+    fs::copy(made().path().join("keys.json"), dir.path().join("keys.json")).expect("other keys");
+    let refused = of_start(dir.path()).expect_err("with other keys").to_string();
+    assert!(refused.contains("under master key 1 with check"), "{refused}");
+    refuses(dir.path(), &["rotate"], "under master key 1 with check");
+    fs::write(dir.path().join("keys.json"), ours).expect("written");
+    keys(dir.path(), &["rotate"]).expect("they are back");
+    of_start(dir.path()).expect("with one more key");
 }
