@@ -77,17 +77,24 @@ fn a_rotation_adds_a_key_and_shows_none() {
 }
 
 #[test]
-fn the_file_stays_its_owners() {
+fn the_files_stay_their_owners() {
     let dir = made();
-    let path = dir.path().join("keys.json");
     const OTHER: u32 = 10_001;
-    if std::os::unix::fs::chown(&path, Some(OTHER), Some(OTHER)).is_err() {
+    let give = |name| std::os::unix::fs::chown(dir.path().join(name), Some(OTHER), Some(OTHER));
+    if give("keys.json").is_err() {
         eprintln!("only root can give a file away: nothing to test");
         return;
     }
+    // As in a copy that was made without the locks.
+    fs::remove_file(dir.path().join(".keys.lock")).expect("there");
+    fs::create_dir(dir.path().join("log")).expect("a new folder");
+    give("log").expect("root may");
     keys(dir.path(), &["rotate"]).expect("root may");
-    let about = fs::metadata(&path).expect("keys");
-    assert_eq!((about.uid(), about.gid(), about.mode() & 0o7777), (OTHER, OTHER, 0o600));
+    for name in ["keys.json", ".keys.lock", "catalog.lock", "log/lock"] {
+        let about = fs::metadata(dir.path().join(name)).expect(name);
+        let whose = (about.uid(), about.gid(), about.mode() & 0o7777);
+        assert_eq!(whose, (OTHER, OTHER, 0o600), "{name}");
+    }
 }
 
 #[test]
