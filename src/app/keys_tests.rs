@@ -98,6 +98,26 @@ fn the_files_stay_their_owners() {
 }
 
 #[test]
+fn a_link_stays_and_the_file_that_it_leads_to_gets_the_key() {
+    let (dir, elsewhere) = (made(), tempfile::tempdir().expect("a folder"));
+    let (link, target) = (dir.path().join("keys.json"), elsewhere.path().join("secret.json"));
+    fs::rename(&link, &target).expect("on one disk");
+    std::os::unix::fs::symlink(&target, &link).expect("a link");
+    keys(dir.path(), &["rotate"]).expect("nobody is there");
+    assert!(link.is_symlink());
+    assert!(!target.is_symlink());
+    assert_eq!(keys(dir.path(), &["list"]).expect("two keys").lines().count(), 2);
+    assert_eq!(fs::read_dir(elsewhere.path()).expect("a folder").count(), 1);
+
+    // One that leads to nothing is a mistake, also where there is no data yet.
+    fs::remove_file(&target).expect("there");
+    refuses(dir.path(), &["rotate"], "keys.json is not there");
+    let refused = Keyring::open(dir.path()).expect_err("a loose link").to_string();
+    assert!(refused.contains("can't follow"), "{refused}");
+    assert!(link.is_symlink());
+}
+
+#[test]
 fn what_a_crash_has_left_of_a_rotation_is_no_hindrance() {
     let dir = made();
     let half = dir.path().join("keys.json.new");

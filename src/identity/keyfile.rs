@@ -2,7 +2,8 @@
 //! key.
 //!
 //! It is written as a temporary file, synced, renamed and its folder synced, under a lock, so that
-//! two processes starting at once agree on the keys and a crash leaves the old file or the new one.
+//! two processes starting at once agree on the keys and a crash leaves the old file or the new one. Where it is a link,
+//! that stays, and all this happens to the file that it leads to.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -158,7 +159,17 @@ pub(super) fn write(path: &Path, keys: &Keys) -> Result<(), KeyError> {
     let mut text = serde_json::to_vec_pretty(&file)
         .map_err(|error| io_error("encode", path)(io::Error::from(error)))?;
     text.push(b'\n');
-    replace(path, &text)
+    replace(&resolved(path)?, &text)
+}
+
+/// Where the file is that a link leads to, which may lead to none yet only where there is no link.
+fn resolved(path: &Path) -> Result<PathBuf, KeyError> {
+    match path.canonicalize() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !path.is_symlink() => {
+            Ok(path.to_owned())
+        }
+        found => found.map_err(io_error("follow", path)),
+    }
 }
 
 /// Puts `text` in the place of the file, wholly or not at all.
