@@ -8,10 +8,12 @@ mod support;
 #[path = "erasure/traces.rs"]
 mod traces;
 
+use std::path::Path;
 use std::process::{Command, Output};
 
 use customer::Customer;
 use geofenced::domain::ids::DeviceId;
+use geofenced::identity::Keyring;
 use serde_json::{Value, json};
 use support::{Daemon, PATIENCE};
 use traces::{erased, forms, traces};
@@ -118,13 +120,38 @@ async fn rotated(daemon: &mut Daemon) {
     let new_keys = std::fs::read(&key_file).unwrap();
     std::fs::write(&key_file, old_keys).unwrap();
     let refused = daemon.try_restart().unwrap_err();
-    assert!(refused.contains("under master key 3, and keys.json ends at 1"), "{refused}");
+    assert!(refused.contains("catalog.db holds devices sealed under master key 2"), "{refused}");
+    let aside = daemon.data_dir.join("aside");
+    std::fs::rename(&key_file, &aside).unwrap();
+    let refused = daemon.try_restart().unwrap_err();
+    assert!(refused.contains("keys.json is missing, but"), "{refused}");
+    std::fs::rename(&aside, &key_file).unwrap();
     std::fs::write(&key_file, new_keys).unwrap();
+    restored_alone(daemon);
     daemon.restart();
     customer.follow(daemon);
     customer.ping(app, &all, HERE).await;
     assert_eq!(customer.jobs().await, [] as [Value; 0]);
     gone(daemon, &mut customer, app).await;
+}
+
+/// A backup of the catalog goes where its keys are, and nowhere else.
+fn restored_alone(daemon: &Daemon) {
+    let home = tempfile::tempdir().unwrap();
+    let (backup, other) = (home.path().join("backup.db"), home.path().join("other"));
+    let catalog = |what: &str, from: &Path, to: &Path| {
+        Command::new(PROGRAM).args(["catalog", what]).args([from, to]).output().unwrap()
+    };
+    assert!(catalog("backup", &daemon.data_dir, &backup).status.success());
+    let refused = catalog("restore", &backup, &other);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text(&refused.stderr).contains("other/keys.json is missing"), "{refused:?}");
+    drop(Keyring::open(&other).unwrap());
+    let refused = catalog("restore", &backup, &other);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text(&refused.stderr).contains("under master key 1 with check"), "{refused:?}");
+    std::fs::copy(daemon.data_dir.join("keys.json"), other.join("keys.json")).unwrap();
+    assert!(catalog("restore", &backup, &other).status.success());
 }
 
 /// The blacklist has devices, or loses one of them; those that were put there under an older key are not there twice.

@@ -105,11 +105,12 @@ pub(super) struct Campaigns {
     pub(super) figures: Arc<CompileFigures>,
 }
 
-fn open_catalog(data: &Path) -> anyhow::Result<SqliteStore> {
+fn open_catalog(data: &Path, keyring: &Keyring) -> anyhow::Result<SqliteStore> {
     let path = data.join(CATALOG_FILE);
     let opened = SqliteStore::open(&path).with_context(|| format!("opening {}", path.display()));
     let mut store = opened?;
     store.check()?;
+    store.note_keys(keyring)?;
     store.forget_gone()?;
     Ok(store)
 }
@@ -152,7 +153,7 @@ fn open_shelf(
 fn start(joints: Joints<'_>) -> anyhow::Result<Campaigns> {
     let (data, journal) = joints.dirs;
     let is_new = !data.join(CATALOG_FILE).exists();
-    let mut store = open_catalog(data)?;
+    let mut store = open_catalog(data, &joints.keyring)?;
     if is_new && joints.publisher.slot.current().is_some() {
         tracing::warn!(
             "there is a snapshot and no catalog: if it was lost, stop and restore it (`geofenced catalog restore`) \

@@ -4,8 +4,8 @@
 //! of [`shutdown`](crate::shutdown), in the direction of the flow.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -14,23 +14,20 @@ use crossbeam::channel::bounded;
 use crate::admin::readiness::Readiness;
 use crate::admin::tls::TlsSwitch;
 use crate::auth::authority::Authority;
-use crate::clock::{self, Clock};
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::ids::{Epoch, PartitionId};
-use crate::domain::policy::ClockMode;
-use crate::domain::units::UtcMs;
 use crate::engine::Partition;
-use crate::identity::Keyring;
 use crate::ingest::endpoint::IdentitySwitch;
 use crate::ingest::figures::IngestFigures;
 use crate::ingest::http::HttpIntake;
 use crate::ingest::transport::LastingKeys;
 use crate::journal::disk::{Disk, RealDisk};
 use crate::journal::recorder::Recorder;
-use crate::journal::{CHECKPOINT_FORMAT, Checkpoints, Journal, LOG_FORMAT, ShardLog};
+use crate::journal::{CHECKPOINT_FORMAT, Journal, LOG_FORMAT};
+use crate::outbox::Outbox;
 use crate::outbox::codec::RECORD_VERSION;
 use crate::outbox::derived::Figures;
-use crate::outbox::{Clocks, Outbox};
 use crate::shard::checkpoints::CheckpointThread;
 use crate::shard::figures::ShardFigures;
 use crate::shard::job_book::JobBook;
@@ -49,11 +46,11 @@ use crate::telemetry::sampler::{Metrics, keep_up};
 use crate::telemetry::systemd;
 
 use super::campaigns::{self, Joints};
-use super::catch_up::Surroundings;
 use super::doors::{http_identity, server_identity, start_http, start_quic};
+use super::ground::{Ground, ground, outbox_dir, processors};
+use super::keys;
 use super::passed::Passed;
 use super::publish::Publisher;
-use super::recover::recover;
 use super::retention::Needs;
 use super::samplers;
 use super::vitals::Watched;
@@ -88,26 +85,6 @@ pub struct Daemon {
     drain_limit: Duration,
 }
 
-/// What is recovered and not yet running.
-struct Ground {
-    keyring: Keyring,
-    outbox: Outbox,
-    figures: Figures,
-    checkpoints: Checkpoints,
-    partitions: Vec<Partition>,
-    journal: Journal,
-    logs: Vec<ShardLog>,
-    clock: Clock,
-}
-
-impl Ground {
-    /// What others than the shards need of it.
-    fn handles(&self) -> (Clock, Keyring, Outbox, Figures) {
-        let (outbox, figures) = (self.outbox.clone(), self.figures.clone());
-        (self.clock.clone(), self.keyring.clone(), outbox, figures)
-    }
-}
-
 impl Daemon {
     /// Starts every part, on the sockets that were passed.
     ///
@@ -117,9 +94,10 @@ impl Daemon {
         let data = make_dirs(config)?;
         let shards = config.shard.shards_on(processors());
         let store = open_store(config)?;
-        let ground = ground(config, data, &store, shards)?;
-        let shutdown = Shutdown::new();
-        let readiness = Readiness::new();
+        // Until the catalog is open.
+        let (_hold, keyring) = keys::of_start(data)?;
+        let ground = ground(config, keyring, &store, shards)?;
+        let (shutdown, readiness) = (Shutdown::new(), Readiness::new());
         let metrics = Metrics::new(FORMATS.into_iter().max().unwrap_or_default())?;
         let slot = Arc::new(Slot::new());
         let publisher = start_publisher(store, &ground, &slot, &readiness);
@@ -280,10 +258,6 @@ fn io_runtime(config: &Config) -> std::io::Result<tokio::runtime::Runtime> {
         .build()
 }
 
-fn processors() -> usize {
-    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
-}
-
 fn open_store(config: &Config) -> anyhow::Result<Store> {
     let default = || config.daemon.data_dir.join("snapshots");
     let dir = config.snapshots.dir.clone().unwrap_or_else(default);
@@ -300,52 +274,6 @@ fn make_dirs(config: &Config) -> anyhow::Result<&Path> {
     let made = private.and_then(|()| RealDisk.create_dir(&outbox_dir(data)));
     made.with_context(|| format!("making {}", data.display()))?;
     Ok(data)
-}
-
-fn outbox_dir(data: &Path) -> PathBuf {
-    data.join("outbox")
-}
-
-/// Keys, outbox, checkpoints, log: everything durable, brought to where the last run left it.
-fn ground(config: &Config, data: &Path, store: &Store, shards: usize) -> anyhow::Result<Ground> {
-    let keyring = Keyring::open(data)?;
-    let checkpoints = Checkpoints::open(&config.journal.dir, &keyring)?;
-    let clock_cell = Arc::new(OnceLock::<Clock>::new());
-    let outbox = Outbox::open(
-        &outbox_dir(data),
-        config.outbox.clone(),
-        outbox_clocks(config.policy.clock, &clock_cell),
-    )?;
-    if Journal::is_absent(&config.journal)? {
-        outbox.begins_with_its_log();
-    }
-    let cache_bytes = config.outbox.figures_cache_bytes;
-    let (counted, sealer) = (data.join("figures"), keyring.sealer());
-    let figures = Figures::follow(&counted, cache_bytes, &outbox, sealer, config.retention)?;
-    let open = |resume| Journal::open(config.journal.clone(), &keyring, resume);
-    let around = Surroundings { keyring: &keyring, outbox: &outbox, lanes: processors() };
-    let find = |epoch, shared: Option<&_>| Publisher::find(store, epoch, shared);
-    let recovered = recover(open, around, &checkpoints, find)?;
-    let (restored, inputs) = (recovered.restored, recovered.inputs);
-    tracing::info!(restored, inputs, "checkpoints were read and the log after them gone through");
-    let clock = Clock::start(recovered.latest_instant);
-    let _started_once = clock_cell.set(clock.clone());
-    let (journal, logs) = recovered.recovery.into_journal(shards, clock::process_ns)?;
-    let partitions = recovered.partitions;
-    Ok(Ground { keyring, outbox, figures, checkpoints, partitions, journal, logs, clock })
-}
-
-/// The outbox opens before recovery has found the floor of the daemon's clock; until then it goes by one
-/// without a floor. It must not stand still: what it writes meanwhile would look too old to keep.
-fn outbox_clocks(mode: ClockMode, cell: &Arc<OnceLock<Clock>>) -> Clocks {
-    let cell = Arc::clone(cell);
-    let early = Clock::start(UtcMs::MIN);
-    let now = Arc::new(move || cell.get().unwrap_or(&early).now());
-    let mut clocks = Clocks::both(now, Arc::new(|| clock::process_ns() / 1_000_000));
-    if mode == ClockMode::Fixes {
-        clocks.expiry = Arc::new(|| UtcMs::MIN);
-    }
-    clocks
 }
 
 type Running = (Router, Arc<Journal>, Vec<Arc<ShardFigures>>);

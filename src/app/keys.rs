@@ -1,13 +1,14 @@
 //! `geofenced keys list | rotate`: which master keys there are, and one more of them.
 //!
 //! A new key is added while nothing else is at work on the data: a daemon that goes on with the keys it has read could
-//! not open what another command seals under a newer one.
+//! not open what another command seals under a newer one. So a daemon keeps others off before it reads them.
 
+use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use crate::control::store::{CATALOG_FILE, hold};
-use crate::identity::{KeyCheck, Keyring};
+use crate::control::store::{CATALOG_FILE, copies, hold};
+use crate::identity::Keyring;
 use crate::journal::Journal;
 
 /// Shows the keys that device ids are sealed with at rest, and adds one.
@@ -63,10 +64,22 @@ impl KeysCommand {
     }
 }
 
+/// The keys that a daemon starts with: those that its catalog goes with, or new ones where there is nothing yet. They stay
+/// what they are while the file is held, or the catalog open.
+///
+/// # Errors
+/// When the keys can't be had or are others, or while a command puts keys or a catalog in place.
+pub(super) fn of_start(data: &Path) -> anyhow::Result<(File, Keyring)> {
+    let catalog = data.join(CATALOG_FILE);
+    let hold = hold::shared(&catalog)?;
+    let sealing = if catalog.exists() { copies::seals(&catalog)?.keyring(data)? } else { None };
+    let keyring = sealing.map_or_else(|| Keyring::open(data), Ok)?;
+    Ok((hold, keyring))
+}
+
 fn list(keyring: &Keyring, out: &mut dyn Write) -> anyhow::Result<()> {
     for version in keyring.versions() {
-        let KeyCheck(check) = keyring.check(version)?;
-        let check: String = check.iter().map(|byte| format!("{byte:02x}")).collect();
+        let check = keyring.check(version)?;
         let is_newest = version == keyring.key_version();
         let does = if is_newest { "seals" } else { "opens what it has sealed" };
         writeln!(out, "{version}\t{check}\t{does}")?;
@@ -79,7 +92,11 @@ fn rotate(data: &Path, journal_dir: &Path, out: &mut dyn Write) -> anyhow::Resul
     Keyring::existing(data)?;
     // A daemon has both. The catalog tells of one whose log is elsewhere, and of other commands.
     let _log = Journal::hold(journal_dir)?;
-    let _catalog = hold::alone(&data.join(CATALOG_FILE))?;
+    let catalog = data.join(CATALOG_FILE);
+    let _catalog = hold::alone(&catalog)?;
+    if catalog.exists() {
+        copies::seals(&catalog)?.keyring(data)?;
+    }
     let keyring = Keyring::rotate(data)?;
     let (newest, all) = (keyring.key_version(), keyring.versions().count());
     writeln!(

@@ -6,8 +6,11 @@ use std::path::Path;
 
 use clap::Parser;
 
-use super::keys::KeysCommand;
-use crate::control::store::{CATALOG_FILE, SqliteStore};
+use super::keys::{KeysCommand, of_start};
+use crate::control::store::{
+    CATALOG_FILE, DeviceList, INSTALLATION, Key, Kind, SqliteStore, hold, thread,
+};
+use crate::domain::ids::{AccountId, DeviceId, DeviceKey};
 use crate::identity::Keyring;
 use crate::journal::Journal;
 
@@ -74,17 +77,44 @@ fn a_rotation_adds_a_key_and_shows_none() {
 }
 
 #[test]
-fn the_file_stays_its_owners() {
+fn the_files_stay_their_owners() {
     let dir = made();
-    let path = dir.path().join("keys.json");
     const OTHER: u32 = 10_001;
-    if std::os::unix::fs::chown(&path, Some(OTHER), Some(OTHER)).is_err() {
+    let give = |name| std::os::unix::fs::chown(dir.path().join(name), Some(OTHER), Some(OTHER));
+    if give("keys.json").is_err() {
         eprintln!("only root can give a file away: nothing to test");
         return;
     }
+    // As in a copy that was made without the locks.
+    fs::remove_file(dir.path().join(".keys.lock")).expect("there");
+    fs::create_dir(dir.path().join("log")).expect("a new folder");
+    give("log").expect("root may");
     keys(dir.path(), &["rotate"]).expect("root may");
-    let about = fs::metadata(&path).expect("keys");
-    assert_eq!((about.uid(), about.gid(), about.mode() & 0o7777), (OTHER, OTHER, 0o600));
+    for name in ["keys.json", ".keys.lock", "catalog.lock", "log/lock"] {
+        let about = fs::metadata(dir.path().join(name)).expect(name);
+        let whose = (about.uid(), about.gid(), about.mode() & 0o7777);
+        assert_eq!(whose, (OTHER, OTHER, 0o600), "{name}");
+    }
+}
+
+#[test]
+fn a_link_stays_and_the_file_that_it_leads_to_gets_the_key() {
+    let (dir, elsewhere) = (made(), tempfile::tempdir().expect("a folder"));
+    let (link, target) = (dir.path().join("keys.json"), elsewhere.path().join("secret.json"));
+    fs::rename(&link, &target).expect("on one disk");
+    std::os::unix::fs::symlink(&target, &link).expect("a link");
+    keys(dir.path(), &["rotate"]).expect("nobody is there");
+    assert!(link.is_symlink());
+    assert!(!target.is_symlink());
+    assert_eq!(keys(dir.path(), &["list"]).expect("two keys").lines().count(), 2);
+    assert_eq!(fs::read_dir(elsewhere.path()).expect("a folder").count(), 1);
+
+    // One that leads to nothing is a mistake, also where there is no data yet.
+    fs::remove_file(&target).expect("there");
+    refuses(dir.path(), &["rotate"], "keys.json is not there");
+    let refused = Keyring::open(dir.path()).expect_err("a loose link").to_string();
+    assert!(refused.contains("can't follow"), "{refused}");
+    assert!(link.is_symlink());
 }
 
 #[test]
@@ -147,4 +177,64 @@ fn whoever_is_at_work_on_the_data_keeps_the_keys_as_they_are() {
     drop(catalog);
     assert_eq!(keys(dir.path(), &["list"]).expect("as before").lines().count(), 1);
     keys(dir.path(), &["rotate"]).expect("nobody is there any more");
+}
+
+/// A daemon that reads its keys is not to go on with them while another is added.
+#[test]
+fn a_start_keeps_a_rotation_off_before_it_reads_the_keys() {
+    let dir = made();
+    // The start comes to the keys, and no further.
+    let keys_lock = fs::File::options().append(true).open(dir.path().join(".keys.lock"));
+    let keys_lock = keys_lock.expect("the lock of the keys");
+    keys_lock.lock().expect("nobody is there");
+    std::thread::scope(|scope| {
+        let starting = scope.spawn(|| {
+            loop {
+                match of_start(dir.path()) {
+                    Ok(started) => return started,
+                    // The look below was in the way.
+                    Err(error) => assert!(error.to_string().contains("in use"), "{error}"),
+                }
+            }
+        });
+        while hold::alone(&dir.path().join(CATALOG_FILE)).is_ok() {
+            assert!(!starting.is_finished(), "it has read the keys, and a rotation could begin");
+            std::thread::yield_now();
+        }
+        refuses(dir.path(), &["rotate"], "in use by a daemon or another command; stop it first");
+        keys_lock.unlock().expect("ours");
+        let (held, keyring) = starting.join().expect("it starts");
+        assert_eq!(keyring.key_version(), 1);
+        refuses(dir.path(), &["rotate"], "in use by a daemon or another command; stop it first");
+        drop(held);
+    });
+    keys(dir.path(), &["rotate"]).expect("nobody is there any more");
+}
+
+#[test]
+fn no_key_is_made_or_added_beside_a_catalog_of_other_keys() {
+    let dir = made();
+    let keyring = Keyring::existing(dir.path()).expect("keys");
+    let mut catalog = SqliteStore::open(&dir.path().join(CATALOG_FILE)).expect("a new catalog");
+    catalog.note_keys(&keyring).expect("its first");
+    let key = Key::new(INSTALLATION, Kind::Account, 1);
+    let device = keyring.seal(DeviceKey { account: AccountId(1), device: DeviceId([7; 16]) });
+    let listed = thread::write(&mut catalog, |tx| {
+        Ok(tx.add_devices((key, DeviceList::Blacklist), &[device])?)
+    });
+    assert_eq!(listed.expect("a blacklist of one"), 1);
+    drop(catalog);
+    let ours = fs::read(dir.path().join("keys.json")).expect("keys");
+
+    fs::remove_file(dir.path().join("keys.json")).expect("there");
+    let refused = of_start(dir.path()).expect_err("without keys").to_string();
+    assert!(refused.contains("catalog.db holds data sealed under its keys; restore"), "{refused}");
+    assert!(!dir.path().join("keys.json").exists());
+    fs::copy(made().path().join("keys.json"), dir.path().join("keys.json")).expect("other keys");
+    let refused = of_start(dir.path()).expect_err("with other keys").to_string();
+    assert!(refused.contains("under master key 1 with check"), "{refused}");
+    refuses(dir.path(), &["rotate"], "under master key 1 with check");
+    fs::write(dir.path().join("keys.json"), ours).expect("written");
+    keys(dir.path(), &["rotate"]).expect("they are back");
+    of_start(dir.path()).expect("with one more key");
 }

@@ -1,14 +1,15 @@
 //! The parts, built and joined by bounded hand-offs.
 //!
-//! [`daemon`] is the order in which they start and end, on its own sockets or on those that were [`passed`]; [`recover`] brings the partitions to where the last run
+//! [`daemon`] is the order in which they start and end, on its own sockets or on those that were [`passed`]; [`ground`] is what it begins on, to which [`recover`] brings the partitions as the last run
 //! left them ([`catch_up`]); [`publish`] puts snapshots in force, [`watch`] looks after them and removes those that are no
 //! longer needed ([`retention`]); [`samplers`] shows the parts' counters to telemetry, and [`vitals`] to
 //! `/readyz` and systemd how they are; [`campaigns`] joins the campaign service, whose changes [`compile`] makes into snapshots; [`doors`] are its sockets, and [`serve`] waits for signals; [`failure`] says why a command ended badly;
-//! [`tokens`] does what `geofenced token` says and notes it, [`keys`] adds a key to a stopped daemon's, [`papers`] are what packages ship beside the program.
+//! [`tokens`] does what `geofenced token` says and notes it, [`keys`] are read at a start, and a stopped daemon gets one more, [`papers`] are what packages ship beside the program.
 //! [`demo`] plays the whole way with marketers ([`demo_accounts`]) and simulated devices ([`walkers`]). [`command`] is what people type.
 
 pub mod daemon;
 pub mod passed;
+mod ground;
 mod recover;
 mod catch_up;
 mod publish;

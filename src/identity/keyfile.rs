@@ -2,14 +2,19 @@
 //! key.
 //!
 //! It is written as a temporary file, synced, renamed and its folder synced, under a lock, so that
-//! two processes starting at once agree on the keys and a crash leaves the old file or the new one.
+//! two processes starting at once agree on the keys and a crash leaves the old file or the new one. Where it is a link,
+//! that stays, and all this happens to the file that it leads to.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use super::keyring::{KeyError, Keys};
+use super::owner::{give_to_owner_of, open_lock};
+
+/// The name of the file in the data directory.
+pub const KEYS_FILE: &str = "keys.json";
 
 /// The format of the file that this release reads and writes.
 const FORMAT: u32 = 1;
@@ -40,7 +45,7 @@ struct MasterKey {
 pub(super) fn open_or_create(dir: &Path) -> Result<Keys, KeyError> {
     fs::create_dir_all(dir).map_err(io_error("create", dir))?;
     let _lock = lock(dir)?;
-    let path = dir.join("keys.json");
+    let path = dir.join(KEYS_FILE);
     if path.try_exists().map_err(io_error("look for", &path))? {
         return read(&path);
     }
@@ -56,7 +61,7 @@ pub(super) fn open_or_create(dir: &Path) -> Result<Keys, KeyError> {
 
 /// Reads the keys in `dir` and creates nothing.
 pub(super) fn existing(dir: &Path) -> Result<Keys, KeyError> {
-    let path = dir.join("keys.json");
+    let path = dir.join(KEYS_FILE);
     if !path.try_exists().map_err(io_error("look for", &path))? {
         return Err(KeyError::Absent { path });
     }
@@ -68,7 +73,7 @@ pub(super) fn append_master(dir: &Path) -> Result<Keys, KeyError> {
     // Before the lock is taken, which would leave its file where there are no keys.
     existing(dir)?;
     let _lock = lock(dir)?;
-    let path = dir.join("keys.json");
+    let path = dir.join(KEYS_FILE);
     let mut keys = read(&path)?;
     let (newest, _) = *keys.masters.last().expect("a key file without master keys is refused");
     let version =
@@ -81,12 +86,7 @@ pub(super) fn append_master(dir: &Path) -> Result<Keys, KeyError> {
 /// Held while the file is looked for and written; the system drops it with the process.
 fn lock(dir: &Path) -> Result<File, KeyError> {
     let path = dir.join(".keys.lock");
-    let file = OpenOptions::new()
-        .create(true)
-        .append(true)
-        .mode(0o600)
-        .open(&path)
-        .map_err(io_error("open", &path))?;
+    let file = open_lock(&path, &dir.join(KEYS_FILE)).map_err(io_error("open", &path))?;
     file.lock().map_err(io_error("lock", &path))?;
     Ok(file)
 }
@@ -159,7 +159,17 @@ pub(super) fn write(path: &Path, keys: &Keys) -> Result<(), KeyError> {
     let mut text = serde_json::to_vec_pretty(&file)
         .map_err(|error| io_error("encode", path)(io::Error::from(error)))?;
     text.push(b'\n');
-    replace(path, &text)
+    replace(&resolved(path)?, &text)
+}
+
+/// Where the file is that a link leads to, which may lead to none yet only where there is no link.
+fn resolved(path: &Path) -> Result<PathBuf, KeyError> {
+    match path.canonicalize() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !path.is_symlink() => {
+            Ok(path.to_owned())
+        }
+        found => found.map_err(io_error("follow", path)),
+    }
 }
 
 /// Puts `text` in the place of the file, wholly or not at all.
@@ -177,26 +187,13 @@ fn replace(path: &Path, text: &[u8]) -> Result<(), KeyError> {
         .mode(0o600)
         .open(&temporary)
         .map_err(io_error("create", &temporary))?;
-    keep_owner(&file, path)?;
+    // Made by root, the daemon could not read it.
+    give_to_owner_of(&file, path).map_err(io_error("keep the owner of", path))?;
     file.write_all(text).map_err(io_error("write", &temporary))?;
     file.sync_all().map_err(io_error("sync", &temporary))?;
     fs::rename(&temporary, path).map_err(io_error("rename", &temporary))?;
     let dir = path.parent().unwrap_or_else(|| Path::new("."));
     File::open(dir).and_then(|dir| dir.sync_all()).map_err(io_error("sync", dir))
-}
-
-/// Gives a file that takes the place of another to the owner of that: made by root, the daemon could not read it.
-fn keep_owner(file: &File, path: &Path) -> Result<(), KeyError> {
-    let old = match fs::metadata(path) {
-        Ok(old) => old,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(io_error("look at", path)(error)),
-    };
-    let new = file.metadata().map_err(io_error("look at", path))?;
-    if (old.uid(), old.gid()) == (new.uid(), new.gid()) {
-        return Ok(());
-    }
-    fchown(file, Some(old.uid()), Some(old.gid())).map_err(io_error("keep the owner of", path))
 }
 
 fn random_key() -> Result<[u8; 32], KeyError> {

@@ -50,6 +50,13 @@ impl SealedDevice {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct KeyCheck(pub [u8; 8]);
 
+/// As hexadecimal digits.
+impl std::fmt::Display for KeyCheck {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
 /// The keys of this installation.
 #[derive(Clone)]
 pub struct Keyring {
@@ -81,6 +88,20 @@ impl Keyring {
     /// As [`open`](Self::open), and [`KeyError::Absent`].
     pub fn existing(dir: &Path) -> Result<Self, KeyError> {
         keyfile::existing(dir).map(Self::from_keys)
+    }
+
+    /// Opens `dir/keys.json`, which something is sealed under.
+    ///
+    /// # Errors
+    /// As [`existing`](Self::existing), but for [`KeyError::Missing`] instead of [`KeyError::Absent`].
+    pub fn sealing(data: &Path, dir: &Path) -> Result<Self, KeyError> {
+        Self::existing(dir).map_err(|error| {
+            if let KeyError::Absent { path } = error {
+                KeyError::Missing { path, data: data.to_owned() }
+            } else {
+                error
+            }
+        })
     }
 
     /// Appends a new master key to `dir/keys.json`. From the next start on it seals; older ones
@@ -222,7 +243,7 @@ pub enum KeyError {
     Missing {
         /// Where the file should be.
         path: PathBuf,
-        /// The folder that isn't empty.
+        /// The catalog that has some, or the folder that isn't empty.
         data: PathBuf,
     },
     /// Others than the owner may touch the file.

@@ -10,14 +10,16 @@
 //! takes the installation key, outbox and sinks seal and open single devices, and each shard's
 //! journal writer and the recovery keep a [`Sealer`], which remembers the expanded cipher of each
 //! account and works on slices. What is to be forgotten is [`Gone`], in all these forms. `keyfile` is the file itself: created once, readable by its owner
-//! alone, never overwritten but to add a key.
+//! alone, never overwritten but to add a key. It, and the locks beside it, are the daemon's also where root ran a command: [`owner`].
 
 pub mod keyring;
 pub mod sealer;
 pub mod gone;
 mod keyfile;
+pub mod owner;
 
 pub use gone::Gone;
+pub use keyfile::KEYS_FILE;
 pub use keyring::{KeyCheck, KeyError, Keyring, SealedDevice};
 pub use sealer::Sealer;
 

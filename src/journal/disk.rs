@@ -5,6 +5,8 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, IoSlice, Read, Write};
 use std::path::Path;
 
+use crate::identity::owner::open_lock;
+
 /// A file system, as far as the journal and checkpoints need one.
 pub trait Disk: Send + Sync + 'static {
     /// Makes a folder and its parents, if missing; their names are durable then.
@@ -163,7 +165,7 @@ impl Disk for RealDisk {
     }
 
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Send>> {
-        let file = OpenOptions::new().create(true).append(true).open(path)?;
+        let file = open_lock(path, path.parent().unwrap_or(path))?;
         match file.try_lock() {
             Ok(()) => Ok(Box::new(file)),
             Err(TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),

@@ -58,6 +58,7 @@ impl BacktestCommand {
             return Err(StoreError::Absent(path).into());
         }
         let mut store = SqliteStore::open(&path)?;
+        store.note_keys(&keyring)?;
         let asked = self.asked()?;
         let account = AccountId(self.account);
         let by = "geofenced backtest".into();

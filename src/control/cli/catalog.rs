@@ -28,7 +28,7 @@ pub enum CatalogCommand {
     },
     /// Put a backup in the place of a data directory's catalog. The daemon must not run
     ///
-    /// The backup is checked first. What is there is put aside as catalog.db.replaced, which the next restore
+    /// The backup is checked first, and has to find the keys.json there that its devices are sealed under. What is there is put aside as catalog.db.replaced, which the next restore
     /// overwrites. At its next start the daemon compiles every account of the restored catalog into a new snapshot;
     /// accounts that the backup does not know stay in force as they are.
     Restore {
@@ -68,7 +68,7 @@ impl CatalogCommand {
             }
             Self::Restore { from, dir, replace } => {
                 let path = dir.join(CATALOG_FILE);
-                let aside = restore(from, &path, *replace)?;
+                let aside = restore(from, dir, *replace)?;
                 writeln!(out, "{}: {}", path.display(), told(&inspect(&path)?))?;
                 if let Some(aside) = aside {
                     writeln!(out, "what was there is {} now", aside.display())?;

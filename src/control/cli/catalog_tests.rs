@@ -68,7 +68,7 @@ fn a_backup_made_beside_a_daemon_brings_back_what_it_had() {
     let to = other.path("backup.db");
     let backup = CatalogCommand::Backup { dir: place.0.path().to_owned(), to: to.clone() };
     let said = run(&backup).unwrap();
-    assert!(said.ends_with("format 3, 1 account, 1 changes in the audit log\n"), "{said}");
+    assert!(said.ends_with("format 4, 1 account, 1 changes in the audit log\n"), "{said}");
     let again = run(&backup).unwrap_err().to_string();
     assert!(again.contains("is there already"), "{again}");
     add(&mut daemon, "Two");
@@ -99,7 +99,7 @@ fn what_is_no_sound_catalog_is_not_restored() {
     let place = Place::new();
     add(&mut place.open(), "One");
     let check = |path: &Path| run(&CatalogCommand::Check { path: path.to_owned() });
-    assert!(check(place.0.path()).unwrap().contains("sound, format 3, 1 account"));
+    assert!(check(place.0.path()).unwrap().contains("sound, format 4, 1 account"));
 
     let text = place.path("text.db");
     std::fs::write(&text, "this is no database, though it is a file of some length".repeat(20))

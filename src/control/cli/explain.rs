@@ -94,6 +94,7 @@ impl ExplainCommand {
         let by = "geofenced explain".into();
         let actor = Actor { account, by, operator: true, now, keyring: keyring.clone() };
         let mut store = SqliteStore::open(&path)?;
+        store.note_keys(keyring)?;
         let looked = thread::write(&mut store, |tx| {
             let found = Desk::open(tx, &actor).and_then(|mut desk| asked.of_desk(&mut desk));
             let question = match found {

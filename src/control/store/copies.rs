@@ -12,7 +12,8 @@ use rusqlite::{Connection, OpenFlags};
 use super::hold;
 use super::record::Kind;
 use super::schema;
-use super::sqlite::make_private;
+use super::seals::Seals;
+use super::sqlite::{CATALOG_FILE, make_private};
 use super::tx::StoreError;
 
 /// What was found in a catalog that is sound.
@@ -54,6 +55,14 @@ pub fn inspect(path: &Path) -> Result<Inspected, StoreError> {
     Ok(Inspected { format, records, notes })
 }
 
+/// Which keys a catalog file goes with. Nothing in it is changed.
+///
+/// # Errors
+/// When it can't be read.
+pub fn seals(path: &Path) -> Result<Seals, StoreError> {
+    Seals::read(&existing(path)?, path)
+}
+
 /// Writes a copy of all that a connection sees to a new file, whole or not at all.
 pub(super) fn copy(from: &Connection, to: &Path) -> Result<(), StoreError> {
     let copied = fill(from, to);
@@ -84,17 +93,18 @@ fn fill(from: &Connection, to: &Path) -> Result<(), StoreError> {
     sync_folder(to).map_err(io)
 }
 
-/// Puts a copy of the file `from` in the place of the catalog `to`, while nobody works on that. A catalog that is there
-/// is put aside if `replace` says so; gives where to.
+/// Puts a copy of the file `from` in the place of the catalog of the data directory `dir`, while nobody works on that
+/// and where the keys are that it was sealed under. A catalog that is there is put aside if `replace` says so; gives
+/// where to.
 ///
 /// # Errors
 /// What is wrong with `from`, or in the way; the catalog is then as it was.
-pub fn restore(from: &Path, to: &Path, replace: bool) -> Result<Option<PathBuf>, StoreError> {
+pub fn restore(from: &Path, dir: &Path, replace: bool) -> Result<Option<PathBuf>, StoreError> {
     inspect(from)?;
+    seals(from)?.keyring(dir)?;
+    let to = &dir.join(CATALOG_FILE);
     let io = |reason| StoreError::Io { path: to.to_owned(), reason };
-    if let Some(folder) = to.parent() {
-        fs::create_dir_all(folder).map_err(io)?;
-    }
+    fs::create_dir_all(dir).map_err(io)?;
     let _hold = hold::alone(to)?;
     let there = to.exists();
     if there && !replace {

@@ -3,7 +3,7 @@
 //! Accounts, campaigns, places and the rest are [`record`]s: a text with columns by which it is found, and links
 //! between them; beside them it is noted who changed what, and what the location of people was used for ([`uses`]). [`tx`] is the seam: what any database has to do for them. [`sqlite`] does it in one file, by the
 //! statements of [`sqlite_tx`], [`sqlite_query`] and [`sqlite_notes`] over the tables of [`schema`]; [`thread`] owns it, so that nobody
-//! waits for the disk but those who asked. [`copies`] are made, looked through and put back while nobody has a [`hold`]
+//! waits for the disk but those who asked. Its [`seals`] say which keys it goes with. [`copies`] are made, looked through and put back while nobody has a [`hold`]
 //! of the file. Another database joins by passing `conformance`, which are tests.
 //!
 //! In reading order.
@@ -18,6 +18,7 @@ mod sqlite_devices;
 mod sqlite_query;
 mod sqlite_notes;
 mod schema;
+pub mod seals;
 pub mod hold;
 pub mod copies;
 
@@ -25,6 +26,7 @@ pub use record::{
     AuditEntry, By, Content, Cursor, DeviceList, INSTALLATION, Key, Kind, Link, Order, Query,
     Record, Remembered,
 };
+pub use seals::Seals;
 pub use sqlite::{CATALOG_FILE, SqliteStore};
 pub use thread::Catalog;
 pub use tx::{Moment, Store, StoreError, Tx};
@@ -34,6 +36,8 @@ pub use uses::{LocationUse, Purpose, UseQuery};
 pub(crate) mod conformance;
 #[cfg(test)]
 mod scan_conformance;
+#[cfg(test)]
+mod seals_tests;
 #[cfg(test)]
 mod sqlite_tests;
 #[cfg(test)]

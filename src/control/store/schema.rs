@@ -8,7 +8,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::tx::StoreError;
 
 /// From nothing to format 1, from 1 to 2, and so on.
-const MIGRATIONS: &[&str] = &[FORMAT_1, FORMAT_2, FORMAT_3];
+const MIGRATIONS: &[&str] = &[FORMAT_1, FORMAT_2, FORMAT_3, FORMAT_4];
 
 const FORMAT_1: &str = "
 CREATE TABLE records (
@@ -114,6 +114,14 @@ CREATE INDEX location_uses_by_device ON location_uses (account, device, seq) WHE
 
 -- By which a device is found in all lists of an account, when it is to be erased.
 CREATE INDEX devices_by_device ON devices (account, device);
+";
+
+const FORMAT_4: &str = "
+-- The check of each master key that devices are, or may be, sealed under: those there were at the last start.
+CREATE TABLE seals (
+    key_version INTEGER PRIMARY KEY,
+    key_check BLOB NOT NULL
+) STRICT;
 ";
 
 /// Brings a file to the newest format.

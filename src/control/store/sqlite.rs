@@ -9,9 +9,11 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use super::copies::copy;
 use super::hold;
 use super::schema::migrate;
+use super::seals;
 use super::sqlite_tx::SqliteTx;
 use super::tx::{Store, StoreError, Work};
 use crate::domain::ids::AccountId;
+use crate::identity::Keyring;
 
 /// The name of the catalog in the data directory.
 pub const CATALOG_FILE: &str = "catalog.db";
@@ -67,6 +69,17 @@ impl SqliteStore {
         migrate(&mut store.connection)?;
         store.changed_elsewhere()?;
         Ok(store)
+    }
+
+    /// Notes the keys that devices are sealed under from now on. For whoever is to seal or open any.
+    ///
+    /// # Errors
+    /// [`StoreError::OtherKeys`], or what the database says; nothing is noted then.
+    pub fn note_keys(&mut self, keyring: &Keyring) -> Result<(), StoreError> {
+        let transaction =
+            self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        seals::note(&transaction, &self.path, keyring)?;
+        Ok(transaction.commit()?)
     }
 
     /// Does not tell any more of records that are gone. For whoever starts: it remembers no moment yet, and nobody else

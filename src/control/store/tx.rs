@@ -9,7 +9,7 @@ use super::record::{AuditEntry, Content, DeviceList, Key, Kind, Link, Query, Rec
 use super::uses::{LocationUse, UseQuery};
 use crate::domain::ids::AccountId;
 use crate::domain::units::UtcMs;
-use crate::identity::SealedDevice;
+use crate::identity::{KeyCheck, KeyError, SealedDevice};
 
 /// A database that keeps the catalog.
 pub trait Store: Send {
@@ -331,6 +331,23 @@ pub enum StoreError {
         /// The first that SQLite found.
         said: String,
     },
+    /// Its devices are sealed under other keys than there are.
+    #[error(
+        "{} holds devices sealed under master key {version} with check {check}, which keys.json does not have; put back \
+         the keys.json for which `geofenced keys list` shows that",
+        path.display()
+    )]
+    OtherKeys {
+        /// The catalog.
+        path: std::path::PathBuf,
+        /// The number of the key.
+        version: u16,
+        /// Its check.
+        check: KeyCheck,
+    },
+    /// The keys can't be had.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
     /// The system gives no thread to work on it.
     #[error("the system gives no thread for the catalog: {0}")]
     Thread(std::io::Error),
