@@ -29,12 +29,21 @@ class Api:
 
     def __call__(self, method, path, body=None):
         data = body if isinstance(body, bytes) else json.dumps(body).encode() if body is not None else None
-        self.connection.request(method, path, data, self.headers)
-        answer = self.connection.getresponse()
+        answer = self.answer(method, path, data)
         text = answer.read()
         if answer.status >= 300:
             raise SystemExit(f"{method} {path}: {answer.status} {text.decode()}")
         return json.loads(text) if text else None
+
+    def answer(self, *asked):
+        try:
+            self.connection.request(*asked, self.headers)
+            return self.connection.getresponse()
+        except (http.client.RemoteDisconnected, ConnectionError):
+            # The daemon lets go of a connection that nobody used for a while.
+            self.connection.close()
+            self.connection.request(*asked, self.headers)
+            return self.connection.getresponse()
 
 
 def main(program, fences, edits):
