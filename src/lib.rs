@@ -24,6 +24,13 @@
 //! them, the [`store`](snapshot::store) keeps the result, [`snapshot::load`] verifies it once, and the
 //! [`slot`](snapshot::slot) hands it to the shards, which journal the publication like any other input.
 //!
+//! Marketers change theirs over HTTP: [`admin::v1`] asks the [`control::desk`], which holds the change against the rules and
+//! writes it to the [`control::store`]; the [`control::compiler`] makes the account's part of the next snapshot of it.
+//!
+//! What came of the jobs is counted behind the outbox: [`outbox::derived`] follows its records into rows, by campaign, day
+//! and device, and [`control::reports`] answers from these, to [`admin::v1`] again. Visits go the same way, and make
+//! the users of [`control::segments`].
+//!
 //! After a crash [`offline::rerun`] takes the journal through the same engine; `replay` does so at any time, and
 //! [`offline::explain`] looks at one device on the way, [`offline::backtest`](mod@offline::backtest) tries a campaign that
 //! has not run yet.
