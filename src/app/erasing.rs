@@ -94,12 +94,12 @@ impl Traces {
                 let without = Epoch(without.load(Ordering::Relaxed));
                 let removed = publisher.store.erase(without, &in_force, &members)?;
                 let listing = publisher.store.first_listing(without, &in_force, &members)?;
-                anyhow::ensure!(
-                    listing.is_none(),
-                    "snapshot {} lists a device again, as a rollback to an earlier one does: all is gone through anew, upon a \
-                     snapshot without it",
-                    listing.unwrap_or(without),
-                );
+                if let Some(epoch) = listing {
+                    anyhow::bail!(
+                        "snapshot {epoch} lists a device again, as a rollback to an earlier one does: all is gone through anew, \
+                         upon a snapshot without it"
+                    );
+                }
                 Ok(Some(removed))
             }),
         ]

@@ -50,11 +50,17 @@ impl Payload {
     /// Whether each of its records is one of those.
     pub(super) fn is_within(&self, all: &Self) -> bool {
         match (self, all) {
-            (Self::Pings(these), Self::Pings(all)) => these.iter().all(|one| all.contains(one)),
-            (Self::Hints(these), Self::Hints(all)) => these.iter().all(|one| all.contains(one)),
-            _ => self == all,
+            (Self::Pings(these), Self::Pings(all)) => within(these, all),
+            (Self::Hints(these), Self::Hints(all)) => within(these, all),
+            (Self::Outcomes(these), Self::Outcomes(all)) => within(these, all),
+            (Self::Profiles(these), Self::Profiles(all)) => within(these, all),
+            _ => false,
         }
     }
+}
+
+fn within<R: PartialEq>(these: &[R], all: &[R]) -> bool {
+    these.iter().all(|one| all.contains(one))
 }
 
 fn part<R: Copy>(all: &[R], device: impl Fn(&R) -> DeviceId, id: PartitionId) -> Option<Vec<R>> {

@@ -7,10 +7,11 @@ use tempfile::tempdir;
 use super::kept::{ReportError, first_kept};
 use super::live::Reports;
 use super::period::{PeriodReport, PeriodRequest};
-use super::subject::{Addressed, Subject, day_of};
+use super::subject::{Subject, day_of};
 use super::visit_request::{After, VisitQuestion};
+use super::visits_tests;
 use crate::domain::decision::EventKind;
-use crate::domain::ids::{AccountId, CampaignId, DeviceId, DeviceKey, PlaceId};
+use crate::domain::ids::{AccountId, DeviceId, DeviceKey, PlaceId};
 use crate::domain::problem::Problem;
 use crate::domain::units::{DAY_MS, UtcMs};
 use crate::outbox::derived::{Class, Figures, RetentionConfig};
@@ -51,15 +52,10 @@ async fn figures() -> Reports {
 
 fn subject(begins: Date, zone: &str) -> Subject {
     Subject {
-        campaign: CampaignId(11),
-        account: AccountId(1),
-        name: "가을 할인".to_owned(),
-        state: "running".to_owned(),
         days: (begins, date(2027, 12, 31)),
         zone: TimeZone::get(zone).expect("a zone"),
         today: date(2027, 7, 19),
-        has_ab: false,
-        addressed: Addressed::Devices(9),
+        ..visits_tests::subject()
     }
 }
 

@@ -1,14 +1,14 @@
 //! Over the days that are asked for each device counts once, whichever days those are.
 
 use jiff::civil::date;
-use jiff::tz::TimeZone;
 use tempfile::tempdir;
 
 use super::live::Reports;
 use super::period::{PeriodReport, PeriodRequest};
-use super::subject::{Addressed, Subject};
+use super::subject::Subject;
+use super::visits_tests::subject;
 use crate::domain::decision::EventKind;
-use crate::domain::ids::{AccountId, CampaignId, DeviceId, DeviceKey};
+use crate::domain::ids::{AccountId, DeviceId, DeviceKey};
 use crate::domain::units::DAY_MS;
 use crate::outbox::derived::{Figures, RetentionConfig};
 use crate::outbox::samples::*;
@@ -41,17 +41,8 @@ async fn who_was_held_out_on_several_days_is_one_in_all_and_one_on_the_later_one
     let happened = [(8, 0, held_out), (8, 2, held_out), (9, 2, held_out), (8, 3, held_out)];
     let reached = [(1, 0, matched), (1, 2, matched), (2, 3, matched)];
     let reports = reports(&[&happened[..], &reached].concat());
-    let subject = Subject {
-        campaign: CampaignId(11),
-        account: AccountId(1),
-        name: "가을 할인".to_owned(),
-        state: "ended".to_owned(),
-        days: (date(2026, 9, 21), date(2026, 9, 24)),
-        zone: TimeZone::get("Asia/Seoul").expect("a zone"),
-        today: date(2026, 10, 20),
-        has_ab: false,
-        addressed: Addressed::Devices(9),
-    };
+    let days = (date(2026, 9, 21), date(2026, 9, 24));
+    let subject = Subject { state: "ended".to_owned(), days, ..subject() };
     let total = |from: &str, to: &str| {
         let asked = PeriodRequest { from: Some(from.to_owned()), to: Some(to.to_owned()) };
         let report = PeriodReport::from(reports.period(&subject, &asked).expect("kept"));

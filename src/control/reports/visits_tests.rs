@@ -43,9 +43,9 @@ fn visited(number: u8, seq: u64, place: PlaceId, entered_at: UtcMs) -> OutboxRec
     record
 }
 
-fn question(after: After) -> VisitQuestion {
-    // NOON is 2026-09-21 22:13 in Seoul.
-    let subject = Subject {
+/// Of three days, around the evening in Seoul that NOON is: 2026-09-21 22:13.
+pub(super) fn subject() -> Subject {
+    Subject {
         campaign: CampaignId(11),
         account: AccountId(1),
         name: "가을 할인".to_owned(),
@@ -55,9 +55,12 @@ fn question(after: After) -> VisitQuestion {
         today: date(2026, 10, 20),
         has_ab: false,
         addressed: Addressed::Devices(9),
-    };
+    }
+}
+
+fn question(after: After) -> VisitQuestion {
     VisitQuestion {
-        subject,
+        subject: subject(),
         regions: vec![5],
         brands: Vec::new(),
         places: vec![HERE],
