@@ -1,30 +1,69 @@
 //! What was removed is in no file any more.
 
-use std::path::Path;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use fjall::{Database, KeyspaceCreateOptions};
+use fjall::{Database, Keyspace, KeyspaceCreateOptions};
+use tempfile::TempDir;
 
 use super::purge::purge;
 
-fn is_in_a_file(dir: &Path, needle: &[u8]) -> bool {
-    std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).any(|path| {
-        if path.is_dir() {
-            return is_in_a_file(&path, needle);
+const NAMES: [&str; 3] = ["a", "b", "quiet"];
+
+fn open(dir: &Path) -> (Database, [Keyspace; 3]) {
+    let database = Database::builder(dir).worker_threads(1).open().unwrap();
+    let keyspaces =
+        NAMES.map(|name| database.keyspace(name, KeyspaceCreateOptions::default).unwrap());
+    (database, keyspaces)
+}
+
+fn marker(of: &str) -> [u8; 16] {
+    *blake3::hash(of.as_bytes()).as_bytes().first_chunk().unwrap()
+}
+
+/// Every file below a folder, relative to it, with what is in it.
+fn files(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let (mut files, mut folders) = (BTreeMap::new(), vec![dir.to_owned()]);
+    while let Some(folder) = folders.pop() {
+        // Merging removes files and folders meanwhile.
+        let Ok(entries) = std::fs::read_dir(folder) else { continue };
+        for path in entries.map(|entry| entry.unwrap().path()) {
+            if path.is_dir() {
+                folders.push(path);
+            } else if let Ok(bytes) = std::fs::read(&path) {
+                files.insert(path.strip_prefix(dir).unwrap().to_owned(), bytes);
+            }
         }
-        let bytes = std::fs::read(&path).unwrap_or_default();
-        bytes.windows(needle.len()).any(|window| window == needle)
-    })
+    }
+    files
+}
+
+fn is_in_a_file(dir: &Path, needle: &[u8]) -> bool {
+    files(dir).values().any(|bytes| bytes.windows(needle.len()).any(|window| window == needle))
+}
+
+/// What kill -9 would leave at this moment; nothing if files changed while they were read.
+fn crashed(dir: &Path) -> Option<TempDir> {
+    let found = files(dir);
+    if found != files(dir) {
+        return None;
+    }
+    let copy = tempfile::tempdir().unwrap();
+    for (path, bytes) in found {
+        let path = copy.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+    }
+    Some(copy)
 }
 
 #[test]
 fn what_was_removed_is_in_no_file_any_more_and_the_rest_is_there() {
     let dir = tempfile::tempdir().unwrap();
-    let gone: [u8; 16] = *blake3::hash(b"gone").as_bytes().first_chunk().unwrap();
-    let stays: [u8; 16] = *blake3::hash(b"stays").as_bytes().first_chunk().unwrap();
-    let open = || Database::builder(dir.path()).worker_threads(1).open().unwrap();
-    let database = open();
-    let keyspaces = ["a", "b", "quiet"]
-        .map(|name| database.keyspace(name, KeyspaceCreateOptions::default).unwrap());
+    let (gone, stays) = (marker("gone"), marker("stays"));
+    let (database, keyspaces) = open(dir.path());
     for round in 0..3u8 {
         for keyspace in &keyspaces[..2] {
             keyspace.insert([&gone[..], &[round]].concat(), b"x").unwrap();
@@ -50,9 +89,117 @@ fn what_was_removed_is_in_no_file_any_more_and_the_rest_is_there() {
     keyspaces[1].remove(b"again").unwrap();
     assert!(purge(&database, &keyspaces, &|| false).unwrap());
     drop((keyspaces, database));
-    let database = open();
-    let keyspace = database.keyspace("a", KeyspaceCreateOptions::default).unwrap();
+    let (_database, [keyspace, ..]) = open(dir.path());
     assert_eq!(keyspace.get([1, 1]).unwrap().as_deref(), Some(&stays[..]));
     assert_eq!(keyspace.get([1]).unwrap(), None);
+    assert!(!is_in_a_file(dir.path(), &gone));
+}
+
+/// A removal is the newest that a keyspace has, and merging drops it: what is in the log seems to be in no table.
+#[test]
+fn removals_that_were_merged_away_do_not_keep_the_log() {
+    let dir = tempfile::tempdir().unwrap();
+    let gone = marker("gone");
+    let (database, keyspaces) = open(dir.path());
+    for keyspace in &keyspaces {
+        keyspace.insert(b"row", gone).unwrap();
+        keyspace.rotate_memtable_and_wait().unwrap();
+        keyspace.remove(b"row").unwrap();
+        keyspace.rotate_memtable_and_wait().unwrap();
+        keyspace.major_compact().unwrap();
+    }
+    database.persist(fjall::PersistMode::SyncAll).unwrap();
+    drop((keyspaces, database));
+    let (database, keyspaces) = open(dir.path());
+    assert!(is_in_a_file(dir.path(), &gone), "the log has it");
+    assert!(purge(&database, &keyspaces, &|| false).unwrap());
+    assert!(!is_in_a_file(dir.path(), &gone));
+}
+
+/// Others write and remove all the while.
+#[test]
+fn writers_do_not_keep_what_was_removed_before() {
+    let dir = tempfile::tempdir().unwrap();
+    let (database, keyspaces) = open(dir.path());
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for number in 0_u64.. {
+                if is_over.load(Ordering::Relaxed) {
+                    break;
+                }
+                for keyspace in &keyspaces {
+                    keyspace.insert(number.to_be_bytes(), [0; 100]).unwrap();
+                    keyspace.remove(number.to_be_bytes()).unwrap();
+                }
+                std::thread::yield_now();
+            }
+        });
+        for round in 0..3 {
+            let gone = marker(&format!("gone {round}"));
+            keyspaces[0].insert(b"row", gone).unwrap();
+            keyspaces[0].remove(b"row").unwrap();
+            database.persist(fjall::PersistMode::SyncAll).unwrap();
+            let is_purged = purge(&database, &keyspaces, &|| false).unwrap();
+            if !is_purged || is_in_a_file(dir.path(), &gone) {
+                is_over.store(true, Ordering::Relaxed);
+                panic!("round {round}");
+            }
+        }
+        is_over.store(true, Ordering::Relaxed);
+    });
+}
+
+/// The files as a crash leaves them, whenever the purge looks whether it should end.
+#[test]
+fn one_that_a_crash_ended_is_done_by_the_next() {
+    let dir = tempfile::tempdir().unwrap();
+    let gone = marker("gone");
+    let (database, keyspaces) = open(dir.path());
+    for keyspace in &keyspaces {
+        keyspace.insert(b"row", gone).unwrap();
+        keyspace.remove(b"row").unwrap();
+    }
+    database.persist(fjall::PersistMode::SyncAll).unwrap();
+    let copies = RefCell::new(Vec::new());
+    let looked = || {
+        let mut copies = copies.borrow_mut();
+        if copies.len() < 4 {
+            copies.extend(crashed(dir.path()));
+        }
+        false
+    };
+    assert!(purge(&database, &keyspaces, &looked).unwrap());
+    let copies = copies.into_inner();
+    assert!(!copies.is_empty());
+    for (number, dir) in copies.iter().enumerate() {
+        let (database, keyspaces) = open(dir.path());
+        assert!(purge(&database, &keyspaces, &|| false).unwrap());
+        assert!(!is_in_a_file(dir.path(), &gone), "crash {number}");
+    }
+}
+
+/// Whoever began to read before sees what was there, and it goes once they are done.
+#[test]
+fn readers_are_waited_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let gone = marker("gone");
+    let (database, keyspaces) = open(dir.path());
+    keyspaces[0].insert(b"row", gone).unwrap();
+    let reader = RefCell::new(Some(keyspaces[0].iter()));
+    keyspaces[0].remove(b"row").unwrap();
+    database.persist(fjall::PersistMode::SyncAll).unwrap();
+    let looks = RefCell::new(0);
+    let looked = || {
+        *looks.borrow_mut() += 1;
+        if *looks.borrow() == 5 {
+            let rows: Vec<_> =
+                reader.take().into_iter().flatten().map(|row| row.value().unwrap()).collect();
+            assert_eq!(rows, [&gone[..]]);
+        }
+        false
+    };
+    assert!(purge(&database, &keyspaces, &looked).unwrap());
+    assert!(*looks.borrow() > 5, "{looks:?}");
     assert!(!is_in_a_file(dir.path(), &gone));
 }
