@@ -18,9 +18,9 @@ const CHUNK_BYTES: usize = 1 << 20;
 /// The name of the keyspace of noise, and the key that no keyspace has.
 const NOISE: &str = "noise";
 
-/// The pause after the first flush, which doubles with each, up to the last.
+/// The pause after the first flush, which doubles with each, up to the last: who reads may read for long.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
-const LAST_PAUSE: Duration = Duration::from_secs(1);
+const LAST_PAUSE: Duration = Duration::from_secs(2);
 
 /// Leaves nothing in the files of the database but what its keyspaces hold now. Takes as long as it takes to read and
 /// write all of them, and as long as readers take that began before; `false` if it was asked to end before.
@@ -85,13 +85,15 @@ fn flush_until_gone(
         if ends() {
             return Ok(false);
         }
-        // It is a flush that takes note of who reads, and the next that removes what nobody does.
+        // It is a flush that takes note of who reads, and the next that removes what nobody does. Writers have to wait where
+        // several are under way in a keyspace.
         let is_unread = database.supervisor.snapshot_tracker.get_seqno_safe_to_gc() >= now;
-        for keyspace in keyspaces {
+        let mut has_flushed = false;
+        for keyspace in keyspaces.iter().filter(|one| one.sealed_memtable_count() == 0) {
             keyspace.remove(NOISE)?;
-            keyspace.rotate_memtable()?;
+            has_flushed |= keyspace.rotate_memtable()?;
         }
-        if is_unread && !files.iter().any(|file| file.exists()) {
+        if is_unread && has_flushed && !files.iter().any(|file| file.exists()) {
             return Ok(true);
         }
         std::thread::sleep(pause);
