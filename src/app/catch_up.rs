@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::{Builder, Scope, ScopedJoinHandle, scope};
+use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
 use crossbeam::channel::{Receiver, Sender, bounded};
@@ -356,16 +357,21 @@ where
     Ok(loaded)
 }
 
-/// How often an outbox without room is asked again, each time for some milliseconds: half a minute in all.
+/// How often an outbox without room is asked again, and after what pause: half a minute in all.
 const OFFERS: u32 = 6000;
+const OFFER_PAUSE: Duration = Duration::from_millis(5);
 
 /// Hands outputs over. A disk without room is waited for a while, not for ever: until recovery is through, nobody
 /// could see what the daemon waits for.
 fn hand_over(outbox: &Outbox, mut release: Release) -> anyhow::Result<()> {
+    outbox.announce();
     for _ in 0..OFFERS {
         match outbox.offer(release) {
             Ok(()) => return Ok(()),
-            Err(Withheld::Full(back)) => release = back,
+            Err(Withheld::Full(back)) => {
+                release = back;
+                std::thread::sleep(OFFER_PAUSE);
+            }
             Err(Withheld::Ended) => break,
         }
     }

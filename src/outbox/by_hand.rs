@@ -1,5 +1,7 @@
 //! The outbox without its thread, over rows in memory: a test gives the writer its turns, one group each.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use super::config::{Clocks, OutboxConfig, SpaceProbe};
 use super::consumer::ConsumerKey;
 use super::orders::ConsumerError;
@@ -23,9 +25,14 @@ impl Outbox {
         space: SpaceProbe,
     ) -> Result<(Self, HandOutboxWriter), StoreError> {
         let tables = Tables::over(Rows::Simulated(rows.clone()), "outbox".as_ref())?;
-        let (mut outbox, writer) = Self::assemble(tables, config, clocks, space)?;
-        outbox.offer_wait = std::time::Duration::ZERO;
+        let (outbox, writer) = Self::assemble(tables, config, clocks, space)?;
         Ok((outbox, HandOutboxWriter(writer)))
+    }
+
+    /// How many releases were announced, and how many of them are written.
+    pub(crate) fn release_counts(&self) -> (u64, u64) {
+        let count = |counter: &AtomicU64| counter.load(Ordering::Acquire);
+        (count(&self.shared.released), count(&self.shared.written))
     }
 
     /// As [`read`](Self::read), but looks through the rows where it is, and not on a thread that may block.

@@ -62,6 +62,8 @@ mod blocks_tests;
 #[cfg(test)]
 mod golden_tests;
 #[cfg(test)]
+mod by_hand_tests;
+#[cfg(test)]
 mod store_tests;
 #[cfg(test)]
 mod purge_tests;

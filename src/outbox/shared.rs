@@ -109,7 +109,7 @@ pub(super) struct Shared {
     pub(super) followed: AtomicU64,
     /// The same of rows of tallies.
     pub(super) followed_tally: AtomicU64,
-    /// Releases that were handed over, and those of them that are on stable storage.
+    /// Releases that were [announced](super::store::Outbox::announce), and those of them that are on stable storage.
     pub(super) released: AtomicU64,
     /// See [`released`](Self::released).
     pub(super) written: AtomicU64,

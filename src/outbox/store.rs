@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crossbeam::channel::{SendTimeoutError, Sender, TrySendError, bounded};
+use crossbeam::channel::{Sender, TrySendError, bounded};
 use tokio::sync::{oneshot, watch};
 
 use crate::domain::ids::{InputSeq, JobId, PartitionId};
@@ -29,9 +29,6 @@ use super::writer::Writer;
 /// Orders about consumers that may wait for the outbox thread; past it their tasks wait.
 const ORDERS_WAITING: usize = 1024;
 
-/// How long an offered release waits for room: long enough not to spin, short enough to end soon when asked.
-const OFFER_WAIT: Duration = Duration::from_millis(5);
-
 /// How long a task waits before it offers its order again.
 const OFFER_AGAIN: Duration = Duration::from_millis(2);
 
@@ -44,8 +41,6 @@ pub struct Outbox {
     pub(super) shared: Arc<Shared>,
     releases: Sender<Release>,
     orders: Sender<Order>,
-    /// How long an offered release waits for room; nothing waits where the writer is run by hand.
-    pub(super) offer_wait: Duration,
     /// Taken by the first [`close`](Self::close); none where the writer is run by hand.
     thread: Arc<Mutex<Option<JoinHandle<()>>>>,
 }
@@ -118,8 +113,7 @@ impl Outbox {
         let queues = (release_queue, order_queue);
         let ends = (contents.end, contents.next_tally);
         let writer = Writer::new(shared.clone(), queues, space, ends, stretches);
-        let (offer_wait, thread) = (OFFER_WAIT, Arc::default());
-        Ok((Self { shared, releases, orders, offer_wait, thread }, writer))
+        Ok((Self { shared, releases, orders, thread: Arc::default() }, writer))
     }
 
     /// Hands over the outputs of synced inputs, and how far their partitions have come. Waits while the hand-off
@@ -128,31 +122,29 @@ impl Outbox {
     /// # Errors
     /// [`OutboxError`] when the outbox has stopped; final.
     pub fn release_through(&self, release: Release) -> Result<(), OutboxError> {
-        self.is_on_its_way();
+        self.announce();
         self.releases.send(release).map_err(|_gone| self.shared.why_ended())
     }
 
-    /// As [`release_through`](Self::release_through), but waits for a moment at most.
+    /// As [`release_through`](Self::release_through), but waits for nothing, and the release is
+    /// [announced](Self::announce) already.
     ///
     /// # Errors
-    /// [`Withheld`] with the release, if the hand-off is still full then; nothing of its partitions may be
+    /// [`Withheld`] with the release, if the hand-off is full; nothing of its partitions may be
     /// released before it.
     pub fn offer(&self, release: Release) -> Result<(), Withheld> {
         if self.shared.failed.get().is_some() {
             return Err(Withheld::Ended);
         }
-        self.is_on_its_way();
-        self.releases.send_timeout(release, self.offer_wait).map_err(|error| {
-            self.shared.released.fetch_sub(1, Ordering::AcqRel);
-            match error {
-                SendTimeoutError::Timeout(release) => Withheld::Full(release),
-                SendTimeoutError::Disconnected(_) => Withheld::Ended,
-            }
+        self.releases.try_send(release).map_err(|error| match error {
+            TrySendError::Full(release) => Withheld::Full(release),
+            TrySendError::Disconnected(_) => Withheld::Ended,
         })
     }
 
-    /// Before it is: whoever waits for all that was released must not take another's for it.
-    fn is_on_its_way(&self) {
+    /// Counts a release before its input is acknowledged: who waits for all that an acknowledged input caused, as an erasure
+    /// does, waits for this one, though there may be no room for it yet.
+    pub fn announce(&self) {
         self.shared.released.fetch_add(1, Ordering::AcqRel);
     }
 

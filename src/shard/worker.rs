@@ -1,7 +1,7 @@
 //! One shard: an OS thread that owns the state of its partitions and turns parcels into acks and outputs.
 //!
 //! Each round it takes what waits, appends it to the journal, and steps it while the sync is under way.
-//! When the journal says that a batch is synced, its outputs go to the outbox and its tickets resolve. If
+//! When the journal says that a batch is synced, its tickets resolve, and its outputs go to the outbox once that has room. If
 //! journal or outbox fail nothing is acknowledged any more, and the thread ends.
 
 use std::collections::VecDeque;
@@ -80,18 +80,21 @@ pub(super) struct Worker {
     pub(super) hand_in: HandIn,
 }
 
+/// How soon the outbox is asked again whether it has room.
+const OFFER_PAUSE: Duration = Duration::from_millis(5);
+
 /// What holds for the partition of every step.
 pub(super) const OWN: &str = "only own partitions are planned";
 
-/// A batch that is stepped and waits for its sync.
+/// A batch that is stepped and waits for its sync, and then for room in the outbox.
 struct Unsynced {
     commit: CommitNo,
     release: Release,
     tickets: Vec<TicketPart>,
     /// Pushes given back out of limits: they can be leased again once this is synced.
     returns: Vec<(LimitId, i64)>,
-    /// It is synced, and the outbox had no room for it yet.
-    is_withheld: bool,
+    /// It is synced: its tickets are resolved, and the outbox had no room for it yet.
+    is_synced: bool,
 }
 
 impl Worker {
@@ -178,6 +181,8 @@ impl Worker {
     fn pause(&self, ending: bool) -> Duration {
         if ending || !self.leases.is_empty() {
             Duration::from_millis(1)
+        } else if self.is_withheld() {
+            OFFER_PAUSE
         } else {
             self.parts.config.tick()
         }
@@ -189,8 +194,8 @@ impl Worker {
         self.parts.log.stop_waiting_for_room();
         if self.parts.outbox.is_full() {
             self.refuse_waiting(Lost::Stopped);
-            if self.unsynced.iter().all(|batch| batch.is_withheld) {
-                self.drop_unsynced(Lost::Stopped);
+            if self.is_withheld() {
+                self.unsynced.clear();
             }
         }
         let ended = idle && self.unsynced.is_empty() && self.parts.inbox.receiver.is_empty();
@@ -294,7 +299,7 @@ impl Worker {
             release,
             tickets: Vec::new(),
             returns: std::mem::take(&mut self.returns),
-            is_withheld: false,
+            is_synced: false,
         });
         self.sample.batches += 1;
         self.publish_figures();
@@ -346,30 +351,37 @@ impl Worker {
         }
     }
 
-    /// Releases outputs and resolves tickets of batches whose sync is done. One that the outbox has no room for
-    /// waits with all behind it: releases of a partition come in the order of its inputs.
+    /// Resolves tickets of batches whose sync is done: whatever becomes of their outputs now, the journal has the cause.
+    /// Then releases these. One that the outbox has no room for waits with all behind it: releases of a partition come
+    /// in the order of its inputs.
     fn settle_synced(&mut self) {
         let synced = self.parts.log.synced();
-        while let Some(batch) = self.unsynced.front_mut().filter(|batch| batch.commit <= synced) {
-            let release = std::mem::take(&mut batch.release);
-            match self.parts.outbox.offer(release) {
+        for batch in self.unsynced.iter_mut().take_while(|batch| batch.commit <= synced) {
+            if !std::mem::replace(&mut batch.is_synced, true) {
+                self.parts.outbox.announce();
+            }
+            batch.tickets.drain(..).for_each(TicketPart::applied);
+        }
+        while let Some(batch) = self.unsynced.front_mut().filter(|batch| batch.is_synced) {
+            match self.parts.outbox.offer(std::mem::take(&mut batch.release)) {
                 Ok(()) => {}
                 Err(Withheld::Full(release)) => {
                     batch.release = release;
-                    self.unsynced
-                        .iter_mut()
-                        .for_each(|batch| batch.is_withheld = batch.commit <= synced);
                     return;
                 }
                 Err(Withheld::Ended) => return,
             }
             let Some(batch) = self.unsynced.pop_front() else { return };
-            batch.tickets.into_iter().for_each(TicketPart::applied);
             if !batch.returns.is_empty() {
                 let mut ledger = self.parts.ledger.lock().unwrap_or_else(PoisonError::into_inner);
                 batch.returns.iter().for_each(|(limit, pushes)| ledger.give_back(*limit, *pushes));
             }
         }
+    }
+
+    /// Whether outputs wait for nothing but room in the outbox.
+    fn is_withheld(&self) -> bool {
+        self.unsynced.back().is_some_and(|batch| batch.is_synced)
     }
 
     /// What has ended for good, as the senders of what waits are told.

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use crossbeam::channel::{Receiver, bounded};
 use tempfile::TempDir;
@@ -10,7 +11,7 @@ use tokio::runtime::Handle;
 use crate::clock::{Clock, Hands};
 use crate::domain::campaign::Condition;
 use crate::domain::fix::Fix;
-use crate::domain::ids::{AccountId, AppId, DeviceKey, PartitionId};
+use crate::domain::ids::{AccountId, AppId, DeviceKey, InputSeq, PartitionId};
 use crate::domain::input::{Batch, Input};
 use crate::domain::ping::PingFlags;
 use crate::domain::policy::Policy;
@@ -21,6 +22,7 @@ use crate::journal::test_inputs::{eventually, no_time};
 use crate::journal::{Journal, JournalConfig, Resume};
 use crate::outbox::derived::footfalls::{FootfallBatch, FootfallPost};
 use crate::outbox::samples::World;
+use crate::outbox::sim_rows::SimRows;
 use crate::outbox::{Outbox, OutboxConfig};
 use crate::shutdown::{Shutdown, Stage};
 use crate::snapshot::load::Loaded;
@@ -95,9 +97,18 @@ impl Bench {
 
     /// The same with somebody who counts what devices do at targets.
     fn posting(partition: Partition, outbox: OutboxConfig, post: Option<FootfallPost>) -> Self {
-        let home = tempfile::tempdir().unwrap();
-        let world = World::new();
+        let (home, world) = (tempfile::tempdir().unwrap(), World::new());
         let outbox = world.open(&home.path().join("outbox"), outbox);
+        Self::beside(outbox, world, partition, post, home)
+    }
+
+    fn beside(
+        outbox: Outbox,
+        world: World,
+        partition: Partition,
+        post: Option<FootfallPost>,
+        home: TempDir,
+    ) -> Self {
         let config = JournalConfig { dir: home.path().to_owned(), ..JournalConfig::default() };
         let keyring = crate::outbox::samples::keyring();
         let recovery = Journal::open(config, &keyring, Resume::from_start()).unwrap();
@@ -162,7 +173,7 @@ impl Bench {
 
     /// Drains, and gives the sequence of the last checkpoint.
     async fn end(self) -> Option<u64> {
-        let left = self.shutdown.drain(std::time::Duration::from_secs(60)).await;
+        let left = self.shutdown.drain(Duration::from_secs(60)).await;
         assert!(left.is_empty(), "{left:?}");
         self.thread.join().expect("it does not panic");
         self.orders.try_iter().last().map(|order| order.mark.seq.0)
@@ -248,6 +259,31 @@ async fn a_panic_of_the_journals_writer_ends_acks() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn acks_do_not_wait_for_room_in_the_outbox() {
+    let (loaded, world) = (loaded(), World::new());
+    let config = OutboxConfig { handoff_releases: 1, ..OutboxConfig::default() };
+    let space = Arc::new(|| Ok(u64::MAX));
+    let (outbox, mut writer) =
+        Outbox::open_by_hand(&SimRows::default(), config, world.clocks(), space).unwrap();
+    let (partition, home) = (dwelling(&loaded), tempfile::tempdir().unwrap());
+    let bench = Bench::beside(outbox, world, partition, None, home);
+    bench.slot.publish(Arc::new(loaded)).unwrap();
+    for after_s in 1..=5 {
+        let ack = bench.send(NOON.plus_s(after_s)).await;
+        let acked = tokio::time::timeout(Duration::from_secs(60), ack).await;
+        acked.expect("nobody takes the outputs").expect("the journal has it");
+    }
+    assert_eq!(bench.outbox.durable(bench.partition), InputSeq(0));
+    assert_eq!(bench.outbox.release_counts(), (5, 0), "an erasure would wait for what they caused");
+    // The two before the start, and these five.
+    eventually("they come once there is room", || {
+        assert!(writer.turn());
+        bench.outbox.durable(bench.partition) == InputSeq(7)
+    });
+    bench.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_outbox_does_not_hold_up_the_end() {
     let loaded = loaded();
     let config = OutboxConfig { handoff_releases: 1, ..OutboxConfig::default() };
@@ -258,7 +294,7 @@ async fn a_full_outbox_does_not_hold_up_the_end() {
     bench.world.set_free(reserve - 1);
     eventually("the outbox is full", || bench.outbox.is_full());
     // The shard may just be waiting for a parcel that it would still take.
-    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
     let waiting = bench.send(NOON.plus_s(2)).await;
     let journal = bench.journal.synced_end();
     bench.end().await;

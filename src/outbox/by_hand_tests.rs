@@ -1,0 +1,55 @@
+//! The count of what was released, by which an erasure knows what it has to wait for.
+
+use std::sync::Arc;
+
+use super::by_hand::HandOutboxWriter;
+use super::config::OutboxConfig;
+use super::orders::{Release, Withheld};
+use super::samples::*;
+use super::sim_rows::SimRows;
+use super::store::Outbox;
+
+fn with_room_for_one() -> (Outbox, HandOutboxWriter) {
+    let config = OutboxConfig { handoff_releases: 1, ..OutboxConfig::default() };
+    let (clocks, space) = (World::new().clocks(), Arc::new(|| Ok(u64::MAX)));
+    Outbox::open_by_hand(&SimRows::default(), config, clocks, space).expect("it is new")
+}
+
+fn nth(seq: u64) -> Release {
+    Release { records: vec![job(1, (3, seq, 0))], ..Release::default() }
+}
+
+#[test]
+fn a_release_that_finds_no_room_is_waited_for_until_it_is_written() {
+    let (outbox, mut writer) = with_room_for_one();
+    outbox.announce();
+    outbox.announce();
+    outbox.offer(nth(1)).expect("room for one");
+    let withheld = outbox.offer(nth(2)).expect_err("no more");
+    assert!(writer.turn());
+    assert_eq!(outbox.release_counts(), (2, 1));
+    let Withheld::Full(withheld) = withheld else { panic!("it has not ended") };
+    outbox.offer(withheld).expect("room again");
+    assert_eq!(outbox.release_counts(), (2, 1));
+    assert!(writer.turn());
+    assert_eq!(outbox.release_counts(), (2, 2));
+    drop(writer);
+    assert!(matches!(outbox.offer(nth(3)), Err(Withheld::Ended)));
+}
+
+/// Else whoever asks in between would take the one before for the last.
+#[test]
+fn a_release_counts_before_it_is_handed_over() {
+    let (outbox, mut writer) = with_room_for_one();
+    outbox.release_through(nth(1)).expect("room for one");
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| outbox.release_through(nth(2)));
+        while outbox.release_counts() != (2, 0) && !waiting.is_finished() {
+            std::thread::yield_now();
+        }
+        assert_eq!(outbox.release_counts(), (2, 0));
+        while outbox.release_counts() != (2, 2) && writer.turn() {}
+        assert_eq!(outbox.release_counts(), (2, 2));
+        waiting.join().expect("no panic").expect("the writer is there");
+    });
+}
