@@ -49,7 +49,7 @@ pub(super) enum Sheet {
 
 impl Sheet {
     /// Every sheet, with the name of its keyspace and what of it may wait in memory.
-    const ALL: [(Self, &'static str, u64); 13] = [
+    pub(super) const ALL: [(Self, &'static str, u64); 13] = [
         (Self::Marks, "marks", 2 << 20),
         (Self::Reach, "reach", 16 << 20),
         (Self::DeviceDays, "device_days", 16 << 20),
