@@ -169,7 +169,7 @@ impl<T> Pool<T> {
     }
 
     fn bytes(&self) -> usize {
-        self.records.capacity() * size_of::<T>()
+        self.records.capacity() * size_of::<T>() + self.free.capacity() * size_of::<NonZeroU32>()
     }
 }
 

@@ -158,10 +158,10 @@ impl Partition {
         self.table.len()
     }
 
-    /// Bytes its devices take, all in.
+    /// Bytes its devices take, all in; what it holds of senders and of limits grows with these.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.table.bytes()
+        self.table.bytes() + self.timers.bytes()
     }
 
     /// What it holds of limits across partitions.

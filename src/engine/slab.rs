@@ -175,7 +175,8 @@ impl<T: Copy> Slab<T> {
 
     /// Bytes the arena holds.
     pub(crate) fn bytes(&self) -> usize {
-        self.records.capacity() * size_of::<T>()
+        let free: usize = self.free.iter().map(Vec::capacity).sum();
+        self.records.capacity() * size_of::<T>() + free * size_of::<u32>()
     }
 
     /// Sees to it that the run's block has room for one record more. `filler` only fills fresh memory.

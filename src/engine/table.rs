@@ -105,10 +105,10 @@ impl DeviceTable {
         self.capacity = capacity;
     }
 
-    /// Bytes held, all in.
+    /// Bytes held for devices, all in.
     pub(crate) fn bytes(&self) -> usize {
         self.rows.capacity() * size_of::<Row>()
-            + self.index.capacity() * 5
+            + self.index.allocation_size()
             + self.annexes.bytes()
             + self.stays.bytes()
             + self.triggers.bytes()

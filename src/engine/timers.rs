@@ -27,6 +27,11 @@ impl Timers {
         self.heap.push(Reverse((deadline, device)));
     }
 
+    /// Bytes held.
+    pub(crate) fn bytes(&self) -> usize {
+        self.heap.capacity() * size_of::<Reverse<(UtcMs, DeviceKey)>>()
+    }
+
     /// Whether more than half of the entries must have lost their reason since the last sweep.
     pub(crate) fn are_many(&self) -> bool {
         self.heap.len() > FEW.max(2 * self.kept)
