@@ -3,11 +3,15 @@
 //!
 //! Every device enters the fence, dwells and leaves, so the jobs that must come out are known: three a device. In
 //! each round the daemon is killed at a random moment after its first ack while frames are under way; checkpoints
-//! and segments are so small that kills meet both. `GEOFENCED_CRASH_ROUNDS` sets the rounds (default 10).
+//! and segments are so small that kills meet both. A consumer reads all the while: what it has got once never
+//! comes with other contents. `GEOFENCED_CRASH_ROUNDS` sets the rounds (default 10), `GEOFENCED_CRASH_SEED` draws the moments of
+//! a run that failed.
 
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
+use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
@@ -90,6 +94,9 @@ async fn nothing_is_lost_and_nothing_doubled() {
     let rounds: u64 = std::env::var("GEOFENCED_CRASH_ROUNDS")
         .ok()
         .map_or(10, |rounds| rounds.parse().expect("GEOFENCED_CRASH_ROUNDS is a number"));
+    let mut lots = seed();
+    println!("GEOFENCED_CRASH_SEED={lots}");
+    let mut read = Reader::default();
     let mut settings = RESTLESS.to_vec();
     settings.push(("GEOFENCED__JOURNAL__KEEP_RECORDING_BYTES", "0"));
     let mut daemon = Daemon::start(&settings);
@@ -99,7 +106,6 @@ async fn nothing_is_lost_and_nothing_doubled() {
     let mut stream = client.open(StreamNo(1), FrameSeq(1), move |ack| {
         acked.send_replace(ack.upto.0);
     });
-    let mut lots = 0x9E37_79B9_7F4A_7C15_u64;
     for round in 0..rounds {
         if round == SWAP_ROUND {
             daemon.snapshot(FENCES, &campaigns(), date(2026, 1, 1)).await;
@@ -112,9 +118,13 @@ async fn nothing_is_lost_and_nothing_doubled() {
         let crash = async {
             let this_round = upto.wait_for(|upto| *upto > first).await;
             this_round.expect("the client lives");
-            tokio::time::sleep(pause).await;
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                never = read.on(&daemon) => match never {},
+            }
             daemon.kill9();
             daemon.restart();
+            identities_hold(&daemon).await;
         };
         tokio::join!(sending, crash);
         if round == TRIM_ROUND {
@@ -126,7 +136,10 @@ async fn nothing_is_lost_and_nothing_doubled() {
 
     let devices = frames / FRAMES_A_GROUP * FRAME_DEVICES;
     let records = usize::try_from(devices * 6).expect("a small number");
-    check_jobs(&daemon.read_queue("crash", records).await, devices);
+    let queue = daemon.read_queue("crash", records).await;
+    check_jobs(&queue, devices);
+    read.is_part_of(&queue);
+    identities_hold(&daemon).await;
     stream.end().await.expect("the stream ends");
     client.close().await;
     assert!(daemon.sigterm().success());
@@ -140,6 +153,59 @@ async fn nothing_is_lost_and_nothing_doubled() {
         let refused = daemon.try_restart().expect_err("what the outbox lacks is gone");
         assert!(refused.contains("the outbox is older than the checkpoints"), "{refused}");
     }
+}
+
+/// Another in each run, unless it is given.
+fn seed() -> u64 {
+    let given = std::env::var("GEOFENCED_CRASH_SEED").ok();
+    let given = given.map(|seed| seed.parse().expect("GEOFENCED_CRASH_SEED is a number"));
+    given.unwrap_or_else(|| RandomState::new().hash_one("seed")).max(1)
+}
+
+/// What a consumer got over all kills, by id. It acknowledges every other page, so it gets some again.
+#[derive(Default)]
+struct Reader(BTreeMap<String, Value>);
+
+impl Reader {
+    /// Reads until it is dropped.
+    async fn on(&mut self, daemon: &Daemon) -> Infallible {
+        let mut consumer = daemon.consumer("reader").await;
+        for page_no in 0_u64.. {
+            let page = consumer.page(0).await;
+            for record in &page {
+                let id = record["id"].as_str().expect("a record has one").to_owned();
+                let before = self.0.insert(id, record.clone());
+                assert!(before.as_ref().is_none_or(|before| before == record), "{before:?}");
+            }
+            if let Some(last) = page.last().filter(|_| page_no % 2 == 1) {
+                consumer.ack(last).await;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        unreachable!("there are more numbers than pages")
+    }
+
+    /// What is on the queue in the end has all of it, the same.
+    fn is_part_of(&self, queue: &[Value]) {
+        assert!(!self.0.is_empty(), "the reader had something to read before a kill");
+        let queue: BTreeMap<&str, &Value> = queue
+            .iter()
+            .map(|record| (record["id"].as_str().expect("a record has one"), record))
+            .collect();
+        for (id, record) in &self.0 {
+            assert_eq!(queue.get(id.as_str()), Some(&record));
+        }
+    }
+}
+
+/// Those of pings and of triggers, as they are shown while frames come.
+async fn identities_hold(daemon: &Daemon) {
+    let page = daemon.metrics().await;
+    let of = |name: &str| metric_of(&page, &format!("geofenced_{name}"));
+    let settled = of("pings_evaluated_total") + of("pings_rejected_total");
+    assert_eq!(of("pings_received_total"), settled + of("pings_in_flight"), "{page}");
+    let closed = of("jobs_total") + of("triggers_suppressed_total");
+    assert_eq!(of("triggers_total"), closed + of("triggers_open"), "{page}");
 }
 
 /// Each kind of job once a device, each id once.
@@ -281,15 +347,8 @@ async fn sigterm_ends_cleanly_though_a_consumer_waits_and_the_identity_holds() {
     daemon.snapshot(FENCES, &campaigns(), date(2026, 1, 1)).await;
     visit(&daemon, 0..2).await;
     let page = daemon.metrics().await;
-    let [triggers, jobs, suppressed, open] = [
-        "geofenced_triggers_total",
-        "geofenced_jobs_total",
-        "geofenced_triggers_suppressed_total",
-        "geofenced_triggers_open",
-    ]
-    .map(|name| metric_of(&page, name));
-    assert_eq!(jobs, 3 * 2 * FRAME_DEVICES, "{page}");
-    assert_eq!(triggers, jobs + suppressed + open, "{page}");
+    assert_eq!(metric_of(&page, "geofenced_jobs_total"), 3 * 2 * FRAME_DEVICES, "{page}");
+    identities_hold(&daemon).await;
 
     daemon.read_queue("waiting", 6 * 50).await;
     let mut http = daemon.http_client(Scope::Queue).await;

@@ -1,5 +1,5 @@
-//! The hot path allocates nothing: a counting allocator watches warm devices being stepped, and frames
-//! being decoded.
+//! What each ping goes through allocates nothing: a counting allocator watches warm devices being stepped, and frames
+//! being decoded. What frames and outputs cost besides is their own.
 #![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 use std::alloc::{GlobalAlloc, Layout, System};

@@ -1,5 +1,5 @@
 //! Snapshots are swapped while pings flow: no ping is lost, and each job carries the hash of the snapshot
-//! that decided it.
+//! that decided it. Nobody holds on to those that were replaced.
 
 mod support;
 
@@ -12,7 +12,7 @@ use geofenced::domain::ping::{Ping, PingFlags};
 use geofenced::domain::units::UtcMs;
 use jiff::civil::date;
 
-use support::Daemon;
+use support::{Daemon, PATIENCE, metric_of};
 
 const FENCES: &[u8] = br#"{"type": "FeatureCollection", "features": [
     {"type": "Feature", "id": "square", "properties": {"name": "Square", "radius_m": 300},
@@ -77,6 +77,20 @@ async fn each_job_tells_the_snapshot_that_decided_it() {
     // Each job is decided again with the snapshot that the journal names, to the same bytes.
     let replayed = daemon.replay_journal();
     assert_eq!(replayed["equal"], replayed["records"], "{replayed}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_shard_without_work_holds_on_to_no_snapshot_that_was_replaced() {
+    let daemon = Daemon::start(&[("GEOFENCED__SHARD__SHARDS", "3")]);
+    for swap in 0..4 {
+        publish(&daemon, swap).await;
+    }
+    let only_the_last = async {
+        while metric_of(&daemon.metrics().await, "geofenced_snapshot_generations") != 1 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, only_the_last).await.expect("the last is the only one");
 }
 
 fn title(swap: u32) -> String {

@@ -21,7 +21,6 @@ use geofenced::client::{Client, ClientOptions, Credentials, Trust};
 use geofenced::domain::ids::{AccountId, Epoch};
 use geofenced::identity::Keyring;
 use geofenced::sink::http_client::HttpClient;
-use geofenced::sink::tail::offset_of;
 use geofenced::snapshot::build::{BuildOptions, Source, build};
 use geofenced::snapshot::load::Loaded;
 use geofenced::snapshot::source::{
@@ -227,23 +226,24 @@ impl Daemon {
     /// come for twenty. The consumer begins at the earliest record; what is read is acknowledged, so the next
     /// call gives what comes after.
     pub(crate) async fn read_queue(&self, name: &str, enough: usize) -> Vec<Value> {
+        let mut consumer = self.consumer(name).await;
+        let mut records = Vec::new();
+        loop {
+            let wait_s = if records.len() < enough { 20 } else { 2 };
+            let page = consumer.page(wait_s).await;
+            let Some(last) = page.last() else { return records };
+            consumer.ack(last).await;
+            records.extend(page);
+        }
+    }
+
+    /// A consumer that begins at the earliest record.
+    pub(crate) async fn consumer(&self, name: &str) -> Consumer {
         let mut http = self.http_client(Scope::Queue).await;
         let queue = format!("/v1/queues/{name}");
         let ask = r#"{"from": "earliest"}"#;
         http.send(Method::PUT, &queue, ask.into()).await.unwrap().success().unwrap();
-        let mut records = Vec::new();
-        loop {
-            let wait_s = if records.len() < enough { 20 } else { 2 };
-            let path = format!("{queue}/records?limit={PAGE_RECORDS}&wait_s={wait_s}");
-            let lines = http.get(&path).await.unwrap().success().unwrap();
-            let page: Vec<&[u8]> =
-                lines.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()).collect();
-            let Some(last) = page.last() else { return records };
-            let ack = format!("{{\"offset\": {}}}", offset_of(last).unwrap());
-            let path = format!("{queue}/ack");
-            http.send(Method::POST, &path, ack.into()).await.unwrap().success().unwrap();
-            records.extend(page.iter().map(|line| serde_json::from_slice::<Value>(line).unwrap()));
-        }
+        Consumer { http, queue }
     }
 
     /// Takes the journal of the ended daemon through the engine again, which must give its outbox byte for
@@ -258,6 +258,29 @@ impl Daemon {
             (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.success(), "{said}{complaints}");
         serde_json::from_str(said.lines().last().unwrap()).unwrap()
+    }
+}
+
+/// Reads a queue of records.
+pub(crate) struct Consumer {
+    http: HttpClient,
+    queue: String,
+}
+
+impl Consumer {
+    /// Records that are not acknowledged yet, once there are any or so many seconds are over.
+    pub(crate) async fn page(&mut self, wait_s: u32) -> Vec<Value> {
+        let path = format!("{}/records?limit={PAGE_RECORDS}&wait_s={wait_s}", self.queue);
+        let lines = self.http.get(&path).await.unwrap().success().unwrap();
+        let lines = lines.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
+        lines.map(|line| serde_json::from_slice(line).unwrap()).collect()
+    }
+
+    /// Acknowledges all up to a record.
+    pub(crate) async fn ack(&mut self, last: &Value) {
+        let offset = last["geofencedoffset"].as_str().unwrap();
+        let (path, ack) = (format!("{}/ack", self.queue), format!("{{\"offset\": {offset}}}"));
+        self.http.send(Method::POST, &path, ack.into()).await.unwrap().success().unwrap();
     }
 }
 

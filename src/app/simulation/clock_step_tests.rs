@@ -135,7 +135,8 @@ fn no_dwell_comes_early_and_no_day_gets_two() {
             bench.stay_s(300);
             let (enters, dwells) = (bench.jobs(Transition::Enter), bench.jobs(Transition::Dwell));
             assert_eq!(enters, 1, "{what}: a day gets two");
-            assert!(dwells <= 1, "{what}: a day gets two");
+            // A clock ahead makes all fixes late, and late ones never push; put right, it stands still for as long.
+            assert_eq!(dwells, usize::from(step_ms < 0), "{what}");
         }
     }
 }
