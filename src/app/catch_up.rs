@@ -364,7 +364,7 @@ const OFFER_PAUSE: Duration = Duration::from_millis(5);
 /// Hands outputs over. A disk without room is waited for a while, not for ever: until recovery is through, nobody
 /// could see what the daemon waits for.
 fn hand_over(outbox: &Outbox, mut release: Release) -> anyhow::Result<()> {
-    outbox.announce();
+    outbox.announce(&release);
     for _ in 0..OFFERS {
         match outbox.offer(release) {
             Ok(()) => return Ok(()),

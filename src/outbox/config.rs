@@ -29,9 +29,12 @@ pub struct OutboxConfig {
     pub consumer_ttl_s: u32,
     /// Consumers an account may have. Default 16; each costs its account a scan of the records.
     pub consumers_per_account: u32,
-    /// Releases that may wait for the outbox thread. Default 256. When it is full shards wait, which stops
-    /// intake: back pressure. Worst case in memory: this times the outputs of one shard batch.
+    /// Releases that may wait for the outbox thread. Default 256. When it is full shards keep theirs. Each is
+    /// what a shard's batch has caused; what all together hold is bounded by `handoff_outputs`.
     pub handoff_releases: usize,
+    /// Jobs, events, visits and tallies that may wait to be written. Default 131,072. Beyond it shards take nothing more, which
+    /// stops intake: back pressure. Worst case in memory: a KiB each, and what one batch of each shard causes besides.
+    pub handoff_outputs: u64,
     /// Memory for blocks of records being read, bytes. Default 32 MiB.
     pub cache_bytes: u64,
     /// Memory for blocks of the figures being counted and read, bytes. Default 64 MiB.
@@ -53,6 +56,7 @@ impl Default for OutboxConfig {
             consumer_ttl_s: 7 * 86_400,
             consumers_per_account: 16,
             handoff_releases: 256,
+            handoff_outputs: 131_072,
             cache_bytes: 32 << 20,
             figures_cache_bytes: 64 << 20,
             footfall_days: 15,
@@ -77,6 +81,7 @@ impl OutboxConfig {
         bad.within("consumer_ttl_s", self.consumer_ttl_s, (60, 10 * 365 * 86_400), "s");
         bad.within("consumers_per_account", self.consumers_per_account, (1, 1000), "consumers");
         bad.within("handoff_releases", self.handoff_releases, (1, 65_536), "releases");
+        bad.within("handoff_outputs", self.handoff_outputs, (1, 1 << 32), "outputs");
         bad.within("cache_bytes", self.cache_bytes, (1 << 20, 1 << 40), "bytes");
         let figures = self.figures_cache_bytes;
         bad.within("figures_cache_bytes", figures, (1 << 20, 1 << 40), "bytes");

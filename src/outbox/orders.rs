@@ -22,6 +22,13 @@ pub struct Release {
     pub marks: Vec<(PartitionId, InputSeq)>,
 }
 
+impl Release {
+    /// How much it has to write.
+    pub(super) fn outputs(&self) -> u64 {
+        (self.records.len() + self.tallies.len()) as u64
+    }
+}
+
 /// Why a release was not taken.
 #[derive(Debug)]
 pub enum Withheld {

@@ -122,7 +122,7 @@ impl Outbox {
     /// # Errors
     /// [`OutboxError`] when the outbox has stopped; final.
     pub fn release_through(&self, release: Release) -> Result<(), OutboxError> {
-        self.announce();
+        self.announce(&release);
         self.releases.send(release).map_err(|_gone| self.shared.why_ended())
     }
 
@@ -144,8 +144,15 @@ impl Outbox {
 
     /// Counts a release before its input is acknowledged: who waits for all that an acknowledged input caused, as an erasure
     /// does, waits for this one, though there may be no room for it yet.
-    pub fn announce(&self) {
+    pub fn announce(&self, release: &Release) {
+        self.shared.waiting_outputs.fetch_add(release.outputs(), Ordering::AcqRel);
         self.shared.released.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Whether so much waits to be written that nothing more should be announced: `handoff_outputs` is reached.
+    #[must_use]
+    pub fn is_behind(&self) -> bool {
+        self.shared.waiting_outputs.load(Ordering::Acquire) >= self.shared.config.handoff_outputs
     }
 
     /// [`release_through`](Self::release_through) with outputs alone: each is of a whole input.

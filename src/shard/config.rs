@@ -19,7 +19,8 @@ pub struct ShardConfig {
     /// How long a shard waits for more after the first record of a batch, µs. Default 500. Longer: larger batches, later
     /// acks.
     pub gather_us: u32,
-    /// Batches that may wait for their sync. Default 32. Worst case in memory: this times the outputs of a batch.
+    /// Batches that may wait for their sync, or for room in the outbox. Default 32. Worst case in memory: that of
+    /// `outbox.handoff_outputs`.
     pub unsynced_batches: u16,
     /// How often timers are looked at, ms. Default 100: a dwell comes true up to this late.
     pub tick_ms: u32,

@@ -80,7 +80,7 @@ pub(super) struct Worker {
     pub(super) hand_in: HandIn,
 }
 
-/// How soon the outbox is asked again whether it has room.
+/// How soon an outbox that has no room, or is behind, is asked again.
 const OFFER_PAUSE: Duration = Duration::from_millis(5);
 
 /// What holds for the partition of every step.
@@ -181,7 +181,7 @@ impl Worker {
     fn pause(&self, ending: bool) -> Duration {
         if ending || !self.leases.is_empty() {
             Duration::from_millis(1)
-        } else if self.is_withheld() {
+        } else if self.is_withheld() || self.parts.outbox.is_behind() {
             OFFER_PAUSE
         } else {
             self.parts.config.tick()
@@ -261,6 +261,7 @@ impl Worker {
         self.unsynced.len() < usize::from(self.parts.config.unsynced_batches)
             && self.parts.log.has_room()
             && !self.parts.outbox.is_full()
+            && !self.parts.outbox.is_behind()
     }
 
     /// Plans, appends, commits and steps one batch.
@@ -294,6 +295,7 @@ impl Worker {
         }
         let commit = self.parts.figures.pulse.resting(|| self.parts.log.commit());
         let release = self.evaluate(view);
+        self.parts.outbox.announce(&release);
         self.unsynced.push_back(Unsynced {
             commit,
             release,
@@ -357,10 +359,8 @@ impl Worker {
     fn settle_synced(&mut self) {
         let synced = self.parts.log.synced();
         for batch in self.unsynced.iter_mut().take_while(|batch| batch.commit <= synced) {
-            if !std::mem::replace(&mut batch.is_synced, true) {
-                self.parts.outbox.announce();
-            }
             batch.tickets.drain(..).for_each(TicketPart::applied);
+            batch.is_synced = true;
         }
         while let Some(batch) = self.unsynced.front_mut().filter(|batch| batch.is_synced) {
             match self.parts.outbox.offer(std::mem::take(&mut batch.release)) {

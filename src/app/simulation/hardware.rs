@@ -131,6 +131,7 @@ impl Knobs {
         };
         let outbox = OutboxConfig {
             handoff_releases: lots.pick(&[8, 256]),
+            handoff_outputs: lots.pick(&[4, 131_072]),
             retain_min_s: lots.pick(&[3600, 1 << 30]),
             ..OutboxConfig::default()
         };
