@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::{Builder, Scope, ScopedJoinHandle, scope};
-use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
 use crossbeam::channel::{Receiver, Sender, bounded};
@@ -19,7 +18,7 @@ use crate::identity::Keyring;
 use crate::journal::{JournalError, OwnedInput, Recovery};
 use crate::offline::rerun::Rerun;
 use crate::offline::simulate::result_of;
-use crate::outbox::{Outbox, Release, Withheld};
+use crate::outbox::{OFFER_PAUSE, Outbox, Release, Withheld};
 use crate::snapshot::load::Loaded;
 use crate::telemetry::systemd;
 
@@ -357,9 +356,8 @@ where
     Ok(loaded)
 }
 
-/// How often an outbox without room is asked again, and after what pause: half a minute in all.
+/// How often an outbox without room is asked again: half a minute in all.
 const OFFERS: u32 = 6000;
-const OFFER_PAUSE: Duration = Duration::from_millis(5);
 
 /// Hands outputs over. A disk without room is waited for a while, not for ever: until recovery is through, nobody
 /// could see what the daemon waits for.

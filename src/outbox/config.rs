@@ -33,7 +33,8 @@ pub struct OutboxConfig {
     /// what a shard's batch has caused; what all together hold is bounded by `handoff_outputs`.
     pub handoff_releases: usize,
     /// Jobs, events, visits and tallies that may wait to be written. Default 131,072. Beyond it shards take nothing more, which
-    /// stops intake: back pressure. Worst case in memory: a KiB each, and what one batch of each shard causes besides.
+    /// stops intake: back pressure. Worst case in memory: the texts of each, up to 20 KiB for a job whose title, body and links are
+    /// as long as may be, and what one batch of each shard causes besides.
     pub handoff_outputs: u64,
     /// Memory for blocks of records being read, bytes. Default 32 MiB.
     pub cache_bytes: u64,

@@ -41,7 +41,7 @@ pub use figures::OutboxFigures;
 pub use orders::{ConsumerError, OutboxError, Release, Start, Withheld};
 pub use record::{OutboxRecord, RecordKind};
 pub use refused::StoreError;
-pub use store::Outbox;
+pub use store::{OFFER_PAUSE, Outbox};
 
 #[cfg(test)]
 pub(crate) mod by_hand;

@@ -29,6 +29,9 @@ use super::writer::Writer;
 /// Orders about consumers that may wait for the outbox thread; past it their tasks wait.
 const ORDERS_WAITING: usize = 1024;
 
+/// How soon a release that was [withheld](Withheld::Full) is best offered again.
+pub const OFFER_PAUSE: Duration = Duration::from_millis(5);
+
 /// How long a task waits before it offers its order again.
 const OFFER_AGAIN: Duration = Duration::from_millis(2);
 

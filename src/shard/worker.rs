@@ -16,7 +16,7 @@ use crate::domain::policy::Policy;
 use crate::domain::submission::Lost;
 use crate::engine::{Outputs, Partition};
 use crate::journal::CommitNo;
-use crate::outbox::{OutboxError, Release, Withheld};
+use crate::outbox::{OFFER_PAUSE, OutboxError, Release, Withheld};
 use crate::shutdown::{Member, Shutdown};
 use crate::snapshot::view::SnapshotView;
 
@@ -79,9 +79,6 @@ pub(super) struct Worker {
     pub(super) rota: Rota,
     pub(super) hand_in: HandIn,
 }
-
-/// How soon an outbox that has no room, or is behind, is asked again.
-const OFFER_PAUSE: Duration = Duration::from_millis(5);
 
 /// What holds for the partition of every step.
 pub(super) const OWN: &str = "only own partitions are planned";

@@ -20,6 +20,7 @@ use crate::domain::units::{PointE7, UtcMs};
 use crate::engine::{Outputs, Partition};
 use crate::journal::test_inputs::{eventually, no_time};
 use crate::journal::{Journal, JournalConfig, Resume};
+use crate::outbox::by_hand::HandOutboxWriter;
 use crate::outbox::derived::footfalls::{FootfallBatch, FootfallPost};
 use crate::outbox::samples::World;
 use crate::outbox::sim_rows::SimRows;
@@ -100,6 +101,18 @@ impl Bench {
         let (home, world) = (tempfile::tempdir().unwrap(), World::new());
         let outbox = world.open(&home.path().join("outbox"), outbox);
         Self::beside(outbox, world, partition, post, home)
+    }
+
+    /// The same beside an outbox whose writer has its turns by hand, with the snapshot in force.
+    fn by_hand(config: OutboxConfig) -> (Self, HandOutboxWriter) {
+        let (loaded, world) = (loaded(), World::new());
+        let space = Arc::new(|| Ok(u64::MAX));
+        let (outbox, writer) =
+            Outbox::open_by_hand(&SimRows::default(), config, world.clocks(), space).unwrap();
+        let (partition, home) = (dwelling(&loaded), tempfile::tempdir().unwrap());
+        let bench = Self::beside(outbox, world, partition, None, home);
+        bench.slot.publish(Arc::new(loaded)).unwrap();
+        (bench, writer)
     }
 
     fn beside(
@@ -260,14 +273,8 @@ async fn a_panic_of_the_journals_writer_ends_acks() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn acks_do_not_wait_for_room_in_the_outbox() {
-    let (loaded, world) = (loaded(), World::new());
-    let config = OutboxConfig { handoff_releases: 1, ..OutboxConfig::default() };
-    let space = Arc::new(|| Ok(u64::MAX));
-    let (outbox, mut writer) =
-        Outbox::open_by_hand(&SimRows::default(), config, world.clocks(), space).unwrap();
-    let (partition, home) = (dwelling(&loaded), tempfile::tempdir().unwrap());
-    let bench = Bench::beside(outbox, world, partition, None, home);
-    bench.slot.publish(Arc::new(loaded)).unwrap();
+    let (bench, mut writer) =
+        Bench::by_hand(OutboxConfig { handoff_releases: 1, ..OutboxConfig::default() });
     for after_s in 1..=5 {
         let ack = bench.send(NOON.plus_s(after_s)).await;
         let acked = tokio::time::timeout(Duration::from_secs(60), ack).await;
@@ -279,6 +286,26 @@ async fn acks_do_not_wait_for_room_in_the_outbox() {
     eventually("they come once there is room", || {
         assert!(writer.turn());
         bench.outbox.durable(bench.partition) == InputSeq(7)
+    });
+    bench.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_shard_takes_nothing_while_too_many_outputs_wait() {
+    let (bench, mut writer) =
+        Bench::by_hand(OutboxConfig { handoff_outputs: 1, ..OutboxConfig::default() });
+    bench.hands.advance_ms(250_000);
+    eventually("the dwell's outputs wait", || bench.outbox.is_behind());
+    // It may just be waiting for a parcel that it would still take.
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let mut ack = bench.send(NOON.plus_s(251)).await;
+    let early = tokio::time::timeout(Duration::from_millis(300), &mut ack).await;
+    assert!(early.is_err(), "{early:?}");
+    assert!(writer.turn());
+    ack.await.expect("there is room again");
+    eventually("all is written", || {
+        assert!(writer.turn());
+        !bench.outbox.is_behind()
     });
     bench.end().await;
 }
