@@ -39,6 +39,7 @@ const SOURCES: &[(&str, &[(&str, &str)])] = &[
             ("std::thread::JoinHandle", "loom::thread::JoinHandle"),
             ("std::thread::Builder", "loom::thread::Builder"),
             ("crossbeam::channel::", "crate::sync::channel::"),
+            ("crossbeam::queue::", "crate::sync::queue::"),
             ("Arc<dyn Disk>", "std::sync::Arc<dyn Disk>"),
             ("Arc::new(RealDisk)", "std::sync::Arc::new(RealDisk)"),
             ("Arc::clone(&start.disk)", "std::sync::Arc::clone(&start.disk)"),

@@ -269,6 +269,39 @@ pub mod channel {
     }
 }
 
+/// `crossbeam`'s bounded queue, as far as it is used.
+pub mod queue {
+    use super::{Mutex, VecDeque};
+
+    pub struct ArrayQueue<T> {
+        items: Mutex<VecDeque<T>>,
+        capacity: usize,
+    }
+
+    impl<T> ArrayQueue<T> {
+        pub fn new(capacity: usize) -> Self {
+            Self { items: Mutex::new(VecDeque::new()), capacity }
+        }
+
+        pub fn push(&self, item: T) -> Result<(), T> {
+            let mut items = self.items.lock().unwrap();
+            if items.len() == self.capacity {
+                return Err(item);
+            }
+            items.push_back(item);
+            Ok(())
+        }
+
+        pub fn pop(&self) -> Option<T> {
+            self.items.lock().unwrap().pop_front()
+        }
+
+        pub fn is_empty(&self) -> bool {
+            self.items.lock().unwrap().is_empty()
+        }
+    }
+}
+
 /// `arc_swap`, as far as it is used: a pointer that is read and replaced in one step.
 pub mod arc_swap {
     use std::ops::Deref;

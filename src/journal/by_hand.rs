@@ -7,12 +7,12 @@ use super::error::JournalError;
 use super::handle::Journal;
 use super::recovery::Recovery;
 use super::shard_log::ShardLog;
-use super::writer::{Handover, Writer};
+use super::writer::{Word, Writer};
 
-/// The writer, and what was handed to it.
+/// The writer, and what it was told.
 pub(crate) struct HandWriter {
     writer: Writer,
-    handed: Receiver<Handover>,
+    told: Receiver<Word>,
 }
 
 impl Recovery {
@@ -22,29 +22,29 @@ impl Recovery {
         shards: usize,
     ) -> Result<(Journal, Vec<ShardLog>, HandWriter), JournalError> {
         let start = self.finish(|| 0)?;
-        let (journal, logs, (mut writer, handed)) = Journal::assemble(start, shards)?;
+        let (journal, logs, (mut writer, told)) = Journal::assemble(start, shards)?;
         // Whoever simulates the disk makes room by itself.
         writer.pause = |_wait| {};
-        Ok((journal, logs, HandWriter { writer, handed }))
+        Ok((journal, logs, HandWriter { writer, told }))
     }
 }
 
 impl HandWriter {
     /// Whether something waits to be written.
     pub(crate) fn has_work(&self) -> bool {
-        !self.handed.is_empty()
+        self.writer.is_cut || !self.told.is_empty()
     }
 
     /// Writes and syncs one group of what waits, if anything does.
     pub(crate) fn turn(&mut self) {
         if self.has_work() {
-            self.writer.turn(&self.handed);
+            self.writer.turn(&self.told);
         }
     }
 
     /// Writes what waits and marks the end as clean, as the end of the daemon does.
     pub(crate) fn close(mut self, journal: &Journal) {
-        journal.hand_over_end();
-        while self.writer.turn(&self.handed) {}
+        journal.tell_end();
+        while self.writer.turn(&self.told) {}
     }
 }

@@ -20,9 +20,9 @@ pub struct JournalConfig {
     /// least 64 KiB. Smaller bounds the wait of an ack behind others' bytes; larger carries more on
     /// a slow disk.
     pub commit_max_bytes: usize,
-    /// What a shard may hold unsynced in the buffer it fills before it takes in no more, bytes.
-    /// Default 1 MiB; at least 4 KiB. Each shard has three buffers, none longer than twice this and
-    /// one batch.
+    /// What a shard may have committed behind the sync under way before it takes in no more, bytes.
+    /// Default 1 MiB; at least 4 KiB. Each shard has three buffers, none longer than this and
+    /// what it commits in one round.
     pub shard_buffer_bytes: usize,
     /// Log kept behind what recovery needs, packed, for backtest, explain and `replay --journal`,
     /// bytes on the disk. Default 0: none. Worst case on disk: this, one segment that is being

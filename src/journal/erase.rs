@@ -16,7 +16,7 @@ use super::packed;
 use super::position::LogPosition;
 use super::record::{self, RecordKind};
 use super::segment::{self, SEGMENT_HEADER_BYTES, SegmentFile};
-use super::writer::Handover;
+use super::writer::Word;
 use crate::identity::{Gone, SealedDevice};
 
 /// How often it looks whether the log has been let go.
@@ -82,7 +82,7 @@ impl Journal {
 
     fn begin_segment(&self, ends: &dyn Fn() -> bool) -> bool {
         let end = self.synced_end();
-        while self.to_writer.try_send(Handover::NewSegment).is_err() {
+        while self.to_writer.try_send(Word::NewSegment).is_err() {
             if ends() {
                 return false;
             }

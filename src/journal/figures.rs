@@ -87,9 +87,9 @@ impl JournalFigures {
         }
     }
 
-    pub(super) fn count_group(&self, commits: usize, bytes: u64) {
+    pub(super) fn count_group(&self, commits: u64, bytes: u64) {
         self.groups.fetch_add(1, Ordering::Relaxed);
-        self.commits.fetch_add(commits as u64, Ordering::Relaxed);
+        self.commits.fetch_add(commits, Ordering::Relaxed);
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 
 use crossbeam::channel::{Receiver, Sender, bounded};
+use crossbeam::queue::ArrayQueue;
 
 use super::config::JournalConfig;
 use super::disk::{Disk, RealDisk};
@@ -16,7 +17,7 @@ use super::position::{LogPosition, Resume};
 use super::recovery::{Recovery, lock};
 use super::segment;
 use super::shard_log::{BUFFERS_A_SHARD, ShardLog};
-use super::writer::{Handover, Start, Writer};
+use super::writer::{LaidOut, Start, Word, Writer};
 use crate::identity::Keyring;
 
 /// The journal, being written. Dropping it shuts the writer down, as [`shutdown`](Self::shutdown)
@@ -27,7 +28,7 @@ pub struct Journal {
     pub(super) shared: Arc<Shared>,
     /// Held while a segment's name is exchanged for that of its packed copy, and while names are looked at.
     pub(super) names: Mutex<()>,
-    pub(super) to_writer: Sender<Handover>,
+    pub(super) to_writer: Sender<Word>,
     /// Taken by whoever shuts it down first; none where the writer is run by hand.
     writer: Mutex<Option<JoinHandle<()>>>,
 }
@@ -35,6 +36,9 @@ pub struct Journal {
 /// What writer, shards and handle all see.
 pub(super) struct Shared {
     pub(super) shards: Box<[ShardShared]>,
+    /// Whether the writer has been told that something is laid out, and has not begun to look. Exchanged by both sides
+    /// (`AcqRel`): a shard that finds it set knows that the writer will look after it has laid out.
+    pub(super) is_told: AtomicBool,
     /// The end of what is synced. Stored with `Release` after the sync and read with `Acquire`, so
     /// whoever sees a position also sees what was counted and published before it.
     pub(super) synced_end: AtomicU64,
@@ -50,9 +54,11 @@ pub(super) struct Shared {
     pub(super) figures: JournalFigures,
 }
 
-/// What the writer tells one shard.
-#[derive(Default)]
+/// What one shard and the writer tell each other.
 pub(super) struct ShardShared {
+    /// What the shard has committed and the writer has not taken: one buffer at most, which either takes out before it
+    /// touches it.
+    pub(super) laid_out: ArrayQueue<LaidOut>,
     /// The shard's last synced commit. `Release` by the writer after the sync, `Acquire` by the
     /// shard: an acknowledgement that follows the load also follows the sync.
     pub(super) synced: AtomicU64,
@@ -61,6 +67,10 @@ pub(super) struct ShardShared {
 }
 
 impl ShardShared {
+    fn new() -> Self {
+        Self { laid_out: ArrayQueue::new(1), synced: AtomicU64::new(0), waker: OnceLock::new() }
+    }
+
     pub(super) fn wake(&self) {
         if let Some(waker) = self.waker.get() {
             waker();
@@ -68,8 +78,8 @@ impl ShardShared {
     }
 }
 
-/// A writer and where it is handed things, without a thread.
-pub(super) type Unstarted = (Writer, Receiver<Handover>);
+/// A writer and where it is told things, without a thread.
+pub(super) type Unstarted = (Writer, Receiver<Word>);
 
 impl Journal {
     /// Opens the log for reading back; the journal is had from the [`Recovery`] once that is done.
@@ -123,10 +133,10 @@ impl Journal {
         start: Start,
         shards: usize,
     ) -> Result<(Self, Vec<ShardLog>), JournalError> {
-        let (journal, logs, (writer, handed)) = Self::assemble(start, shards)?;
+        let (journal, logs, (writer, told)) = Self::assemble(start, shards)?;
         let thread = std::thread::Builder::new()
             .name("journal-writer".to_owned())
-            .spawn(move || writer.run(&handed))
+            .spawn(move || writer.run(&told))
             .map_err(JournalError::Thread)?;
         *journal.writer.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
         Ok((journal, logs))
@@ -138,7 +148,8 @@ impl Journal {
         shards: usize,
     ) -> Result<(Self, Vec<ShardLog>, Unstarted), JournalError> {
         let shared = Arc::new(Shared {
-            shards: (0..shards).map(|_| ShardShared::default()).collect(),
+            shards: (0..shards).map(|_| ShardShared::new()).collect(),
+            is_told: AtomicBool::new(false),
             synced_end: AtomicU64::new(0),
             failure: OnceLock::new(),
             closing: AtomicBool::new(false),
@@ -146,9 +157,9 @@ impl Journal {
             checkpointed: AtomicU64::new(0),
             figures: JournalFigures::default(),
         });
-        // Room for every buffer there is, a wish for a segment and the closing word: handing over never blocks, lack of
-        // a buffer does.
-        let (to_writer, handed) = bounded(shards * BUFFERS_A_SHARD + 2);
+        // Telling never waits: of what is laid out there is a word from before the writer looked and one from after, and
+        // one of each other kind.
+        let (to_writer, told) = bounded(4);
         let (mut logs, mut returns) = (Vec::with_capacity(shards), Vec::with_capacity(shards));
         for shard in 0..shards {
             let (to_shard, free) = bounded(BUFFERS_A_SHARD);
@@ -165,7 +176,7 @@ impl Journal {
         let writer = Writer::begin(start, Arc::clone(&shared), returns)?;
         let (names, writer_thread) = (Mutex::default(), Mutex::default());
         let journal = Self { disk, config, shared, names, to_writer, writer: writer_thread };
-        Ok((journal, logs, (writer, handed)))
+        Ok((journal, logs, (writer, told)))
     }
 
     /// Everything before this is on stable storage. A checkpoint of a partition keeps the log from
@@ -239,8 +250,8 @@ impl Journal {
         Ok(removed_bytes)
     }
 
-    /// Writes and syncs all that was handed over, marks the end as clean and ends the writer. The
-    /// shards' logs should be dropped before: what they hand over later is not written.
+    /// Writes and syncs all that was committed, marks the end as clean and ends the writer. The
+    /// shards' logs should be dropped before: what they commit later is not written.
     ///
     /// # Errors
     /// [`JournalError::Failed`] if the writer had failed, or the disk stayed full.
@@ -253,9 +264,9 @@ impl Journal {
     }
 
     /// Has the writer write what came before, mark the end as clean, and end.
-    pub(super) fn hand_over_end(&self) {
+    pub(super) fn tell_end(&self) {
         // An error means that the writer is gone, which is what is wanted.
-        let _gone = self.to_writer.send(Handover::Close);
+        let _gone = self.to_writer.send(Word::Close);
     }
 
     fn close(&self) {
@@ -264,7 +275,7 @@ impl Journal {
         self.shared.closing.store(true, Ordering::Relaxed);
         // It may be waiting for room on the disk; then this wakes it, and it gives up.
         writer.thread().unpark();
-        self.hand_over_end();
+        self.tell_end();
         if writer.join().is_err() {
             tracing::error!("the journal's writer thread panicked");
         }

@@ -1,9 +1,9 @@
-//! A shard's end of the journal: it encodes into a buffer of its own and hands full thoughts over.
+//! A shard's end of the journal: it encodes into a buffer of its own and lays it out for the writer.
 //!
-//! Three buffers go round between a shard and the writer: one being filled, one waiting, one being
-//! written. When the writer holds the other two, a commit is postponed and the buffer goes on
-//! growing, so that a slow sync makes groups larger instead of stopping the shard. Past
-//! `shard_buffer_bytes` the shard should take in no more, and past twice that it is made to wait.
+//! Three buffers go round between a shard and the writer: one being filled, one laid out, one being
+//! written. As long as the writer has not taken the one laid out, the next commit is added to it. So a
+//! slow sync makes groups larger instead of stopping the shard, and whatever is committed while one sync is under way
+//! goes with the next, not with one after that. Past `shard_buffer_bytes` the shard should take in no more.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -12,29 +12,28 @@ use crossbeam::channel::{Receiver, Sender};
 
 use super::encode::Encoder;
 use super::error::JournalFailure;
-use super::handle::Shared;
+use super::handle::{ShardShared, Shared};
 use super::position::{CommitNo, LogPosition};
-use super::writer::{Handed, Handover};
+use super::writer::{LaidOut, Word};
 use crate::domain::ids::InputPosition;
 use crate::domain::input::Input;
 
-/// Buffers that go round: filling, waiting, being written.
+/// Buffers that go round: filling, laid out, being written.
 pub(super) const BUFFERS_A_SHARD: usize = 3;
 
 /// Appends the inputs of one shard. Dropping it commits what is pending.
 pub struct ShardLog {
     shard: usize,
     encoder: Encoder,
-    /// What is encoded and not handed over. The other buffers are with the writer, in `free` or in
-    /// `spares`.
+    /// What is encoded and not committed. The other buffers are laid out, with the writer, in `free` or in `spares`.
     pending: Vec<u8>,
     /// Buffers that never went round yet.
     spares: Vec<Vec<u8>>,
-    /// Whether `pending` was committed while no buffer was free.
-    postponed: bool,
-    /// The number of the next hand-over.
-    next: CommitNo,
-    to_writer: Sender<Handover>,
+    /// What was laid out last, bytes.
+    laid_out_bytes: usize,
+    /// The last commit.
+    last: CommitNo,
+    to_writer: Sender<Word>,
     /// Where the writer returns buffers, empty.
     free: Receiver<Vec<u8>>,
     shared: Arc<Shared>,
@@ -45,7 +44,7 @@ impl ShardLog {
     pub(super) fn new(
         shard: usize,
         encoder: Encoder,
-        (to_writer, free): (Sender<Handover>, Receiver<Vec<u8>>),
+        (to_writer, free): (Sender<Word>, Receiver<Vec<u8>>),
         shared: Arc<Shared>,
         buffer_bytes: usize,
     ) -> Self {
@@ -54,8 +53,8 @@ impl ShardLog {
             encoder,
             pending: Vec::new(),
             spares: vec![Vec::new(); BUFFERS_A_SHARD - 1],
-            postponed: false,
-            next: CommitNo(1),
+            laid_out_bytes: 0,
+            last: CommitNo(0),
             to_writer,
             free,
             shared,
@@ -73,35 +72,25 @@ impl ShardLog {
     }
 
     /// Commits all that was appended: the answer will be [`synced`](Self::synced) once it is on
-    /// stable storage. Waits for the disk only when twice `shard_buffer_bytes` are pending and the
-    /// writer holds the other buffers.
+    /// stable storage. It never waits.
     pub fn commit(&mut self) -> CommitNo {
-        if self.pending.is_empty() {
-            return CommitNo(self.next.0 - 1);
+        if !self.pending.is_empty() {
+            self.last.0 += 1;
+            self.lay_out();
         }
-        let number = self.next;
-        self.postponed = true;
-        self.hand_over_if_free();
-        // A caller who asked `has_room` before the batch does not come here, unless the batch alone
-        // fills a buffer.
-        if self.postponed && self.pending.len() >= 2 * self.buffer_bytes {
-            self.hand_over_waiting();
-        }
-        number
+        self.last
     }
 
-    /// All commits up to this one are on stable storage. Call it after each wake: it also hands
-    /// over what a commit had to postpone.
-    pub fn synced(&mut self) -> CommitNo {
-        self.hand_over_if_free();
-        CommitNo(self.shared.shards[self.shard].synced.load(Ordering::Acquire))
+    /// All commits up to this one are on stable storage.
+    #[must_use]
+    pub fn synced(&self) -> CommitNo {
+        CommitNo(self.of_shard().synced.load(Ordering::Acquire))
     }
 
-    /// Whether another batch may be taken in: less than `shard_buffer_bytes` wait for the disk. If
-    /// so, its commit will not wait, unless the batch alone is larger than that.
-    pub fn has_room(&mut self) -> bool {
-        self.hand_over_if_free();
-        !self.postponed || self.pending.len() < self.buffer_bytes
+    /// Whether another batch may be taken in: less than `shard_buffer_bytes` wait for the disk.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.laid_out_bytes < self.buffer_bytes || self.of_shard().laid_out.is_empty()
     }
 
     /// Why nothing is acknowledged any more, until restart; `None` while all is well.
@@ -132,47 +121,37 @@ impl ShardLog {
         LogPosition(self.shared.synced_end.load(Ordering::Acquire))
     }
 
-    fn hand_over_if_free(&mut self) {
-        if !self.postponed {
-            return;
-        }
-        if let Some(empty) = self.spares.pop().or_else(|| self.free.try_recv().ok()) {
-            self.hand_over(empty);
-        }
-    }
-
-    fn hand_over_waiting(&mut self) {
-        match self.free.recv() {
-            Ok(empty) => self.hand_over(empty),
-            Err(_) => self.discard(),
-        }
-    }
-
-    fn hand_over(&mut self, empty: Vec<u8>) {
-        let buffer = std::mem::replace(&mut self.pending, empty);
-        let handed = Handed { shard: self.shard, commit: self.next, buffer };
-        self.next.0 += 1;
-        self.postponed = false;
+    /// Adds what is pending to what the writer has not taken yet, or begins anew, and tells the writer.
+    fn lay_out(&mut self) {
+        let laid_out = match self.of_shard().laid_out.pop() {
+            Some(LaidOut { commit: _, mut buffer }) => {
+                buffer.append(&mut self.pending);
+                LaidOut { commit: self.last, buffer }
+            }
+            None => {
+                // The writer returns one before it takes the next, so one of the three is here.
+                let empty = self.spares.pop().or_else(|| self.free.try_recv().ok());
+                let buffer = std::mem::replace(&mut self.pending, empty.unwrap_or_default());
+                LaidOut { commit: self.last, buffer }
+            }
+        };
         self.encoder.begin_buffer();
-        if self.to_writer.send(Handover::Buffer(handed)).is_err() {
-            self.discard();
+        self.laid_out_bytes = laid_out.buffer.len();
+        let refused = self.of_shard().laid_out.push(laid_out);
+        debug_assert!(refused.is_ok(), "only this shard lays out here");
+        if !self.shared.is_told.swap(true, Ordering::AcqRel) {
+            // A writer that is gone has said why in `failed`, or the journal was shut down.
+            let _gone = self.to_writer.send(Word::LaidOut);
         }
     }
 
-    /// The writer is gone: nothing can be kept, and nothing will ever be synced. It has said why in
-    /// `failed`, or the journal was shut down.
-    fn discard(&mut self) {
-        self.pending.clear();
-        self.postponed = false;
-        self.encoder.begin_buffer();
+    fn of_shard(&self) -> &ShardShared {
+        &self.shared.shards[self.shard]
     }
 }
 
 impl Drop for ShardLog {
     fn drop(&mut self) {
         self.commit();
-        if self.postponed {
-            self.hand_over_waiting();
-        }
     }
 }

@@ -1,7 +1,7 @@
-//! The one thread that writes: it takes all that is waiting, writes it in one call, syncs, and
+//! The one thread that writes: it takes what every shard has laid out, writes it in one call, syncs, and
 //! tells.
 //!
-//! While it syncs, shards fill their next buffers; the slower the disk, the larger the next group.
+//! While it syncs, shards add to what they lay out next; the slower the disk, the larger the next group.
 
 use std::io::{self, IoSlice};
 use std::path::PathBuf;
@@ -21,21 +21,27 @@ use super::scan::Link;
 use super::segment::{self, LOG_FORMAT, SEGMENT_HEADER_BYTES, SegmentHeader};
 use crate::identity::Keyring;
 
-/// What a shard hands to the writer.
-pub(super) enum Handover {
-    /// Records to be written.
-    Buffer(Handed),
-    /// Write what came before this, and begin a segment.
+/// What the writer is told. It hears all that waits, and then looks at all shards.
+pub(super) enum Word {
+    /// A shard has laid something out.
+    LaidOut,
+    /// Write what was laid out before this, and begin a segment.
     NewSegment,
-    /// Write what came before this, mark the end as clean, and end.
+    /// Write what was laid out before this, mark the end as clean, and end.
     Close,
 }
 
-/// A buffer on its way to the log.
-pub(super) struct Handed {
-    pub(super) shard: usize,
+/// What a shard has committed, for the writer to take.
+pub(super) struct LaidOut {
+    /// The last commit in it.
     pub(super) commit: CommitNo,
     pub(super) buffer: Vec<u8>,
+}
+
+/// A buffer on its way to the log.
+struct Taken {
+    shard: usize,
+    laid_out: LaidOut,
 }
 
 /// What the writer starts from.
@@ -74,9 +80,15 @@ pub(super) struct Writer {
     returns: Vec<Sender<Vec<u8>>>,
     segment: OpenSegment,
     /// The group at hand; emptied after each, its memory reused.
-    group: Vec<Handed>,
-    /// Behind the group at hand a segment is to begin.
+    group: Vec<Taken>,
+    /// The shard to look at first for the next group.
+    first: usize,
+    /// The group at hand is full: shards may have laid out more.
+    pub(super) is_cut: bool,
+    /// Once all that was laid out is written, a segment is to begin.
     is_to_roll: bool,
+    /// Once all that was laid out is written, it is to end.
+    is_to_close: bool,
     mark: Vec<u8>,
     /// It has failed: buffers go back unwritten and nothing is published, so nothing is acknowledged.
     refuses: bool,
@@ -138,26 +150,30 @@ impl Writer {
             returns,
             segment,
             group,
+            first: 0,
+            is_cut: false,
             is_to_roll: false,
+            is_to_close: false,
             mark,
             refuses: false,
         })
     }
 
-    /// Runs until it is told to close, or nobody is left who could hand anything over.
-    pub(super) fn run(mut self, handed: &Receiver<Handover>) {
+    /// Runs until it is told to close, or nobody is left who could tell it anything.
+    pub(super) fn run(mut self, told: &Receiver<Word>) {
         let _last = LastWord { shared: Arc::clone(&self.shared), log_dir: self.config.log_dir() };
-        while self.turn(handed) {}
+        while self.turn(told) {}
         self.shared.figures.pulse.rests();
     }
 
-    /// One group. `false` when no more will come. After a failure shards go on handing over until they are told
-    /// to end; what they hand over is refused.
-    pub(super) fn turn(&mut self, handed: &Receiver<Handover>) -> bool {
-        let open = self.take_group(handed);
+    /// One group. `false` when no more will come. After a failure shards go on laying out until they are told
+    /// to end; what they lay out is refused.
+    pub(super) fn turn(&mut self, told: &Receiver<Word>) -> bool {
+        self.listen(told);
+        self.take_group();
         if self.refuses {
             self.return_buffers();
-        } else if let Err(failure) = self.write_group(open) {
+        } else if let Err(failure) = self.write_group() {
             tracing::error!(%failure, "nothing is acknowledged any more");
             self.refuses = true;
             // The first failure stands; the writer comes here once.
@@ -165,54 +181,66 @@ impl Writer {
             self.shared.shards.iter().for_each(super::handle::ShardShared::wake);
             self.return_buffers();
         }
-        open
+        !self.is_to_close || self.is_cut
     }
 
-    /// Waits for a buffer and takes what else is there, up to the bounds of a group. `false` when
-    /// no more will come.
-    fn take_group(&mut self, handed: &Receiver<Handover>) -> bool {
-        let mut bytes = 0;
-        let mut next = self.shared.figures.pulse.resting(|| handed.recv()).ok();
-        loop {
-            match next {
-                None | Some(Handover::Close) => return false,
-                Some(Handover::NewSegment) => {
-                    self.is_to_roll = true;
-                    return true;
-                }
-                Some(Handover::Buffer(one)) => {
-                    bytes += one.buffer.len();
-                    self.group.push(one);
-                }
-            }
-            if self.group.len() == GROUP_BUFFERS || bytes >= self.config.commit_max_bytes {
-                return true;
-            }
-            next = match handed.try_recv() {
-                Ok(more) => Some(more),
-                Err(crossbeam::channel::TryRecvError::Empty) => return true,
-                Err(crossbeam::channel::TryRecvError::Disconnected) => None,
-            };
+    /// Waits for a word, but where it knows already that there is more to write, and hears all that were said.
+    fn listen(&mut self, told: &Receiver<Word>) {
+        if !self.is_cut {
+            let word = self.shared.figures.pulse.resting(|| told.recv());
+            self.hear(word.unwrap_or(Word::Close));
+        }
+        while let Ok(word) = told.try_recv() {
+            self.hear(word);
         }
     }
 
-    /// Writes and syncs the group, publishes it and returns its buffers; a last, empty one marks
-    /// the end as clean.
-    fn write_group(&mut self, open: bool) -> Result<(), JournalFailure> {
+    fn hear(&mut self, word: Word) {
+        match word {
+            Word::LaidOut => {}
+            Word::NewSegment => self.is_to_roll = true,
+            Word::Close => self.is_to_close = true,
+        }
+    }
+
+    /// Takes what the shards have laid out, up to the bounds of a group; those that are left are the first next time.
+    fn take_group(&mut self) {
+        let shards = self.shared.shards.len();
+        let mut bytes = 0;
+        self.is_cut = false;
+        // What is laid out from now on has a word of its own.
+        self.shared.is_told.swap(false, Ordering::AcqRel);
+        for shard in (self.first..shards).chain(0..self.first) {
+            if self.group.len() == GROUP_BUFFERS || bytes >= self.config.commit_max_bytes {
+                (self.first, self.is_cut) = (shard, true);
+                return;
+            }
+            if let Some(laid_out) = self.shared.shards[shard].laid_out.pop() {
+                bytes += laid_out.buffer.len();
+                self.group.push(Taken { shard, laid_out });
+            }
+        }
+    }
+
+    /// Writes and syncs the group, publishes it and returns its buffers. Once nothing is left of what was laid out, does
+    /// what it was told to; a last, empty group marks the end as clean.
+    fn write_group(&mut self) -> Result<(), JournalFailure> {
         if !self.group.is_empty() {
             if self.segment.len >= self.config.segment_max_bytes || self.is_long_open() {
                 self.roll()?;
             }
             let written = self.append_group(RecordKind::Group)?;
-            self.shared.figures.count_group(self.group.len(), written);
-            self.publish();
+            self.publish(written);
             self.return_buffers();
+        }
+        if self.is_cut {
+            return Ok(());
         }
         if std::mem::take(&mut self.is_to_roll) {
             self.roll()?;
             self.shared.synced_end.store(self.segment.end().0, Ordering::Release);
         }
-        if !open {
+        if self.is_to_close {
             self.append_group(RecordKind::End)?;
         }
         Ok(())
@@ -252,7 +280,8 @@ impl Writer {
         }
         self.shared.figures.count_sync((self.now_ns)().saturating_sub(began_ns));
         let before = segment.len;
-        for part in std::iter::once(&*mark).chain(group.iter().map(|handed| &handed.buffer)) {
+        for part in std::iter::once(&*mark).chain(group.iter().map(|taken| &taken.laid_out.buffer))
+        {
             segment.digest.update(part);
             segment.len += part.len() as u64;
         }
@@ -260,27 +289,25 @@ impl Writer {
         Ok(segment.len - before)
     }
 
-    /// Tells the shards that the group is on stable storage.
-    fn publish(&self) {
+    /// Tells the shards that the group, of so many bytes, is on stable storage.
+    fn publish(&self, written: u64) {
         self.shared.synced_end.store(self.segment.end().0, Ordering::Release);
-        for handed in &self.group {
-            let shard = &self.shared.shards[handed.shard];
-            // Commits of a shard come in order, so the last store is the highest.
-            shard.synced.store(handed.commit.0, Ordering::Release);
+        let mut commits = 0;
+        for Taken { shard, laid_out } in &self.group {
+            let before =
+                self.shared.shards[*shard].synced.swap(laid_out.commit.0, Ordering::Release);
+            commits += laid_out.commit.0 - before;
         }
+        self.shared.figures.count_group(commits, written);
     }
 
-    /// Gives the buffers back and then wakes their shards, so that a woken shard finds its buffer.
+    /// Gives the buffers back and wakes their shards.
     fn return_buffers(&mut self) {
-        let mut woken = usize::MAX;
-        for Handed { shard, commit: _, mut buffer } in self.group.drain(..) {
+        for Taken { shard, laid_out: LaidOut { commit: _, mut buffer } } in self.group.drain(..) {
             buffer.clear();
             // A shard that is gone needs no buffer.
             let _gone = self.returns[shard].try_send(buffer);
-            if woken != shard {
-                self.shared.shards[shard].wake();
-                woken = shard;
-            }
+            self.shared.shards[shard].wake();
         }
     }
 
@@ -331,11 +358,11 @@ impl Drop for LastWord {
     }
 }
 
-fn append_parts(file: &mut dyn DiskFile, mark: &[u8], group: &[Handed]) -> io::Result<()> {
+fn append_parts(file: &mut dyn DiskFile, mark: &[u8], group: &[Taken]) -> io::Result<()> {
     let mut parts = [IoSlice::new(&[]); GROUP_BUFFERS + 1];
     parts[0] = IoSlice::new(mark);
-    for (part, handed) in parts[1..].iter_mut().zip(group) {
-        *part = IoSlice::new(&handed.buffer);
+    for (part, taken) in parts[1..].iter_mut().zip(group) {
+        *part = IoSlice::new(&taken.laid_out.buffer);
     }
     file.append(&mut parts[..=group.len()])
 }

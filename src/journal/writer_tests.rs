@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::by_hand::HandWriter;
 use super::config::JournalConfig;
 use super::error::JournalError;
 use super::handle::Journal;
@@ -67,6 +68,70 @@ fn a_commit_is_synced_and_wakes_its_shard() {
     assert_eq!((sample.groups, sample.commits, sample.segments), (1, 1, 1));
     assert_eq!(sample.bytes + 72, journal.synced_end().0);
     assert_eq!(sample.sync_buckets.iter().sum::<u64>(), 1);
+}
+
+fn begin_by_hand(
+    disk: &SimDisk,
+    config: JournalConfig,
+    shards: usize,
+) -> (Journal, Vec<ShardLog>, HandWriter) {
+    let (disk, keyring) = (Arc::new(disk.clone()), Keyring::from_seed([1; 32]));
+    let recovery = Journal::open_on(disk, config, &keyring, Resume::from_start()).unwrap();
+    recovery.into_journal_by_hand(shards).unwrap()
+}
+
+#[test]
+fn commits_that_wait_go_in_one_group() {
+    let disk = SimDisk::new();
+    let (journal, mut logs, mut writer) = begin_by_hand(&disk, config(), 2);
+    for seq in 1..=5 {
+        append(&mut logs[0], 0, seq);
+    }
+    append(&mut logs[1], 1, 1);
+    writer.turn();
+    assert_eq!((logs[0].synced(), logs[1].synced()), (CommitNo(5), CommitNo(1)));
+    assert!(!writer.has_work());
+    for seq in 6..=8 {
+        append(&mut logs[0], 0, seq);
+    }
+    writer.turn();
+    assert_eq!(logs[0].synced(), CommitNo(8));
+    let sample = journal.figures().sample();
+    assert_eq!((sample.groups, sample.commits), (2, 9));
+    drop(logs);
+    writer.close(&journal);
+    assert_eq!(count(&disk, Resume::from_start()).unwrap(), 9);
+}
+
+#[test]
+fn a_full_group_leaves_the_next_shards_to_the_next() {
+    let disk = SimDisk::new();
+    let config = JournalConfig { commit_max_bytes: 64 << 10, ..config() };
+    let (journal, mut logs, mut writer) = begin_by_hand(&disk, config, 3);
+    let synced =
+        |logs: &[ShardLog]| -> Vec<u64> { logs.iter().map(|log| log.synced().0).collect() };
+    // A group is full with 50 commits of one shard.
+    let fill = |log: &mut ShardLog, shard: u8, from: u64| {
+        (from..from + 50).for_each(|seq| drop(append(log, shard, seq)));
+    };
+    (0..3u8).zip(&mut logs).for_each(|(shard, log)| fill(log, shard, 1));
+    writer.turn();
+    assert_eq!(synced(&logs), [50, 0, 0]);
+    // That the first lays out again is no reason to pass over the others.
+    fill(&mut logs[0], 0, 51);
+    writer.turn();
+    assert_eq!(synced(&logs), [50, 50, 0]);
+    writer.turn();
+    assert_eq!(synced(&logs), [50, 50, 50]);
+    writer.turn();
+    assert_eq!(synced(&logs), [100, 50, 50]);
+    fill(&mut logs[1], 1, 51);
+    fill(&mut logs[2], 2, 51);
+    // The end waits for both, group by group.
+    drop(logs);
+    writer.close(&journal);
+    assert_eq!(journal.figures().sample().groups, 6);
+    assert_eq!(count(&disk, Resume::from_start()).unwrap(), 300);
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! The count of what was released, by which an erasure knows what it has to wait for.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::by_hand::HandOutboxWriter;
 use super::config::OutboxConfig;
 use super::orders::{Release, Withheld};
+use super::record::Content;
 use super::samples::*;
 use super::sim_rows::SimRows;
 use super::store::Outbox;
@@ -59,20 +61,32 @@ fn a_release_counts_before_it_is_handed_over() {
 }
 
 #[test]
-fn it_is_behind_from_so_many_outputs_on_until_some_are_written() {
-    let (outbox, mut writer) =
-        by_hand(OutboxConfig { handoff_outputs: 3, ..OutboxConfig::default() });
-    let pair = |seq| Release {
-        records: vec![job(1, (3, seq, 0)), event(1, (3, seq, 1), EventKind::Matched)],
+fn it_is_behind_from_so_many_bytes_on_until_some_are_written() {
+    let pair = Release {
+        records: vec![job(1, (3, 1, 0)), event(1, (3, 1, 1), EventKind::Matched)],
         ..Release::default()
     };
-    outbox.release_through(pair(1)).expect("the writer is there");
-    assert!(!outbox.is_behind(), "two of three");
+    let handoff_bytes = pair.bytes() + 1;
+    let (outbox, mut writer) = by_hand(OutboxConfig { handoff_bytes, ..OutboxConfig::default() });
+    outbox.release_through(pair).expect("the writer is there");
+    assert!(!outbox.is_behind(), "a byte is left");
     outbox.announce(&nth(2));
-    assert!(outbox.is_behind(), "three, though the third is not handed over yet");
+    assert!(outbox.is_behind(), "that takes more, though it is not handed over yet");
     assert!(writer.turn());
     assert!(!outbox.is_behind(), "one is left");
     outbox.offer(nth(2)).expect("there is room");
     assert!(writer.turn());
     assert_eq!(outbox.release_counts(), (2, 2));
+    assert_eq!(outbox.shared.waiting_bytes.load(Ordering::Relaxed), 0);
+}
+
+#[test]
+fn a_job_takes_what_its_texts_take() {
+    let plain = job(1, (3, 1, 0));
+    let mut wordy = plain.clone();
+    let Content::Job(content) = &mut wordy.content else { panic!("a job") };
+    let message = content.message.get_or_insert_default();
+    message.body.push_str(&"x".repeat(8_192));
+    message.landing_url.get_or_insert_default().push_str(&"y".repeat(2_048));
+    assert_eq!(wordy.bytes() - plain.bytes(), 8_192 + 2_048);
 }

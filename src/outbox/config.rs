@@ -30,12 +30,12 @@ pub struct OutboxConfig {
     /// Consumers an account may have. Default 16; each costs its account a scan of the records.
     pub consumers_per_account: u32,
     /// Releases that may wait for the outbox thread. Default 256. When it is full shards keep theirs. Each is
-    /// what a shard's batch has caused; what all together hold is bounded by `handoff_outputs`.
+    /// what a shard's batch has caused; what all together hold is bounded by `handoff_bytes`.
     pub handoff_releases: usize,
-    /// Jobs, events, visits and tallies that may wait to be written. Default 131,072. Beyond it shards take nothing more, which
-    /// stops intake: back pressure. Worst case in memory: the texts of each, up to 20 KiB for a job whose title, body and links are
-    /// as long as may be, and what one batch of each shard causes besides.
-    pub handoff_outputs: u64,
+    /// Memory for jobs, events, visits and tallies that wait to be written, bytes. Default 128 MiB. Beyond it shards take nothing
+    /// more, which stops intake: back pressure. Worst case in memory: what one batch of each shard causes besides, up to 20 KiB for a job
+    /// whose title, body and links are as long as may be.
+    pub handoff_bytes: u64,
     /// Memory for blocks of records being read, bytes. Default 32 MiB.
     pub cache_bytes: u64,
     /// Memory for blocks of the figures being counted and read, bytes. Default 64 MiB.
@@ -57,7 +57,7 @@ impl Default for OutboxConfig {
             consumer_ttl_s: 7 * 86_400,
             consumers_per_account: 16,
             handoff_releases: 256,
-            handoff_outputs: 131_072,
+            handoff_bytes: 128 << 20,
             cache_bytes: 32 << 20,
             figures_cache_bytes: 64 << 20,
             footfall_days: 15,
@@ -82,7 +82,7 @@ impl OutboxConfig {
         bad.within("consumer_ttl_s", self.consumer_ttl_s, (60, 10 * 365 * 86_400), "s");
         bad.within("consumers_per_account", self.consumers_per_account, (1, 1000), "consumers");
         bad.within("handoff_releases", self.handoff_releases, (1, 65_536), "releases");
-        bad.within("handoff_outputs", self.handoff_outputs, (1, 1 << 32), "outputs");
+        bad.within("handoff_bytes", self.handoff_bytes, (1, 1 << 40), "bytes");
         bad.within("cache_bytes", self.cache_bytes, (1 << 20, 1 << 40), "bytes");
         let figures = self.figures_cache_bytes;
         bad.within("figures_cache_bytes", figures, (1 << 20, 1 << 40), "bytes");

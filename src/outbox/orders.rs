@@ -23,9 +23,10 @@ pub struct Release {
 }
 
 impl Release {
-    /// How much it has to write.
-    pub(super) fn outputs(&self) -> u64 {
-        (self.records.len() + self.tallies.len()) as u64
+    /// What its outputs take in memory.
+    pub(super) fn bytes(&self) -> u64 {
+        let records: usize = self.records.iter().map(OutboxRecord::bytes).sum();
+        (records + size_of_val(&*self.tallies)) as u64
     }
 }
 

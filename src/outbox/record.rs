@@ -152,6 +152,22 @@ pub struct VisitContent {
     pub is_exported: bool,
 }
 
+impl Content {
+    fn text_bytes(&self) -> usize {
+        match self {
+            Self::Job(job) => job.package.len() + job.message.as_ref().map_or(0, Message::bytes),
+            Self::Event(_) | Self::Visit(_) => 0,
+        }
+    }
+}
+
+impl Message {
+    fn bytes(&self) -> usize {
+        let urls = self.image_url.iter().chain(&self.landing_url);
+        self.title.len() + self.body.len() + urls.map(String::len).sum::<usize>()
+    }
+}
+
 impl OutboxRecord {
     /// What kind of record it is.
     #[must_use]
@@ -170,6 +186,15 @@ impl OutboxRecord {
             Content::Job(job) => job.expires_at,
             Content::Event(_) | Content::Visit(_) => UtcMs::MAX,
         }
+    }
+
+    /// What it takes in memory, its texts included.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let campaign = self.campaign.iter().flat_map(|names| [&names.name, &names.client_code]);
+        let target = self.target.iter().flat_map(|names| [&names.key, &names.name]);
+        let names: usize = campaign.chain(target).map(String::len).sum();
+        size_of::<Self>() + self.time_zone.len() + names + self.content.text_bytes()
     }
 
     /// Whether consumers may have it at all.

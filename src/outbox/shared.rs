@@ -113,8 +113,8 @@ pub(super) struct Shared {
     pub(super) released: AtomicU64,
     /// See [`released`](Self::released).
     pub(super) written: AtomicU64,
-    /// Outputs of those that were announced and are not written yet.
-    pub(super) waiting_outputs: AtomicU64,
+    /// What those that were announced and are not written yet take in memory.
+    pub(super) waiting_bytes: AtomicU64,
     /// Whether the log is new, too: then nothing in here repeats what figures have counted. Set before they follow.
     pub(super) is_log_new: AtomicBool,
     /// When the store was made.
@@ -150,7 +150,7 @@ impl Shared {
             followed: AtomicU64::new(u64::MAX),
             followed_tally: AtomicU64::new(0),
             released: AtomicU64::new(0),
-            waiting_outputs: AtomicU64::new(0),
+            waiting_bytes: AtomicU64::new(0),
             is_log_new: AtomicBool::new(false),
             written: AtomicU64::new(0),
             made_at,

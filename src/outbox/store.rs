@@ -148,14 +148,14 @@ impl Outbox {
     /// Counts a release before its input is acknowledged: who waits for all that an acknowledged input caused, as an erasure
     /// does, waits for this one, though there may be no room for it yet.
     pub fn announce(&self, release: &Release) {
-        self.shared.waiting_outputs.fetch_add(release.outputs(), Ordering::AcqRel);
+        self.shared.waiting_bytes.fetch_add(release.bytes(), Ordering::AcqRel);
         self.shared.released.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// Whether so much waits to be written that nothing more should be announced: `handoff_outputs` is reached.
+    /// Whether so much waits to be written that nothing more should be announced: `handoff_bytes` is reached.
     #[must_use]
     pub fn is_behind(&self) -> bool {
-        self.shared.waiting_outputs.load(Ordering::Acquire) >= self.shared.config.handoff_outputs
+        self.shared.waiting_bytes.load(Ordering::Acquire) >= self.shared.config.handoff_bytes
     }
 
     /// [`release_through`](Self::release_through) with outputs alone: each is of a whole input.

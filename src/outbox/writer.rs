@@ -181,7 +181,7 @@ impl Writer {
         let releases =
             if self.has_room()? { std::mem::take(&mut self.waiting) } else { Vec::new() };
         let taken = releases.len() as u64;
-        let outputs: u64 = releases.iter().map(Release::outputs).sum();
+        let bytes: u64 = releases.iter().map(Release::bytes).sum();
         for release in releases {
             self.stage(release, &mut batch, now);
         }
@@ -203,7 +203,7 @@ impl Writer {
             shared.figures.batches.fetch_add(1, Ordering::Relaxed);
         }
         self.show();
-        self.shared.waiting_outputs.fetch_sub(outputs, Ordering::Release);
+        self.shared.waiting_bytes.fetch_sub(bytes, Ordering::Release);
         self.shared.written.fetch_add(taken, Ordering::Release);
         changes.answer();
         Ok(wrote)

@@ -19,8 +19,9 @@ pub struct ShardConfig {
     /// How long a shard waits for more after the first record of a batch, µs. Default 500. Longer: larger batches, later
     /// acks.
     pub gather_us: u32,
-    /// Batches that may wait for their sync, or for room in the outbox. Default 32. Worst case in memory: that of
-    /// `outbox.handoff_outputs`.
+    /// Batches that may wait for their sync, or for room in the outbox. Default 1,024. Fewer: on a slow disk, what comes
+    /// after so many waits for the end of the sync under way, and only then for its own. Worst case in memory: that of
+    /// `outbox.handoff_bytes` and of `journal.shard_buffer_bytes`.
     pub unsynced_batches: u16,
     /// How often timers are looked at, ms. Default 100: a dwell comes true up to this late.
     pub tick_ms: u32,
@@ -35,7 +36,7 @@ impl Default for ShardConfig {
             mailbox_records: 65_536,
             batch_records: 8192,
             gather_us: 500,
-            unsynced_batches: 32,
+            unsynced_batches: 1024,
             tick_ms: 100,
             checkpoint_every_s: 300,
         }
@@ -51,7 +52,7 @@ impl ShardConfig {
         bad.within("mailbox_records", self.mailbox_records, (1024, 1 << 24), "records");
         bad.within("batch_records", self.batch_records, (1, 1_000_000), "records");
         bad.within("gather_us", self.gather_us, (0, 100_000), "µs");
-        bad.within("unsynced_batches", self.unsynced_batches, (1, 1024), "batches");
+        bad.within("unsynced_batches", self.unsynced_batches, (1, 65_535), "batches");
         bad.within("tick_ms", self.tick_ms, (1, 10_000), "ms");
         bad.within("checkpoint_every_s", self.checkpoint_every_s, (1, 86_400), "s");
         bad

@@ -290,7 +290,7 @@ impl Worker {
             let position = InputPosition { partition: step.partition, seq: self.appended[place] };
             self.parts.log.append(position, &step.input(&self.parcels));
         }
-        let commit = self.parts.figures.pulse.resting(|| self.parts.log.commit());
+        let commit = self.parts.log.commit();
         let release = self.evaluate(view);
         self.parts.outbox.announce(&release);
         self.unsynced.push_back(Unsynced {

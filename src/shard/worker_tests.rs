@@ -293,7 +293,7 @@ async fn acks_do_not_wait_for_room_in_the_outbox() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_shard_takes_nothing_while_too_many_outputs_wait() {
     let (bench, mut writer) =
-        Bench::by_hand(OutboxConfig { handoff_outputs: 1, ..OutboxConfig::default() });
+        Bench::by_hand(OutboxConfig { handoff_bytes: 1, ..OutboxConfig::default() });
     bench.hands.advance_ms(250_000);
     eventually("the dwell's outputs wait", || bench.outbox.is_behind());
     // It may just be waiting for a parcel that it would still take.

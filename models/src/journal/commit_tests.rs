@@ -226,3 +226,27 @@ fn the_end_writes_what_was_handed_over_before() {
         assert_eq!(platter.durable.load(Ordering::Relaxed), 2);
     });
 }
+
+#[test]
+fn what_is_committed_during_a_sync_goes_with_the_next() {
+    model(OF_TWO, || {
+        let platter = Arc::new(Platter::default());
+        let (journal, mut logs) = journal(&platter, 1);
+        let mut log = logs.remove(0);
+        let woken = waking(&log);
+        let mut last = CommitNo(0);
+        // The writer may take each alone, or find some added to what it has not taken.
+        for seq in 1..=3 {
+            append(&mut log, seq);
+            last = log.commit();
+        }
+        assert_eq!(last, CommitNo(3));
+        assert!(settled(&mut log, &woken, last));
+        assert_eq!(platter.durable.load(Ordering::Relaxed), 3);
+        let sample = journal.figures().sample();
+        assert_eq!(sample.commits, 3);
+        assert!(sample.groups <= 3);
+        drop(log);
+        journal.shutdown().expect("all is well");
+    });
+}

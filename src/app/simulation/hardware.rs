@@ -131,14 +131,14 @@ impl Knobs {
         };
         let outbox = OutboxConfig {
             handoff_releases: lots.pick(&[8, 256]),
-            handoff_outputs: lots.pick(&[4, 131_072]),
+            handoff_bytes: lots.pick(&[2048, 128 << 20]),
             retain_min_s: lots.pick(&[3600, 1 << 30]),
             ..OutboxConfig::default()
         };
         let shard = ShardConfig {
             mailbox_records: lots.pick(&[4, 1024]),
             batch_records: lots.pick(&[1, 3, 8192]),
-            unsynced_batches: lots.pick(&[1, 2, 32]),
+            unsynced_batches: lots.pick(&[1, 2, 1024]),
             tick_ms: 1000,
             gather_us: 0,
             checkpoint_every_s: lots.pick(&[1, 60, 3600]),
