@@ -269,35 +269,40 @@ pub mod channel {
     }
 }
 
-/// `crossbeam`'s bounded queue, as far as it is used.
+/// `crossbeam`'s bounded queue, as far as it is used: with room for one. Only what is found there orders anything; who finds it
+/// empty has learned nothing.
 pub mod queue {
-    use super::{Mutex, VecDeque};
+    use super::atomic::{AtomicBool, Ordering};
 
     pub struct ArrayQueue<T> {
-        items: Mutex<VecDeque<T>>,
-        capacity: usize,
+        is_there: AtomicBool,
+        /// Never contended: it belongs to whoever has changed the flag.
+        item: std::sync::Mutex<Option<T>>,
     }
 
     impl<T> ArrayQueue<T> {
         pub fn new(capacity: usize) -> Self {
-            Self { items: Mutex::new(VecDeque::new()), capacity }
+            assert_eq!(capacity, 1);
+            Self { is_there: AtomicBool::new(false), item: std::sync::Mutex::new(None) }
         }
 
         pub fn push(&self, item: T) -> Result<(), T> {
-            let mut items = self.items.lock().unwrap();
-            if items.len() == self.capacity {
+            if self.is_there.load(Ordering::Acquire) {
                 return Err(item);
             }
-            items.push_back(item);
+            *self.item.lock().unwrap() = Some(item);
+            self.is_there.store(true, Ordering::Release);
             Ok(())
         }
 
         pub fn pop(&self) -> Option<T> {
-            self.items.lock().unwrap().pop_front()
+            let taken =
+                self.is_there.compare_exchange(true, false, Ordering::AcqRel, Ordering::Relaxed);
+            taken.ok().and_then(|_| self.item.lock().unwrap().take())
         }
 
         pub fn is_empty(&self) -> bool {
-            self.items.lock().unwrap().is_empty()
+            !self.is_there.load(Ordering::Relaxed)
         }
     }
 }

@@ -83,7 +83,7 @@ fn a_fix_takes_32_bytes_and_batches_of_a_frame_share_their_context() {
     encoder.append(&mut buffer, at(2, 1), &fixes(&records, 1));
     assert_eq!(buffer.len() - first, RECORD_HEADER_BYTES + 100 * 32);
     assert_eq!(first - (buffer.len() - first), RECORD_HEADER_BYTES + 51, "the context");
-    encoder.begin_buffer();
+    encoder.begin_commit();
     let second = buffer.len();
     encoder.append(&mut buffer, at(3, 1), &fixes(&records, 1));
     assert_eq!(buffer.len() - second, first, "a buffer stands alone");

@@ -22,7 +22,7 @@ pub struct JournalConfig {
     pub commit_max_bytes: usize,
     /// What a shard may have committed behind the sync under way before it takes in no more, bytes.
     /// Default 1 MiB; at least 4 KiB. Each shard has three buffers, none longer than this and
-    /// what it commits in one round.
+    /// what it commits in one round; its memory may be twice its length.
     pub shard_buffer_bytes: usize,
     /// Log kept behind what recovery needs, packed, for backtest, explain and `replay --journal`,
     /// bytes on the disk. Default 0: none. Worst case on disk: this, one segment that is being
@@ -63,7 +63,7 @@ impl JournalConfig {
     /// What this many shards may have appended and not yet synced at most, bytes: the three buffers of each.
     #[must_use]
     pub fn unsynced_most_bytes(&self, shards: usize) -> u64 {
-        let buffer = 2 * self.shard_buffer_bytes as u64 + LONGEST_BATCH_BYTES;
+        let buffer = self.shard_buffer_bytes as u64 + LONGEST_BATCH_BYTES;
         buffer.saturating_mul(3).saturating_mul(shards as u64)
     }
 
@@ -80,5 +80,5 @@ impl JournalConfig {
     }
 }
 
-/// Far beyond what a shard appends at once.
+/// Far beyond what a shard commits in one round.
 const LONGEST_BATCH_BYTES: u64 = 64 << 20;

@@ -2,8 +2,8 @@
 //!
 //! A shard's frames fall apart into small batches, one per partition, that share account, app,
 //! origin and time of receipt. These go into a *context* record before the first of them; the
-//! batches themselves are their devices' records alone. A context holds within one buffer only, so
-//! buffers can be laid one behind the other.
+//! batches themselves are their devices' records alone. A context holds within one commit only, so
+//! commits can be laid one behind the other.
 
 use super::record::{self, RecordKind};
 use crate::domain::fix::Fix;
@@ -32,7 +32,7 @@ const SEALED_AT_ONCE: usize = 16;
 /// Encodes the inputs of one shard.
 pub(super) struct Encoder {
     sealer: Sealer,
-    /// The context of the last batch in the buffer; `None` at its beginning.
+    /// The context of the last batch of the commit; `None` at its beginning.
     context: Option<Context>,
 }
 
@@ -41,8 +41,8 @@ impl Encoder {
         Self { sealer, context: None }
     }
 
-    /// The next input opens a buffer.
-    pub(super) fn begin_buffer(&mut self) {
+    /// The next input opens a commit.
+    pub(super) fn begin_commit(&mut self) {
         self.context = None;
     }
 

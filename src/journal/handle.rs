@@ -157,8 +157,7 @@ impl Journal {
             checkpointed: AtomicU64::new(0),
             figures: JournalFigures::default(),
         });
-        // Telling never waits: of what is laid out there is a word from before the writer looked and one from after, and
-        // one of each other kind.
+        // It hears all of them at once, so a few are enough.
         let (to_writer, told) = bounded(4);
         let (mut logs, mut returns) = (Vec::with_capacity(shards), Vec::with_capacity(shards));
         for shard in 0..shards {

@@ -2,8 +2,8 @@
 //!
 //! Three buffers go round between a shard and the writer: one being filled, one laid out, one being
 //! written. As long as the writer has not taken the one laid out, the next commit is added to it. So a
-//! slow sync makes groups larger instead of stopping the shard, and whatever is committed while one sync is under way
-//! goes with the next, not with one after that. Past `shard_buffer_bytes` the shard should take in no more.
+//! slow sync makes groups larger instead of stopping the shard, and what is committed while one sync is under way
+//! goes with the next, up to `commit_max_bytes` of all shards. Past `shard_buffer_bytes` the shard should take in no more.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -72,7 +72,7 @@ impl ShardLog {
     }
 
     /// Commits all that was appended: the answer will be [`synced`](Self::synced) once it is on
-    /// stable storage. It never waits.
+    /// stable storage. It never waits: [`has_room`](Self::has_room), asked before, bounds what is held.
     pub fn commit(&mut self) -> CommitNo {
         if !self.pending.is_empty() {
             self.last.0 += 1;
@@ -135,13 +135,14 @@ impl ShardLog {
                 LaidOut { commit: self.last, buffer }
             }
         };
-        self.encoder.begin_buffer();
+        self.encoder.begin_commit();
         self.laid_out_bytes = laid_out.buffer.len();
         let refused = self.of_shard().laid_out.push(laid_out);
-        debug_assert!(refused.is_ok(), "only this shard lays out here");
+        assert!(refused.is_ok(), "only this shard lays out here");
         if !self.shared.is_told.swap(true, Ordering::AcqRel) {
-            // A writer that is gone has said why in `failed`, or the journal was shut down.
-            let _gone = self.to_writer.send(Word::LaidOut);
+            // Where there is no room, words wait that the writer has not heard: it looks here once it has. One that is
+            // gone has said why in `failed`, or the journal was shut down.
+            let _full_or_gone = self.to_writer.try_send(Word::LaidOut);
         }
     }
 

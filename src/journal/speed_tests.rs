@@ -94,8 +94,8 @@ fn measure_throughput() {
             scope.spawn(move || fill(&mut log, shard, FIXES / 2 / BATCH, BATCH));
         }
     });
-    let sample = journal.figures().sample();
     journal.shutdown().unwrap();
+    let sample = journal.figures().sample();
     let took_ns = process_ns() - began_ns;
     println!(
         "write: {} fixes/s, {} MB/s, {} groups/s",
@@ -118,6 +118,9 @@ fn fill(log: &mut ShardLog, shard: u8, batches: u64, batch: u64) {
         log.append(at(partition.0, n / 128 + 1), &fixes(&records, n / 128));
         if n % 64 == 63 {
             log.commit();
+            while !log.has_room() {
+                std::thread::park_timeout(Duration::from_millis(1));
+            }
         }
     }
     log.commit();

@@ -56,8 +56,8 @@ pub(super) struct Start {
     pub(super) lock: Box<dyn Send>,
 }
 
-/// Buffers in one group at most: the parts of one call to the system, with the mark before them.
-const GROUP_BUFFERS: usize = 63;
+/// Parts that one call to the system writes at most.
+const CALL_PARTS: usize = 64;
 
 /// How long a segment stays open at most where a recording is bounded by age.
 const DAY_NS: u64 = 86_400_000_000_000;
@@ -83,11 +83,11 @@ pub(super) struct Writer {
     group: Vec<Taken>,
     /// The shard to look at first for the next group.
     first: usize,
-    /// The group at hand is full: shards may have laid out more.
+    /// The group at hand is full: shards that are left may have laid out more.
     pub(super) is_cut: bool,
-    /// Once all that was laid out is written, a segment is to begin.
+    /// Behind the group at hand a segment is to begin.
     is_to_roll: bool,
-    /// Once all that was laid out is written, it is to end.
+    /// Behind the group at hand it is to end.
     is_to_close: bool,
     mark: Vec<u8>,
     /// It has failed: buffers go back unwritten and nothing is published, so nothing is acknowledged.
@@ -137,7 +137,7 @@ impl Writer {
         let segment = OpenSegment { begun_ns: age_clock(&config, now_ns), ..segment };
         shared.figures.count_segment();
         shared.synced_end.store(segment.end().0, Ordering::Release);
-        let group = Vec::with_capacity(GROUP_BUFFERS);
+        let group = Vec::with_capacity(returns.len());
         let mark = Vec::new();
         Ok(Self {
             disk,
@@ -181,7 +181,7 @@ impl Writer {
             self.shared.shards.iter().for_each(super::handle::ShardShared::wake);
             self.return_buffers();
         }
-        !self.is_to_close || self.is_cut
+        !self.is_to_close
     }
 
     /// Waits for a word, but where it knows already that there is more to write, and hears all that were said.
@@ -203,27 +203,34 @@ impl Writer {
         }
     }
 
-    /// Takes what the shards have laid out, up to the bounds of a group; those that are left are the first next time.
+    /// Takes what the shards have laid out, up to `commit_max_bytes`; those that are left are the first next time. Before a
+    /// new segment and the end nothing is left.
     fn take_group(&mut self) {
         let shards = self.shared.shards.len();
+        let is_all = self.is_to_roll || self.is_to_close;
+        let most_bytes = if is_all { usize::MAX } else { self.config.commit_max_bytes };
         let mut bytes = 0;
         self.is_cut = false;
         // What is laid out from now on has a word of its own.
         self.shared.is_told.swap(false, Ordering::AcqRel);
         for shard in (self.first..shards).chain(0..self.first) {
-            if self.group.len() == GROUP_BUFFERS || bytes >= self.config.commit_max_bytes {
+            if bytes >= most_bytes {
                 (self.first, self.is_cut) = (shard, true);
                 return;
             }
             if let Some(laid_out) = self.shared.shards[shard].laid_out.pop() {
                 bytes += laid_out.buffer.len();
+                if laid_out.buffer.len() >= self.config.shard_buffer_bytes {
+                    // It has room again.
+                    self.shared.shards[shard].wake();
+                }
                 self.group.push(Taken { shard, laid_out });
             }
         }
     }
 
-    /// Writes and syncs the group, publishes it and returns its buffers. Once nothing is left of what was laid out, does
-    /// what it was told to; a last, empty group marks the end as clean.
+    /// Writes and syncs the group, publishes it and returns its buffers, and does what else it was told to; a last, empty
+    /// group marks the end as clean.
     fn write_group(&mut self) -> Result<(), JournalFailure> {
         if !self.group.is_empty() {
             if self.segment.len >= self.config.segment_max_bytes || self.is_long_open() {
@@ -232,9 +239,6 @@ impl Writer {
             let written = self.append_group(RecordKind::Group)?;
             self.publish(written);
             self.return_buffers();
-        }
-        if self.is_cut {
-            return Ok(());
         }
         if std::mem::take(&mut self.is_to_roll) {
             self.roll()?;
@@ -291,14 +295,13 @@ impl Writer {
 
     /// Tells the shards that the group, of so many bytes, is on stable storage.
     fn publish(&self, written: u64) {
+        let of = |taken: &Taken| &self.shared.shards[taken.shard].synced;
+        let commits = |taken: &Taken| taken.laid_out.commit.0 - of(taken).load(Ordering::Relaxed);
+        self.shared.figures.count_group(self.group.iter().map(commits).sum(), written);
         self.shared.synced_end.store(self.segment.end().0, Ordering::Release);
-        let mut commits = 0;
-        for Taken { shard, laid_out } in &self.group {
-            let before =
-                self.shared.shards[*shard].synced.swap(laid_out.commit.0, Ordering::Release);
-            commits += laid_out.commit.0 - before;
+        for taken in &self.group {
+            of(taken).store(taken.laid_out.commit.0, Ordering::Release);
         }
-        self.shared.figures.count_group(commits, written);
     }
 
     /// Gives the buffers back and wakes their shards.
@@ -359,12 +362,18 @@ impl Drop for LastWord {
 }
 
 fn append_parts(file: &mut dyn DiskFile, mark: &[u8], group: &[Taken]) -> io::Result<()> {
-    let mut parts = [IoSlice::new(&[]); GROUP_BUFFERS + 1];
-    parts[0] = IoSlice::new(mark);
-    for (part, taken) in parts[1..].iter_mut().zip(group) {
-        *part = IoSlice::new(&taken.laid_out.buffer);
+    let buffers = group.iter().map(|taken| &*taken.laid_out.buffer);
+    let mut texts = std::iter::once(mark).chain(buffers).peekable();
+    while texts.peek().is_some() {
+        let mut parts = [IoSlice::new(&[]); CALL_PARTS];
+        let mut count = 0;
+        for (part, text) in parts.iter_mut().zip(texts.by_ref()) {
+            *part = IoSlice::new(text);
+            count += 1;
+        }
+        file.append(&mut parts[..count])?;
     }
-    file.append(&mut parts[..=group.len()])
+    Ok(())
 }
 
 /// Whether there may be room later.

@@ -127,11 +127,48 @@ fn a_full_group_leaves_the_next_shards_to_the_next() {
     assert_eq!(synced(&logs), [100, 50, 50]);
     fill(&mut logs[1], 1, 51);
     fill(&mut logs[2], 2, 51);
-    // The end waits for both, group by group.
+    // Nothing is left at the end.
     drop(logs);
     writer.close(&journal);
-    assert_eq!(journal.figures().sample().groups, 6);
+    assert_eq!(journal.figures().sample().groups, 5);
     assert_eq!(count(&disk, Resume::from_start()).unwrap(), 300);
+}
+
+#[test]
+fn a_shard_is_told_that_it_has_room_when_its_buffer_is_taken() {
+    let disk = SimDisk::new();
+    let (journal, mut logs, mut writer) = begin_by_hand(&disk, config(), 1);
+    let woken = Arc::new(AtomicU64::new(0));
+    let waker = Arc::clone(&woken);
+    logs[0].on_synced(move || {
+        waker.fetch_add(1, Ordering::Relaxed);
+    });
+    append(&mut logs[0], 0, 1);
+    writer.turn();
+    assert_eq!(woken.load(Ordering::Relaxed), 1, "synced, and it had room all the while");
+    let mut seq = 1;
+    while logs[0].has_room() {
+        seq += 1;
+        append(&mut logs[0], 0, seq);
+    }
+    writer.turn();
+    assert_eq!(woken.load(Ordering::Relaxed), 3, "before the sync and after it");
+    drop(logs);
+    writer.close(&journal);
+    assert_eq!(count(&disk, Resume::from_start()).unwrap(), seq);
+}
+
+#[test]
+fn a_group_of_more_shards_than_one_call_takes_is_whole() {
+    let disk = SimDisk::new();
+    let (journal, mut logs, mut writer) = begin_by_hand(&disk, config(), 130);
+    (0..130u8).for_each(|shard| drop(append(&mut logs[usize::from(shard)], shard, 1)));
+    writer.turn();
+    assert!(logs.iter().all(|log| log.synced() == CommitNo(1)));
+    assert_eq!(journal.figures().sample().groups, 1);
+    drop(logs);
+    writer.close(&journal);
+    assert_eq!(count(&disk, Resume::from_start()).unwrap(), 130);
 }
 
 #[test]

@@ -82,11 +82,24 @@ fn it_is_behind_from_so_many_bytes_on_until_some_are_written() {
 
 #[test]
 fn a_job_takes_what_its_texts_take() {
-    let plain = job(1, (3, 1, 0));
-    let mut wordy = plain.clone();
+    let mut wordy = job(1, (3, 1, 0));
+    let before = wordy.bytes();
     let Content::Job(content) = &mut wordy.content else { panic!("a job") };
+    let campaign = wordy.campaign.as_mut().expect("it has one");
+    let target = wordy.target.as_mut().expect("it has one");
     let message = content.message.get_or_insert_default();
-    message.body.push_str(&"x".repeat(8_192));
-    message.landing_url.get_or_insert_default().push_str(&"y".repeat(2_048));
-    assert_eq!(wordy.bytes() - plain.bytes(), 8_192 + 2_048);
+    let texts = [
+        &mut wordy.time_zone,
+        &mut campaign.name,
+        &mut campaign.client_code,
+        &mut target.key,
+        &mut target.name,
+        &mut content.package,
+        &mut message.title,
+        &mut message.body,
+        message.image_url.get_or_insert_default(),
+        message.landing_url.get_or_insert_default(),
+    ];
+    texts.into_iter().for_each(|text| text.push_str(&"x".repeat(100)));
+    assert_eq!(wordy.bytes() - before, 1_000);
 }

@@ -178,7 +178,9 @@ impl Worker {
     fn pause(&self, ending: bool) -> Duration {
         if ending || !self.leases.is_empty() {
             Duration::from_millis(1)
-        } else if self.is_withheld() || self.parts.outbox.is_behind() {
+        } else if self.unsynced.front().is_some_and(|batch| batch.is_synced)
+            || self.parts.outbox.is_behind()
+        {
             OFFER_PAUSE
         } else {
             self.parts.config.tick()

@@ -204,6 +204,7 @@ async fn a_good_client_keeps_its_rate() {
     let (full, mut next) = rate(&mut stream, next, span, Pace::Full).await;
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "some thousands")]
     let half = (full / 2.0) as u32 / u32::try_from(FRAME_PINGS).unwrap();
+    let half = half.max(1);
     let paces = [Pace::Steady(40), Pace::Steady(half), Pace::Full];
     let mut alone = Vec::new();
     for pace in &paces[..2] {

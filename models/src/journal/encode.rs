@@ -16,5 +16,5 @@ impl Encoder {
         into.push(u8::try_from(position.seq.0).expect("few"));
     }
 
-    pub(super) fn begin_buffer(&mut self) {}
+    pub(super) fn begin_commit(&mut self) {}
 }
