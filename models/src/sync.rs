@@ -296,8 +296,12 @@ pub mod queue {
         }
 
         pub fn pop(&self) -> Option<T> {
-            let taken =
-                self.is_there.compare_exchange(true, false, Ordering::AcqRel, Ordering::Relaxed);
+            // A load may see an older state, which an exchange never does.
+            if self.is_empty() {
+                return None;
+            }
+            let (own, relaxed) = (Ordering::AcqRel, Ordering::Relaxed);
+            let taken = self.is_there.compare_exchange(true, false, own, relaxed);
             taken.ok().and_then(|_| self.item.lock().unwrap().take())
         }
 
