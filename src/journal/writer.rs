@@ -186,20 +186,14 @@ impl Writer {
 
     /// Waits for a word, but where it knows already that there is more to write, and hears all that were said.
     fn listen(&mut self, told: &Receiver<Word>) {
-        if !self.is_cut {
-            let word = self.shared.figures.pulse.resting(|| told.recv());
-            self.hear(word.unwrap_or(Word::Close));
-        }
-        while let Ok(word) = told.try_recv() {
-            self.hear(word);
-        }
-    }
-
-    fn hear(&mut self, word: Word) {
-        match word {
-            Word::LaidOut => {}
-            Word::NewSegment => self.is_to_roll = true,
-            Word::Close => self.is_to_close = true,
+        let pulse = &self.shared.figures.pulse;
+        let awaited = (!self.is_cut).then(|| pulse.resting(|| told.recv()).unwrap_or(Word::Close));
+        for word in awaited.into_iter().chain(std::iter::from_fn(|| told.try_recv().ok())) {
+            match word {
+                Word::LaidOut => {}
+                Word::NewSegment => self.is_to_roll = true,
+                Word::Close => self.is_to_close = true,
+            }
         }
     }
 

@@ -112,7 +112,9 @@ fn a_full_group_leaves_the_next_shards_to_the_next() {
         |logs: &[ShardLog]| -> Vec<u64> { logs.iter().map(|log| log.synced().0).collect() };
     // A group is full with 50 commits of one shard.
     let fill = |log: &mut ShardLog, shard: u8, from: u64| {
-        (from..from + 50).for_each(|seq| drop(append(log, shard, seq)));
+        for seq in from..from + 50 {
+            append(log, shard, seq);
+        }
     };
     (0..3u8).zip(&mut logs).for_each(|(shard, log)| fill(log, shard, 1));
     writer.turn();
@@ -162,7 +164,9 @@ fn a_shard_is_told_that_it_has_room_when_its_buffer_is_taken() {
 fn a_group_of_more_shards_than_one_call_takes_is_whole() {
     let disk = SimDisk::new();
     let (journal, mut logs, mut writer) = begin_by_hand(&disk, config(), 130);
-    (0..130u8).for_each(|shard| drop(append(&mut logs[usize::from(shard)], shard, 1)));
+    for (shard, log) in (0..130).zip(&mut logs) {
+        append(log, shard, 1);
+    }
     writer.turn();
     assert!(logs.iter().all(|log| log.synced() == CommitNo(1)));
     assert_eq!(journal.figures().sample().groups, 1);
