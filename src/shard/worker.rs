@@ -178,9 +178,7 @@ impl Worker {
     fn pause(&self, ending: bool) -> Duration {
         if ending || !self.leases.is_empty() {
             Duration::from_millis(1)
-        } else if self.unsynced.front().is_some_and(|batch| batch.is_synced)
-            || self.parts.outbox.is_behind()
-        {
+        } else if self.is_withheld() || self.parts.outbox.is_behind() {
             OFFER_PAUSE
         } else {
             self.parts.config.tick()
@@ -193,7 +191,7 @@ impl Worker {
         self.parts.log.stop_waiting_for_room();
         if self.parts.outbox.is_full() {
             self.refuse_waiting(Lost::Stopped);
-            if self.is_withheld() {
+            if self.unsynced.iter().all(|batch| batch.is_synced) {
                 self.unsynced.clear();
             }
         }
@@ -378,9 +376,9 @@ impl Worker {
         }
     }
 
-    /// Whether outputs wait for nothing but room in the outbox.
+    /// Whether some outputs wait for nothing but room in the outbox.
     fn is_withheld(&self) -> bool {
-        self.unsynced.back().is_some_and(|batch| batch.is_synced)
+        self.unsynced.front().is_some_and(|batch| batch.is_synced)
     }
 
     /// What has ended for good, as the senders of what waits are told.

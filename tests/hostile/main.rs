@@ -190,6 +190,22 @@ async fn rate(stream: &mut ClientStream, from: u64, span: Duration, pace: Pace) 
     (pings / began.elapsed().as_secs_f64(), frame)
 }
 
+/// The rates at one pace after the other.
+async fn rates(
+    stream: &mut ClientStream,
+    mut from: u64,
+    span: Duration,
+    paces: &[Pace],
+) -> (Vec<f64>, u64) {
+    let mut rates = Vec::new();
+    for pace in paces {
+        let (pings_per_s, next) = rate(stream, from, span, *pace).await;
+        rates.push(pings_per_s);
+        from = next;
+    }
+    (rates, from)
+}
+
 /// Measured by `make hostile`, on a machine with nothing else to do: it is about time. At half and at full
 /// speed the attackers' own work takes processors away from the daemon, so these ratios are told and not held against a bar.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -201,30 +217,19 @@ async fn a_good_client_keeps_its_rate() {
     let client = good_client(&daemon, &token).await;
     let mut stream = client.open(StreamNo(1), FrameSeq(1), |_ack| {});
     let (_, next) = rate(&mut stream, 0, Duration::from_secs(2), Pace::Steady(40)).await;
-    let (full, mut next) = rate(&mut stream, next, span, Pace::Full).await;
+    let (full, next) = rate(&mut stream, next, span, Pace::Full).await;
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "some thousands")]
     let half = (full / 2.0) as u32 / u32::try_from(FRAME_PINGS).unwrap();
-    let half = half.max(1);
-    let paces = [Pace::Steady(40), Pace::Steady(half), Pace::Full];
-    let mut alone = Vec::new();
-    for pace in &paces[..2] {
-        let (its, after) = rate(&mut stream, next, span, *pace).await;
-        alone.push(its);
-        next = after;
-    }
-    alone.push(full);
+    let paces = [Pace::Steady(40), Pace::Steady(half.max(1)), Pace::Full];
+    let (alone, next) = rates(&mut stream, next, span, &paces).await;
     let tally = Arc::new(Tally::default());
     let attackers = attacks::begin(&raw::Target::of(&daemon), &tally);
-    let mut kept = Vec::new();
-    for (pace, alone) in paces.into_iter().zip(alone) {
-        let (beside, after) = rate(&mut stream, next, span, pace).await;
-        println!(
-            "{pace:?}: alone {alone:.0} pings/s, beside the attacks {beside:.0}, {:.2}",
-            beside / alone
-        );
-        kept.push(beside / alone);
-        next = after;
+    let (beside, _) = rates(&mut stream, next, span, &paces).await;
+    let kept: Vec<f64> = beside.iter().zip(&alone).map(|(beside, alone)| beside / alone).collect();
+    for (pace, rates) in paces.iter().zip(alone.iter().zip(&beside)) {
+        println!("{pace:?}, pings/s alone and beside the attacks: {rates:.0?}");
     }
+    println!("kept: {kept:.2?}");
     attackers.end().await;
     println!("peak {} MiB\n{tally:?}", daemon.peak_memory_bytes() >> 20);
     assert!(kept[0] >= 0.8, "{kept:?}");
