@@ -34,6 +34,32 @@ pub(super) enum CountError {
     Key(#[from] KeyError),
 }
 
+/// What of a record is counted.
+pub(super) enum Step {
+    /// A job was made.
+    Made(Part),
+    /// None was made, because the device is held out.
+    HeldOut(Part),
+    /// Something became of a job.
+    Outcome(Box<OutboxRecord>, EventContent),
+    /// A visit as it is known now, and the key of its row.
+    Visit(Vec<u8>, Visit),
+}
+
+impl Step {
+    /// The rows it looks up that few others of its batch do.
+    pub(super) fn keys(&self) -> Vec<(Sheet, Vec<u8>)> {
+        match self {
+            Self::Made(part) => part.keys(Side::Reached).into(),
+            Self::HeldOut(part) => part.keys(Side::HeldOut).into(),
+            Self::Outcome(_, event) => {
+                event.job.map(|job| (Sheet::Heard, job.0.to_vec())).into_iter().collect()
+            }
+            Self::Visit(key, _) => vec![(Sheet::Visits, key.clone())],
+        }
+    }
+}
+
 /// Finds a job that was made.
 pub(super) type FindJob<'a> = &'a dyn Fn(JobId) -> Result<Option<MadeJob>, StoreError>;
 
@@ -44,7 +70,7 @@ pub(super) struct Counter {
 }
 
 /// A device's part in a campaign at an instant.
-struct Part {
+pub(super) struct Part {
     campaign: CampaignKey,
     member: u64,
     variant: Variant,
@@ -53,6 +79,12 @@ struct Part {
 }
 
 impl Part {
+    /// Where the device is counted on its day and in all.
+    fn keys(&self, side: Side) -> [(Sheet, Vec<u8>); 2] {
+        let of_day = of_member_day(self.campaign, self.day, self.member);
+        [(Sheet::DeviceDays, of_day), (Sheet::Reach, of_member(self.campaign, side, self.member))]
+    }
+
     fn change_device_day(
         &self,
         pad: &mut Pad<'_>,
@@ -117,34 +149,45 @@ impl Counter {
         Self { sealer, zones: HashMap::new() }
     }
 
-    pub(super) fn record(
+    /// What of a record is counted, if anything is.
+    pub(super) fn read(&mut self, record: OutboxRecord) -> Result<Option<Step>, KeyError> {
+        Ok(match &record.content {
+            // A job stands beside its `matched` event, which is counted.
+            Content::Job(_) => None,
+            Content::Visit(visit) => Some(self.visit(&record, visit)?),
+            Content::Event(event) => match event.kind {
+                EventKind::Matched => self.part(&record)?.map(Step::Made),
+                EventKind::HeldOut => self.part(&record)?.map(Step::HeldOut),
+                EventKind::Delivered | EventKind::Clicked | EventKind::Dismissed => {
+                    let event = *event;
+                    Some(Step::Outcome(Box::new(record), event))
+                }
+                EventKind::Expired => None,
+            },
+        })
+    }
+
+    pub(super) fn count(
         &mut self,
-        record: &OutboxRecord,
+        step: Step,
         find_job: FindJob<'_>,
         pad: &mut Pad<'_>,
     ) -> Result<(), CountError> {
-        // A job stands beside its `matched` event, which is counted.
-        let event = match &record.content {
-            Content::Job(_) => return Ok(()),
-            Content::Event(event) => event,
-            Content::Visit(visit) => return self.visit(record, visit, pad),
-        };
-        match event.kind {
-            EventKind::Matched => self.match_made(record, pad),
-            EventKind::HeldOut => self.held_out(record, pad),
-            EventKind::Delivered | EventKind::Clicked | EventKind::Dismissed => {
-                self.outcome(record, event, find_job, pad)
+        match step {
+            Step::Made(part) => Ok(match_made(&part, pad)?),
+            Step::HeldOut(part) => Ok(held_out(&part, pad)?),
+            Step::Outcome(record, event) => self.outcome(&record, &event, find_job, pad),
+            Step::Visit(key, visit) => {
+                Ok(pad.change(Sheet::Visits, key, |known: &mut Visit| {
+                    if visit.revision > known.revision {
+                        *known = visit;
+                    }
+                })?)
             }
-            EventKind::Expired => Ok(()),
         }
     }
 
-    fn visit(
-        &mut self,
-        record: &OutboxRecord,
-        told: &VisitContent,
-        pad: &mut Pad<'_>,
-    ) -> Result<(), CountError> {
+    fn visit(&mut self, record: &OutboxRecord, told: &VisitContent) -> Result<Step, KeyError> {
         let device = self.sealer.open(record.account, record.device)?;
         let member = self.sealer.member(device);
         let key = of_visit(record.account, told.place, told.first_entered_at, member);
@@ -154,11 +197,7 @@ impl Counter {
             revision: told.revision,
             confidence_pct: told.confidence_pct,
         };
-        Ok(pad.change(Sheet::Visits, key, |known: &mut Visit| {
-            if visit.revision > known.revision {
-                *known = visit;
-            }
-        })?)
+        Ok(Step::Visit(key, visit))
     }
 
     /// A tally of one input.
@@ -177,39 +216,6 @@ impl Counter {
                 })
             }
         }
-    }
-
-    fn match_made(&mut self, record: &OutboxRecord, pad: &mut Pad<'_>) -> Result<(), CountError> {
-        let Some(part) = self.part(record)? else { return Ok(()) };
-        let mut jobs_today = 0;
-        part.change_device_day(pad, |day| {
-            day.jobs += 1;
-            jobs_today = day.jobs;
-        })?;
-        part.change_day(pad, |day| {
-            day.jobs += 1;
-            day.reached += u64::from(jobs_today == 1);
-        })?;
-        part.change_quarter(pad, |quarter| quarter.jobs += 1)?;
-        Ok(part.count_first(
-            pad,
-            Side::Reached,
-            |reach| &mut reach.job,
-            |day| &mut day.first_reached,
-        )?)
-    }
-
-    fn held_out(&mut self, record: &OutboxRecord, pad: &mut Pad<'_>) -> Result<(), CountError> {
-        let Some(part) = self.part(record)? else { return Ok(()) };
-        part.change_device_day(pad, |day| day.held_out += 1)?;
-        part.change_day(pad, |day| day.held_out += 1)?;
-        part.change_quarter(pad, |quarter| quarter.held_out += 1)?;
-        Ok(part.count_first(
-            pad,
-            Side::HeldOut,
-            |reach| &mut reach.job,
-            |day| &mut day.first_held_out,
-        )?)
     }
 
     fn outcome(
@@ -241,32 +247,13 @@ impl Counter {
                 part.change_day(pad, |day| day.delivered += 1)?;
                 Ok(part.change_quarter(pad, |quarter| quarter.delivered += 1)?)
             }
-            EventKind::Clicked => Ok(Self::click(&part, pad)?),
+            EventKind::Clicked => Ok(click(&part, pad)?),
             EventKind::Dismissed => {
                 part.change_day(pad, |day| day.dismissed += 1)?;
                 Ok(part.change_quarter(pad, |quarter| quarter.dismissed += 1)?)
             }
             EventKind::Matched | EventKind::HeldOut | EventKind::Expired => Ok(()),
         }
-    }
-
-    fn click(part: &Part, pad: &mut Pad<'_>) -> Result<(), StoreError> {
-        let mut clicked_today = 0;
-        part.change_device_day(pad, |day| {
-            day.clicked += 1;
-            clicked_today = day.clicked;
-        })?;
-        part.change_day(pad, |day| {
-            day.clicked += 1;
-            day.responded += u64::from(clicked_today == 1);
-        })?;
-        part.change_quarter(pad, |quarter| quarter.clicked += 1)?;
-        part.count_first(
-            pad,
-            Side::Reached,
-            |reach| &mut reach.click,
-            |day| &mut day.first_responded,
-        )
     }
 
     /// Whether this kind of outcome of a job was heard before; from now on it was.
@@ -311,4 +298,39 @@ impl Counter {
         let local = at.0.saturating_add(i64::from(offset_s) * 1000);
         i32::try_from(UtcMs(local).utc_day()).unwrap_or(i32::MAX)
     }
+}
+
+fn match_made(part: &Part, pad: &mut Pad<'_>) -> Result<(), StoreError> {
+    let mut jobs_today = 0;
+    part.change_device_day(pad, |day| {
+        day.jobs += 1;
+        jobs_today = day.jobs;
+    })?;
+    part.change_day(pad, |day| {
+        day.jobs += 1;
+        day.reached += u64::from(jobs_today == 1);
+    })?;
+    part.change_quarter(pad, |quarter| quarter.jobs += 1)?;
+    part.count_first(pad, Side::Reached, |reach| &mut reach.job, |day| &mut day.first_reached)
+}
+
+fn held_out(part: &Part, pad: &mut Pad<'_>) -> Result<(), StoreError> {
+    part.change_device_day(pad, |day| day.held_out += 1)?;
+    part.change_day(pad, |day| day.held_out += 1)?;
+    part.change_quarter(pad, |quarter| quarter.held_out += 1)?;
+    part.count_first(pad, Side::HeldOut, |reach| &mut reach.job, |day| &mut day.first_held_out)
+}
+
+fn click(part: &Part, pad: &mut Pad<'_>) -> Result<(), StoreError> {
+    let mut clicked_today = 0;
+    part.change_device_day(pad, |day| {
+        day.clicked += 1;
+        clicked_today = day.clicked;
+    })?;
+    part.change_day(pad, |day| {
+        day.clicked += 1;
+        day.responded += u64::from(clicked_today == 1);
+    })?;
+    part.change_quarter(pad, |quarter| quarter.clicked += 1)?;
+    part.count_first(pad, Side::Reached, |reach| &mut reach.click, |day| &mut day.first_responded)
 }

@@ -279,26 +279,35 @@ impl Follower {
         let through = newest.min(from.saturating_add(BATCH_RECORDS - 1));
         let outbox = Arc::clone(&self.outbox);
         let first_job_at = self.keeping.told.now().instant(Class::Outcomes);
+        let (mut steps, mut keys) = (Vec::new(), Vec::new());
+        let mut end = through;
         for pair in outbox.tables.records(from, through) {
             let (offset, bytes) = pair?;
             let record = codec::decode(&bytes).map_err(|error| {
                 outbox.tables.damaged(format!("the record at offset {offset}: {error}"))
             })?;
             if self.progress.takes(OF_RECORDS, record.position) {
-                // A removed job may have come back after a crash, without what was heard of it.
-                let find_job = |id| {
-                    let made = outbox.tables.job(id)?;
-                    Ok(made.filter(|made: &MadeJob| made.at >= first_job_at))
-                };
-                self.counter.record(&record, &find_job, pad)?;
                 self.newest = self.newest.max(record.at);
+                if let Some(step) = self.counter.read(record)? {
+                    keys.extend(step.keys());
+                    steps.push(step);
+                }
             }
-            self.progress.offset = offset;
-            if pad.len() >= BATCH_ROWS {
-                return Ok(());
+            if keys.len() >= BATCH_ROWS {
+                end = offset;
+                break;
             }
         }
-        self.progress.offset = self.progress.offset.max(through);
+        self.progress.offset = self.progress.offset.max(end);
+        pad.look_up(keys)?;
+        // A removed job may have come back after a crash, without what was heard of it.
+        let find_job = |id| {
+            let made = outbox.tables.job(id)?;
+            Ok(made.filter(|made: &MadeJob| made.at >= first_job_at))
+        };
+        for step in steps {
+            self.counter.count(step, &find_job, pad)?;
+        }
         Ok(())
     }
 

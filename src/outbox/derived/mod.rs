@@ -27,6 +27,8 @@ pub use store::Figures;
 #[cfg(test)]
 mod figures_tests;
 #[cfg(test)]
+mod pad_tests;
+#[cfg(test)]
 mod erase_tests;
 #[cfg(test)]
 mod speed_tests;
