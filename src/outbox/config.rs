@@ -38,7 +38,8 @@ pub struct OutboxConfig {
     pub handoff_bytes: u64,
     /// Memory for blocks of records being read, bytes. Default 32 MiB.
     pub cache_bytes: u64,
-    /// Memory for blocks of the figures being counted and read, bytes. Default 64 MiB.
+    /// Memory for blocks of the figures being counted and read, bytes. Default 64 MiB. Worst case in memory: this, and beside it rows
+    /// on their way to the disk, 122 MiB and as much again while these are written.
     pub figures_cache_bytes: u64,
     /// UTC days for which it is kept what devices do at targets, today's among them; fence health rests on it. Default
     /// 15. At least 9, so that a week without an enter shows.

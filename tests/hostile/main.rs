@@ -55,6 +55,12 @@ fn budget_bytes() -> u64 {
     connections + requests + http + shards
 }
 
+fn assert_within_budget(daemon: &Daemon, before: u64) {
+    let grown = daemon.peak_memory_bytes().saturating_sub(before);
+    println!("memory grew by {grown} of {} bytes", budget_bytes());
+    assert!(grown <= budget_bytes(), "memory grew by {grown}, {} are stated", budget_bytes());
+}
+
 async fn daemon() -> (Daemon, String) {
     let daemon = Daemon::start(&[
         ("GEOFENCED__POLICY__CLOCK", "fixes"),
@@ -136,9 +142,8 @@ async fn the_daemon_and_a_good_client_outlive_every_attack() {
     timeout(PATIENCE, stream.end()).await.expect("not for ever").expect("all acknowledged");
     client.close().await;
 
-    let grown = daemon.peak_memory_bytes().saturating_sub(before);
-    println!("memory grew by {grown} of {} bytes; {tally:?}", budget_bytes());
-    assert!(grown <= budget_bytes(), "memory grew by {grown}, {} are stated", budget_bytes());
+    println!("{tally:?}");
+    assert_within_budget(&daemon, before);
     let page = patient_metrics(&daemon).await;
     let count = |name: &str| metric_of(&page, name);
     let [received, evaluated] =
@@ -222,6 +227,7 @@ async fn a_good_client_keeps_its_rate() {
     let half = (full / 2.0) as u32 / u32::try_from(FRAME_PINGS).unwrap();
     let paces = [Pace::Steady(40), Pace::Steady(half.max(1)), Pace::Full];
     let (alone, next) = rates(&mut stream, next, span, &paces).await;
+    let before = daemon.peak_memory_bytes();
     let tally = Arc::new(Tally::default());
     let attackers = attacks::begin(&raw::Target::of(&daemon), &tally);
     let (beside, _) = rates(&mut stream, next, span, &paces).await;
@@ -232,6 +238,7 @@ async fn a_good_client_keeps_its_rate() {
     println!("kept: {kept:.2?}");
     attackers.end().await;
     println!("peak {} MiB\n{tally:?}", daemon.peak_memory_bytes() >> 20);
+    assert_within_budget(&daemon, before);
     assert!(kept[0] >= 0.8, "{kept:?}");
     assert!(daemon.sigterm().success());
 }

@@ -16,7 +16,7 @@ use super::disk::{Disk, DiskFile};
 use super::handle::Journal;
 use super::position::CommitNo;
 use super::shard_log::ShardLog;
-use super::writer::Start;
+use super::writer::{Start, Word};
 use crate::identity::Keyring;
 use crate::sync::Arc;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -99,9 +99,17 @@ impl Disk for ModelDisk {
 }
 
 fn journal(platter: &Arc<Platter>, shards: usize) -> (Journal, Vec<ShardLog>) {
+    journal_with(platter, shards, JournalConfig::default())
+}
+
+fn journal_with(
+    platter: &Arc<Platter>,
+    shards: usize,
+    config: JournalConfig,
+) -> (Journal, Vec<ShardLog>) {
     let start = Start {
         disk: std::sync::Arc::new(ModelDisk(Arc::clone(platter))),
-        config: JournalConfig::default(),
+        config,
         keyring: Keyring,
         link: None,
         now_ns: || 0,
@@ -248,6 +256,74 @@ fn what_is_added_to_what_waits_is_durable_too() {
         let sample = journal.figures().sample();
         assert_eq!(sample.commits, 3);
         assert!(sample.groups <= 3);
+        drop(log);
+        journal.shutdown().expect("all is well");
+    });
+}
+
+#[test]
+fn a_shard_that_waits_for_room_is_told_when_there_is_some() {
+    model(OF_TWO, || {
+        let platter = Arc::new(Platter::default());
+        // What is laid out fills it.
+        let config = JournalConfig { shard_buffer_bytes: 1, ..JournalConfig::default() };
+        let (journal, mut logs) = journal_with(&platter, 1, config);
+        let mut log = logs.remove(0);
+        let woken = waking(&log);
+        let mut last = CommitNo(0);
+        for seq in 1..=3 {
+            while !log.has_room() {
+                woken.wait();
+            }
+            append(&mut log, seq);
+            last = log.commit();
+        }
+        assert!(settled(&mut log, &woken, last));
+        assert_eq!(journal.figures().sample().groups, 3, "nothing is added to what is full");
+        drop(log);
+        journal.shutdown().expect("all is well");
+    });
+}
+
+#[test]
+fn a_shard_that_a_full_group_leaves_out_is_in_the_next() {
+    model(OF_THREE, || {
+        let platter = Arc::new(Platter::default());
+        // What one shard lays out is a group.
+        let config = JournalConfig { commit_max_bytes: 1, ..JournalConfig::default() };
+        let (journal, logs) = journal_with(&platter, 2, config);
+        let shards: Vec<_> = logs
+            .into_iter()
+            .map(|mut log| {
+                thread::spawn(move || {
+                    let woken = waking(&log);
+                    append(&mut log, 1);
+                    let commit = log.commit();
+                    assert!(settled(&mut log, &woken, commit));
+                })
+            })
+            .collect();
+        shards.into_iter().for_each(|shard| shard.join().unwrap());
+        assert_eq!(journal.figures().sample().groups, 2);
+        journal.shutdown().expect("all is well");
+        assert_eq!(platter.durable.load(Ordering::Relaxed), 2);
+    });
+}
+
+#[test]
+fn a_new_segment_beside_commits_loses_none() {
+    model(OF_TWO, || {
+        let platter = Arc::new(Platter::default());
+        let (journal, mut logs) = journal(&platter, 1);
+        let mut log = logs.remove(0);
+        let woken = waking(&log);
+        append(&mut log, 1);
+        log.commit();
+        assert!(journal.to_writer.try_send(Word::NewSegment).is_ok(), "it hears words");
+        append(&mut log, 2);
+        let commit = log.commit();
+        assert!(settled(&mut log, &woken, commit));
+        assert_eq!(platter.durable.load(Ordering::Relaxed), 2);
         drop(log);
         journal.shutdown().expect("all is well");
     });

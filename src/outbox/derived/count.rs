@@ -47,7 +47,8 @@ pub(super) enum Step {
 }
 
 impl Step {
-    /// The rows it looks up that few others of its batch do.
+    /// Of the rows it looks up, those that few others of its batch do and that are known beforehand: which rows an outcome is counted
+    /// in is seen only once its job is found.
     pub(super) fn keys(&self) -> Vec<(Sheet, Vec<u8>)> {
         match self {
             Self::Made(part) => part.keys(Side::Reached).into(),

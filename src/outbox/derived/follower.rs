@@ -32,11 +32,11 @@ const SWEEP_EVERY: Duration = Duration::from_millis(20);
 /// While there is always more to count, one batch in so many is followed by a go at what is to be removed.
 const BATCHES_A_SWEEP: u32 = 16;
 
-/// Rows that a batch changes, roughly: past it the batch is written.
-const BATCH_ROWS: usize = 32_768;
-
-/// Offsets looked through for one batch.
+/// Offsets looked through for one batch; each record changes up to six rows, of which others change most as well.
 const BATCH_RECORDS: u64 = 16_384;
+
+/// Rows that a batch changes, roughly: past it no more tallies are taken into it.
+const BATCH_ROWS: usize = 32_768;
 
 const PROGRESS: &[u8] = b"progress";
 
@@ -280,7 +280,6 @@ impl Follower {
         let outbox = Arc::clone(&self.outbox);
         let first_job_at = self.keeping.told.now().instant(Class::Outcomes);
         let (mut steps, mut keys) = (Vec::new(), Vec::new());
-        let mut end = through;
         for pair in outbox.tables.records(from, through) {
             let (offset, bytes) = pair?;
             let record = codec::decode(&bytes).map_err(|error| {
@@ -293,12 +292,8 @@ impl Follower {
                     steps.push(step);
                 }
             }
-            if keys.len() >= BATCH_ROWS {
-                end = offset;
-                break;
-            }
         }
-        self.progress.offset = self.progress.offset.max(end);
+        self.progress.offset = self.progress.offset.max(through);
         pad.look_up(keys)?;
         // A removed job may have come back after a crash, without what was heard of it.
         let find_job = |id| {

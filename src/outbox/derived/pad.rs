@@ -1,6 +1,5 @@
 //! The rows that a batch changes: read once, changed in memory, written together.
 
-use fjall::Slice;
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
 
@@ -10,8 +9,8 @@ use crate::outbox::refused::StoreError;
 
 /// A row as it is known here.
 enum Known {
-    /// As it is in the tables, if it is there.
-    Read(Option<Slice>),
+    /// As it is in the tables, if it is there. A copy: a slice of a table keeps its whole block in memory.
+    Read(Option<Box<[u8]>>),
     /// As it will be.
     Changed(Vec<u8>),
 }
@@ -41,7 +40,7 @@ impl<'t> Pad<'t> {
         for (sheet, key) in keys {
             if let Entry::Vacant(place) = self.rows[sheet as usize].entry(key) {
                 let row = self.tables.get(sheet, place.key())?;
-                place.insert(Known::Read(row));
+                place.insert(Known::Read(row.as_deref().map(Box::from)));
             }
         }
         Ok(())
