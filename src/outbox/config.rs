@@ -36,10 +36,11 @@ pub struct OutboxConfig {
     /// more, which stops intake: back pressure. Worst case in memory: what one batch of each shard causes besides, up to 20 KiB for a job
     /// whose title, body and links are as long as may be.
     pub handoff_bytes: u64,
-    /// Memory for blocks of records being read, bytes. Default 32 MiB.
+    /// Memory for blocks of records being read, bytes. Default 32 MiB. Worst case in memory: this, and beside it records on their way
+    /// to the disk: 32 MiB, and up to four times as much besides where the disk is behind; then writing waits.
     pub cache_bytes: u64,
     /// Memory for blocks of the figures being counted and read, bytes. Default 64 MiB. Worst case in memory: this, and beside it rows
-    /// on their way to the disk, 122 MiB and as much again while these are written.
+    /// on their way to the disk: 122 MiB, and up to four times as much besides where the disk is behind; then counting waits.
     pub figures_cache_bytes: u64,
     /// UTC days for which it is kept what devices do at targets, today's among them; fence health rests on it. Default
     /// 15. At least 9, so that a week without an enter shows.

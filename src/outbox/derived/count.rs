@@ -168,6 +168,7 @@ impl Counter {
         })
     }
 
+    /// Counts it.
     pub(super) fn count(
         &mut self,
         step: Step,

@@ -42,3 +42,10 @@ fn what_is_looked_up_ahead_is_what_the_tables_have_until_it_is_changed() {
     assert_eq!(counts, [Some(1), Some(9), Some(1), Some(9)]);
     assert_eq!(tables.prefix(SEEN, b"").count(), 4);
 }
+
+#[test]
+fn the_config_says_what_rows_on_their_way_to_the_disk_take() {
+    let mib = Sheet::ALL.iter().map(|(.., memtable_bytes)| memtable_bytes >> 20).sum::<u64>();
+    let said = format!("rows on their way to the disk: {mib} MiB");
+    assert!(include_str!("../../../configs/geofenced.toml").contains(&said), "{said}");
+}
