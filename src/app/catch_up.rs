@@ -4,6 +4,7 @@
 //! With one lane all is done on the caller's thread, and always in the same order.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::{Builder, Scope, ScopedJoinHandle, scope};
 
@@ -18,7 +19,7 @@ use crate::identity::Keyring;
 use crate::journal::{JournalError, OwnedInput, Recovery};
 use crate::offline::rerun::Rerun;
 use crate::offline::simulate::result_of;
-use crate::outbox::{OFFER_PAUSE, Outbox, Release, Withheld};
+use crate::outbox::{OFFER_PAUSE, Outbox, OutboxError, Release, Withheld};
 use crate::snapshot::load::Loaded;
 use crate::telemetry::systemd;
 
@@ -317,7 +318,12 @@ impl<'a> Lane<'a> {
         let Self { rerun, release, .. } = self;
         for (number, (position, input)) in inputs.iter().enumerate() {
             rerun.prepare(&inputs[number..]);
-            rerun.take(*position, &input.as_input(), |record| release.records.push(record))?;
+            rerun.take(*position, &input.as_input())?;
+            // After a crash this is nearly all of the log: the outbox was a moment behind.
+            if position.seq <= self.outbox.durable(position.partition) {
+                continue;
+            }
+            release.records.extend(rerun.records());
             release.tallies.extend(rerun.tallies());
             release.marks.push((position.partition, position.seq));
             let outputs = release.records.len() + release.tallies.len() + release.marks.len();
@@ -356,28 +362,59 @@ where
     Ok(loaded)
 }
 
-/// How often an outbox without room is asked again: half a minute in all.
+/// How often an outbox that writes nothing meanwhile is asked again: for half a minute.
 const OFFERS: u32 = 6000;
+
+/// How long an outbox has been waited for.
+struct Patience<'a> {
+    outbox: &'a Outbox,
+    /// What it had written.
+    batches: u64,
+    offers: u32,
+}
+
+impl<'a> Patience<'a> {
+    fn with(outbox: &'a Outbox) -> Self {
+        Self { outbox, batches: 0, offers: 0 }
+    }
+
+    /// Waits a little.
+    fn wait(&mut self) -> anyhow::Result<()> {
+        if let Some(ended) = self.outbox.ended() {
+            return Err(ended.into());
+        }
+        let batches = self.outbox.figures().batches.load(Ordering::Relaxed);
+        if self.batches != batches {
+            (self.batches, self.offers) = (batches, 0);
+        }
+        self.offers += 1;
+        if self.offers > OFFERS {
+            bail!(
+                "the outbox has no room for what the log caused: less than outbox.disk_reserve_bytes is free on its \
+                 disk; make room and start again"
+            );
+        }
+        std::thread::sleep(OFFER_PAUSE);
+        Ok(())
+    }
+}
 
 /// Hands outputs over. A disk without room is waited for a while, not for ever: until recovery is through, nobody
 /// could see what the daemon waits for.
 fn hand_over(outbox: &Outbox, mut release: Release) -> anyhow::Result<()> {
+    let mut patience = Patience::with(outbox);
+    while outbox.is_behind() {
+        patience.wait()?;
+    }
     outbox.announce(&release);
-    for _ in 0..OFFERS {
+    loop {
         match outbox.offer(release) {
             Ok(()) => return Ok(()),
-            Err(Withheld::Full(back)) => {
-                release = back;
-                std::thread::sleep(OFFER_PAUSE);
+            Err(Withheld::Full(back)) => release = back,
+            Err(Withheld::Ended) => {
+                return Err(outbox.ended().unwrap_or(OutboxError::Closed).into());
             }
-            Err(Withheld::Ended) => break,
         }
+        patience.wait()?;
     }
-    if let Some(ended) = outbox.ended() {
-        return Err(ended.into());
-    }
-    bail!(
-        "the outbox has no room for what the log caused: less than outbox.disk_reserve_bytes is free on its disk; \
-         make room and start again"
-    )
 }

@@ -1,6 +1,9 @@
 //! One lane and several come to the same; whoever fails first is heard, and nobody waits for ever.
 
+use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 use std::vec::IntoIter;
 
 use super::catch_up::{CaughtUp, Find, Log, Surroundings, catch_up};
@@ -11,10 +14,12 @@ use crate::domain::ids::{
 use crate::domain::input::{Batch, Input};
 use crate::domain::ping::PingFlags;
 use crate::domain::units::{PointE7, UtcMs};
+use crate::journal::test_inputs::eventually;
 use crate::journal::{JournalError, OwnedInput};
-use crate::outbox::OutboxConfig;
 use crate::outbox::samples::{World, keyring};
+use crate::outbox::sim_rows::SimRows;
 use crate::outbox::store::stored_records;
+use crate::outbox::{Outbox, OutboxConfig};
 use crate::snapshot::load::Loaded;
 use crate::snapshot::samples::{device, loaded, source};
 
@@ -93,19 +98,73 @@ fn run(
     find: impl Find,
 ) -> anyhow::Result<Outcome> {
     let dir = tempfile::tempdir()?;
-    let (keyring, outbox) = (keyring(), World::new().open(dir.path(), OutboxConfig::default()));
+    run_in(dir.path(), (lanes, OutboxConfig::default()), (inputs, is_damaged), find)
+}
+
+/// The same with the outbox of a folder, which is found to have repeated nothing.
+fn run_in(
+    dir: &Path,
+    (lanes, config): (usize, OutboxConfig),
+    (inputs, is_damaged): (Vec<(InputPosition, OwnedInput)>, bool),
+    find: impl Find,
+) -> anyhow::Result<Outcome> {
+    let (keyring, outbox) = (keyring(), World::new().open(dir, config));
     let mut log =
         InMemory { inputs: inputs.into_iter(), at_hand: OwnedInput::default(), is_damaged };
     let around = Surroundings { keyring: &keyring, outbox: &outbox, lanes };
     let CaughtUp { partitions, inputs, latest_instant } =
         catch_up(&mut log, Vec::new(), around, find)?;
     outbox.close()?;
+    assert_eq!(outbox.figures().already_written.load(Ordering::Relaxed), 0);
     drop(outbox);
     let mut records = Vec::new();
-    stored_records(dir.path(), |_, bytes| records.push(bytes.to_vec()))?;
+    stored_records(dir, |_, bytes| records.push(bytes.to_vec()))?;
     records.sort_unstable();
     let ends = partitions.iter().map(|one| (one.seq().0, one.devices())).collect();
     Ok((ends, records, (inputs, latest_instant)))
+}
+
+#[test]
+fn what_the_outbox_has_is_not_made_again() {
+    let snapshot = Arc::new(snapshot());
+    let all = inputs(&snapshot, 3_000);
+    let find = |_: Epoch, _: Option<&Loaded>| Ok(Arc::clone(&snapshot));
+    let at_once = run(1, all.clone(), false, find).expect("sound");
+    let dir = tempfile::tempdir().expect("a folder");
+    let config = || OutboxConfig { handoff_bytes: 1, ..OutboxConfig::default() };
+    let half = all[..all.len() / 2].to_vec();
+    let before = run_in(dir.path(), (2, config()), (half, false), find).expect("sound");
+    assert!(before.1.len() > 1_000 && before.1.len() < at_once.1.len());
+    assert!(at_once == run_in(dir.path(), (2, config()), (all, false), find).expect("sound"));
+}
+
+#[test]
+fn lanes_wait_while_too_many_outputs_do() {
+    let snapshot = Arc::new(snapshot());
+    let all = inputs(&snapshot, 3_000);
+    let count = all.len() as u64;
+    let find = |_: Epoch, _: Option<&Loaded>| Ok(Arc::clone(&snapshot));
+    let config = OutboxConfig { handoff_bytes: 1, ..OutboxConfig::default() };
+    let (clocks, space) = (World::new().clocks(), Arc::new(|| Ok(u64::MAX)));
+    let (outbox, mut writer) =
+        Outbox::open_by_hand(&SimRows::default(), config, clocks, space).expect("it is new");
+    let keyring = keyring();
+    let announced = || PartitionId::all().map(|id| outbox.announced(id).0).sum::<u64>();
+    std::thread::scope(|scope| {
+        let around = Surroundings { keyring: &keyring, outbox: &outbox, lanes: 2 };
+        let mut log =
+            InMemory { inputs: all.into_iter(), at_hand: OwnedInput::default(), is_damaged: false };
+        let lanes = scope.spawn(move || catch_up(&mut log, Vec::new(), around, find).map(drop));
+        eventually("outputs wait", || outbox.is_behind());
+        std::thread::sleep(Duration::from_millis(100));
+        // One of each lane at most, of so many outputs and those of one input more.
+        assert!(announced() <= 2 * 1_100, "{} of {count}", announced());
+        while !lanes.is_finished() {
+            assert!(writer.turn());
+        }
+        lanes.join().expect("no panic").expect("sound");
+    });
+    assert_eq!(announced(), count);
 }
 
 #[test]

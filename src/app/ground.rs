@@ -13,6 +13,7 @@ use crate::domain::units::UtcMs;
 use crate::engine::Partition;
 use crate::identity::Keyring;
 use crate::journal::{Checkpoints, Journal, ShardLog};
+use crate::offline::simulate::result_of;
 use crate::outbox::derived::Figures;
 use crate::outbox::{Clocks, Outbox};
 use crate::snapshot::store::Store;
@@ -55,13 +56,15 @@ pub(super) fn ground(
     if Journal::is_absent(&config.journal)? {
         outbox.begins_with_its_log();
     }
-    let cache_bytes = config.outbox.figures_cache_bytes;
-    let (counted, sealer) = (data.join("figures"), keyring.sealer());
-    let figures = Figures::follow(&counted, cache_bytes, &outbox, sealer, config.retention)?;
     let open = |resume| Journal::open(config.journal.clone(), &keyring, resume);
     let around = Surroundings { keyring: &keyring, outbox: &outbox, lanes: processors() };
     let find = |epoch, shared: Option<&_>| Publisher::find(store, epoch, shared);
-    let recovered = recover(open, around, &checkpoints, find)?;
+    // Their store goes through a log of its own after a crash, which takes seconds.
+    let (recovered, figures) = std::thread::scope(|scope| {
+        let figures = scope.spawn(|| open_figures(config, &outbox, &keyring));
+        let recovered = recover(open, around, &checkpoints, find)?;
+        anyhow::Ok((recovered, result_of(figures)?))
+    })?;
     let (restored, inputs) = (recovered.restored, recovered.inputs);
     tracing::info!(restored, inputs, "checkpoints were read and the log after them gone through");
     let clock = Clock::start(recovered.latest_instant);
@@ -69,6 +72,12 @@ pub(super) fn ground(
     let (journal, logs) = recovered.recovery.into_journal(shards, clock::process_ns)?;
     let partitions = recovered.partitions;
     Ok(Ground { keyring, outbox, figures, checkpoints, partitions, journal, logs, clock })
+}
+
+fn open_figures(config: &Config, outbox: &Outbox, keyring: &Keyring) -> anyhow::Result<Figures> {
+    let dir = config.daemon.data_dir.join("figures");
+    let cache_bytes = config.outbox.figures_cache_bytes;
+    Ok(Figures::follow(&dir, cache_bytes, outbox, keyring.sealer(), config.retention)?)
 }
 
 /// The outbox opens before recovery has found the floor of the daemon's clock; until then it goes by one

@@ -112,36 +112,36 @@ impl<'a> Rerun<'a> {
         });
     }
 
-    /// Takes the next input of the log and gives what it causes to `emit`, in order.
+    /// Takes the next input of the log. What it causes is had from [`records`](Self::records) and
+    /// [`tallies`](Self::tallies) until the next one is taken.
     ///
     /// # Errors
     /// [`RerunError`] when the snapshot of a publication is not to be had.
-    pub fn take(
-        &mut self,
-        position: InputPosition,
-        input: &Input<'_>,
-        mut emit: impl FnMut(OutboxRecord),
-    ) -> Result<(), RerunError> {
+    pub fn take(&mut self, position: InputPosition, input: &Input<'_>) -> Result<(), RerunError> {
         if let Input::Publication { epoch, hash } = input {
             self.need(position.partition, *epoch, *hash)?;
         }
+        self.out.decisions.clear();
         self.out.tallies.clear();
+        self.out.wants.clear();
         let partition = &mut self.partitions[position.partition.index()];
         let loaded = self.snapshots.get(&partition.epoch());
-        let view = loaded.map(|loaded| loaded.view());
-        partition.step(input, view, &mut self.out);
+        partition.step(input, loaded.map(|loaded| loaded.view()), &mut self.out);
         debug_assert_eq!(
             partition.seq(),
             position.seq,
             "the journal proves that inputs are gapless"
         );
-        for decision in self.out.decisions.drain(..) {
-            if let Some(view) = view {
-                emit(encode::record(&decision, view, &mut self.sealer));
-            }
-        }
-        self.out.wants.clear();
         Ok(())
+    }
+
+    /// What the input taken last causes for consumers, in order.
+    pub fn records(&mut self) -> impl Iterator<Item = OutboxRecord> {
+        let Self { snapshots, sealer, out, .. } = self;
+        out.decisions.iter().filter_map(|decision| {
+            let loaded = snapshots.get(&decision.epoch)?;
+            Some(encode::record(decision, loaded.view(), sealer))
+        })
     }
 
     /// What the input taken last adds to the figures.

@@ -41,7 +41,7 @@ fn a_trigger_that_was_open_in_the_checkpoint_may_close() {
     let mut rerun = Rerun::new(vec![partition], KEY, sealer, &mut find).unwrap();
     let leave = fixes(&[at_first_fence(EARLY.plus_s(120), 100_000)]);
     let position = InputPosition { partition: id, seq: InputSeq(3) };
-    rerun.take(position, &leave.as_input(), |_record| {}).unwrap();
+    rerun.take(position, &leave.as_input()).unwrap();
     let counts = rerun.counts();
     assert!(counts.suppressed.iter().sum::<u64>() > 0, "{counts:?}");
     assert!(counts.triggers_add_up(), "{counts:?}");

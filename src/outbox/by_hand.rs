@@ -1,6 +1,6 @@
 //! The outbox without its thread, over rows in memory: a test gives the writer its turns, one group each.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use crate::domain::ids::{InputSeq, PartitionId};
 
 use super::config::{Clocks, OutboxConfig, SpaceProbe};
 use super::consumer::ConsumerKey;
@@ -29,10 +29,9 @@ impl Outbox {
         Ok((outbox, HandOutboxWriter(writer)))
     }
 
-    /// How many releases were announced, and how many of them are written.
-    pub(crate) fn release_counts(&self) -> (u64, u64) {
-        let count = |counter: &AtomicU64| counter.load(Ordering::Acquire);
-        (count(&self.shared.released), count(&self.shared.written))
+    /// The last input of a partition whose outputs were announced.
+    pub(crate) fn announced(&self, partition: PartitionId) -> InputSeq {
+        InputSeq(self.shared.announced()[partition.index()])
     }
 
     /// As [`read`](Self::read), but looks through the rows where it is, and not on a thread that may block.

@@ -18,15 +18,26 @@ pub struct Release {
     pub records: Vec<OutboxRecord>,
     /// What reports count of them.
     pub tallies: Vec<TallyItem>,
-    /// Partitions whose inputs up to these numbers have no other outputs than those released so far.
+    /// Partitions whose inputs up to these numbers have no other outputs than those released so far. All whose outputs are in
+    /// here are among them.
     pub marks: Vec<(PartitionId, InputSeq)>,
 }
 
 impl Release {
-    /// What its outputs take in memory.
+    /// These outputs, with marks for their inputs.
+    #[must_use]
+    pub fn of(records: Vec<OutboxRecord>, tallies: Vec<TallyItem>) -> Self {
+        let of_records = records.iter().map(|record| record.position);
+        let positions = of_records.chain(tallies.iter().map(|tally| tally.position));
+        let marks = positions.map(|position| (position.partition, position.seq)).collect();
+        Self { records, tallies, marks }
+    }
+
+    /// What it takes in memory.
     pub(super) fn bytes(&self) -> u64 {
         let records: usize = self.records.iter().map(OutboxRecord::bytes).sum();
-        (records + size_of_val(&*self.tallies)) as u64
+        let others = size_of_val(&*self.tallies) + size_of_val(&*self.marks);
+        (size_of::<Self>() + records + others) as u64
     }
 }
 

@@ -162,9 +162,11 @@ impl Content {
 }
 
 impl Message {
+    /// Texts with codes filled in have grown, and may have room for more.
     fn bytes(&self) -> usize {
         let urls = self.image_url.iter().chain(&self.landing_url);
-        self.title.len() + self.body.len() + urls.map(String::len).sum::<usize>()
+        let texts = self.title.capacity() + self.body.capacity();
+        texts + urls.map(String::len).sum::<usize>()
     }
 }
 

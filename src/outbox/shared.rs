@@ -98,9 +98,11 @@ pub(super) struct Shared {
     seats: Mutex<BTreeMap<ConsumerKey, Seat>>,
     /// Held while blocks of records are removed, or written once more with fewer records.
     blocks: Mutex<()>,
-    /// Per partition the last input whose outputs are on stable storage. Stored with release after the sync,
-    /// so who reads it with acquire may trim what lies before.
+    /// Per partition the last input whose outputs are on stable storage. Stored with release after the sync and after what
+    /// tells readers how far they may read: so who reads it with acquire may trim what lies before, and sees what that caused.
     pub(super) durable: [AtomicU64; PARTITIONS],
+    /// The same of those that were [announced](super::store::Outbox::announce).
+    pub(super) announced: [AtomicU64; PARTITIONS],
     /// The oldest offset kept.
     pub(super) first_offset: AtomicU64,
     /// The newest row of tallies on stable storage.
@@ -109,12 +111,10 @@ pub(super) struct Shared {
     pub(super) followed: AtomicU64,
     /// The same of rows of tallies.
     pub(super) followed_tally: AtomicU64,
-    /// Releases that were [announced](super::store::Outbox::announce), and those of them that are on stable storage.
-    pub(super) released: AtomicU64,
-    /// See [`released`](Self::released).
-    pub(super) written: AtomicU64,
-    /// What those that were announced and are not written yet take in memory.
+    /// What was announced and is not written yet takes in memory.
     pub(super) waiting_bytes: AtomicU64,
+    /// Whether some of it never will be, because its shard has ended.
+    pub(super) lacks_some: AtomicBool,
     /// Whether the log is new, too: then nothing in here repeats what figures have counted. Set before they follow.
     pub(super) is_log_new: AtomicBool,
     /// When the store was made.
@@ -145,14 +145,14 @@ impl Shared {
             seats: Mutex::new(seats),
             blocks: Mutex::new(()),
             durable: [const { AtomicU64::new(0) }; PARTITIONS],
+            announced: [const { AtomicU64::new(0) }; PARTITIONS],
             first_offset: AtomicU64::new(1),
             newest_tally: AtomicU64::new(0),
             followed: AtomicU64::new(u64::MAX),
             followed_tally: AtomicU64::new(0),
-            released: AtomicU64::new(0),
             waiting_bytes: AtomicU64::new(0),
+            lacks_some: AtomicBool::new(false),
             is_log_new: AtomicBool::new(false),
-            written: AtomicU64::new(0),
             made_at,
             is_full: AtomicBool::new(false),
             instant_before,
@@ -170,6 +170,17 @@ impl Shared {
     /// The right to remove blocks of records, or to write them with fewer records.
     pub(super) fn blocks(&self) -> MutexGuard<'_, ()> {
         self.blocks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Per partition the last input whose outputs were announced by now.
+    pub(super) fn announced(&self) -> [u64; PARTITIONS] {
+        self.announced.each_ref().map(|seq| seq.load(Ordering::Acquire))
+    }
+
+    /// Whether the outputs of all inputs up to these can be seen.
+    pub(super) fn shows(&self, announced: &[u64; PARTITIONS]) -> bool {
+        let pairs = self.durable.iter().zip(announced);
+        pairs.into_iter().all(|(durable, announced)| durable.load(Ordering::Acquire) >= *announced)
     }
 
     pub(super) fn newest(&self) -> u64 {

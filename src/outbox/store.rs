@@ -145,11 +145,26 @@ impl Outbox {
         })
     }
 
-    /// Counts a release before its input is acknowledged: who waits for all that an acknowledged input caused, as an erasure
-    /// does, waits for this one, though there may be no room for it yet.
+    /// Tells of a release before its input is acknowledged: who waits for all that acknowledged inputs caused, as an erasure
+    /// does, waits for this one, though there may be no room for it yet and others go before it.
     pub fn announce(&self, release: &Release) {
         self.shared.waiting_bytes.fetch_add(release.bytes(), Ordering::AcqRel);
-        self.shared.released.fetch_add(1, Ordering::AcqRel);
+        for (partition, seq) in &release.marks {
+            self.shared.announced[partition.index()].fetch_max(seq.0, Ordering::AcqRel);
+        }
+    }
+
+    /// Takes back what was announced: a shard that ends leaves it to the next start, which finds its cause in the journal.
+    pub fn withdraw(&self, release: &Release) {
+        self.shared.lacks_some.store(true, Ordering::Release);
+        self.shared.waiting_bytes.fetch_sub(release.bytes(), Ordering::AcqRel);
+    }
+
+    /// Whether something was [withdrawn](Self::withdraw): nobody needs to wait until its inputs are
+    /// [durable](Self::durable).
+    #[must_use]
+    pub fn lacks_some(&self) -> bool {
+        self.shared.lacks_some.load(Ordering::Acquire)
     }
 
     /// Whether so much waits to be written that nothing more should be announced: `handoff_bytes` is reached.
@@ -163,7 +178,7 @@ impl Outbox {
     /// # Errors
     /// [`OutboxError`] when the outbox has stopped; final.
     pub fn release(&self, records: Vec<OutboxRecord>) -> Result<(), OutboxError> {
-        self.release_through(Release { records, ..Release::default() })
+        self.release_through(Release::of(records, Vec::new()))
     }
 
     /// Reports inputs up to which there are no other outputs than those released, so that

@@ -166,7 +166,7 @@ async fn a_full_disk_holds_records_back_and_room_lets_them_go() {
     world.set_free(u64::MAX);
     visible(&outbox, 2).await;
     until("it has room", || !outbox.is_full()).await;
-    assert_eq!(outbox.durable(PartitionId(0)), InputSeq(2));
+    until("it is durable", || outbox.durable(PartitionId(0)) == InputSeq(2)).await;
     outbox.close().expect("written");
 }
 

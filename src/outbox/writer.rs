@@ -26,11 +26,11 @@ use super::shared::Shared;
 use super::tables::{Batch, End};
 use super::tallies::{self, TallyItem};
 
-/// Records of one batch, roughly: a release is never split. Some 30 MB at most, and milliseconds of a sync.
-const GROUP_RECORDS: usize = 32_768;
+/// What one batch takes in memory, and a release: that is never split. Some 30,000 records, and milliseconds of a sync.
+const GROUP_BYTES: u64 = 16 << 20;
 
-/// Releases of one batch: many carry marks alone.
-const GROUP_RELEASES: usize = 4096;
+/// Tallies of one row: whoever counts them takes whole rows.
+const ROW_TALLIES: usize = 16_384;
 
 /// Orders of one batch.
 const GROUP_ORDERS: usize = 1024;
@@ -49,6 +49,8 @@ pub(super) struct Writer {
     space: SpaceProbe,
     /// Received and not written: the next group.
     waiting: Vec<Release>,
+    /// What these take in memory.
+    waiting_bytes: u64,
     end: End,
     stretches: Stretches,
     /// Per partition the last input whose outputs are written or in the batch at hand.
@@ -89,6 +91,7 @@ impl Writer {
             orders,
             space,
             waiting: Vec::new(),
+            waiting_bytes: 0,
             end,
             stretches,
             applied,
@@ -147,7 +150,7 @@ impl Writer {
             self.shared.figures.pulse.rests();
             select! {
                 recv(releases) -> release => match release {
-                    Ok(release) => self.waiting.push(release),
+                    Ok(release) => self.take(release),
                     Err(_) => self.is_closing = true,
                 },
                 recv(self.orders) -> order => match order {
@@ -160,16 +163,18 @@ impl Writer {
         self.shared.figures.pulse.works();
         orders.extend(self.orders.try_iter().take(GROUP_ORDERS));
         self.is_closing |= orders.iter().any(|order| matches!(order, Order::Close));
-        let mut records: usize = self.waiting.iter().map(|release| release.records.len()).sum();
         while takes_more
-            && records < GROUP_RECORDS
-            && self.waiting.len() < GROUP_RELEASES
+            && self.waiting_bytes < GROUP_BYTES
             && let Ok(release) = self.releases.try_recv()
         {
-            records += release.records.len();
-            self.waiting.push(release);
+            self.take(release);
         }
         orders
+    }
+
+    fn take(&mut self, release: Release) {
+        self.waiting_bytes += release.bytes();
+        self.waiting.push(release);
     }
 
     /// Writes and syncs a group, shows it, answers its orders. Whether there was anything to write.
@@ -178,10 +183,11 @@ impl Writer {
         let shared = self.shared.clone();
         let mut batch = shared.tables.batch();
         let before = self.end;
-        let releases =
-            if self.has_room()? { std::mem::take(&mut self.waiting) } else { Vec::new() };
-        let taken = releases.len() as u64;
-        let bytes: u64 = releases.iter().map(Release::bytes).sum();
+        let (releases, bytes) = if self.has_room()? {
+            (std::mem::take(&mut self.waiting), std::mem::take(&mut self.waiting_bytes))
+        } else {
+            (Vec::new(), 0)
+        };
         for release in releases {
             self.stage(release, &mut batch, now);
         }
@@ -204,7 +210,6 @@ impl Writer {
         }
         self.show();
         self.shared.waiting_bytes.fetch_sub(bytes, Ordering::Release);
-        self.shared.written.fetch_add(taken, Ordering::Release);
         changes.answer();
         Ok(wrote)
     }
@@ -265,13 +270,12 @@ impl Writer {
     }
 
     fn stage_tallies(&mut self, batch: &mut Batch<'_>) {
-        if self.tallies.is_empty() {
-            return;
+        for items in self.tallies.chunks(ROW_TALLIES) {
+            self.bytes.clear();
+            tallies::encode(items, &mut self.bytes);
+            batch.put_tallies(self.next_tally, &self.bytes);
+            self.next_tally += 1;
         }
-        self.bytes.clear();
-        tallies::encode(&self.tallies, &mut self.bytes);
-        batch.put_tallies(self.next_tally, &self.bytes);
-        self.next_tally += 1;
         self.tallies.clear();
     }
 
@@ -284,18 +288,19 @@ impl Writer {
         }
     }
 
-    /// Everything staged is on stable storage: shards may rely on it and readers may see it.
+    /// Everything staged is on stable storage: shards may rely on it and readers may see it. In this order: who sees a tally
+    /// sees the records before it, and who sees how far a partition has come sees both.
     fn show(&self) {
-        for (durable, applied) in self.shared.durable.iter().zip(self.applied) {
-            durable.store(applied.0, Ordering::Release);
-        }
-        self.shared.newest_tally.store(self.next_tally - 1, Ordering::Release);
         let newest = self.end.next_offset - 1;
         self.shared.visible.send_if_modified(|visible| {
             let is_news = *visible != newest;
             *visible = newest;
             is_news
         });
+        self.shared.newest_tally.store(self.next_tally - 1, Ordering::Release);
+        for (durable, applied) in self.shared.durable.iter().zip(self.applied) {
+            durable.store(applied.0, Ordering::Release);
+        }
     }
 
     /// Whether the disk has room for records. A disk that can't be asked can't be trusted either.

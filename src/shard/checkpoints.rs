@@ -191,7 +191,8 @@ impl CheckpointThread {
         let mark = order.mark;
         while !self.counts(mark) {
             // A full outbox may stay so; the end does not wait for its consumers.
-            let is_stuck = shutdown.is_requested() && self.outbox.is_full();
+            let is_stuck =
+                shutdown.is_requested() && (self.outbox.is_full() || self.outbox.lacks_some());
             if is_stuck || self.outbox.ended().is_some() || self.journal.failed().is_some() {
                 return None;
             }

@@ -45,6 +45,8 @@ impl Worker {
         release.marks.sort_unstable();
         release.marks.reverse();
         release.marks.dedup_by_key(|(partition, _)| *partition);
+        // There was one a step, and it may wait for long.
+        release.marks.shrink_to_fit();
         release
     }
 

@@ -1,9 +1,11 @@
-//! What a shard counts, for telemetry: its engine's totals and the size of its tables, as of its last batch.
+//! What a shard counts, for telemetry: its engine's totals and the size of its tables, as of its last batch and second.
 
 use std::sync::{Mutex, PoisonError};
 
 use crate::engine::Counts;
 use crate::telemetry::pulse::Pulse;
+
+use super::worker::Worker;
 
 /// One shard's figures. The worker writes after each batch, telemetry reads at a scrape.
 #[derive(Debug, Default)]
@@ -54,5 +56,29 @@ impl ShardFigures {
     #[must_use]
     pub fn sample(&self) -> ShardSample {
         *self.latest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How often the bytes of devices are looked up.
+const BYTES_EVERY_NS: u64 = 1_000_000_000;
+
+impl Worker {
+    /// Offers the figures as they are.
+    pub(super) fn publish_figures(&mut self) {
+        self.sample.counts = self.out.counts;
+        self.sample.epoch = self.epoch.0;
+        self.sample.devices = self.parts.partitions.iter().map(|one| one.devices() as u64).sum();
+        self.is_published = self.parts.figures.offer(&self.sample);
+    }
+
+    /// Not with each batch: it goes through all lists of all partitions.
+    pub(super) fn look_up_bytes_when_due(&mut self) {
+        let now_ns = self.parts.clock.monotonic_ns();
+        if now_ns >= self.next_bytes_ns {
+            self.next_bytes_ns = now_ns + BYTES_EVERY_NS;
+            let bytes = self.parts.partitions.iter().map(|one| one.bytes() as u64).sum();
+            self.is_published &= self.sample.device_bytes == bytes;
+            self.sample.device_bytes = bytes;
+        }
     }
 }

@@ -9,6 +9,26 @@ use crate::snapshot::view::SnapshotView;
 use super::batch::{Step, What};
 use super::worker::Worker;
 
+/// Partitions that have a tick in one batch. After a time without room, dwells of many devices may be due at once: between
+/// batches the shard looks whether there is room for what they cause.
+const TICKS_A_BATCH: usize = 16;
+
+/// When partitions have ticks.
+#[derive(Debug, Default)]
+pub(super) struct Ticks {
+    /// When the next round of them begins.
+    next_ns: u64,
+    /// The place of the partition that the round under way goes on with; 0 when none is.
+    from: usize,
+}
+
+impl Ticks {
+    /// Whether some partitions have had theirs and others have not.
+    pub(super) fn are_under_way(&self) -> bool {
+        self.from > 0
+    }
+}
+
 impl Worker {
     /// Plans a tick for each partition for which one has something to do.
     ///
@@ -22,16 +42,26 @@ impl Worker {
         let now_ns = clock.monotonic_ns();
         let is_system = self.policy.is_some_and(|policy| policy.clock == ClockMode::System);
         let ticking = is_system && clock.stepped().is_none();
-        if !ticking || now_ns < self.next_tick_ns {
+        let begins = !self.ticks.are_under_way();
+        if !ticking || (begins && now_ns < self.ticks.next_ns) {
             return;
         }
-        self.next_tick_ns = now_ns + u64::from(self.parts.config.tick_ms) * 1_000_000;
+        if begins {
+            self.ticks.next_ns = now_ns + u64::from(self.parts.config.tick_ms) * 1_000_000;
+        }
         let now = clock.now();
-        for partition in &self.parts.partitions {
+        let mut planned = 0;
+        let mut places = self.parts.partitions.iter().enumerate().skip(self.ticks.from);
+        self.ticks.from = loop {
+            let Some((place, partition)) = places.next() else { break 0 };
+            if planned == TICKS_A_BATCH {
+                break place;
+            }
             if partition.has_work_at(now) {
+                planned += 1;
                 self.steps.push(Step { partition: partition.id(), what: What::Tick { now } });
             }
-        }
+        };
     }
 
     /// Plans every part that is new; what was applied before is counted and left out.

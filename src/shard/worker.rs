@@ -27,6 +27,7 @@ use super::footfalls::HandIn;
 use super::leases::Planned;
 use super::mailbox::{Delivery, Parcel};
 use super::parts::{Alarm, ShardParts};
+use super::plan::Ticks;
 use super::ticket::TicketPart;
 
 /// Starts the thread. It ends when `member` is asked to and the inbox is empty, or when journal or outbox fail.
@@ -72,10 +73,12 @@ pub(super) struct Worker {
     pub(super) policy: Option<Policy>,
     pub(super) sample: ShardSample,
     /// Whether they are out: a scrape may have held them.
-    is_published: bool,
+    pub(super) is_published: bool,
+    /// When the bytes of devices are looked up again.
+    pub(super) next_bytes_ns: u64,
     /// Ticks when the journal has synced something of ours.
     synced: Receiver<()>,
-    pub(super) next_tick_ns: u64,
+    pub(super) ticks: Ticks,
     pub(super) rota: Rota,
     pub(super) hand_in: HandIn,
 }
@@ -130,8 +133,9 @@ impl Worker {
             policy: None,
             sample: ShardSample::default(),
             is_published: true,
+            next_bytes_ns: 0,
             synced,
-            next_tick_ns: 0,
+            ticks: Ticks::default(),
             rota: Rota::new(
                 parts.partitions.len(),
                 parts.config.checkpoint_every_s,
@@ -162,6 +166,7 @@ impl Worker {
         if may_step {
             self.step_batch();
         }
+        self.look_up_bytes_when_due();
         if !self.is_published {
             self.publish_figures();
         }
@@ -176,7 +181,7 @@ impl Worker {
     }
 
     fn pause(&self, ending: bool) -> Duration {
-        if ending || !self.leases.is_empty() {
+        if ending || !self.leases.is_empty() || self.ticks.are_under_way() {
             Duration::from_millis(1)
         } else if self.is_withheld() || self.parts.outbox.is_behind() {
             OFFER_PAUSE
@@ -192,7 +197,9 @@ impl Worker {
         if self.parts.outbox.is_full() {
             self.refuse_waiting(Lost::Stopped);
             if self.unsynced.iter().all(|batch| batch.is_synced) {
-                self.unsynced.clear();
+                self.unsynced
+                    .drain(..)
+                    .for_each(|batch| self.parts.outbox.withdraw(&batch.release));
             }
         }
         let ended = idle && self.unsynced.is_empty() && self.parts.inbox.receiver.is_empty();
@@ -356,7 +363,7 @@ impl Worker {
     fn settle_synced(&mut self) {
         let synced = self.parts.log.synced();
         for batch in self.unsynced.iter_mut().take_while(|batch| batch.commit <= synced) {
-            batch.tickets.drain(..).for_each(TicketPart::applied);
+            std::mem::take(&mut batch.tickets).into_iter().for_each(TicketPart::applied);
             batch.is_synced = true;
         }
         while let Some(batch) = self.unsynced.front_mut().filter(|batch| batch.is_synced) {
@@ -418,14 +425,6 @@ impl Worker {
             self.parts.inbox.give_back(delivery.parcel.records.len());
             delivery.ticket.lost(why);
         }
-    }
-
-    fn publish_figures(&mut self) {
-        self.sample.counts = self.out.counts;
-        self.sample.epoch = self.epoch.0;
-        self.sample.devices = self.parts.partitions.iter().map(|one| one.devices() as u64).sum();
-        self.sample.device_bytes = self.parts.partitions.iter().map(|one| one.bytes() as u64).sum();
-        self.is_published = self.parts.figures.offer(&self.sample);
     }
 }
 

@@ -68,13 +68,21 @@ fn loaded() -> Loaded {
 }
 
 fn inside(at: UtcMs) -> Fix {
+    inside_with(1, at)
+}
+
+fn inside_with(number: u32, at: UtcMs) -> Fix {
     let point = PointE7::new(375_665_000 + 10_000, 1_269_780_000).unwrap();
-    Fix { device: device(1), at: point, fixed_at: at, accuracy_m: 10, flags: PingFlags(0) }
+    Fix { device: device(number), at: point, fixed_at: at, accuracy_m: 10, flags: PingFlags(0) }
 }
 
 /// The partition of device 1, which is inside since noon.
 fn dwelling(loaded: &Loaded) -> Partition {
-    let id = DeviceKey { account: AccountId(1), device: device(1) }.partition();
+    dwelling_with(1, loaded)
+}
+
+fn dwelling_with(number: u32, loaded: &Loaded) -> Partition {
+    let id = DeviceKey { account: AccountId(1), device: device(number) }.partition();
     let mut partition = Partition::new(id, KEY, Policy::default());
     let (view, mut out) = (loaded.view(), Outputs::default());
     let publication = Input::Publication { epoch: view.epoch(), hash: view.hash() };
@@ -84,7 +92,7 @@ fn dwelling(loaded: &Loaded) -> Partition {
         app: AppId(1),
         origin: None,
         received_at: NOON,
-        records: &[inside(NOON)],
+        records: &[inside_with(number, NOON)],
     });
     partition.step(&fixes, Some(view), &mut out);
     assert!(partition.next_deadline().is_some(), "a dwell is awaited");
@@ -100,17 +108,32 @@ impl Bench {
     fn posting(partition: Partition, outbox: OutboxConfig, post: Option<FootfallPost>) -> Self {
         let (home, world) = (tempfile::tempdir().unwrap(), World::new());
         let outbox = world.open(&home.path().join("outbox"), outbox);
-        Self::beside(outbox, world, partition, post, home)
+        Self::beside(outbox, world, vec![partition], post, home)
     }
 
     /// The same beside an outbox whose writer has its turns by hand, with the snapshot in force.
     fn by_hand(config: OutboxConfig) -> (Self, HandOutboxWriter) {
+        Self::by_hand_with(1, config)
+    }
+
+    /// The same with so many partitions, in each of which a device dwells.
+    fn by_hand_with(partitions: usize, config: OutboxConfig) -> (Self, HandOutboxWriter) {
         let (loaded, world) = (loaded(), World::new());
         let space = Arc::new(|| Ok(u64::MAX));
         let (outbox, writer) =
             Outbox::open_by_hand(&SimRows::default(), config, world.clocks(), space).unwrap();
-        let (partition, home) = (dwelling(&loaded), tempfile::tempdir().unwrap());
-        let bench = Self::beside(outbox, world, partition, None, home);
+        let mut dwelling: Vec<Partition> = Vec::new();
+        for number in 1.. {
+            let partition = dwelling_with(number, &loaded);
+            if dwelling.len() < partitions && dwelling.iter().all(|one| one.id() != partition.id())
+            {
+                dwelling.push(partition);
+            } else if dwelling.len() == partitions {
+                break;
+            }
+        }
+        let home = tempfile::tempdir().unwrap();
+        let bench = Self::beside(outbox, world, dwelling, None, home);
         bench.slot.publish(Arc::new(loaded)).unwrap();
         (bench, writer)
     }
@@ -118,7 +141,7 @@ impl Bench {
     fn beside(
         outbox: Outbox,
         world: World,
-        partition: Partition,
+        partitions: Vec<Partition>,
         post: Option<FootfallPost>,
         home: TempDir,
     ) -> Self {
@@ -131,9 +154,9 @@ impl Bench {
         let (sender, inbox) = mailbox(1024);
         let (slot, failed) = (Arc::new(Slot::new()), Arc::new(Failed::default()));
         let figures = Arc::new(ShardFigures::default());
-        let id = partition.id();
+        let id = partitions[0].id();
         let parts = ShardParts {
-            partitions: vec![partition],
+            partitions,
             inbox,
             log: logs.remove(0),
             slot: Arc::clone(&slot),
@@ -281,11 +304,12 @@ async fn acks_do_not_wait_for_room_in_the_outbox() {
         acked.expect("nobody takes the outputs").expect("the journal has it");
     }
     assert_eq!(bench.outbox.durable(bench.partition), InputSeq(0));
-    assert_eq!(bench.outbox.release_counts(), (5, 0), "an erasure would wait for what they caused");
-    // The two before the start, and these five.
+    let announced = bench.outbox.announced(bench.partition);
+    assert_eq!(announced, InputSeq(8), "an erasure would wait for what they caused");
+    // The two before the start, a lease, and these five.
     eventually("they come once there is room", || {
         assert!(writer.turn());
-        bench.outbox.durable(bench.partition) == InputSeq(7)
+        bench.outbox.durable(bench.partition) == InputSeq(8)
     });
     bench.end().await;
 }
@@ -307,6 +331,26 @@ async fn a_shard_takes_nothing_while_too_many_outputs_wait() {
         assert!(writer.turn());
         !bench.outbox.is_behind()
     });
+    bench.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_due_in_many_partitions_comes_bit_by_bit_while_much_waits() {
+    let (bench, mut writer) =
+        Bench::by_hand_with(40, OutboxConfig { handoff_bytes: 1, ..OutboxConfig::default() });
+    let ahead = |seq| PartitionId::all().filter(|id| bench.outbox.announced(*id) > seq).count();
+    eventually("each has a lease, behind a publication and a fix", || ahead(InputSeq(2)) == 40);
+    assert!(writer.turn());
+    let ticked = || ahead(InputSeq(3));
+    bench.hands.advance_ms(250_000);
+    for expected in [16, 32, 40] {
+        eventually("some are written and others come", || ticked() == expected);
+        // Were there more to come, they would.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert_eq!(ticked(), expected);
+        assert!(bench.outbox.is_behind());
+        assert!(writer.turn());
+    }
     bench.end().await;
 }
 

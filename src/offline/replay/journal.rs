@@ -69,7 +69,8 @@ pub(super) fn run(places: &Places<'_>) -> Result<(), ReplayError> {
     let mut bytes = Vec::new();
     while let Some((position, input)) = log.next_input()? {
         found.inputs += 1;
-        rerun.take(position, &input.as_input(), |record| {
+        rerun.take(position, &input.as_input())?;
+        for record in rerun.records() {
             bytes.clear();
             encode(&record, &mut bytes);
             found.records += 1;
@@ -82,7 +83,7 @@ pub(super) fn run(places: &Places<'_>) -> Result<(), ReplayError> {
                 None if removed => found.removed += 1,
                 None => found.missing += 1,
             }
-        })?;
+        }
     }
     found.unexpected = stored.len() as u64;
     found.print();

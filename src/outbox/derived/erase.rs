@@ -55,8 +55,9 @@ impl Figures {
             }
             true
         };
-        let released = outbox.released.load(Ordering::Acquire);
-        if !wait_for(&|| outbox.written.load(Ordering::Acquire) >= released) {
+        // Not a number of releases: those of one shard may be written while those of another find no room.
+        let announced = outbox.announced();
+        if !wait_for(&|| outbox.shows(&announced)) {
             return false;
         }
         let (newest, tally) = (outbox.newest(), outbox.newest_tally.load(Ordering::Acquire));

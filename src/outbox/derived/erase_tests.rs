@@ -81,7 +81,7 @@ fn filled(outbox: &Outbox, figures: &Figures) {
         counted: Counted::Seen { app: AppId(5), member: member(number), day: 20_000 },
     };
     let tallies = (1..=6).map(seen).collect();
-    outbox.release_through(Release { tallies, ..Release::default() }).unwrap();
+    outbox.release_through(Release::of(Vec::new(), tallies)).unwrap();
     let mut members = [member(1), member(2), member(3)];
     members.sort_unstable();
     let what = LookedUp { size: 3, day: 1 };

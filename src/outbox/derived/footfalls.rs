@@ -90,7 +90,9 @@ impl FootfallCounter {
     /// Takes what waits into the rows. Whether there was anything.
     pub(super) fn count(&mut self, pad: &mut Pad<'_>) -> Result<bool, StoreError> {
         let mut told = false;
-        while pad.len() < BATCH_ROWS {
+        // Beside what records and tallies change: where there are always more of these, targets have their turn.
+        let most = pad.len() + BATCH_ROWS;
+        while pad.len() < most {
             let Ok(batch) = self.post.try_recv() else { break };
             self.sum_up(&batch, pad)?;
             told = true;
@@ -99,6 +101,8 @@ impl FootfallCounter {
     }
 
     fn sum_up(&mut self, batch: &FootfallBatch, pad: &mut Pad<'_>) -> Result<(), StoreError> {
+        let key_of = |((account, target), _): &FootfallAt| of_target(batch.day, *account, *target);
+        pad.look_up(batch.counts.iter().map(|at| (Sheet::Footfalls, key_of(at))).collect())?;
         let mut days: BTreeMap<AccountId, FootfallDay> = BTreeMap::new();
         days.entry(EVERYBODY).or_default().overlooked += batch.overlooked;
         for ((account, target), more) in &batch.counts {
