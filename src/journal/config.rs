@@ -80,5 +80,5 @@ impl JournalConfig {
     }
 }
 
-/// Far beyond what a shard commits in one round.
-const LONGEST_BATCH_BYTES: u64 = 64 << 20;
+/// What a shard commits in one round at most: 1,000,000 records, the most that may be asked for, of a frame each.
+const LONGEST_BATCH_BYTES: u64 = 128 << 20;

@@ -33,8 +33,8 @@ pub struct OutboxConfig {
     /// what a shard's batch has caused; what all together hold is bounded by `handoff_bytes`.
     pub handoff_releases: usize,
     /// Memory for jobs, events, visits and tallies that wait to be written, bytes. Default 128 MiB. Beyond it shards take nothing
-    /// more, which stops intake: back pressure. Worst case in memory: what one batch of each shard causes besides, up to 20 KiB for a job
-    /// whose title, body and links are as long as may be.
+    /// more, which stops intake: back pressure. Worst case in memory: what one batch of each shard causes besides, up to 36 KiB for a job
+    /// whose title, body and links are as long as may be, and a batch of 16 MiB on its way to the disk.
     pub handoff_bytes: u64,
     /// Memory for blocks of records being read, bytes. Default 32 MiB. Worst case in memory: this, and beside it records on their way
     /// to the disk: 32 MiB, and up to four times as much besides where the disk is behind; then writing waits.

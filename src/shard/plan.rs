@@ -35,15 +35,16 @@ impl Worker {
     /// Without a snapshot nothing is due: a tick would find every target gone and end the stays. The view is of
     /// the epoch that every partition has by now, for its publication is planned before.
     pub(super) fn plan_ticks(&mut self, view: Option<SnapshotView<'_>>) {
-        if view.is_none_or(|view| view.epoch() != self.epoch) {
-            return;
-        }
+        let is_decided = view.is_some_and(|view| view.epoch() == self.epoch);
         let clock = &self.parts.clock;
         let now_ns = clock.monotonic_ns();
         let is_system = self.policy.is_some_and(|policy| policy.clock == ClockMode::System);
-        let ticking = is_system && clock.stepped().is_none();
+        if !(is_decided && is_system && clock.stepped().is_none()) {
+            self.ticks.from = 0;
+            return;
+        }
         let begins = !self.ticks.are_under_way();
-        if !ticking || (begins && now_ns < self.ticks.next_ns) {
+        if begins && now_ns < self.ticks.next_ns {
             return;
         }
         if begins {

@@ -181,10 +181,13 @@ impl Worker {
     }
 
     fn pause(&self, ending: bool) -> Duration {
-        if ending || !self.leases.is_empty() || self.ticks.are_under_way() {
+        let outbox = &self.parts.outbox;
+        if ending || !self.leases.is_empty() {
             Duration::from_millis(1)
-        } else if self.is_withheld() || self.parts.outbox.is_behind() {
+        } else if self.is_withheld() || outbox.is_behind() {
             OFFER_PAUSE
+        } else if self.ticks.are_under_way() && !outbox.is_full() {
+            Duration::from_millis(1)
         } else {
             self.parts.config.tick()
         }

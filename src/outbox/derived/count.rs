@@ -202,16 +202,6 @@ impl Counter {
         Ok(Step::Visit(key, visit))
     }
 
-    /// The row of a tally, if few others of its batch are of the same.
-    pub(super) fn key_of(item: &TallyItem) -> Option<(Sheet, Vec<u8>)> {
-        match item.counted {
-            Counted::Withheld { .. } => None,
-            Counted::Seen { app, member, .. } => {
-                Some((Sheet::Seen, of_seen(item.account, app, member)))
-            }
-        }
-    }
-
     /// A tally of one input.
     pub(super) fn tally(&self, item: &TallyItem, pad: &mut Pad<'_>) -> Result<(), StoreError> {
         match item.counted {

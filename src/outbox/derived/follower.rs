@@ -309,12 +309,12 @@ impl Follower {
     fn count_tallies(&mut self, newest: u64, pad: &mut Pad<'_>) -> Result<(), CountError> {
         let outbox = Arc::clone(&self.outbox);
         for pair in outbox.tables.tallies(self.progress.tally + 1, newest) {
-            let (number, mut items) = pair?;
-            items.retain(|item| self.progress.takes(OF_TALLIES, item.position));
-            pad.look_up(items.iter().filter_map(Counter::key_of).collect())?;
+            let (number, items) = pair?;
             for item in &items {
-                self.counter.tally(item, pad)?;
-                self.newest_tally = self.newest_tally.max(item.at());
+                if self.progress.takes(OF_TALLIES, item.position) {
+                    self.counter.tally(item, pad)?;
+                    self.newest_tally = self.newest_tally.max(item.at());
+                }
             }
             self.progress.tally = number;
             if pad.len() >= BATCH_ROWS {

@@ -101,8 +101,6 @@ impl FootfallCounter {
     }
 
     fn sum_up(&mut self, batch: &FootfallBatch, pad: &mut Pad<'_>) -> Result<(), StoreError> {
-        let key_of = |((account, target), _): &FootfallAt| of_target(batch.day, *account, *target);
-        pad.look_up(batch.counts.iter().map(|at| (Sheet::Footfalls, key_of(at))).collect())?;
         let mut days: BTreeMap<AccountId, FootfallDay> = BTreeMap::new();
         days.entry(EVERYBODY).or_default().overlooked += batch.overlooked;
         for ((account, target), more) in &batch.counts {

@@ -6,9 +6,11 @@ use std::sync::atomic::Ordering;
 use tempfile::tempdir;
 
 use super::classes::RetentionConfig;
-use super::footfalls::FootfallBatch;
-use super::rows::Row;
+use super::footfalls::{FootfallBatch, FootfallCounter};
+use super::pad::Pad;
+use super::rows::{Count, Row};
 use super::store::Figures;
+use super::tables::{Sheet, Tables};
 use crate::domain::footfall::{Footfall, FootfallAt};
 use crate::domain::ids::{AccountId, TargetId};
 use crate::outbox::samples::*;
@@ -85,6 +87,21 @@ fn a_row_reads_as_it_was_written_and_no_other() {
     assert_eq!(Footfall::from_bytes(&bytes[1..]), None);
     assert_eq!(Footfall::from_bytes(&bytes[4..]), None);
     assert_eq!(Footfall::from_bytes(&[&bytes[..], &[0; 4]].concat()), None);
+}
+
+#[test]
+fn targets_have_their_turn_where_there_is_always_more_to_count() {
+    let dir = tempdir().expect("a folder");
+    let tables = Tables::open(dir.path(), CACHE_BYTES).expect("it is new");
+    let (post, mut counter) = FootfallCounter::new(&OutboxConfig::default());
+    let mut pad = Pad::new(&tables);
+    for member in 0..50_000u32 {
+        pad.put(Sheet::Seen, member.to_be_bytes().to_vec(), &Count { count: 1 });
+    }
+    post.hand_in(batch(1, vec![at(1, 2, 3)])).expect("there is room");
+    assert!(counter.count(&mut pad).expect("readable"));
+    assert_eq!(pad.len(), 50_000 + 3, "the target, its account's day and everybody's");
+    assert!(!counter.count(&mut pad).expect("readable"), "that was all");
 }
 
 #[test]
