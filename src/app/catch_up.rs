@@ -362,20 +362,20 @@ where
     Ok(loaded)
 }
 
-/// How often an outbox that writes nothing meanwhile is asked again: for half a minute.
-const OFFERS: u32 = 6000;
+/// How often an outbox that writes nothing meanwhile is waited for: half a minute in all.
+const WAITS: u32 = 6000;
 
 /// How long an outbox has been waited for.
 struct Patience<'a> {
     outbox: &'a Outbox,
     /// What it had written.
     batches: u64,
-    offers: u32,
+    waits: u32,
 }
 
 impl<'a> Patience<'a> {
     fn with(outbox: &'a Outbox) -> Self {
-        Self { outbox, batches: 0, offers: 0 }
+        Self { outbox, batches: 0, waits: 0 }
     }
 
     /// Waits a little.
@@ -385,13 +385,18 @@ impl<'a> Patience<'a> {
         }
         let batches = self.outbox.figures().batches.load(Ordering::Relaxed);
         if self.batches != batches {
-            (self.batches, self.offers) = (batches, 0);
+            (self.batches, self.waits) = (batches, 0);
         }
-        self.offers += 1;
-        if self.offers > OFFERS {
+        self.waits += 1;
+        if self.waits > WAITS && self.outbox.is_full() {
             bail!(
                 "the outbox has no room for what the log caused: less than outbox.disk_reserve_bytes is free on its \
                  disk; make room and start again"
+            );
+        }
+        if self.waits > WAITS {
+            bail!(
+                "the outbox has written nothing for half a minute; see what holds up its disk, and start again"
             );
         }
         std::thread::sleep(OFFER_PAUSE);
@@ -402,6 +407,9 @@ impl<'a> Patience<'a> {
 /// Hands outputs over. A disk without room is waited for a while, not for ever: until recovery is through, nobody
 /// could see what the daemon waits for.
 fn hand_over(outbox: &Outbox, mut release: Release) -> anyhow::Result<()> {
+    if release.marks.is_empty() {
+        return Ok(());
+    }
     let mut patience = Patience::with(outbox);
     while outbox.is_behind() {
         patience.wait()?;

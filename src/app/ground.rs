@@ -61,7 +61,8 @@ pub(super) fn ground(
     let find = |epoch, shared: Option<&_>| Publisher::find(store, epoch, shared);
     // Their store goes through a log of its own after a crash, which takes seconds.
     let (recovered, figures) = std::thread::scope(|scope| {
-        let figures = scope.spawn(|| open_figures(config, &outbox, &keyring));
+        let thread = std::thread::Builder::new().name("figures-open".to_owned());
+        let figures = thread.spawn_scoped(scope, || open_figures(config, &outbox, &keyring))?;
         let recovered = recover(open, around, &checkpoints, find)?;
         anyhow::Ok((recovered, result_of(figures)?))
     })?;

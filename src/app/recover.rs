@@ -1,6 +1,6 @@
 //! From the files of the last run to partitions that go on: checkpoints, the log after them, the outbox.
 //!
-//! What the log causes goes to the outbox, which drops what it has already; so a crash between sync and
+//! What the log causes goes to the outbox, but for what it has already; so a crash between sync and
 //! release loses nothing and doubles nothing. The three must belong together: a checkpoint counts only if the
 //! outbox has what its inputs caused, and the log must reach as far as the outbox does.
 

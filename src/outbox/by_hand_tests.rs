@@ -103,6 +103,20 @@ fn it_is_behind_from_so_many_bytes_on_until_some_are_written() {
     assert_eq!(outbox.shared.waiting_bytes.load(Ordering::Relaxed), 0);
 }
 
+fn seen(seq: u64) -> TallyItem {
+    TallyItem {
+        position: InputPosition { partition: OURS, seq: InputSeq(seq) },
+        account: AccountId(1),
+        counted: Counted::Seen { app: AppId(1), member: seq, day: 20_000 },
+    }
+}
+
+fn rows_of_tallies(outbox: &Outbox) -> Vec<Vec<TallyItem>> {
+    let newest = outbox.shared.newest_tally.load(Ordering::Relaxed);
+    let rows = outbox.shared.tables.tallies(0, newest);
+    rows.map(|row| row.expect("it is readable").1).collect()
+}
+
 #[test]
 fn one_batch_takes_no_more_than_a_release_beyond_its_bytes() {
     let (outbox, mut writer) = by_hand(OutboxConfig::default());
@@ -111,8 +125,8 @@ fn one_batch_takes_no_more_than_a_release_beyond_its_bytes() {
     content.message.get_or_insert_default().body = "x".repeat(8 << 10);
     for seq in 1..=5 {
         wordy.position.seq = InputSeq(seq);
-        let release = Release::of(vec![wordy.clone(); 700], Vec::new());
-        assert!((5 << 20..8 << 20).contains(&release.bytes()), "{}", release.bytes());
+        let release = Release::of(vec![wordy.clone(); 800], Vec::new());
+        assert!((6 << 20..8 << 20).contains(&release.bytes()), "{}", release.bytes());
         outbox.release_through(release).expect("room");
     }
     assert!(writer.turn());
@@ -124,19 +138,36 @@ fn one_batch_takes_no_more_than_a_release_beyond_its_bytes() {
 #[test]
 fn a_row_of_tallies_has_no_more_than_figures_take_at_once() {
     let (outbox, mut writer) = by_hand(OutboxConfig::default());
-    let tally = |seq| TallyItem {
-        position: InputPosition { partition: OURS, seq: InputSeq(seq) },
-        account: AccountId(1),
-        counted: Counted::Seen { app: AppId(1), member: seq, day: 20_000 },
-    };
-    let tallies: Vec<TallyItem> = (1..=2 * 16_384 + 1).map(tally).collect();
+    let tallies: Vec<TallyItem> = (1..=2 * 16_384 + 1).map(seen).collect();
     outbox.release_through(Release::of(Vec::new(), tallies.clone())).expect("room");
     assert!(writer.turn());
-    let newest = outbox.shared.newest_tally.load(Ordering::Relaxed);
-    let rows = outbox.shared.tables.tallies(0, newest).map(|row| row.expect("it is readable").1);
-    let rows: Vec<Vec<TallyItem>> = rows.collect();
+    let rows = rows_of_tallies(&outbox);
     assert_eq!(rows.iter().map(Vec::len).collect::<Vec<_>>(), [16_384, 16_384, 1]);
     assert!(rows.concat() == tallies);
+}
+
+#[test]
+fn the_tallies_of_an_input_stay_together() {
+    let (outbox, mut writer) = by_hand(OutboxConfig::default());
+    let tallies: Vec<TallyItem> = [(1, 10_000), (2, 10_000), (3, 50_000), (4, 1)]
+        .into_iter()
+        .flat_map(|(seq, count)| std::iter::repeat_n(seen(seq), count))
+        .collect();
+    outbox.release_through(Release::of(Vec::new(), tallies)).expect("room");
+    assert!(writer.turn());
+    assert_eq!(
+        rows_of_tallies(&outbox).iter().map(Vec::len).collect::<Vec<_>>(),
+        [20_000, 50_000, 1]
+    );
+}
+
+#[test]
+fn what_a_shard_takes_back_is_not_waited_for() {
+    let (outbox, _writer) = by_hand(OutboxConfig { handoff_bytes: 1, ..OutboxConfig::default() });
+    outbox.announce(&nth(1));
+    assert!(outbox.is_behind() && !outbox.lacks_some());
+    outbox.withdraw(&nth(1));
+    assert!(!outbox.is_behind() && outbox.lacks_some());
 }
 
 #[test]

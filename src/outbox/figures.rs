@@ -12,7 +12,7 @@ pub struct OutboxFigures {
     written: [AtomicU64; RecordKind::ALL.len()],
     /// Bytes of records written.
     pub written_bytes: AtomicU64,
-    /// Records dropped because an earlier run had written them: recovery's repeats.
+    /// Records dropped because an earlier run had written them: none in a daemon, whose recovery makes only what is missing.
     pub already_written: AtomicU64,
     /// Batches written, each synced once.
     pub batches: AtomicU64,

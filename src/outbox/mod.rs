@@ -4,7 +4,7 @@
 //! thread ([`writer`]) writes what waits as one batch, syncs, and shows it. A record's place is its *offset*,
 //! which never changes its meaning: nothing is seen before it is on stable storage, and what a crash takes away
 //! nobody has seen. Beside the records stand, in the same atomic batches, how far each partition has come
-//! (recovery repeats outputs; repeats are dropped) and the state of the named consumers ([`consumer`]).
+//! (recovery makes what is missing; what would be there twice is dropped) and the state of the named consumers ([`consumer`]).
 //!
 //! Beside its records go [`tallies`], and what is known of [`jobs`]; from all of these [`derived`] keeps the
 //! figures of campaigns. What ends a record's life is [`retention`]; what its bytes are is [`codec`]; how consumers get it over HTTP is

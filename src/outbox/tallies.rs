@@ -1,6 +1,6 @@
 //! Tallies on their way from the shards to the [figures](super::derived): rows of items of one fixed size.
 //!
-//! A row holds those of one batch of the outbox thread, under the next number; whoever keeps figures takes them in
+//! A row holds some of one batch of the outbox thread, all of each input, under the next number; whoever keeps figures takes them in
 //! that order and removes them. Devices are in here by their keyed hash alone.
 
 use crate::domain::ids::{AccountId, AppId, CampaignId, InputPosition, InputSeq, PartitionId};

@@ -29,7 +29,7 @@ use super::tallies::{self, TallyItem};
 /// What one batch takes in memory, and a release: that is never split. Some 30,000 records, and milliseconds of a sync.
 const GROUP_BYTES: u64 = 16 << 20;
 
-/// Tallies of one row: whoever counts them takes whole rows.
+/// Tallies of one row, and those of its last input: whoever counts them takes whole rows, and goes by inputs.
 const ROW_TALLIES: usize = 16_384;
 
 /// Orders of one batch.
@@ -270,9 +270,12 @@ impl Writer {
     }
 
     fn stage_tallies(&mut self, batch: &mut Batch<'_>) {
-        for items in self.tallies.chunks(ROW_TALLIES) {
+        let mut rest = &self.tallies[..];
+        while !rest.is_empty() {
+            let (row, others) = rest.split_at(end_of_row(rest));
+            rest = others;
             self.bytes.clear();
-            tallies::encode(items, &mut self.bytes);
+            tallies::encode(row, &mut self.bytes);
             batch.put_tallies(self.next_tally, &self.bytes);
             self.next_tally += 1;
         }
@@ -360,6 +363,12 @@ impl Drop for LastWord {
         }
         self.0.visible.send_modify(|_| {});
     }
+}
+
+/// How many tallies the next row takes.
+fn end_of_row(tallies: &[TallyItem]) -> usize {
+    let ends_input = |at: &usize| tallies[at - 1].position != tallies[*at].position;
+    (ROW_TALLIES..tallies.len()).find(ends_input).unwrap_or(tallies.len())
 }
 
 /// What a record of so many bytes counts: with its key.

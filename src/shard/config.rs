@@ -23,7 +23,8 @@ pub struct ShardConfig {
     /// after so many waits for the end of the sync under way, and only then for its own. Worst case in memory: that of
     /// `outbox.handoff_bytes` and of `journal.shard_buffer_bytes`.
     pub unsynced_batches: u16,
-    /// How often timers are looked at, ms. Default 100: a dwell comes true up to this late.
+    /// How often timers are looked at, ms. Default 100: a dwell comes true up to this late, and after a second or more without
+    /// room up to sixteen batches later.
     pub tick_ms: u32,
     /// A checkpoint of every partition is made in so many seconds. Default 300. Longer: recovery reads more.
     pub checkpoint_every_s: u32,

@@ -7,7 +7,7 @@ use crate::telemetry::pulse::Pulse;
 
 use super::worker::Worker;
 
-/// One shard's figures. The worker writes after each batch, telemetry reads at a scrape.
+/// One shard's figures. The worker writes after each batch and each second, telemetry reads at a scrape.
 #[derive(Debug, Default)]
 pub struct ShardFigures {
     /// All of them change together, so that the identities hold at every scrape. The worker only tries the
@@ -26,7 +26,7 @@ pub struct ShardSample {
     pub resent: u64,
     /// Devices held.
     pub devices: u64,
-    /// Bytes they take.
+    /// Bytes they took within the last second.
     pub device_bytes: u64,
     /// Batches stepped.
     pub batches: u64,
@@ -52,7 +52,7 @@ impl ShardFigures {
         *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = *sample;
     }
 
-    /// The figures of the last batch.
+    /// The latest figures.
     #[must_use]
     pub fn sample(&self) -> ShardSample {
         *self.latest.lock().unwrap_or_else(PoisonError::into_inner)

@@ -38,6 +38,8 @@ mod router_tests;
 #[cfg(test)]
 mod worker_tests;
 #[cfg(test)]
+mod checkpoints_tests;
+#[cfg(test)]
 mod ledger_tests;
 #[cfg(test)]
 mod leases_tests;

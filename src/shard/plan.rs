@@ -9,9 +9,12 @@ use crate::snapshot::view::SnapshotView;
 use super::batch::{Step, What};
 use super::worker::Worker;
 
-/// Partitions that have a tick in one batch. After a time without room, dwells of many devices may be due at once: between
-/// batches the shard looks whether there is room for what they cause.
-const TICKS_A_BATCH: usize = 16;
+/// Ticks that come so late come in parts. After a time without room dwells of many devices may be due at once: between the
+/// parts the shard looks whether there is room for what they cause.
+const LATE_NS: u64 = 1_000_000_000;
+
+/// Batches that they are spread over.
+const PARTS: usize = 16;
 
 /// When partitions have ticks.
 #[derive(Debug, Default)]
@@ -20,6 +23,8 @@ pub(super) struct Ticks {
     next_ns: u64,
     /// The place of the partition that the round under way goes on with; 0 when none is.
     from: usize,
+    /// Partitions that have theirs in one batch.
+    at_once: usize,
 }
 
 impl Ticks {
@@ -47,15 +52,19 @@ impl Worker {
         if begins && now_ns < self.ticks.next_ns {
             return;
         }
+        let partitions = &self.parts.partitions;
         if begins {
+            let is_late = now_ns > self.ticks.next_ns.saturating_add(LATE_NS);
+            let parts = if is_late { PARTS } else { 1 };
+            self.ticks.at_once = partitions.len().div_ceil(parts);
             self.ticks.next_ns = now_ns + u64::from(self.parts.config.tick_ms) * 1_000_000;
         }
         let now = clock.now();
         let mut planned = 0;
-        let mut places = self.parts.partitions.iter().enumerate().skip(self.ticks.from);
+        let mut places = partitions.iter().enumerate().skip(self.ticks.from);
         self.ticks.from = loop {
             let Some((place, partition)) = places.next() else { break 0 };
-            if planned == TICKS_A_BATCH {
+            if planned == self.ticks.at_once {
                 break place;
             }
             if partition.has_work_at(now) {

@@ -150,7 +150,8 @@ impl Worker {
         self.publish_figures();
         loop {
             let ending = member.is_asked();
-            if !self.round(ending, self.pause(ending)) {
+            let pause = self.pause(ending);
+            if !self.round(ending, pause) {
                 return self.rest();
             }
         }
@@ -180,14 +181,12 @@ impl Worker {
         !(ending && self.has_ended(idle))
     }
 
-    fn pause(&self, ending: bool) -> Duration {
-        let outbox = &self.parts.outbox;
-        if ending || !self.leases.is_empty() {
+    fn pause(&mut self, ending: bool) -> Duration {
+        let has_more = !self.leases.is_empty() || self.ticks.are_under_way();
+        if ending || (has_more && self.may_take()) {
             Duration::from_millis(1)
-        } else if self.is_withheld() || outbox.is_behind() {
+        } else if self.is_withheld() || self.parts.outbox.is_behind() {
             OFFER_PAUSE
-        } else if self.ticks.are_under_way() && !outbox.is_full() {
-            Duration::from_millis(1)
         } else {
             self.parts.config.tick()
         }

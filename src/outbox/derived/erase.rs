@@ -41,7 +41,7 @@ const OF_MEMBERS: [Sheet; 4] = [Sheet::Reach, Sheet::DeviceDays, Sheet::Seen, Sh
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 impl Figures {
-    /// Waits until all that was released to the outbox by now is on stable storage and counted. `false` if it was asked to
+    /// Waits until all that was announced to the outbox by now is on stable storage and counted. `false` if it was asked to
     /// end before that, or neither goes on any more.
     pub fn catch_up(&self, ends: &dyn Fn() -> bool) -> bool {
         let outbox = &self.outbox;
