@@ -91,7 +91,7 @@ async fn a_kill_leaves_what_was_seen_and_a_torn_batch_is_wholly_there_or_not_at_
         assert_eq!(after.durable(PartitionId(3)), InputSeq(newest / 5), "cut at {cut}");
         assert_eq!(newest % 5, 0, "cut at {cut}");
         let repeats = (1..=20).flat_map(|seq| (0..5).map(move |ordinal| job(1, (3, seq, ordinal))));
-        after.release(repeats.collect()).expect("recovery repeats all");
+        after.release(repeats.collect()).expect("it runs");
         visible(&after, 100).await;
         assert_eq!(after.figures().already_written.load(Ordering::Relaxed), newest);
         after.close().expect("closed");
@@ -100,7 +100,7 @@ async fn a_kill_leaves_what_was_seen_and_a_torn_batch_is_wholly_there_or_not_at_
 }
 
 #[tokio::test]
-async fn recovery_repeats_outputs_and_none_is_written_twice() {
+async fn what_is_released_again_is_not_written_twice() {
     let dir = tempdir().expect("a folder");
     let world = World::new();
     let outputs =

@@ -284,7 +284,7 @@ async fn tallies_are_counted_once_and_then_removed() {
         let outbox = world.open(dir.path(), OutboxConfig::default());
         let figures = follow(counts.path(), &outbox);
         for (seq, tallies) in (2u64..).zip(&batches) {
-            // Recovery repeats the first round's.
+            // The second round's were written in the first.
             let marks = vec![(PartitionId(9), InputSeq(seq))];
             let release = Release { tallies: tallies.clone(), marks, ..Release::default() };
             outbox.release_through(release).expect("it runs");
